@@ -1,0 +1,30 @@
+"""batchmri: brain MRI archives in, CSV reports and Grad-CAM pictures out.
+
+Research use only: not a medical device.
+
+    batchmri.scan(paths, out=…)                 the main job, as the command line runs it
+    batchmri.load_classifier(model=None)        a callable on a list of 2-D arrays
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchmri.classifier import load_classifier
+    from batchmri.pipeline import scan
+
+__all__ = ["__version__", "load_classifier", "scan"]
+__version__ = version("batchmri")
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that `batchmri --help` answers before torch would be imported.
+    if name == "scan":
+        from batchmri.pipeline import scan
+
+        return scan
+    if name == "load_classifier":
+        from batchmri.classifier import load_classifier
+
+        return load_classifier
+    raise AttributeError(f"module 'batchmri' has no attribute {name!r}")

@@ -1,0 +1,51 @@
+"""What can go wrong, as one tree.
+
+    BatchmriError            one clear line for a person, and an exit code
+    ├── UsageError           a flag, a path or a table that cannot be used (2)
+    │   ├── SettingsError    a setting that is unknown or not valid (2)
+    │   ├── ModelError       a checkpoint that is damaged, foreign or not the state's (2)
+    │   └── StateError       an output of another schema, model, preparation or precision (2)
+    ├── ArchiveError         the archive looks wrong, nothing was changed (3)
+    ├── OutputBusyError      another scan holds this output (4)
+    └── OutputError          the output cannot be written (2)
+
+A file that cannot be read is no exception: it is a `FileNote` with a reason, and the scan goes on.
+"""
+
+
+class BatchmriError(Exception):
+    """Something that stops a command: its text says what, where and what to do."""
+
+    exit_code = 2
+
+
+class UsageError(BatchmriError):
+    """A flag, a path or a table that cannot be used."""
+
+
+class SettingsError(UsageError):
+    """A setting that is unknown or not valid."""
+
+
+class ModelError(UsageError):
+    """A checkpoint that is damaged, foreign, or not the one that the state was made with."""
+
+
+class StateError(UsageError):
+    """An output that this run may not continue: other schema, model, preparation or precision."""
+
+
+class OutputError(BatchmriError):
+    """The output folder cannot be written."""
+
+
+class ArchiveError(BatchmriError):
+    """The archive looks wrong: nothing was changed."""
+
+    exit_code = 3
+
+
+class OutputBusyError(BatchmriError):
+    """Another scan holds this output."""
+
+    exit_code = 4

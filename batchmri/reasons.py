@@ -1,0 +1,131 @@
+"""Why a file, a series or a slice was not classified: one enum of stable codes.
+
+docs/reasons.md is made from this table (`python -m batchmri.reasons`), other programs match on
+the codes, so a code is never renamed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What became of a file, series or study."""
+
+    CLASSIFIED = "classified"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """One code for why something was not classified."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    EMPTY_FILE = "empty_file"
+    IO_ERROR = "io_error"
+    TRUNCATED = "truncated"
+    BAD_HEADER = "bad_header"
+    BAD_PIXELS = "bad_pixels"
+    NO_PIXEL_DATA = "no_pixel_data"
+    UNSUPPORTED_TRANSFER_SYNTAX = "unsupported_transfer_syntax"
+    UNSUPPORTED_OBJECT = "unsupported_object"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    DICOMDIR = "dicomdir"
+    SIDECAR = "sidecar"
+    COLOUR = "colour"
+    BURNED_IN_ANNOTATION = "burned_in_annotation"
+    SECONDARY_CAPTURE = "secondary_capture"
+    LOCALIZER = "localizer"
+    DERIVED = "derived"
+    NOT_MR = "not_mr"
+    NOT_BRAIN = "not_brain"
+    OTHER_SEQUENCE = "other_sequence"
+    TOO_FEW_SLICES = "too_few_slices"
+    MIXED_GEOMETRY = "mixed_geometry"
+    DUPLICATE_INSTANCE = "duplicate_instance"
+    BLANK_SLICE = "blank_slice"
+    FURTHER_VOLUME = "further_volume"
+    LABEL_MAP = "label_map"
+    OWN_RESULT = "own_result"
+    STILL_ARRIVING = "still_arriving"
+    TOO_LARGE = "too_large"
+    OUT_OF_MEMORY = "out_of_memory"
+    DECODER_TIMEOUT = "decoder_timeout"
+    DECODER_CRASHED = "decoder_crashed"
+
+    @property
+    def about(self) -> "About":
+        """Status, kind and sentence of this reason."""
+        return _TABLE[self]
+
+    @property
+    def status(self) -> Status:
+        """Whether it makes its file or series skipped or failed."""
+        return self.about.status
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a reason means: its status, whether it may pass by itself, and a sentence."""
+
+    status: Status
+    passing: bool
+    sentence: str
+
+
+def _skipped(sentence: str, *, passing: bool = False) -> About:
+    return About(Status.SKIPPED, passing, sentence)
+
+
+def _failed(sentence: str, *, passing: bool = False) -> About:
+    return About(Status.FAILED, passing, sentence)
+
+
+_TABLE: dict[Reason, About] = {
+    Reason.NOT_AN_IMAGE: _skipped("The content is neither DICOM nor NIfTI."),
+    Reason.EMPTY_FILE: _failed("The file holds no bytes."),
+    Reason.IO_ERROR: _failed("The file or folder could not be read.", passing=True),
+    Reason.TRUNCATED: _failed("The file ends before its header or its pixels do."),
+    Reason.BAD_HEADER: _failed("It is DICOM or NIfTI, but its header makes no sense."),
+    Reason.BAD_PIXELS: _failed("The pixels could not be decoded, or do not fit the header."),
+    Reason.NO_PIXEL_DATA: _skipped("A DICOM object without pixel data, such as a report."),
+    Reason.UNSUPPORTED_TRANSFER_SYNTAX: _failed("No decoder here reads this transfer syntax."),
+    Reason.UNSUPPORTED_OBJECT: _skipped("A kind of image object that is not classified."),
+    Reason.UNSUPPORTED_FORMAT: _skipped("An image container other than DICOM and NIfTI."),
+    Reason.DICOMDIR: _skipped("The index of a DICOM medium: its files are read themselves."),
+    Reason.SIDECAR: _skipped("A text or table that describes images beside it."),
+    Reason.COLOUR: _skipped("A colour or palette picture."),
+    Reason.BURNED_IN_ANNOTATION: _skipped("The header says that text is burned into the pixels."),
+    Reason.SECONDARY_CAPTURE: _skipped("A screen capture or scanned picture, not an acquisition."),
+    Reason.LOCALIZER: _skipped("A localizer (scout)."),
+    Reason.DERIVED: _skipped("A map, subtraction, projection or reformat, not an acquisition."),
+    Reason.NOT_MR: _skipped("Another modality than MR."),
+    Reason.NOT_BRAIN: _skipped("The header names another body part, or another species."),
+    Reason.OTHER_SEQUENCE: _skipped("Another sequence than T1 (`--all-sequences` takes it)."),
+    Reason.TOO_FEW_SLICES: _skipped("Fewer slices than the settings ask for."),
+    Reason.MIXED_GEOMETRY: _skipped("Its images cannot be ordered into one stack."),
+    Reason.DUPLICATE_INSTANCE: _skipped("The same SOP instance was already seen in this series."),
+    Reason.BLANK_SLICE: _skipped("The slice holds one grey level, or next to nothing."),
+    Reason.FURTHER_VOLUME: _skipped("A later volume of a series of which the first is classified."),
+    Reason.LABEL_MAP: _skipped("A segmentation: a few distinct whole numbers."),
+    Reason.OWN_RESULT: _skipped("An object that batchmri made itself."),
+    Reason.STILL_ARRIVING: _skipped("Its study changed a moment ago and waits.", passing=True),
+    Reason.TOO_LARGE: _failed("Decoded, it would pass the memory limit for one file."),
+    Reason.OUT_OF_MEMORY: _failed("Memory ran out while it was read.", passing=True),
+    Reason.DECODER_TIMEOUT: _failed("Reading it took longer than the limit.", passing=True),
+    Reason.DECODER_CRASHED: _failed("The decoder crashed on it.", passing=True),
+}
+
+
+def markdown() -> str:
+    """The table of docs/reasons.md."""
+    rows = [
+        f"| `{reason}` | {reason.status} | {'passing' if reason.about.passing else 'permanent'} "
+        f"| {reason.about.sentence} |"
+        for reason in Reason
+    ]
+    head = ["# Reasons", "", "Made by `python -m batchmri.reasons > docs/reasons.md`.", ""]
+    return "\n".join([*head, "| code | status | kind | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,240 @@
+"""What travels through the pipe: small frozen records, the one vocabulary that stages share.
+
+    walk → FileEntry → header → Instance (or FileNote) → assemble → Series → decode → Slice
+         → prepare, classify → Scores → verdict → Verdict → report
+
+Lengths are millimetres in the patient's LPS coordinates (DICOM PS3.3 C.7.6.2.1.1), pixels are
+(row, column), `index` counts from 0, DICOM frame numbers from 1.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.reasons import Reason
+
+Vector = tuple[float, float, float]
+Format = Literal["dicom", "nifti"]
+Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file that the walk met: `source` names it in tables, `path` opens it."""
+
+    source: str
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class SeriesKey(NamedTuple):
+    """What names a series; `part` is empty for a whole one."""
+
+    study_uid: str
+    series_uid: str
+    part: str = ""
+
+
+NO_SERIES = SeriesKey("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class FileNote:
+    """A file that gave no slice, and why."""
+
+    source: str
+    reason: Reason
+    detail: str = ""
+    key: SeriesKey = NO_SERIES
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Geometry of one 2-D image in an Instance.
+
+    `number` is the DICOM frame number (from 1), or 1 + the index along the slice axis of a NIfTI
+    file. `position` is the centre of the first stored pixel, `orientation` the directions in which
+    the column index and then the row index grow (ImageOrientationPatient).
+    """
+
+    number: int = 1
+    position: Vector | None = None
+    orientation: tuple[Vector, Vector] | None = None
+    pixel_spacing: tuple[float, float] | None = None
+    echo: str = ""
+    time_point: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Series-level facts as the header states them; empty or None where it says nothing."""
+
+    modality: str = ""
+    manufacturer: str = ""
+    series_description: str = ""
+    series_number: int | None = None
+    transfer_syntax: str = ""
+    sop_class: str = ""
+    image_type: tuple[str, ...] = ()
+    body_part: str = ""
+    sequence_name: str = ""
+    scanning_sequence: str = ""
+    echo_time: float | None = None
+    repetition_time: float | None = None
+    inversion_time: float | None = None
+    flip_angle: float | None = None
+    b_value: float | None = None
+    contrast_agent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One DICOM object, or one NIfTI file, as its header describes it.
+
+    `patient` is a keyed digest of the patient id, empty where there is none. `refusal` says why
+    this kind of object is never classified. A NIfTI file has one Frame per slice along
+    `slice_axis`, which indexes the stored array.
+    """
+
+    source: str
+    path: str
+    format: Format
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    header: Header
+    rows: int = 0
+    columns: int = 0
+    frames: tuple[Frame, ...] = ()
+    slice_axis: int = 2
+    instance_number: int | None = None
+    patient: str = ""
+    refusal: Reason | None = None
+    detail: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a stored image becomes the one that a viewer shows: transpose first, then flips."""
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRef:
+    """Where one slice of a series lies: file, frame, and place along the slice normal."""
+
+    source: str
+    path: str
+    instance_uid: str
+    frame: int
+    index: int
+    position_mm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """An assembled series: its slices in order along the normal, and what is known of it.
+
+    `rows`, `columns` and `pixel_spacing` (row, column) are as stored; `fingerprint` changes when
+    any of its files does. `refusal` is set where it can never be classified.
+    """
+
+    key: SeriesKey
+    source: str
+    format: Format
+    n_files: int
+    header: Header
+    sequence: str
+    rows: int
+    columns: int
+    plane: Plane
+    pixel_spacing: tuple[float, float] | None
+    slice_spacing: float | None
+    slices: tuple[SliceRef, ...]
+    slice_axis: int = 2
+    display: Display = Display()
+    refusal: Reason | None = None
+    detail: str = ""
+    flags: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The series of one study, and its files that are left out of them."""
+
+    uid: str
+    series: tuple[Series, ...]
+    left_out: tuple[FileNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a series is to be classified, and if not, why."""
+
+    wanted: bool
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CropBox:
+    """The brain box in the slice as displayed, in pixels; the whole picture where it failed."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    failed: bool = False
+
+    @property
+    def area(self) -> int:
+        """Pixels inside."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One decoded slice as displayed: float32 (rows, columns), rescaled."""
+
+    ref: SliceRef
+    pixels: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the classifier says of one slice: calibrated probabilities, in the card's order."""
+
+    ref: SliceRef
+    probabilities: tuple[float, ...]
+    box: CropBox
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a series or study is called: a class, or `indeterminate`.
+
+    `probabilities` are those of the series, in the card's order; `shown` are the slice indices
+    that decided, the most telling first, and `shown_class` the class whose map is drawn for them.
+    """
+
+    name: str
+    confidence: float
+    probabilities: tuple[float, ...]
+    deciding_slice: int | None
+    n_tumor_slices: int = 0
+    shown_class: str = ""
+    shown: tuple[int, ...] = ()
+    flags: tuple[str, ...] = field(default=())
+
+
+INDETERMINATE = "indeterminate"
