@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.reasons import Reason
+from batchmri.reasons import Reason, Status
 
 Vector = tuple[float, float, float]
 Format = Literal["dicom", "nifti"]
@@ -235,6 +235,23 @@ class Verdict:
     shown_class: str = ""
     shown: tuple[int, ...] = ()
     flags: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesResult:
+    """What state.db holds of one series: the series (its `slices` not kept), and what became of it.
+
+    `pictures` maps a slice index to its PNG below the output folder, drawn for `picture_class`.
+    """
+
+    series: Series
+    status: Status
+    reason: Reason | None = None
+    detail: str = ""
+    scores: tuple[Scores, ...] = ()
+    pictures: tuple[tuple[int, str], ...] = ()
+    picture_class: str = ""
+    model_digest: str = ""
 
 
 INDETERMINATE = "indeterminate"

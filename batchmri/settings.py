@@ -85,7 +85,7 @@ class VerdictSettings(_Section):
         0.0,
         ge=0,
         le=1,
-        description="Slices whose brain box is smaller than this share of the largest do not decide.",
+        description="A slice with a brain box below this share of the largest does not decide.",
     )
 
 
@@ -170,5 +170,5 @@ def _names() -> list[str]:
 
 def _fields(section: str) -> list[str]:
     kind = Settings.model_fields[section].annotation
-    assert kind is not None and issubclass(kind, BaseModel)
+    assert isinstance(kind, type) and issubclass(kind, BaseModel)
     return list(kind.model_fields)
