@@ -254,4 +254,21 @@ class SeriesResult:
     model_digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Class names in the card's order, and which of them means "no tumour"."""
+
+    names: tuple[str, ...]
+    no_tumor: str
+
+    def tumor_probability(self, probabilities: tuple[float, ...]) -> float:
+        """How likely any tumour class is."""
+        return 1.0 - probabilities[self.names.index(self.no_tumor)]
+
+    def leading(self, probabilities: tuple[float, ...], *, tumor_only: bool = False) -> str:
+        """The likeliest class, or the likeliest tumour class; the first one where they tie."""
+        taken = [n for n in self.names if not (tumor_only and n == self.no_tumor)]
+        return max(taken, key=lambda name: probabilities[self.names.index(name)])
+
+
 INDETERMINATE = "indeterminate"
