@@ -1,0 +1,59 @@
+"""The card of a model: what it was made from, how it is used, what it was measured to do."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from batchmri.classifier.network import ARCHITECTURE
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSource(_Part):
+    """One source of training pictures."""
+
+    name: str
+    licence: str
+    use: str = ""
+
+
+class Card(_Part):
+    """Everything a scan has to know of a checkpoint, and a reader should.
+
+    `classes` are in the order of the network's outputs. `preparation` is handed to the stage that
+    prepares slices, as it was in training. Calibrated probabilities are
+    softmax(logits / temperature). `weights_digest` is the sha256 of the weights file. No clock
+    time stands in it: the same training gives the same card.
+    """
+
+    classes: tuple[str, ...] = Field(min_length=2)
+    no_tumor_class: str
+    architecture: str = ARCHITECTURE
+    last_stride: bool = True
+    preparation: dict[str, Any]
+    temperature: float = Field(1.0, gt=0)
+    weights_digest: str = ""
+    training_data_digest: str = ""
+    sources: tuple[DataSource, ...] = ()
+    figures: dict[str, Any] = {}
+    licence: str = ""
+    field: str = ""
+    intended_use: str = "Research use only. Not a medical device."
+    created_by: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class stands twice")
+        if self.no_tumor_class not in self.classes:
+            raise ValueError(f"no_tumor_class {self.no_tumor_class!r} is not among the classes")
+        if self.architecture != ARCHITECTURE:
+            raise ValueError(f"architecture {self.architecture!r}, known is {ARCHITECTURE}")
+        return self
+
+    @property
+    def no_tumor_index(self) -> int:
+        """The place of the class that means "no tumour"."""
+        return self.classes.index(self.no_tumor_class)

@@ -1,0 +1,86 @@
+"""Checkpoints: half-precision weights as safetensors, the card as JSON beside them.
+
+Neither can carry code: nothing is unpickled.
+"""
+
+import hashlib
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from batchmri.classifier.card import Card
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.errors import ModelError
+
+SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
+
+
+def save_checkpoint(path: Path, network: ClassMapNetwork, card: Card) -> Card:
+    """Write `path` (.safetensors) and the card with its digest beside it; the card as written.
+
+    Raises ModelError where a weight does not fit half precision.
+    """
+    weights = {name: _half(name, tensor) for name, tensor in network.state_dict().items()}
+    content = safetensors.torch.save(weights)
+    card = card.model_copy(update={"weights_digest": hashlib.sha256(content).hexdigest()})
+    _replace(path, content)
+    _replace(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """The card beside a checkpoint, without its weights. Raises ModelError."""
+    beside = path.with_suffix(".json")
+    try:
+        return Card.model_validate_json(beside.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"model {path}: no card {beside.name} beside it ({error.strerror})"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"model card {beside}: {where} {first['msg']}".lower()) from None
+
+
+def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card]:
+    """The network in single precision, ready to be asked, and its card.
+
+    Raises ModelError where a file is missing, damaged, or of another network.
+    """
+    card = read_card(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != card.weights_digest:
+        raise ModelError(
+            f"model {path}: its sha256 is not the one in its card: damaged or replaced"
+        )
+    network = ClassMapNetwork(len(card.classes), card.last_stride)
+    try:
+        network.load_state_dict(safetensors.torch.load(content))
+    except (SafetensorError, RuntimeError) as error:
+        line = str(error).splitlines()[0]
+        raise ModelError(f"model {path}: not weights of this network ({line})") from None
+    return network.eval(), card
+
+
+def _half(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.detach().to("cpu", torch.float16).contiguous()
+    if not torch.isfinite(half).all():
+        raise ModelError(f"weight {name} is not finite in half precision")
+    return half
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
