@@ -1,0 +1,53 @@
+"""The command line: one file per command, no logic.
+
+Commands are imported when they are called, so that help answers at once.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from batchmri import __version__
+from batchmri.errors import BatchmriError
+
+_COMMANDS = {
+    "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
+    "verdict": "Apply changed verdict rules to an output, without reading pixels.",
+    "config": "Show the effective settings.",
+    "train": "Train a classifier from a table of labelled pictures.",
+    "data": "Tables of training data.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"batchmri.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="batchmri")
+def cli() -> None:
+    """Brain MRI archives in, CSV reports and Grad-CAM pictures out.
+
+    Research use only: not a medical device.
+    """
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and an exit code."""
+    try:
+        cli(prog_name="batchmri")
+    except BatchmriError as error:
+        click.echo(f"batchmri: error: {error}", err=True)
+        sys.exit(error.exit_code)

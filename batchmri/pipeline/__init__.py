@@ -1,0 +1,28 @@
+"""Wires the stages: index, plan, load, batch, classify, draw, export."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchmri.pipeline.api import Classifier, Predictions, load_classifier
+    from batchmri.pipeline.dry_run import dry_run
+    from batchmri.pipeline.reverdict import reverdict
+    from batchmri.pipeline.scan import scan
+
+__all__ = ["Classifier", "Predictions", "dry_run", "load_classifier", "reverdict", "scan"]
+
+_HOMES = {
+    "Classifier": "api",
+    "Predictions": "api",
+    "load_classifier": "api",
+    "dry_run": "dry_run",
+    "reverdict": "reverdict",
+    "scan": "scan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,82 @@
+"""Batches of one fixed shape, filled across series, classified beside the preparation."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+
+from batchmri.classifier import Backend
+from batchmri.records import FloatArray
+
+Tag = TypeVar("Tag")
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Classified(Generic[Tag]):
+    """Class maps (classes, h, w) and features (k,) of one prepared slice."""
+
+    tag: Tag
+    maps: FloatArray
+    features: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[Tag]):
+    tags: Sequence[Tag]
+    future: "Future[tuple[FloatArray, FloatArray]]"
+
+
+class Batcher(Generic[Tag]):
+    """Collects prepared slices (1, S, S); gives back what the backend made of them, in order.
+
+    One thread runs the backend, which frees the interpreter while it computes.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._images: list[FloatArray] = []
+        self._tags: list[Tag] = []
+        self._underway: deque[_Batch[Tag]] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def put(self, image: FloatArray, tag: Tag) -> Iterator[Classified[Tag]]:
+        """Add a slice; gives the results of batches that had to be waited for."""
+        self._images.append(image)
+        self._tags.append(tag)
+        if len(self._images) == self._backend.batch_size:
+            self._send()
+            if len(self._underway) > _BATCHES_AHEAD:
+                yield from self._receive()
+
+    def finish(self) -> Iterator[Classified[Tag]]:
+        """The results of everything that is still inside."""
+        if self._images:
+            self._send()
+        while self._underway:
+            yield from self._receive()
+
+    def _send(self) -> None:
+        images = np.stack(self._images)
+        missing = self._backend.batch_size - len(images)
+        batch = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)))
+        self._underway.append(_Batch(self._tags, self._thread.submit(self._backend.run, batch)))
+        self._images, self._tags = [], []
+
+    def _receive(self) -> Iterator[Classified[Tag]]:
+        batch = self._underway.popleft()
+        maps, features = batch.future.result()
+        for i, tag in enumerate(batch.tags):
+            yield Classified(tag, maps[i], features[i])

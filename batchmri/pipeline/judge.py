@@ -1,0 +1,58 @@
+"""What is known of a study → what it is called, and which of its pictures today's rules want."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from batchmri.pipeline.pictures import honoured_pictures, wanted_pictures
+from batchmri.reasons import Status
+from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
+from batchmri.settings import Settings
+from batchmri.verdict import series_verdict, study_verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A study under today's rules; its results keep only the pictures that these want."""
+
+    uid: str
+    results: tuple[SeriesResult, ...]
+    verdicts: Mapping[SeriesKey, Verdict]
+    deciding: SeriesKey | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the study is called; None where no series was classified."""
+        return self.verdicts[self.deciding] if self.deciding else None
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all its pictures, those of the deciding series first."""
+        ordered = sorted(self.results, key=lambda r: r.series.key != self.deciding)
+        return tuple(path for result in ordered for _, path in result.pictures)
+
+
+def judge(
+    uid: str, results: Sequence[SeriesResult], classes: Classes, settings: Settings
+) -> Judged:
+    """Apply the rules to what was found in a study."""
+    verdicts: dict[SeriesKey, Verdict] = {}
+    kept: list[SeriesResult] = []
+    for result in results:
+        if result.status is Status.CLASSIFIED:
+            verdict, pictures, _ = judge_series(result, classes, settings)
+            verdicts[result.series.key] = verdict
+            result = replace(result, pictures=pictures)
+        kept.append(result)
+    sequences = {r.series.key: r.series.sequence for r in results}
+    decided = study_verdict({k: (sequences[k], v) for k, v in verdicts.items()}, classes)
+    return Judged(uid, tuple(kept), verdicts, decided[0] if decided else None)
+
+
+def judge_series(
+    result: SeriesResult, classes: Classes, settings: Settings
+) -> tuple[Verdict, tuple[tuple[int, str], ...], bool]:
+    """The verdict of a classified series, its pictures, and whether any picture is missing."""
+    verdict = series_verdict(result.scores, classes, settings.verdict)
+    wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
+    pictures = honoured_pictures(result, verdict, wanted)
+    return verdict, pictures, len(pictures) < len(wanted)

@@ -1,0 +1,135 @@
+"""The main loop: decoded slices in, one committed series after the other out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from batchmri.classifier import Backend, Card, probabilities
+from batchmri.pipeline.batcher import Batcher, Classified
+from batchmri.pipeline.loader import Parcel, load, load_some
+from batchmri.pipeline.pictures import draw_pictures, gradcam, wanted_pictures
+from batchmri.pipeline.tray import Tray, held_bytes
+from batchmri.pipeline.workers import WorkerPool
+from batchmri.pixels import PreparationSettings, prepare
+from batchmri.reasons import Status
+from batchmri.records import Classes, CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
+from batchmri.settings import Settings
+from batchmri.state import Store
+from batchmri.verdict import series_verdict
+
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A classifier ready to run: its backend, its card, its digest."""
+
+    backend: Backend
+    card: Card
+    digest: str
+
+    @property
+    def classes(self) -> Classes:
+        """The card's classes."""
+        return Classes(tuple(self.card.classes), self.card.no_tumor_class)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    tray: Tray
+    ref: SliceRef
+    box: CropBox
+
+
+class Run:
+    """Classifies waiting series; every series is in the state before its memory is given back."""
+
+    def __init__(
+        self, store: Store, pool: WorkerPool, model: Model, settings: Settings, output: Path
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._model = model
+        self._settings = settings
+        self._output = output
+        self._preparation = PreparationSettings.model_validate(model.card.preparation)
+        self._trays: dict[SeriesKey, Tray] = {}
+        self.n_slices = 0
+        self.n_failed = 0
+
+    def classify(self, waiting: Iterable[Series]) -> Iterator[SeriesResult]:
+        """Each series as it is committed."""
+        pixels = self._settings.pixels
+        parcels = load(
+            self._pool,
+            waiting,
+            budget=pixels.memory_mb * _MEGABYTE,
+            max_file_bytes=pixels.max_file_mb * _MEGABYTE,
+            held=lambda: held_bytes(list(self._trays.values())),
+        )
+        with Batcher[_Tag](self._model.backend) as batcher:
+            for parcel in parcels:
+                yield from self._take(parcel, batcher)
+            for classified in batcher.finish():
+                yield from self._score(classified)
+
+    def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[SeriesResult]:
+        whole = parcel.last and parcel.series.key not in self._trays
+        tray = self._trays.setdefault(parcel.series.key, Tray(parcel.series))
+        good = tray.add(parcel)
+        if whole:
+            tray.kept = {ref.index: pixels for ref, pixels in good}
+        if good:
+            stack = np.stack([pixels for _, pixels in good])
+            prepared = prepare(stack, tray.series.shown_spacing, self._preparation)
+            images = prepared.pixels.numpy()
+            for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
+                for classified in batcher.put(image, _Tag(tray, ref, box)):
+                    yield from self._score(classified)
+        # A series of which no slice could be read, or whose last part came after its scores.
+        if tray.complete and parcel.series.key in self._trays:
+            yield self._commit(tray)
+
+    def _score(self, classified: Classified[_Tag]) -> Iterator[SeriesResult]:
+        tag = classified.tag
+        row = probabilities(classified.maps[None], self._model.card.temperature)[0]
+        flags = ("crop_failed",) if tag.box.failed else ()
+        tag.tray.scores[tag.ref.index] = Scores(tag.ref, tuple(map(float, row)), tag.box, flags)
+        tag.tray.maps[tag.ref.index] = classified.maps
+        self.n_slices += 1
+        if tag.tray.complete:
+            yield self._commit(tag.tray)
+
+    def _commit(self, tray: Tray) -> SeriesResult:
+        result = tray.result(self._model.digest)
+        left_out = tray.left_out()
+        if result.status is Status.CLASSIFIED:
+            result = self._draw(tray, result)
+        self._store.series.put_result(result, tray.series.fingerprint, left_out)
+        del self._trays[tray.series.key]
+        self.n_failed += result.status is Status.FAILED
+        self.n_failed += sum(note.reason.status is Status.FAILED for note in left_out)
+        return result
+
+    def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
+        classes = self._model.classes
+        verdict = series_verdict(result.scores, classes, self._settings.verdict)
+        wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
+        if not wanted:
+            return result
+        position = classes.names.index(verdict.shown_class)
+        heat = {
+            index: gradcam(maps, self._model.backend.bias, position)
+            for index, maps in tray.maps.items()
+        }
+        pixels = {index: tray.kept[index] for index in wanted if index in tray.kept}
+        if not tray.kept:
+            refs = [ref for ref in tray.series.slices if ref.index in wanted]
+            limit = self._settings.pixels.max_file_mb * _MEGABYTE
+            pixels = load_some(self._pool, tray.series, refs, limit)
+        drawn = draw_pictures(
+            tray.series, verdict, tray.scores, heat, pixels, position, self._output
+        )
+        return replace(result, pictures=drawn, picture_class=verdict.shown_class)

@@ -1,0 +1,85 @@
+"""Worker processes that may hang or die without harm: the file is lost, never the scan.
+
+They start by forkserver, which is started before torch or OpenVINO are loaded, and import only
+what reads files.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, TimeoutError
+from dataclasses import dataclass
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from batchmri.reasons import Reason
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_PRELOAD = ["batchmri.archive.header", "batchmri.pixels.decode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An item that gave no result, and why."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[Item, Result]):
+    """Some items on their way through one worker."""
+
+    function: Callable[[Sequence[Item]], Sequence[Result]]
+    items: Sequence[Item]
+    future: "Future[Sequence[Result]]"
+
+
+class WorkerPool:
+    """Processes for reading headers and decoding; `timeout_s` bounds one task."""
+
+    def __init__(self, processes: int, timeout_s: float) -> None:
+        context = get_context("forkserver")
+        context.set_forkserver_preload(_PRELOAD)
+        self.processes = processes
+        self._timeout_s = timeout_s
+        self._pool = ProcessPool(max_workers=processes, context=context)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+    def submit(
+        self, function: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
+    ) -> Task[Item, Result]:
+        """Have a worker run `function(items)`, which gives one result per item."""
+        future: Future[Any] = self._pool.schedule(function, args=(items,), timeout=self._timeout_s)
+        return Task(function, items, future)
+
+    def gather(self, task: Task[Item, Result]) -> Iterator[Result | Lost]:
+        """The results of a task; where its worker hung or died, each item is tried alone."""
+        outcome = self._wait(task.future)
+        if not isinstance(outcome, Lost):
+            yield from outcome
+        elif len(task.items) == 1:
+            yield outcome
+        else:
+            for item in task.items:
+                yield from self.gather(self.submit(task.function, (item,)))
+
+    def _wait(self, future: "Future[Sequence[Result]]") -> Sequence[Result] | Lost:
+        try:
+            return future.result()
+        except TimeoutError:
+            return Lost(Reason.DECODER_TIMEOUT, f"no answer in {self._timeout_s:g} s")
+        except ProcessExpired as error:
+            return Lost(Reason.DECODER_CRASHED, f"worker ended with exit code {error.exitcode}")
+        except MemoryError:
+            return Lost(Reason.OUT_OF_MEMORY, "not enough memory in the worker")

@@ -1,0 +1,64 @@
+"""The tables of state.db.
+
+files      one row per file met by the walk: its header (an Instance) or the reason it has none
+series     one row per assembled series: the record, and what became of it (status null: waiting)
+slices     one row per classified slice: its Scores, and its picture
+left_out   files that belong to a series but gave it no slice
+montages   what the montage of a study was last drawn from
+meta       schema version, the key for patient digests, what the results were made with
+"""
+
+import sqlite3
+
+from batchmri.errors import StateError
+
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE files (
+    source TEXT PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    walk INTEGER NOT NULL, header_study TEXT, instance TEXT, reason TEXT, detail TEXT
+) WITHOUT ROWID;
+CREATE INDEX files_by_study ON files (header_study) WHERE header_study IS NOT NULL;
+CREATE TABLE series (
+    study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
+    header_study TEXT NOT NULL, fingerprint TEXT NOT NULL, record TEXT NOT NULL,
+    status TEXT, reason TEXT, detail TEXT NOT NULL DEFAULT '',
+    processed INTEGER NOT NULL DEFAULT 0, picture_class TEXT NOT NULL DEFAULT '',
+    model_digest TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (study_uid, series_uid, part)
+) WITHOUT ROWID;
+CREATE INDEX series_by_header_study ON series (header_study);
+CREATE TABLE slices (
+    study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
+    slice_index INTEGER NOT NULL, scores TEXT NOT NULL, picture TEXT,
+    PRIMARY KEY (study_uid, series_uid, part, slice_index),
+    FOREIGN KEY (study_uid, series_uid, part) REFERENCES series ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE left_out (
+    study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
+    source TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    processed INTEGER NOT NULL,
+    PRIMARY KEY (study_uid, series_uid, part, source, reason),
+    FOREIGN KEY (study_uid, series_uid, part) REFERENCES series ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX left_out_by_source ON left_out (source);
+CREATE TABLE montages (study_uid TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Create the tables, or check that they are of this version.
+
+    Raises StateError for a state.db of another version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    if version != 0:
+        raise StateError(
+            f"{path}: made by another version of batchmri (schema {version}, this one reads "
+            f"{VERSION}); choose a new --out"
+        )
+    connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -1,0 +1,183 @@
+"""The series of an archive: which wait, which are skipped, and what was found in the rest."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
+from batchmri.reasons import Reason, Status
+from batchmri.records import FileNote, Scores, Series, SeriesKey, SeriesResult
+from batchmri.state.transaction import Transaction, ordered
+
+_SERIES = TypeAdapter(Series)
+_SCORES = TypeAdapter(Scores)
+_BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
+
+
+class SeriesIndex:
+    """The tables `series`, `slices` and `left_out`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def put(self, series: Series, header_study: str, skipped: tuple[Reason, str] | None) -> None:
+        """Note a series that waits to be classified, or that is skipped for a reason."""
+        reason, detail = skipped or (None, "")
+        self._db.execute(f"DELETE FROM series WHERE {_BY_KEY}", series.key)
+        self._db.execute(
+            "INSERT INTO series (study_uid, series_uid, part, header_study, fingerprint, record, "
+            "status, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *series.key,
+                header_study,
+                series.fingerprint,
+                _SERIES.dump_json(replace(series, slices=())).decode(),
+                reason.status if reason else None,
+                reason,
+                detail,
+            ),
+        )
+
+    def keep_only(self, header_study: str, keys: Iterable[SeriesKey]) -> None:
+        """Forget the series of a study that are no longer assembled from its files."""
+        gone = set(self._keys(header_study)) - set(keys)
+        self._db.executemany(f"DELETE FROM series WHERE {_BY_KEY}", gone)
+
+    def _keys(self, header_study: str) -> list[SeriesKey]:
+        rows = self._db.execute(
+            "SELECT study_uid, series_uid, part FROM series WHERE header_study = ?", (header_study,)
+        )
+        return [SeriesKey(*row) for row in rows]
+
+    def put_result(
+        self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote]
+    ) -> None:
+        """Write everything that the pixels of a series gave, in one transaction."""
+        key = result.series.key
+        with Transaction(self._db):
+            self._db.execute(
+                "UPDATE series SET status = ?, reason = ?, detail = ?, processed = 1, "
+                f"picture_class = ?, model_digest = ? WHERE {_BY_KEY} AND fingerprint = ?",
+                (
+                    result.status,
+                    result.reason,
+                    result.detail,
+                    result.picture_class,
+                    result.model_digest,
+                    *key,
+                    fingerprint,
+                ),
+            )
+            self._db.execute(f"DELETE FROM slices WHERE {_BY_KEY}", key)
+            self._db.execute(f"DELETE FROM left_out WHERE {_BY_KEY} AND processed = 1", key)
+            pictures = dict(result.pictures)
+            self._db.executemany(
+                "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (*key, s.ref.index, _dump_scores(s), pictures.get(s.ref.index))
+                    for s in result.scores
+                ),
+            )
+            self.put_left_out(left_out, processed=True)
+
+    def put_left_out(self, notes: Iterable[FileNote], *, processed: bool) -> None:
+        """Note files that gave their series no slice."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((*n.key, n.source, n.reason, n.detail, processed) for n in notes),
+        )
+
+    def result(self, key: SeriesKey) -> tuple[SeriesResult, str] | None:
+        """A series whose pixels were processed, and the fingerprint it had then."""
+        row = self._db.execute(
+            "SELECT record, status, reason, detail, picture_class, model_digest, fingerprint "
+            f"FROM series WHERE {_BY_KEY} AND processed = 1",
+            key,
+        ).fetchone()
+        return (self._result(key, row[:-1]), row[-1]) if row else None
+
+    def waits(self, key: SeriesKey, fingerprint: str) -> bool:
+        """Whether this series, with these files, waits to be classified."""
+        row = self._db.execute(
+            f"SELECT 1 FROM series WHERE {_BY_KEY} AND fingerprint = ? AND status IS NULL",
+            (*key, fingerprint),
+        ).fetchone()
+        return row is not None
+
+    def is_skipped(self, key: SeriesKey, fingerprint: str, skipped: tuple[Reason, str]) -> bool:
+        """Whether this series, with these files, is noted as skipped for this very reason."""
+        row = self._db.execute(
+            f"SELECT 1 FROM series WHERE {_BY_KEY} AND fingerprint = ? AND processed = 0 "
+            "AND reason = ? AND detail = ?",
+            (*key, fingerprint, *skipped),
+        ).fetchone()
+        return row is not None
+
+    def studies_waiting(self) -> Iterator[str]:
+        """The header studies of series that wait, in order."""
+        return ordered(
+            self._db,
+            "SELECT min(header_study) FROM series WHERE status IS NULL AND header_study > ?",
+        )
+
+    def forget_all(self) -> None:
+        """Drop every result: all wanted series wait again."""
+        self._db.execute("DELETE FROM series")
+
+    def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
+        """The studies of which no series waits, each with its series, in order."""
+        for uid in ordered(self._db, "SELECT min(study_uid) FROM series WHERE study_uid > ?"):
+            rows = self._db.execute(
+                "SELECT series_uid, part, record, status, reason, detail, picture_class, "
+                "model_digest FROM series WHERE study_uid = ? ORDER BY series_uid, part",
+                (uid,),
+            ).fetchall()
+            if all(row[3] is not None for row in rows):
+                keys = [SeriesKey(uid, row[0], row[1]) for row in rows]
+                yield uid, [self._result(k, row[2:]) for k, row in zip(keys, rows, strict=True)]
+
+    def _result(self, key: SeriesKey, row: tuple[str, ...]) -> SeriesResult:
+        record, status, reason, detail, picture_class, model_digest = row
+        slices = self._db.execute(
+            f"SELECT scores, picture FROM slices WHERE {_BY_KEY} ORDER BY slice_index", key
+        ).fetchall()
+        scores = tuple(_SCORES.validate_json(document) for document, _ in slices)
+        return SeriesResult(
+            series=_SERIES.validate_json(record),
+            status=Status(status),
+            reason=Reason(reason) if reason else None,
+            detail=detail,
+            scores=scores,
+            pictures=tuple((s.ref.index, p) for s, (_, p) in zip(scores, slices, strict=True) if p),
+            picture_class=picture_class,
+            model_digest=model_digest,
+        )
+
+    def has_study(self, study_uid: str) -> bool:
+        """Whether any series of this study is known."""
+        row = self._db.execute(
+            "SELECT 1 FROM series WHERE study_uid = ? LIMIT 1", (study_uid,)
+        ).fetchone()
+        return row is not None
+
+    def n_waiting(self) -> int:
+        """Series that wait to be classified."""
+        return int(
+            self._db.execute("SELECT count(*) FROM series WHERE status IS NULL").fetchone()[0]
+        )
+
+    def notes(self) -> Iterator[FileNote]:
+        """Files in no series, and files left out of one, by source; a stream, so write nothing."""
+        rows = self._db.execute(
+            "SELECT source, reason, detail, '', '', '' FROM files WHERE reason IS NOT NULL "
+            "UNION ALL SELECT source, reason, detail, study_uid, series_uid, part FROM left_out "
+            "WHERE study_uid NOT IN (SELECT study_uid FROM series WHERE status IS NULL) "
+            "ORDER BY 1, 4, 5, 6, 2"
+        )
+        for source, reason, detail, *key in rows:
+            yield FileNote(source, Reason(reason), detail, SeriesKey(*key))
+
+
+def _dump_scores(scores: Scores) -> str:
+    return _SCORES.dump_json(replace(scores, ref=replace(scores.ref, path=""))).decode()

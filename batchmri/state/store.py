@@ -1,0 +1,79 @@
+"""Opening state.db: one writer, a rollback journal, one transaction per series."""
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchmri.errors import StateError
+from batchmri.state.files import FileIndex
+from batchmri.state.schema import prepare
+from batchmri.state.series import SeriesIndex
+from batchmri.state.transaction import Bulk, Transaction
+
+
+class Store:
+    """state.db of one output folder, or one in memory for a dry run.
+
+    Raises StateError for a file that is not a state.db of this version.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            # Created before SQLite opens it, so that it is never readable for others.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        name = ":memory:" if path is None else os.fspath(path)
+        self._db = sqlite3.connect(name, isolation_level=None)
+        try:
+            self._db.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            prepare(self._db, name)
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{name}: not a state.db that can be read ({error})") from None
+
+        self.files = FileIndex(self._db)
+        self.series = SeriesIndex(self._db)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def transaction(self) -> Transaction:
+        """Everything inside is written, or nothing is."""
+        return Transaction(self._db)
+
+    def bulk(self, size: int) -> Bulk:
+        """Many small writes, committed every `size` ticks and at the end."""
+        return Bulk(self._db, size)
+
+    def meta(self, key: str) -> str | None:
+        """What was noted under `key`."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Note `value` under `key`."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def patient_key(self) -> bytes:
+        """The secret of this output that patient digests are keyed with."""
+        if (known := self.meta("patient_key")) is None:
+            known = secrets.token_hex(32)
+            self.set_meta("patient_key", known)
+        return bytes.fromhex(known)
+
+    def montage_digest(self, study_uid: str) -> str | None:
+        """What the montage of a study was last drawn from."""
+        row = self._db.execute(
+            "SELECT digest FROM montages WHERE study_uid = ?", (study_uid,)
+        ).fetchone()
+        return row[0] if row else None
+
+    def set_montage_digest(self, study_uid: str, digest: str) -> None:
+        """Note what the montage of a study was drawn from."""
+        self._db.execute("INSERT OR REPLACE INTO montages VALUES (?, ?)", (study_uid, digest))
