@@ -1,17 +1,19 @@
 """State → tables and montages: every table is streamed from the state and replaced whole."""
 
+import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchmri.pipeline.judge import Judged, judge
-from batchmri.pipeline.pictures import draw_montage, montage_digest
+from batchmri.pipeline.pictures import draw_montage
 from batchmri.records import Classes, SeriesResult
 from batchmri.report import (
     TableWriter,
+    change_row,
     columns,
     datapackage,
     file_row,
@@ -22,7 +24,9 @@ from batchmri.report import (
     write_json,
 )
 from batchmri.settings import Settings
-from batchmri.state import Store
+from batchmri.state import Store, ToldStudy
+
+_TABLES = ("studies", "series", "slices", "files", "changes")
 
 
 @dataclass(slots=True)
@@ -31,6 +35,7 @@ class Totals:
 
     studies: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
     series: Counter[str] = field(default_factory=Counter)
     series_reasons: Counter[str] = field(default_factory=Counter)
     file_reasons: Counter[str] = field(default_factory=Counter)
@@ -44,31 +49,33 @@ def export(
 ) -> Totals:
     """Write all tables, and with `draw` the montages that are missing or out of date.
 
-    Pictures that no row names any more are removed.
+    Pictures that no row names any more are removed. The state notes what was told only after the
+    tables are in place, so that a change is told twice rather than never.
     """
     totals = Totals()
-    with ExitStack() as stack:
-        studies, series, slices, files = (
-            stack.enter_context(TableWriter(output / f"{name}.csv", columns(name, classes.names)))
-            for name in ("studies", "series", "slices", "files")
-        )
+    with store.transaction(), ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                TableWriter(output / f"{name}.csv", columns(name, classes.names))
+            )
+            for name in _TABLES
+        }
         for uid, results in store.series.studies():
             judged = judge(uid, results, classes, settings)
-            montage = _montage(store, judged, output, draw=draw)
-            _sweep_study(output, uid, [*judged.pictures, montage])
-            row = study_row(judged.uid, judged.results, judged.verdicts, judged.deciding, montage, classes)
-            studies.add(row)
-            totals.studies[str(row["status"])] += 1
-            if judged.verdict:
-                totals.verdicts[judged.verdict.name] += 1
-            for result in judged.results:
-                verdict = judged.verdicts.get(result.series.key)
-                series.add(series_row(result, verdict, classes, settings.report))
-                for slice_row in slice_rows(result, classes):
-                    slices.add(slice_row)
-                _count(totals, result)
+            montage = _montage(judged, store.studies.get(uid), output, draw=draw)
+            _sweep_study(output, uid, [*judged.pictures, montage.path])
+            row = _write_study(judged, montage.path, classes, settings, writers, totals)
+            verdict = judged.verdict.name if judged.verdict else ""
+            now = ToldStudy(uid, str(row["source"]), judged.version, verdict, montage.digest)
+            _write_change(store, now, writers["changes"], totals)
+        for uid in store.studies.gone():
+            told = store.studies.get(uid)
+            assert told is not None
+            writers["changes"].add(change_row(uid, told.source, "gone", told.verdict, ""))
+            totals.changes["gone"] += 1
+            store.studies.drop(uid)
         for note in store.series.notes():
-            files.add(file_row(note))
+            writers["files"].add(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
     write_json(output / "datapackage.json", datapackage(classes.names))
@@ -76,34 +83,75 @@ def export(
     return totals
 
 
-def _count(totals: Totals, result: SeriesResult) -> None:
-    totals.series[result.status] += 1
-    totals.files_in_series += result.series.n_files
-    totals.slices += len(result.scores)
-    if result.reason:
-        totals.series_reasons[result.reason] += 1
+def _write_study(
+    judged: Judged,
+    montage: str,
+    classes: Classes,
+    settings: Settings,
+    writers: Mapping[str, TableWriter],
+    totals: Totals,
+) -> dict[str, object]:
+    row = study_row(judged.uid, judged.results, judged.verdicts, judged.deciding, montage, classes)
+    writers["studies"].add(row)
+    totals.studies[str(row["status"])] += 1
+    if judged.verdict:
+        totals.verdicts[judged.verdict.name] += 1
+    for result in judged.results:
+        verdict = judged.verdicts.get(result.series.key)
+        writers["series"].add(series_row(result, verdict, classes, settings.report))
+        for slice_row in slice_rows(result, classes):
+            writers["slices"].add(slice_row)
+        totals.series[result.status] += 1
+        totals.files_in_series += result.series.n_files
+        totals.slices += len(result.scores)
+        if result.reason:
+            totals.series_reasons[result.reason] += 1
+    return row
 
 
-def _montage(store: Store, judged: Judged, output: Path, *, draw: bool) -> str:
-    """The path of an up-to-date montage, drawn now where that is needed and wanted; or ""."""
-    paths = [path for path in judged.pictures if (output / path).is_file()]
-    if not paths or judged.verdict is None:
-        return ""
+def _write_change(store: Store, now: ToldStudy, writer: TableWriter, totals: Totals) -> None:
+    before = store.studies.get(now.uid)
+    change = _change(before, now)
+    if change:
+        verdict_before = before.verdict if before else ""
+        writer.add(change_row(now.uid, now.source, change, verdict_before, now.verdict))
+        totals.changes[change] += 1
+    if now != before:
+        store.studies.put(now)
+
+
+def _change(before: ToldStudy | None, now: ToldStudy) -> str:
+    if before is None:
+        return "new"
+    if before.version != now.version:
+        return "changed"
+    return "verdict" if before.verdict != now.verdict else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Montage:
+    path: str = ""
+    digest: str = ""
+
+
+def _montage(judged: Judged, told: ToldStudy | None, output: Path, *, draw: bool) -> _Montage:
+    """An up-to-date montage, drawn now where that is needed and wanted."""
+    if judged.verdict is None or not judged.pictures:
+        return _Montage()
     path = montage_path(judged.uid)
     lines = [f"{judged.verdict.name} {judged.verdict.confidence:.2f}"]
-    versions = [f"{r.series.fingerprint}{r.model_digest}" for r in judged.results]
-    digest = montage_digest(lines, paths, versions)
-    if (output / path).is_file() and store.montage_digest(judged.uid) == digest:
-        return path
+    text = "\0".join([judged.version, *lines, *judged.pictures])
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    if told is not None and told.montage == digest and (output / path).is_file():
+        return _Montage(path, digest)
     if not draw:
-        return ""
-    draw_montage(judged.uid, paths, lines, output)
-    store.set_montage_digest(judged.uid, digest)
-    return path
+        return _Montage()
+    draw_montage(judged.uid, judged.pictures, lines, output)
+    return _Montage(path, digest)
 
 
-def _sweep_study(output: Path, study_uid: str, expected: Iterable[str]) -> None:
-    folder = (output / montage_path(study_uid)).parent
+def _sweep_study(output: Path, uid: str, expected: Iterable[str]) -> None:
+    folder = (output / montage_path(uid)).parent
     if folder.is_dir():
         keep = {output / path for path in expected if path}
         for path in folder.iterdir():
@@ -113,5 +161,5 @@ def _sweep_study(output: Path, study_uid: str, expected: Iterable[str]) -> None:
 
 def _sweep_gone(store: Store, output: Path) -> None:
     for folder in (output / "gradcam").glob("*/*"):
-        if not store.series.has_study(folder.name):
+        if not store.studies.is_known(folder.name):
             shutil.rmtree(folder)

@@ -1,5 +1,6 @@
 """What is known of a study → what it is called, and which of its pictures today's rules want."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,12 @@ class Judged:
     def verdict(self) -> Verdict | None:
         """What the study is called; None where no series was classified."""
         return self.verdicts[self.deciding] if self.deciding else None
+
+    @property
+    def version(self) -> str:
+        """Changes when any file of the study does, or the model."""
+        parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.results]
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Which slices of a series get a Grad-CAM picture, and drawing them."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -75,11 +74,6 @@ def gradcam(maps: FloatArray, bias: FloatArray, position: int) -> FloatArray:
     Selvaraju et al., 2017; at the last activation it is ReLU(M[c] - b[c]).
     """
     return np.maximum(maps[position] - bias[position], 0.0)
-
-
-def montage_digest(lines: Sequence[str], paths: Sequence[str], versions: Sequence[str]) -> str:
-    """What a montage is drawn from, in short."""
-    return hashlib.blake2b("\0".join([*lines, *paths, *versions]).encode()).hexdigest()[:32]
 
 
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:

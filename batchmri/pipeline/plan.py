@@ -28,7 +28,7 @@ def plan(store: Store, rules: SelectionSettings, limit: int | None, honours: Hon
                 one.key for one in series if _settle(store, one, header_study, rules, honours)
             }
             notes = [n for study in studies for n in study.left_out if n.key in changed]
-            store.series.put_left_out(notes, processed=False)
+            store.series.put_left_out(notes)
     return planned
 
 

@@ -1,5 +1,6 @@
 """state.db: what was seen and what was found, the only memory of batchmri."""
 
 from batchmri.state.store import Store
+from batchmri.state.studies import ToldStudy
 
-__all__ = ["Store"]
+__all__ = ["Store", "ToldStudy"]

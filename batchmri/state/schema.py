@@ -4,7 +4,7 @@ files      one row per file met by the walk: its header (an Instance) or the rea
 series     one row per assembled series: the record, and what became of it (status null: waiting)
 slices     one row per classified slice: its Scores, and its picture
 left_out   files that belong to a series but gave it no slice
-montages   what the montage of a study was last drawn from
+studies    what the tables last said of a study, and what its montage was last drawn from
 meta       schema version, the key for patient digests, what the results were made with
 """
 
@@ -39,12 +39,14 @@ CREATE TABLE slices (
 CREATE TABLE left_out (
     study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
     source TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-    processed INTEGER NOT NULL,
     PRIMARY KEY (study_uid, series_uid, part, source, reason),
     FOREIGN KEY (study_uid, series_uid, part) REFERENCES series ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX left_out_by_source ON left_out (source);
-CREATE TABLE montages (study_uid TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE studies (
+    study_uid TEXT PRIMARY KEY, source TEXT NOT NULL, version TEXT NOT NULL,
+    verdict TEXT NOT NULL, montage TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 

@@ -53,13 +53,18 @@ class SeriesIndex:
     def put_result(
         self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote]
     ) -> None:
-        """Write everything that the pixels of a series gave, in one transaction."""
+        """Write everything that the pixels of a series gave, in one transaction.
+
+        Nothing is written where its files are no longer those of `fingerprint`.
+        """
         key = result.series.key
         with Transaction(self._db):
-            self._db.execute(
-                "UPDATE series SET status = ?, reason = ?, detail = ?, processed = 1, "
+            record = _SERIES.dump_json(replace(result.series, slices=())).decode()
+            cursor = self._db.execute(
+                "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
                 f"picture_class = ?, model_digest = ? WHERE {_BY_KEY} AND fingerprint = ?",
                 (
+                    record,
                     result.status,
                     result.reason,
                     result.detail,
@@ -69,8 +74,8 @@ class SeriesIndex:
                     fingerprint,
                 ),
             )
-            self._db.execute(f"DELETE FROM slices WHERE {_BY_KEY}", key)
-            self._db.execute(f"DELETE FROM left_out WHERE {_BY_KEY} AND processed = 1", key)
+            if cursor.rowcount == 0:
+                return
             pictures = dict(result.pictures)
             self._db.executemany(
                 "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)",
@@ -79,13 +84,13 @@ class SeriesIndex:
                     for s in result.scores
                 ),
             )
-            self.put_left_out(left_out, processed=True)
+            self.put_left_out(left_out)
 
-    def put_left_out(self, notes: Iterable[FileNote], *, processed: bool) -> None:
+    def put_left_out(self, notes: Iterable[FileNote]) -> None:
         """Note files that gave their series no slice."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((*n.key, n.source, n.reason, n.detail, processed) for n in notes),
+            "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?, ?, ?, ?)",
+            ((*n.key, n.source, n.reason, n.detail) for n in notes),
         )
 
     def result(self, key: SeriesKey) -> tuple[SeriesResult, str] | None:
@@ -153,13 +158,6 @@ class SeriesIndex:
             picture_class=picture_class,
             model_digest=model_digest,
         )
-
-    def has_study(self, study_uid: str) -> bool:
-        """Whether any series of this study is known."""
-        row = self._db.execute(
-            "SELECT 1 FROM series WHERE study_uid = ? LIMIT 1", (study_uid,)
-        ).fetchone()
-        return row is not None
 
     def n_waiting(self) -> int:
         """Series that wait to be classified."""

@@ -11,6 +11,7 @@ from batchmri.errors import StateError
 from batchmri.state.files import FileIndex
 from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
+from batchmri.state.studies import StudyIndex
 from batchmri.state.transaction import Bulk, Transaction
 
 
@@ -34,6 +35,7 @@ class Store:
 
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
+        self.studies = StudyIndex(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -66,14 +68,3 @@ class Store:
             known = secrets.token_hex(32)
             self.set_meta("patient_key", known)
         return bytes.fromhex(known)
-
-    def montage_digest(self, study_uid: str) -> str | None:
-        """What the montage of a study was last drawn from."""
-        row = self._db.execute(
-            "SELECT digest FROM montages WHERE study_uid = ?", (study_uid,)
-        ).fetchone()
-        return row[0] if row else None
-
-    def set_montage_digest(self, study_uid: str, digest: str) -> None:
-        """Note what the montage of a study was drawn from."""
-        self._db.execute("INSERT OR REPLACE INTO montages VALUES (?, ?)", (study_uid, digest))

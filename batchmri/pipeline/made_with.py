@@ -1,0 +1,29 @@
+"""What the results in a state were made with: another model or precision may not be mixed in."""
+
+import json
+from collections.abc import Mapping
+
+from batchmri.errors import StateError
+from batchmri.state import Store
+
+_KEY = "made_with"
+
+
+def check_made_with(store: Store, now: Mapping[str, str], *, rescan: bool) -> None:
+    """Note what results are made with from now on.
+
+    With `rescan` earlier results are forgotten. Raises StateError, naming both, where the state
+    holds results of another model, preparation, device or precision.
+    """
+    known = store.meta(_KEY)
+    if rescan:
+        store.series.forget_all()
+    elif known is not None:
+        before: dict[str, str] = json.loads(known)
+        differing = [key for key in now if before.get(key) != now[key]]
+        if differing:
+            told = ", ".join(f"{key} {before.get(key)} (now {now[key]})" for key in differing)
+            raise StateError(
+                f"this output was made with {told}: use --rescan to make it anew, or a new --out"
+            )
+    store.set_meta(_KEY, json.dumps(now, sort_keys=True))

@@ -1,0 +1,133 @@
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import StateError
+from batchmri.reasons import Reason, Status
+from batchmri.records import (
+    CropBox,
+    FileEntry,
+    FileNote,
+    Header,
+    Instance,
+    Scores,
+    Series,
+    SeriesKey,
+    SeriesResult,
+    SliceRef,
+)
+from batchmri.state import Store, ToldStudy
+
+KEY = SeriesKey("1.1", "1.1.1")
+
+
+def entry(source: str, size: int = 10, mtime: int = 1) -> FileEntry:
+    return FileEntry(source, f"/x/{source}", size, mtime)
+
+
+def instance(source: str, study: str = "1.1") -> Instance:
+    return Instance(source, f"/x/{source}", "dicom", study, "1.1.1", "1.1.1.1", Header())
+
+
+def series(fingerprint: str = "a") -> Series:
+    ref = SliceRef("a", "/x/a", "1", 1, 0, 0.0)
+    return Series(
+        KEY, "a", "dicom", 1, Header(), "t1", 8, 8, "axial", (1.0, 1.0), 5.0, (ref,),
+        fingerprint=fingerprint,
+    )  # fmt: skip
+
+
+def result() -> SeriesResult:
+    scores = Scores(SliceRef("a", "", "1", 1, 0, 0.0), (0.25, 0.75), CropBox(0, 0, 8, 8))
+    return SeriesResult(
+        series(), Status.CLASSIFIED, scores=(scores,), pictures=((0, "gradcam/x.png"),),
+        picture_class="glioma", model_digest="d",
+    )  # fmt: skip
+
+
+def test_a_file_is_known_while_size_and_time_are_the_same(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        first = store.files.begin_walk()
+        assert not store.files.is_known(entry("a"), first)
+        store.files.put_header(entry("a"), instance("a"), first)
+        second = store.files.begin_walk()
+        assert store.files.is_known(entry("a"), second)
+        assert not store.files.is_known(entry("a", size=11), second)
+        assert not store.files.is_known(entry("a", mtime=2), second)
+
+
+def test_names_that_are_not_utf8_survive(tmp_path: Path) -> None:
+    path = b"/x/\xff\xfe".decode("utf-8", "surrogateescape")
+    odd = FileEntry("root/\\xff\\xfe", path, 1, 1)
+    with Store(tmp_path / "state.db") as store:
+        walk = store.files.begin_walk()
+        store.files.put_header(
+            odd, Instance(odd.source, path, "dicom", "1.1", "1", "1", Header()), walk
+        )
+        instances, versions = store.files.instances("1.1")
+        assert instances[0].path == path
+        assert versions == {odd.source: "1:1"}
+
+
+def test_files_that_are_gone_take_their_series_along(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        walk = store.files.begin_walk()
+        store.files.put_header(entry("a"), instance("a"), walk)
+        store.series.put(series(), "1.1", None)
+        store.series.put_result(result(), "a", [])
+        store.studies.put(ToldStudy("1.1", "a", "v", "glioma", ""))
+        store.files.end_walk(store.files.begin_walk())
+        assert list(store.series.studies()) == []
+        assert list(store.studies.gone()) == ["1.1"]
+
+
+def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        store.series.put(series(), "1.1", None)
+        assert store.series.waits(KEY, "a")
+        assert list(store.series.studies()) == []
+        note = FileNote("b", Reason.TRUNCATED, "short", KEY)
+        store.series.put_result(result(), "a", [note])
+        assert not store.series.waits(KEY, "a")
+        ((uid, (found,)),) = store.series.studies()
+        assert uid == "1.1"
+        assert found.scores == result().scores
+        assert found.pictures == result().pictures
+        assert list(store.series.notes()) == [note]
+
+
+def test_a_result_for_files_that_changed_meanwhile_is_not_taken(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        store.series.put(series("new"), "1.1", None)
+        store.series.put_result(result(), "old", [])
+        assert store.series.waits(KEY, "new")
+
+
+def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.set_meta("a", "b")
+            _ = 1 / 0
+        assert store.meta("a") is None
+
+
+def test_state_db_is_for_its_owner_only(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db"):
+        assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
+
+
+def test_a_foreign_file_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StateError, match="not a state.db"):
+        Store(tmp_path / "state.db")
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StateError, match="schema 999"):
+        Store(path)
