@@ -7,6 +7,10 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "DecodeTask": "decode",
+    "Decoded": "decode",
+    "Refusal": "decode",
+    "decode_many": "decode",
     "PreparationSettings": "prepare",
     "Prepared": "prepare",
     "brain_box": "brain_box",

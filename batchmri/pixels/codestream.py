@@ -1,0 +1,62 @@
+"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, read before any decoder runs.
+
+A decoder allocates what the codestream declares, so it must agree with the DICOM header first.
+"""
+
+import struct
+from dataclasses import dataclass
+
+_SIZ = b"\xff\x4f\xff\x51"
+_SIZ_WITHIN = 4096  # a JP2 wrapper puts small boxes before the codestream
+_SOF = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_ALONE = {0x01, *range(0xD0, 0xDA)}
+_SOS = 0xDA
+
+
+@dataclass(frozen=True, slots=True)
+class Codestream:
+    """Size, number of components and bits per component."""
+
+    rows: int
+    columns: int
+    components: int
+    precision: int
+
+
+def read_codestream(data: bytes) -> Codestream | None:
+    """Read the frame header; None where there is none that makes sense.
+
+    Sources: ITU-T T.81 B.2.2, T.87 C.2.2 (SOF55), T.800 A.5.1 (SIZ).
+    """
+    try:
+        if data.startswith(b"\xff\xd8"):
+            return _jpeg(data)
+        at = data.find(_SIZ, 0, _SIZ_WITHIN)
+        return _jpeg2000(data, at + len(_SIZ)) if at >= 0 else None
+    except (struct.error, IndexError):  # cut short
+        return None
+
+
+def _jpeg(data: bytes) -> Codestream | None:
+    at = 2
+    while True:
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker in _SOF:
+            precision, rows, columns, components = struct.unpack_from(">BHHB", data, at + 4)
+            return Codestream(rows, columns, components, precision)
+        elif marker == _SOS:
+            return None
+        elif marker in _ALONE:
+            at += 2
+        else:
+            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+
+
+def _jpeg2000(data: bytes, at: int) -> Codestream:
+    width, height, left, top = struct.unpack_from(">4L", data, at + 4)
+    (components,) = struct.unpack_from(">H", data, at + 36)
+    return Codestream(height - top, width - left, components, (data[at + 38] & 0x7F) + 1)

@@ -1,0 +1,69 @@
+"""Decoding one file, in a worker process: no torch, no MONAI, and no exception for a bad file."""
+
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pydicom.errors import InvalidDicomError
+
+from batchmri.pixels.dicom_pixels import read_dicom
+from batchmri.pixels.nifti_pixels import read_nifti
+from batchmri.pixels.task import Decoded, DecodeTask, Refusal, Refused
+from batchmri.reasons import Reason
+
+__all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
+
+# What pydicom and nibabel raise for content that makes no sense: neither has one base class, and
+# a damaged byte surfaces wherever its value is first used.
+_NONSENSE = (
+    InvalidDicomError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+)
+_READERS = {"dicom": read_dicom, "nifti": read_nifti}
+
+
+def decode(task: DecodeTask) -> Decoded:
+    """Decode the frames asked; never raises for what stands in a file."""
+    try:
+        with _quiet():
+            return Decoded(_READERS[task.format](task))
+    except Refused as refused:
+        refusal = refused.refusal
+    except OSError as error:
+        refusal = Refusal(Reason.IO_ERROR, error.strerror or str(error))
+    except MemoryError:
+        refusal = Refusal(Reason.OUT_OF_MEMORY)
+    except _NONSENSE as error:
+        refusal = Refusal(Reason.BAD_PIXELS, f"{type(error).__name__}: {error}"[:300])
+    return Decoded((refusal,) * len(task.frames))
+
+
+def decode_many(tasks: Sequence[DecodeTask]) -> list[Decoded]:
+    """Decode several files, in their order."""
+    return [decode(task) for task in tasks]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """pydicom warns and logs tracebacks of what the refusal says in one line."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

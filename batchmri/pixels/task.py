@@ -1,0 +1,48 @@
+"""What goes to a decoding worker and what comes back."""
+
+from dataclasses import dataclass
+
+from batchmri.reasons import Reason
+from batchmri.records import Display, FloatArray, Format
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeTask:
+    """Which frames of one file to decode.
+
+    `frames` are numbers as in `Frame.number`, `slice_axis` indexes the stored NIfTI array, and
+    `max_bytes` is the most that the frames asked may take in memory.
+    """
+
+    format: Format
+    path: str
+    frames: tuple[int, ...]
+    slice_axis: int
+    display: Display
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a frame gave no slice."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One entry per frame asked, in that order: float32 (rows, columns) as displayed, or why not.
+
+    A file that cannot be read at all repeats its refusal for each frame.
+    """
+
+    slices: tuple[FloatArray | Refusal, ...]
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
+    """Ends the reading of a frame or a file; never leaves `decode`."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail)
+        self.refusal = Refusal(reason, detail)

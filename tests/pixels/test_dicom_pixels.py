@@ -1,0 +1,216 @@
+"""Rescale, photometric interpretation, padding, sizes, multi-frame, display."""
+
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from pydicom import dcmread, uid
+from pydicom.dataset import Dataset
+
+from batchmri.reasons import Reason
+from batchmri.records import Display
+
+
+def transformation(slope: float, intercept: float) -> Dataset:
+    values = Dataset()
+    values.RescaleSlope, values.RescaleIntercept = slope, intercept
+    group = Dataset()
+    group.PixelValueTransformationSequence = [values]
+    return group
+
+
+def test_rescale(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, RescaleSlope="0.5", RescaleIntercept="-7")
+    np.testing.assert_allclose(decoded(path).slices[0], ramp * 0.5 - 7)
+
+
+@pytest.mark.parametrize("slope", ["0", ""])
+def test_slope_that_says_nothing(slope: str, ramp, dicom, decoded) -> None:
+    path = dicom(ramp, RescaleSlope=slope, RescaleIntercept="")
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+def test_rescale_of_functional_groups(ramp, dicom, decoded) -> None:
+    path = dicom(
+        np.stack([ramp, ramp]),
+        PerFrameFunctionalGroupsSequence=[transformation(2, 1), Dataset()],
+        SharedFunctionalGroupsSequence=[transformation(3, 5)],
+        RescaleSlope="9",
+    )
+    own, shared = decoded(path, 1, 2).slices
+    np.testing.assert_array_equal(own, ramp * 2.0 + 1)
+    np.testing.assert_array_equal(shared, ramp * 3.0 + 5)
+
+
+def test_monochrome1_is_turned_round(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12, RescaleSlope="2")
+    np.testing.assert_array_equal(decoded(path).slices[0], (4095.0 - ramp) * 2)
+
+
+def test_monochrome1_signed(ramp, dicom, decoded) -> None:
+    stored = ramp.astype(np.int16) - 1000
+    path = dicom(stored, PhotometricInterpretation="MONOCHROME1", BitsStored=16)
+    np.testing.assert_array_equal(decoded(path).slices[0], -1.0 - stored)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_becomes_the_least_of_the_rest(photometric: str, ramp, dicom, decoded) -> None:
+    stored = ramp + 100
+    stored[:5] = 60000
+    path = dicom(stored, PixelPaddingValue=60000, PhotometricInterpretation=photometric)
+    image = decoded(path).slices[0]
+    assert (image[:5] == image[5:].min()).all()
+
+
+def test_padding_range(ramp, dicom, decoded) -> None:
+    stored = ramp + 100
+    stored[0], stored[1] = 3, 7
+    image = decoded(dicom(stored, PixelPaddingValue=7, PixelPaddingRangeLimit=2)).slices[0]
+    assert (image[:2] == stored[2:].min()).all()
+    np.testing.assert_array_equal(image[2:], stored[2:])
+
+
+def test_padding_written_unsigned_for_signed_pixels(ramp, dicom, decoded) -> None:
+    stored = ramp.astype(np.int16)
+    stored[:4] = -2000
+    path = dicom(stored)
+    content = path.read_bytes()
+    # (0028,0120) US 63536, inserted before the pixels.
+    element = b"\x28\x00\x20\x01US\x02\x00" + (63536).to_bytes(2, "little")
+    at = content.index(b"\xe0\x7f\x10\x00OW")
+    path.write_bytes(content[:at] + element + content[at:])
+    assert decoded(path).slices[0].min() == stored[4:].min()
+
+
+def test_unused_bits_are_ignored(ramp, dicom, decoded) -> None:
+    stored = ramp % 4096
+    path = dicom(stored | 0xF000, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(decoded(path).slices[0], stored)
+
+
+@pytest.mark.parametrize("keyword", ["FloatPixelData", "DoubleFloatPixelData"])
+def test_float_pixels(keyword: str, ramp, dicom, decoded) -> None:
+    stored = ramp.astype(np.float64 if keyword.startswith("Double") else np.float32) / 7
+    stored[0, 0], stored[0, 1] = np.nan, np.inf
+    path = dicom(ramp)
+    ds = dcmread(path)
+    del ds.PixelData
+    ds.BitsAllocated = 8 * stored.itemsize
+    setattr(ds, keyword, stored.tobytes())
+    ds.save_as(path)
+    image = decoded(path).slices[0]
+    np.testing.assert_allclose(image[1:], stored[1:], rtol=1e-6)
+    assert image[0, 0] == image[0, 1] == image[0, 2:].min().clip(max=image[1:].min())
+
+
+def test_only_the_frames_asked_in_that_order(dicom, decoded) -> None:
+    stored = np.random.default_rng(0).integers(0, 4000, (5, 8, 9), np.uint16)
+    slices = decoded(dicom(stored), 4, 2).slices
+    np.testing.assert_array_equal(np.stack(slices), stored[[3, 1]])
+
+
+def test_frame_that_is_not_there(ramp, dicom, decoded) -> None:
+    good, bad = decoded(dicom(ramp), 1, 2).slices
+    np.testing.assert_array_equal(good, ramp)
+    assert bad.reason is Reason.BAD_PIXELS
+
+
+@pytest.mark.parametrize(
+    "display",
+    [Display(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)],
+)
+def test_display(display: Display, ramp, dicom, decoded) -> None:
+    expected = ramp.T if display.transpose else ramp
+    expected = np.flipud(expected) if display.flip_rows else expected
+    expected = np.fliplr(expected) if display.flip_columns else expected
+    image = decoded(dicom(ramp), display=display).slices[0]
+    np.testing.assert_array_equal(image, expected)
+    assert image.dtype == np.float32 and image.flags.c_contiguous
+
+
+def test_truncated(ramp, dicom, decoded) -> None:
+    path = dicom(ramp)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert decoded(path).slices[0].reason is Reason.TRUNCATED
+
+
+def test_frames_before_the_cut_are_read(ramp, dicom, decoded) -> None:
+    path = dicom(np.stack([ramp, ramp]))
+    path.write_bytes(path.read_bytes()[:-10])
+    first, second = decoded(path, 1, 2).slices
+    np.testing.assert_array_equal(first, ramp)
+    assert second.reason is Reason.TRUNCATED
+
+
+def test_cut_inside_the_header(ramp, dicom, decoded) -> None:
+    path = dicom(ramp)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\xe0\x7f\x10\x00OW") + 10])
+    assert decoded(path).slices[0].reason is Reason.TRUNCATED
+
+
+def test_fewer_pixels_than_the_header_says(ramp, dicom, decoded) -> None:
+    assert decoded(dicom(ramp, Rows=500)).slices[0].reason is Reason.BAD_PIXELS
+
+
+def test_declared_size_is_checked_first(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, Rows=65535, Columns=65535)
+    assert decoded(path).slices[0].reason is Reason.TOO_LARGE
+
+
+def test_deflate_bomb(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, uid.DeflatedExplicitVRLittleEndian)
+    meta = dcmread(path).file_meta
+    content = path.read_bytes()[: 132 + 12 + meta.FileMetaInformationGroupLength]
+    raw = zlib.compressobj(wbits=-15)
+    path.write_bytes(content + raw.compress(bytes(200 << 20)) + raw.flush())
+    tracemalloc.start()
+    refusal = decoded(path, max_bytes=1 << 20).slices[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refusal.reason is Reason.TOO_LARGE
+    assert peak < 10 << 20
+
+
+def test_colour_and_palette(ramp, dicom, decoded) -> None:
+    for photometric, samples in (("RGB", 3), ("PALETTE COLOR", 1), ("YBR_FULL", 3)):
+        path = dicom(ramp, PhotometricInterpretation=photometric, SamplesPerPixel=samples)
+        assert decoded(path).slices[0].reason is Reason.COLOUR
+
+
+def test_one_bit_pixels(ramp, dicom, decoded) -> None:
+    refusal = decoded(dicom(ramp, BitsAllocated=1)).slices[0]
+    assert refusal.reason is Reason.UNSUPPORTED_OBJECT
+
+
+def test_no_pixels(ramp, dicom, decoded) -> None:
+    path = dicom(ramp)
+    ds = dcmread(path)
+    del ds.PixelData
+    ds.save_as(path)
+    assert decoded(path).slices[0].reason is Reason.NO_PIXEL_DATA
+
+
+def test_no_preamble_and_no_meta_header(ramp, dicom, decoded) -> None:
+    path = dicom(ramp)
+    ds = dcmread(path)
+    del ds.file_meta
+    ds.save_as(path, enforce_file_format=False, implicit_vr=True, little_endian=True)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+def test_file_that_vanished_and_file_of_noise(tmp_path, decoded) -> None:
+    assert decoded(tmp_path / "gone.dcm").slices[0].reason is Reason.IO_ERROR
+    path = tmp_path / "noise.dcm"
+    path.write_bytes(np.random.default_rng(1).bytes(5000))
+    assert decoded(path, 1, 2).slices[1].reason.status == "failed" or decoded(path).slices
+
+
+def test_blank(dicom, decoded) -> None:
+    stored = np.full((40, 40), 7, np.uint16)
+    assert decoded(dicom(stored)).slices[0].reason is Reason.BLANK_SLICE
+    stored[3, 3:10] = 4000
+    assert decoded(dicom(stored)).slices[0].reason is Reason.BLANK_SLICE
+    stored[3:6] = 50
+    np.testing.assert_array_equal(decoded(dicom(stored)).slices[0], stored)
