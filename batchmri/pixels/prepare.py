@@ -22,7 +22,7 @@ from batchmri.records import CropBox
 
 Spacing = tuple[float, float]
 Picture = npt.NDArray[Any]
-Step = Callable[[Tensor], Tensor]
+Step = Callable[[Tensor], Any]
 
 _PERCENTILE_STRIDE = 2  # a quarter of the pixels tells the percentiles as well
 
@@ -63,7 +63,8 @@ def prepare(slices: Picture, pixel_spacing: Spacing, settings: PreparationSettin
 def prepare_mask(mask: Picture, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
     """A mask (H, W) brought to where its slice went: shares (1, size, size) from 0 to 1."""
     with _plain_tensors():
-        return _run([_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)], mask > 0)
+        steps = [_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)]
+        return _run(steps, mask > 0).clamp(0, 1)
 
 
 def _prepared(

@@ -1,0 +1,137 @@
+"""The fit itself: MONAI's trainer on ignite, weight averaging, a one-cycle schedule.
+
+What is random depends on the seed and the number of the draw or epoch alone, so that a training
+resumed after the last whole epoch goes on to the same result.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+from ignite.metrics import Average
+from monai.engines import SupervisedTrainer
+from monai.inferers import SimpleInferer
+from torch import Tensor
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader
+
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.training.dataset import DrawnPictures, Draws, Floats
+from batchmri.training.evaluate import Figures, half_where_it_pays
+from batchmri.training.loss import MapLoss, Targets
+from batchmri.training.progress import Progress
+from batchmri.training.settings import TrainSettings
+
+_WARM_UP = 0.2  # of the schedule
+_log = logging.getLogger(__name__)
+Judge = Callable[[ClassMapNetwork], Figures]
+
+
+class _Maps(SimpleInferer):
+    """The class maps of a batch, in half precision where it pays."""
+
+    def __call__(
+        self, inputs: Tensor, network: Callable[..., Any], *_args: Any, **_kwargs: Any
+    ) -> Tensor:
+        with half_where_it_pays(inputs.device):
+            maps: Tensor = network(inputs.contiguous(memory_format=torch.channels_last))[0]
+        return maps
+
+
+def fit(
+    network: ClassMapNetwork,
+    pictures: DrawnPictures,
+    weights: Floats,
+    judge: Judge,
+    out: Path,
+    settings: TrainSettings,
+) -> ClassMapNetwork:
+    """Train, or go on with the training in `out`.
+
+    `weights` are the rows' probabilities to be drawn; `judge` gives figures of an epoch's averaged
+    network, among them its validation `loss`. Returns that with the lowest.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    per_epoch = settings.draws // settings.batch_size
+    optimizer = AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = OneCycleLR(
+        optimizer, settings.learning_rate, settings.epochs * per_epoch, pct_start=_WARM_UP
+    )
+    average = EMAHandler(network, momentum=settings.averaging, handle_buffers="update")
+    averaged: Any = average.ema_model
+    progress = Progress(
+        out,
+        {"network": network, "average": averaged, "optimizer": optimizer, "schedule": schedule},
+    )
+    if progress.epoch < settings.epochs and not progress.stalled_for(settings.patience):
+        draws = Draws(
+            weights, per_epoch * settings.batch_size, settings.seed, progress.epoch, settings.epochs
+        )
+        trainer = SupervisedTrainer(
+            device=device,
+            max_epochs=settings.epochs,
+            train_data_loader=_loader(pictures, draws, settings),
+            epoch_length=per_epoch,
+            network=network,
+            optimizer=optimizer,
+            loss_function=MapLoss(pictures.no_tumor, settings.label_smoothing, settings.map_weight),
+            prepare_batch=_batch,
+            inferer=_Maps(),
+            decollate=False,
+        )
+        trainer.state.epoch = progress.epoch
+        trainer.state.iteration = progress.epoch * per_epoch
+        average.attach(trainer, event=Events.ITERATION_COMPLETED)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
+        _close_epochs(trainer, averaged, progress, judge, settings)
+        trainer.run()
+    progress.load_best(averaged)
+    return averaged  # type: ignore[no-any-return]
+
+
+def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> DataLoader[Any]:
+    return DataLoader(
+        pictures,
+        settings.batch_size,
+        sampler=draws,
+        num_workers=settings.loaders,
+        multiprocessing_context="spawn" if settings.loaders else None,
+    )
+
+
+def _batch(
+    batch: dict[str, Tensor], device: torch.device, *_args: Any, **_kwargs: Any
+) -> tuple[Tensor, Targets]:
+    moved = {name: tensor.to(device) for name, tensor in batch.items()}
+    return moved.pop("picture"), Targets(**moved)
+
+
+def _close_epochs(
+    trainer: SupervisedTrainer,
+    averaged: ClassMapNetwork,
+    progress: Progress,
+    judge: Judge,
+    settings: TrainSettings,
+) -> None:
+    Average(lambda output: output["loss"]).attach(trainer, "train_loss")
+
+    @trainer.on(Events.EPOCH_STARTED)
+    def _seed(engine: Engine) -> None:
+        torch.manual_seed(settings.seed * 10_007 + engine.state.epoch)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def _close(engine: Engine) -> None:
+        train_loss = round(float(engine.state.metrics["train_loss"]), 4)
+        figures: Figures = {"epoch": engine.state.epoch, "train_loss": train_loss}
+        progress.close_epoch(figures | judge(averaged), averaged)
+        if progress.stalled_for(settings.patience):
+            _log.info("no lower validation loss for %d epochs: stopped", settings.patience)
+            engine.terminate()

@@ -1,0 +1,66 @@
+"""Reading what a table names: pictures, masks, and slices of volumes."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import nibabel
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+
+from batchmri.errors import UsageError
+from batchmri.training.table import Plane, Row
+
+AXES: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
+FloatPicture = npt.NDArray[np.float32]
+Spacing = tuple[float, float]
+
+
+def read_picture(row: Row) -> tuple[FloatPicture, Spacing]:
+    """The picture of a row (rows, columns) and its pixel spacing (row, column).
+
+    Raises UsageError where the file cannot be read or has no such slice.
+    """
+    if row.slice is None or row.plane is None:
+        return read_grey(row.file), (1.0, 1.0)
+    volume, zooms = read_volume(row.file)
+    if not 0 <= row.slice < volume.shape[AXES[row.plane]]:
+        raise UsageError(f"{row.file}: no {row.plane} slice {row.slice}")
+    return displayed(volume, zooms, row.plane, row.slice)
+
+
+def read_grey(path: Path) -> FloatPicture:
+    """A picture file of any colour mode and depth as one grey channel."""
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    if picture is None:
+        raise UsageError(f"{path}: not a readable picture")
+    return picture.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def read_volume(path: Path) -> tuple[FloatPicture, tuple[float, float, float]]:
+    """A NIfTI volume with axes to right, anterior, superior, and its voxel size in mm."""
+    try:
+        image: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
+        volume = np.nan_to_num(np.asarray(image.dataobj, dtype=np.float32))
+    except (OSError, ImageFileError, ValueError, EOFError) as error:
+        raise UsageError(f"{path}: not a readable volume ({error})") from None
+    if volume.ndim != 3:
+        raise UsageError(f"{path}: {volume.ndim} dimensions, a volume has 3")
+    x, y, z = (float(size) for size in image.header.get_zooms()[:3])
+    return volume, (x, y, z)
+
+
+def displayed(
+    volume: FloatPicture, zooms: tuple[float, float, float], plane: Plane, index: int
+) -> tuple[FloatPicture, Spacing]:
+    """One slice as radiologists view the plane, and its pixel spacing.
+
+    Patient's right on the picture's left; in sagittal slices, anterior on the left.
+    """
+    axis = AXES[plane]
+    across, down = (other for other in range(3) if other != axis)
+    picture = np.take(volume, index, axis)[::-1, ::-1].T
+    return np.ascontiguousarray(picture), (zooms[down], zooms[across])

@@ -1,0 +1,70 @@
+"""Where a training stands, in its folder: last.pt to go on from, best.pt, metrics.csv."""
+
+import csv
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from batchmri.training.evaluate import Figures
+
+LAST, BEST, METRICS = "last.pt", "best.pt", "metrics.csv"
+_log = logging.getLogger(__name__)
+
+
+class Progress:
+    """The epochs done, and the best of them; taken up from `folder` where it holds any.
+
+    `parts` have state_dict and load_state_dict: all that the next epoch depends on.
+    """
+
+    def __init__(self, folder: Path, parts: dict[str, Any]) -> None:
+        self.folder = folder
+        self.parts = parts
+        self.epoch = 0
+        self.best_epoch = 0
+        self.best_loss = math.inf
+        if (folder / LAST).exists():
+            state = torch.load(folder / LAST, map_location="cpu", weights_only=True)
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            self.epoch, self.best_epoch, self.best_loss = state["progress"]
+
+    def stalled_for(self, epochs: int) -> bool:
+        """Whether the validation loss has not fallen for so many epochs."""
+        return self.epoch - self.best_epoch >= epochs
+
+    def close_epoch(self, figures: Figures, network: nn.Module) -> None:
+        """Log the figures of an epoch (with `epoch` and `loss`) and save all that it left."""
+        self.epoch = int(figures["epoch"])
+        if float(figures["loss"]) < self.best_loss:
+            self.best_loss, self.best_epoch = float(figures["loss"]), self.epoch
+            _save(self.folder / BEST, network.state_dict())
+        _log.info("  ".join(f"{name} {value}" for name, value in figures.items()))
+        self._append(figures)
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        state["progress"] = [self.epoch, self.best_epoch, self.best_loss]
+        _save(self.folder / LAST, state)
+
+    def load_best(self, network: nn.Module) -> None:
+        """Give a network the weights of the best epoch."""
+        best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True)
+        network.load_state_dict(best)
+
+    def _append(self, figures: Figures) -> None:
+        path = self.folder / METRICS
+        is_new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, list(figures), lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(figures)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)

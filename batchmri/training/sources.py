@@ -1,0 +1,146 @@
+"""The table of the shipped model's training data, from the folders they lie in.
+
+brain-tumor-mri   rows of manifest.csv that stand for their duplicates, with the tumour masks
+lgg               low-grade gliomas and tumour-free slices of the same patients
+heads             tumour-free heads of many scanners, three planes, every height
+"""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from batchmri.errors import UsageError
+from batchmri.training.pictures import AXES, read_volume
+from batchmri.training.table import OPTIONAL, REQUIRED, Plane
+
+Record = dict[str, Any]
+
+_TRAIN_STEP_MM = 5.0  # between the slices taken of a training head
+_DEV_STEP_MM = 4.0
+_SMALLEST_FIELD_MM = 80.0  # a thinner slab is no picture in the planes across it
+_FLATTEST_PIXEL = 2.0  # longest over shortest side
+_SMALLEST_FOREGROUND = 0.03
+
+
+def build_table(shared_data: Path, out: Path) -> int:
+    """Write the table `out`, turned masks beside it; the number of its rows.
+
+    Raises UsageError where a folder is missing.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    records = [
+        *_brain_tumor_mri(shared_data / "brain-tumor-mri", out.parent / "masks"),
+        *_lgg(shared_data / "sources" / "lgg"),
+        *_heads(shared_data / "sources" / "heads"),
+    ]
+    for record in records:
+        for column in ("file", "mask"):
+            if record.get(column):
+                record[column] = os.path.relpath(record[column], out.parent)
+    with out.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, REQUIRED + OPTIONAL, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    return len(records)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            return list(csv.DictReader(handle))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _brain_tumor_mri(folder: Path, turned_masks: Path) -> Iterator[Record]:
+    for row in _read(folder / "manifest.csv"):
+        if row["representative"] != "1":
+            continue
+        mask: Path | None = None
+        if row["cheng_index"]:
+            mask = folder / "masks" / f"{int(float(row['cheng_index']))}.png"
+            if row["cheng_orientation"] == "fliprot0":
+                mask = _turned(mask, turned_masks)
+        yield {
+            "file": folder / row["file"],
+            # Four files lie in the wrong folder; the collection they come from knows better.
+            "label": row["cheng_class"] or row["class"],
+            "split": row["suggested_split"],
+            "source": "brain-tumor-mri",
+            "patient": row["person"],
+            "mask": mask,
+        }
+
+
+def _turned(mask: Path, folder: Path) -> Path:
+    turned = folder / mask.name
+    if not turned.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise UsageError(f"{mask}: not a readable picture")
+        cv2.imwrite(str(turned), picture[:, ::-1])
+    return turned
+
+
+def _lgg(folder: Path) -> Iterator[Record]:
+    for row in _read(folder / "table.csv"):
+        if row["near_tumour"] == "1":
+            continue  # "tumour-free" is doubtful so close to it
+        yield {
+            "file": folder / row["file"],
+            "label": row["label"],
+            "split": row["split"],
+            "source": "lgg",
+            "patient": row["patient"],
+            "mask": folder / row["mask"] if row["mask"] else None,
+            # It outlines what FLAIR shows: more than can be seen here, and surely all of it.
+            "mask_use": "outside",
+        }
+
+
+def _heads(folder: Path) -> Iterator[Record]:
+    rows = _read(folder / "table.csv")
+    volumes = Counter(row["source"] for row in rows)
+    for row in rows:
+        train = row["split_hint"] == "train"
+        taken = _planes(folder / row["file"]) if train else ("axial",)
+        for plane in taken:
+            step = _TRAIN_STEP_MM if train else _DEV_STEP_MM
+            for index in _slices(folder / row["file"], plane, step):
+                yield {
+                    "file": folder / row["file"],
+                    "label": "notumor",
+                    "split": row["split_hint"],
+                    "source": "heads",
+                    "patient": f"{row['source']} {row['subject']}",
+                    # Many volumes of one scanner shall not outweigh the others.
+                    "weight": f"{volumes[row['source']] ** -0.5:.4f}",
+                    "slice": index,
+                    "plane": plane,
+                }
+
+
+def _planes(path: Path) -> Iterable[Plane]:
+    volume, zooms = read_volume(path)
+    for plane, axis in AXES.items():
+        sides = [zooms[other] for other in range(3) if other != axis]
+        fields = [volume.shape[other] * zooms[other] for other in range(3) if other != axis]
+        if max(sides) / min(sides) <= _FLATTEST_PIXEL and min(fields) >= _SMALLEST_FIELD_MM:
+            yield plane
+
+
+def _slices(path: Path, plane: Plane, step_mm: float) -> Iterator[int]:
+    volume, zooms = read_volume(path)
+    axis = AXES[plane]
+    step = max(1, round(step_mm / zooms[axis]))
+    bright = 0.1 * float(np.percentile(volume, 99))
+    for index in range(step // 2, volume.shape[axis], step):
+        if (np.take(volume, index, axis) > bright).mean() >= _SMALLEST_FOREGROUND:
+            yield index

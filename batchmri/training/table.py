@@ -1,0 +1,121 @@
+"""The table of labelled pictures: one row per picture, or per slice of a volume."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from batchmri.errors import UsageError
+
+Split = Literal["train", "val", "test", "dev"]
+Plane = Literal["axial", "coronal", "sagittal"]
+MaskUse = Literal["full", "outside"]
+_Choice = TypeVar("_Choice")
+REQUIRED = ("file", "label", "split")
+OPTIONAL = ("source", "patient", "weight", "mask", "mask_use", "slice", "plane")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled picture.
+
+    `split`: train trains, val stops and calibrates, test is asked once at the end, dev (pictures
+    of other sources) is watched on the way. `mask_use`: a full mask says where the tumour is and
+    where not; of an outside one only what lies outside is believed. With `slice` and `plane`,
+    `file` is a NIfTI volume: the slice of that index along the plane's axis, counted from left,
+    posterior, inferior, as radiologists view the plane.
+    """
+
+    file: Path
+    label: str
+    split: Split
+    source: str = ""
+    patient: str = ""
+    weight: float = 1.0
+    mask: Path | None = None
+    mask_use: MaskUse = "full"
+    slice: int | None = None
+    plane: Plane | None = None
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read and check a table (CSV, UTF-8); its files are relative to it.
+
+    Raises UsageError with the line that is wrong, or what the table as a whole lacks.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            _check_columns(path, reader.fieldnames or [])
+            rows = [_row(path, line, record) for line, record in enumerate(reader, start=2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"table {path}: cannot be read: {error}") from None
+    _check_splits(path, rows)
+    return rows
+
+
+def classes_of(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The classes of the train split, in alphabetical order."""
+    return tuple(sorted({row.label for row in rows if row.split == "train"}))
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    for column in REQUIRED:
+        if column not in columns:
+            raise UsageError(f"table {path}: no column {column!r} (has: {', '.join(columns)})")
+    for column in columns:
+        if column not in REQUIRED + OPTIONAL:
+            raise UsageError(f"table {path}: unknown column {column!r}")
+
+
+def _row(path: Path, line: int, record: dict[str, str]) -> Row:
+    given = {column: text for column, text in record.items() if text}
+    try:
+        plane, mask, index = given.get("plane"), given.get("mask"), given.get("slice")
+        row = Row(
+            file=_existing(path, given.get("file", "")),
+            label=given["label"],
+            split=_one_of(given.get("split", ""), get_args(Split), "split"),
+            source=given.get("source", ""),
+            patient=given.get("patient", ""),
+            weight=float(given.get("weight", 1)),
+            mask=_existing(path, mask) if mask else None,
+            mask_use=_one_of(given.get("mask_use", "full"), get_args(MaskUse), "mask_use"),
+            slice=int(index) if index else None,
+            plane=_one_of(plane, get_args(Plane), "plane") if plane else None,
+        )
+    except KeyError as error:
+        raise UsageError(f"table {path}, line {line}: {error.args[0]} is empty") from None
+    except ValueError as error:
+        raise UsageError(f"table {path}, line {line}: {error}") from None
+    if not row.weight >= 0:
+        raise UsageError(f"table {path}, line {line}: weight {row.weight} is below 0")
+    if (row.slice is None) != (row.plane is None):
+        raise UsageError(f"table {path}, line {line}: slice and plane go together")
+    return row
+
+
+def _existing(table: Path, name: str) -> Path:
+    path = table.parent / name
+    if not path.is_file():
+        raise ValueError(f"no file {path}")
+    return path
+
+
+def _one_of(value: str, allowed: tuple[_Choice, ...], what: str) -> _Choice:
+    for choice in allowed:
+        if choice == value:
+            return choice
+    raise ValueError(f"{what} {value!r} is none of {', '.join(map(str, allowed))}")
+
+
+def _check_splits(path: Path, rows: Sequence[Row]) -> None:
+    known = {row.label for row in rows if row.split == "train"}
+    if len(known) < 2:
+        raise UsageError(f"table {path}: split train needs at least two classes")
+    if not any(row.split == "val" for row in rows):
+        raise UsageError(f"table {path}: split val is empty")
+    for row in rows:
+        if row.label not in known:
+            raise UsageError(f"table {path}: class {row.label!r} is in {row.split}, not in train")

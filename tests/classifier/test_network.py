@@ -1,0 +1,83 @@
+import pytest
+import torch
+from monai.networks.nets import EfficientNetBN
+from monai.visualize import GradCAM
+from torch import Tensor, nn
+
+from batchmri.classifier.network import ClassMapNetwork, grad_cam, logits
+
+
+@pytest.fixture(scope="module")
+def network() -> ClassMapNetwork:
+    return trained_looking(ClassMapNetwork(4))
+
+
+def trained_looking(network: ClassMapNetwork) -> ClassMapNetwork:
+    """Random weights whose maps differ from cell to cell, as those of a trained network."""
+    torch.manual_seed(0)
+    network.train()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.randn(4, 1, 96, 96))
+        nn.init.normal_(network.linear.weight, std=0.1)
+        nn.init.normal_(network.linear.bias)
+    return network.eval()
+
+
+def pictures() -> Tensor:
+    return torch.randn(2, 1, 96, 96, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_mean_of_the_maps_is_monais_logits(network: ClassMapNetwork) -> None:
+    monai = EfficientNetBN("efficientnet-b1", pretrained=False, in_channels=1, num_classes=4)
+    names, own = list(monai.state_dict()), list(network.state_dict().values())
+    assert len(names) == len(own)
+    monai.load_state_dict(dict(zip(names, _in_monais_order(network, names), strict=True)))
+    with torch.no_grad():
+        expected = monai.eval()(pictures())
+        maps, features = network(pictures())
+    assert maps.shape == (2, 4, 3, 3)
+    assert features.shape == (2, 1280)
+    assert torch.allclose(logits(maps), expected, atol=1e-4)
+    assert torch.allclose(network.linear(features), expected, atol=1e-4)
+
+
+def _in_monais_order(network: ClassMapNetwork, names: list[str]) -> list[Tensor]:
+    own = network.state_dict()
+    homes = {"_conv_stem": "stem.1", "_bn0": "stem.2", "_conv_head": "head.1", "_bn1": "head.2"}
+    homes |= {"_fc": "linear", "_blocks": "blocks"}
+    return [own[f"{homes[n.partition('.')[0]]}.{n.partition('.')[2]}"] for n in names]
+
+
+class _Logits(nn.Module):
+    def __init__(self, network: ClassMapNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return logits(self.network(x)[0])
+
+
+@pytest.mark.parametrize("last_stride", [True, False])
+def test_the_map_is_grad_cam_by_a_real_backward_pass(last_stride: bool) -> None:
+    network = trained_looking(ClassMapNetwork(4, last_stride))
+    with torch.no_grad():
+        ours = grad_cam(network(pictures())[0], network.linear.bias)
+    theirs = GradCAM(_Logits(network), target_layers="network.last_activation")
+    for label in range(4):
+        for place, picture in enumerate(pictures()):
+            backward = theirs.compute_map(picture[None], class_idx=label)[0, 0].detach()
+            forward = ours[place, label]
+            difference = _to_one(forward) - _to_one(backward)
+            assert difference.abs().max() < 1e-4
+    assert (ours.amax((2, 3)) > 0).sum() >= 4
+
+
+def _to_one(heat: Tensor) -> Tensor:
+    return heat / heat.max().clamp(min=1e-9)
+
+
+def test_without_the_last_stride_maps_are_twice_as_fine() -> None:
+    with torch.no_grad():
+        maps, _ = ClassMapNetwork(3, last_stride=False).eval()(torch.zeros(1, 1, 160, 160))
+    assert maps.shape == (1, 3, 10, 10)

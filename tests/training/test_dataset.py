@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from batchmri.errors import UsageError
+from batchmri.pixels.prepare import PreparationSettings, prepare
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import DrawnPictures, Draws, draw_weights, prepare_table
+from batchmri.training.pictures import read_picture
+from batchmri.training.table import Row, read_table
+
+SETTINGS = PreparationSettings(size=48)
+FILE = Path("any")
+
+
+def rows() -> list[Row]:
+    def some(n: int, label: str, source: str, split: str = "train") -> list[Row]:
+        return [Row(FILE, label, split, source) for _ in range(n)]  # type: ignore[arg-type]
+
+    return [*some(30, "glioma", "a"), *some(10, "none", "a"), *some(5, "none", "b"),
+            *some(7, "none", "b", "val")]  # fmt: skip
+
+
+def test_classes_are_drawn_alike_and_then_sources() -> None:
+    weights = draw_weights(rows(), ("glioma", "none"), {})
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:30].sum() == pytest.approx(0.5)
+    assert weights[30:40].sum() == weights[40:45].sum() == pytest.approx(0.25)
+    assert weights[45:].sum() == 0
+
+
+def test_shares_say_how_often_each_group_is_drawn() -> None:
+    shares = {"a": {"glioma": 0.3, "none": 0.1}, "b": {"none": 0.6}}
+    weights = draw_weights(rows(), ("glioma", "none"), shares)
+    assert weights[40:45].sum() == pytest.approx(0.6)
+    assert weights[30:40].sum() == pytest.approx(0.1)
+
+
+def test_shares_that_name_no_row_are_an_error() -> None:
+    with pytest.raises(UsageError, match="shares"):
+        draw_weights(rows(), ("glioma", "none"), {"c": {"none": 1.0}})
+
+
+def test_row_weights_count_within_a_group() -> None:
+    heavy = [Row(FILE, "x", "train", weight=3), Row(FILE, "x", "train", weight=1)]
+    assert draw_weights(heavy, ("x",), {}).tolist() == [0.75, 0.25]
+
+
+def test_draws_of_an_epoch_do_not_depend_on_where_the_training_began() -> None:
+    weights = np.full(20, 0.05)
+    whole = list(Draws(weights, 8, seed=3, first_epoch=0, epochs=3))
+    rest = list(Draws(weights, 8, seed=3, first_epoch=2, epochs=3))
+    assert rest == whole[16:]
+    assert [number for number, _ in whole] == list(range(24))
+    assert whole != list(Draws(weights, 8, seed=4, first_epoch=0, epochs=3))
+
+
+def test_training_prepares_as_scanning_does(heads: Path, tmp_path: Path) -> None:
+    table = read_table(heads)
+    prepared = prepare_table(table, tmp_path / "run", SETTINGS)
+    picture, spacing = read_picture(table[0])
+    scanned = prepare(picture[None], spacing, SETTINGS).pixels
+    assert (prepared.batch([0], SETTINGS) - scanned).abs().max() <= 1.01 / 255
+
+
+def test_what_was_prepared_is_taken_up_again(heads: Path, tmp_path: Path) -> None:
+    table = read_table(heads)
+    first = prepare_table(table, tmp_path / "run", SETTINGS)
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").iterdir()}
+    again = prepare_table(table, tmp_path / "run", SETTINGS)
+    assert np.array_equal(first.pictures, again.pictures)
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "run").iterdir()} == files
+    prepare_table(table, tmp_path / "run", PreparationSettings(size=40))
+    assert len(list((tmp_path / "run").iterdir())) == 2 * len(files)
+
+
+def test_masks_are_held_to_where_they_are_known(heads: Path, tmp_path: Path) -> None:
+    table = read_table(heads)
+    table[2] = Row(table[2].file, "spot", "train")
+    table[4] = Row(table[4].file, "spot", "train", mask=table[4].mask, mask_use="outside")
+    drawn = DrawnPictures(
+        prepare_table(table, tmp_path / "run", SETTINGS),
+        ("notumor", "spot"),
+        "notumor",
+        SETTINGS,
+        Augmentation(),
+        seed=0,
+    )
+    held = [
+        (bool(item["hold_inside"]), bool(item["hold_outside"]), bool(item["mask"].max() > 0.5))
+        for item in (drawn[number, number] for number in range(5))
+    ]
+    assert held == [
+        (True, True, True),  # tumour and mask
+        (False, True, False),  # no tumour
+        (False, False, False),  # tumour, no mask
+        (False, True, False),
+        (False, True, True),  # loose mask
+    ]
+    assert torch.equal(drawn[7, 0]["picture"], drawn[7, 0]["picture"])
+    assert not torch.equal(drawn[7, 0]["picture"], drawn[8, 0]["picture"])

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from batchmri.training.evaluate import dev_figures, fit_temperature, split_figures
+from batchmri.training.table import Row
+
+
+def test_temperature_is_found_again() -> None:
+    generator = torch.Generator().manual_seed(0)
+    calibrated = torch.randn(20_000, 4, generator=generator) * 2
+    labels = torch.distributions.Categorical(logits=calibrated)
+    torch.manual_seed(0)
+    found = fit_temperature(calibrated * 3, labels.sample())
+    assert found == pytest.approx(3, rel=0.05)
+
+
+def test_figures_of_a_split() -> None:
+    labels = np.array([0, 0, 0, 1])
+    values = torch.eye(2)[torch.tensor([0, 0, 1, 1])]
+    figures = split_figures(labels, values, ("a", "b"))
+    assert figures["accuracy"] == 0.75
+    assert figures["a_recall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert figures["a_precision"] == 1
+    assert figures["b_precision"] == 0.5
+    assert figures["b_support"] == 1
+    assert figures["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
+
+
+def test_volumes_are_called_by_their_most_suspicious_slices() -> None:
+    def slices(name: str, suspicious: int) -> tuple[list[Row], list[list[float]]]:
+        rows = [
+            Row(Path(name), "none", "dev", "heads", slice=index, plane="axial")
+            for index in range(10)
+        ]
+        return rows, [[5.0, 0.0] if index < suspicious else [0.0, 5.0] for index in range(10)]
+
+    (one, quiet), (two, loud) = slices("one", 1), slices("two", 4)
+    figures = dev_figures([*one, *two], torch.tensor(quiet + loud), 1, "none")
+    assert figures["heads_tumor_free_volumes_called_tumor"] == "1 of 2"
+    assert figures["heads_tumor_free_slices_called_tumor"] == 0.25

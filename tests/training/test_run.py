@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from batchmri.classifier.checkpoint import load_checkpoint
+from batchmri.errors import SettingsError, UsageError
+from batchmri.training.run import train
+from batchmri.training.settings import TrainSettings
+
+SETTINGS = TrainSettings.model_validate(
+    {
+        "init": "random",
+        "epochs": 2,
+        "draws": 8,
+        "batch_size": 4,
+        "loaders": 0,
+        "preparation": {"size": 32},
+        "card": {"licence": "none", "sources": [{"name": "made up", "licence": "CC0"}]},
+    }
+)
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(run / "model.safetensors")[0].state_dict()
+
+
+def test_resumed_training_equals_an_uninterrupted_one(
+    heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = train(heads, tmp_path / "whole", SETTINGS)
+    assert card.classes == ("notumor", "spot")
+    assert card.figures["test"]["n"] == 4
+    assert card.weights_digest and card.training_data_digest and card.sources
+    assert (tmp_path / "whole" / "metrics.csv").read_text().count("\n") == 3
+
+    class Cut(Exception):
+        pass
+
+    from batchmri.training import progress
+
+    close, cut = progress.Progress.close_epoch, tmp_path / "cut"
+
+    def close_and_cut(self: progress.Progress, *rest: object) -> None:
+        close(self, *rest)  # type: ignore[arg-type]
+        raise Cut
+
+    monkeypatch.setattr(progress.Progress, "close_epoch", close_and_cut)
+    with pytest.raises(Cut):
+        train(heads, cut, SETTINGS)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="--resume"):
+        train(heads, cut, SETTINGS)
+    other = SETTINGS.model_copy(update={"learning_rate": 1.0})
+    with pytest.raises(UsageError, match="other data or settings"):
+        train(heads, cut, other, resume=True)
+    assert train(heads, cut, SETTINGS, resume=True) == card
+    resumed = weights_of(cut)
+    for name, tensor in weights_of(tmp_path / "whole").items():
+        assert torch.equal(tensor, resumed[name]), name
+
+
+def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"no_tumor_class": "healthy"})
+    with pytest.raises(UsageError, match="'healthy' is none of"):
+        train(heads, tmp_path / "run", settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("epoch: 3", "epoch: "),
+        ("epochs: 0", "epochs: "),
+        ("a: [", "config file"),
+        ("- 1", "config file"),
+    ],
+)
+def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=says) as caught:
+        TrainSettings.load(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_config_is_valid() -> None:
+    config = Path(__file__).resolve().parents[2] / "configs" / "train.yaml"
+    settings = TrainSettings.load(config)
+    assert sum(sum(group.values()) for group in settings.shares.values()) == pytest.approx(1)

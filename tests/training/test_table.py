@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchmri.errors import UsageError
+from batchmri.training.table import classes_of, read_table
+
+
+def test_reads_paths_beside_the_table(heads: Path) -> None:
+    rows = read_table(heads)
+    assert len(rows) == 16
+    assert rows[0].file == heads.parent / "head0.png"
+    assert rows[0].mask == heads.parent / "mask0.png"
+    assert rows[1].mask is None
+    assert classes_of(rows) == ("notumor", "spot")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"split": "training"}, "line 3: split 'training' is none of train, val, test, dev"),
+        ({"label": ""}, "line 3: label is empty"),
+        ({"file": "gone.png"}, "line 3: no file"),
+        ({"file": ""}, "line 3: no file"),
+        ({"mask": "gone.png"}, "line 3: no file"),
+        ({"weight": "heavy"}, "line 3: .*heavy"),
+        ({"weight": "-1"}, "line 3: weight"),
+        ({"slice": "4"}, "line 3: slice and plane go together"),
+        ({"slice": "4", "plane": "oblique"}, "line 3: plane 'oblique'"),
+        ({"mask_use": "inside"}, "line 3: mask_use"),
+        ({"label": "unheard of", "split": "test"}, "'unheard of' is in test, not in train"),
+        ({"color": "red"}, "unknown column 'color'"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path,
+    write_table: Callable[[list[dict[str, Any]]], Path],
+    change: dict[str, str],
+    says: str,
+) -> None:
+    (tmp_path / "a.png").touch()
+    records = [
+        {"file": "a.png", "label": label, "split": split}
+        for label in ("x", "y")
+        for split in ("train", "val")
+    ]
+    columns = dict.fromkeys(change, "")
+    records = [columns | record for record in records]
+    records[1] |= change
+    with pytest.raises(UsageError, match=says):
+        read_table(write_table(records))
+
+
+@pytest.mark.parametrize("missing", ["file", "label", "split"])
+def test_a_missing_column_is_named(heads: Path, missing: str) -> None:
+    heads.write_text(heads.read_text().replace(missing, "weight", 1))
+    with pytest.raises(UsageError, match=f"no column '{missing}'"):
+        read_table(heads)
+
+
+def test_an_empty_split_is_named(heads: Path) -> None:
+    heads.write_text(heads.read_text().replace(",val,", ",test,"))
+    with pytest.raises(UsageError, match="split val is empty"):
+        read_table(heads)
+
+
+def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_table(tmp_path / "none.csv")
