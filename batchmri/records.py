@@ -17,6 +17,7 @@ from batchmri.reasons import Reason, Status
 
 Vector = tuple[float, float, float]
 Format = Literal["dicom", "nifti"]
+Tile = tuple[int, int, int, int]
 Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
 FloatArray = npt.NDArray[np.float32]
 
@@ -58,7 +59,9 @@ class Frame:
 
     `number` is the DICOM frame number (from 1), or 1 + the index along the slice axis of a NIfTI
     file. `position` is the centre of the first stored pixel, `orientation` the directions in which
-    the column index and then the row index grow (ImageOrientationPatient).
+    the column index and then the row index grow (ImageOrientationPatient). `component` says what
+    is shown where it is not the magnitude (phase, water, map …). `tile` is the part of the stored
+    frame that holds this image, (first row, first column, rows, columns), where several share it.
     """
 
     number: int = 1
@@ -67,11 +70,18 @@ class Frame:
     pixel_spacing: tuple[float, float] | None = None
     echo: str = ""
     time_point: str = ""
+    component: str = ""
+    tile: Tile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Series-level facts as the header states them; empty or None where it says nothing."""
+    """Series-level facts as the header states them; empty or None where it says nothing.
+
+    Only `series_description` and `manufacturer` are text as it stands there. All else is a number,
+    a UID or a known code, so that nobody's name travels in a field where it does not belong:
+    `body_part` and `named_sequence` are what all texts of the header together name.
+    """
 
     modality: str = ""
     manufacturer: str = ""
@@ -81,7 +91,7 @@ class Header:
     sop_class: str = ""
     image_type: tuple[str, ...] = ()
     body_part: str = ""
-    sequence_name: str = ""
+    named_sequence: str = ""
     scanning_sequence: str = ""
     echo_time: float | None = None
     repetition_time: float | None = None
@@ -129,7 +139,7 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class SliceRef:
-    """Where one slice of a series lies: file, frame, and place along the slice normal."""
+    """Where one slice of a series lies: file, frame (and tile of it), place along the normal."""
 
     source: str
     path: str
@@ -137,6 +147,7 @@ class SliceRef:
     frame: int
     index: int
     position_mm: float | None
+    tile: Tile | None = None
 
 
 @dataclass(frozen=True, slots=True)

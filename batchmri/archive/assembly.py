@@ -1,0 +1,259 @@
+"""Instances of one study → Study: its series, and the files left out of them.
+
+The result does not depend on the order in which instances come. Keys: see `SeriesKey`; what sets
+parts of a series apart stands in parts.py, the order of slices in stack.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from batchmri.archive.geometry import display_of, plane_of
+from batchmri.archive.naming import common_folder, digest, made_uid, name_of
+from batchmri.archive.nifti import COMPANION
+from batchmri.archive.parts import Cell, Part, parts_of
+from batchmri.archive.sequences import sequence_of
+from batchmri.archive.stack import Stack, stacked
+from batchmri.reasons import Reason
+from batchmri.records import (
+    FileNote,
+    Header,
+    Instance,
+    Series,
+    SeriesKey,
+    SliceRef,
+    Study,
+)
+
+Versions = Mapping[str, str]
+
+
+def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
+    """The studies of all instances that state one StudyInstanceUID: one, or one per patient.
+
+    `versions[source]` is a short text of a file's size and time of change; it enters the
+    fingerprint of the series. Every instance is counted in `n_files` of one series, those of
+    `left_out` too: duplicates, refused objects among images, further volumes at places already
+    taken.
+    """
+    by_study: dict[str, list[Instance]] = defaultdict(list)
+    for instance in _apart_by_patient(sorted(instances, key=lambda one: one.source)):
+        by_study[instance.study_uid].append(instance)
+    return [_study(uid, members, versions) for uid, members in sorted(by_study.items())]
+
+
+def _apart_by_patient(instances: list[Instance]) -> list[Instance]:
+    """UIDs used by two patients are replaced for both, by what names the patient's first file.
+
+    An object without patient id goes with its series, or else with those that have none either.
+    """
+    first: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for one in instances:
+        if one.patient:
+            first.setdefault(one.patient, one.source)
+            owner.setdefault(one.series_uid, one.patient)
+    if len(first) < 2:
+        return instances
+    nobody = next((one.source for one in instances if not one.patient), "")
+    return [
+        _readdressed(one, first.get(one.patient or owner.get(one.series_uid, ""), nobody))
+        for one in instances
+    ]
+
+
+def _readdressed(instance: Instance, first_source: str) -> Instance:
+    return replace(
+        instance,
+        study_uid=made_uid("patient", instance.study_uid, first_source),
+        series_uid=made_uid("patient", instance.series_uid, first_source),
+        flags=tuple(sorted({*instance.flags, "uid_replaced"})),
+    )
+
+
+def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
+    by_series: dict[str, list[Instance]] = defaultdict(list)
+    for instance in instances:
+        by_series[instance.series_uid].append(instance)
+    series: list[Series] = []
+    left_out: list[FileNote] = []
+    for _, members in sorted(by_series.items()):
+        found, notes = _Assembler(members, versions).run()
+        series += found
+        left_out += notes
+    return Study(uid, tuple(series), tuple(sorted(left_out, key=lambda n: (n.source, n.reason))))
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The instances of one series by what they can give."""
+
+    images: list[Instance]
+    refused: list[Instance]
+    companions: list[Instance]
+    duplicates: list[tuple[Instance, Instance]]  # the one left out, the one kept
+
+
+class _Assembler:
+    """One series UID → its parts as Series."""
+
+    def __init__(self, instances: list[Instance], versions: Versions) -> None:
+        self._versions = versions
+        self._files = _sort(instances)
+        self._notes: list[FileNote] = []
+
+    def run(self) -> tuple[list[Series], list[FileNote]]:
+        parts = parts_of([Cell(i, frame) for i in self._files.images for frame in i.frames])
+        if not parts:
+            return [self._without_slices()], self._notes
+        stacks = [stacked(part.cells) for part in parts]
+        files = self._share_out(parts, stacks)
+        series = [
+            self._series(part, stack, sorted(files[number]))
+            for number, (part, stack) in enumerate(zip(parts, stacks, strict=True))
+        ]
+        return series, self._notes
+
+    def _share_out(self, parts: list[Part], stacks: list[Stack]) -> dict[int, set[str]]:
+        """Sources per part, each in one: where it gave a slice, else where it was left out."""
+        home: dict[str, int] = {}
+        for number, stack in enumerate(stacks):
+            for cell in stack.kept:
+                home.setdefault(cell.instance.source, number)
+        for number, (part, stack) in enumerate(zip(parts, stacks, strict=True)):
+            for cell in stack.further:
+                if cell.instance.source not in home:
+                    home[cell.instance.source] = number
+                    self._note(cell.instance, part, Reason.FURTHER_VOLUME)
+            for cell in stack.unplaced:
+                if cell.instance.source not in home:
+                    home[cell.instance.source] = number
+                    self._note(cell.instance, part, Reason.BAD_HEADER, "no position in the patient")
+        for extra, kept in self._files.duplicates:
+            number = home.setdefault(extra.source, home.get(kept.source, 0))
+            self._note(extra, parts[number], Reason.DUPLICATE_INSTANCE)
+        for one in self._files.refused:
+            assert one.refusal is not None
+            home[one.source] = 0
+            self._note(one, parts[0], one.refusal, one.detail)
+        for one in self._files.companions:
+            home[one.source] = 0
+        files: dict[int, set[str]] = defaultdict(set)
+        for source, number in home.items():
+            files[number].add(source)
+        return files
+
+    def _note(self, instance: Instance, part: Part, reason: Reason, detail: str = "") -> None:
+        key = SeriesKey(instance.study_uid, instance.series_uid, part.name)
+        self._notes.append(FileNote(instance.source, reason, detail, key))
+
+    def _series(self, part: Part, stack: Stack, sources: list[str]) -> Series:
+        first = stack.kept[0]
+        instance, frame = first.instance, first.frame
+        header = _header_of(first, part)
+        flags = {flag for cell in stack.kept for flag in cell.instance.flags}
+        touched = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
+        return Series(
+            key=SeriesKey(instance.study_uid, instance.series_uid, part.name),
+            source=common_folder(touched),
+            format=instance.format,
+            n_files=len(sources),
+            header=header,
+            sequence=sequence_of(header, _file_name(instance)),
+            rows=part.rows,
+            columns=part.columns,
+            plane=plane_of(frame.orientation),
+            pixel_spacing=frame.pixel_spacing,
+            slice_spacing=stack.spacing,
+            slices=tuple(
+                _slice(cell, index, position)
+                for index, (cell, position) in enumerate(
+                    zip(stack.kept, stack.positions, strict=True)
+                )
+            ),
+            n_slices=len(stack.kept),
+            slice_axis=instance.slice_axis,
+            display=display_of(frame.orientation),
+            refusal=part.refusal,
+            detail=part.detail,
+            flags=tuple(sorted(flags | stack.flags | part.flags)),
+            fingerprint=self._fingerprint(touched),
+        )
+
+    def _without_slices(self) -> Series:
+        """A series of objects that are all refused, or of an .img whose .hdr is unreadable."""
+        files = self._files
+        shown = files.refused[0] if files.refused else files.companions[0]
+        every = [*files.refused, *files.companions, *(extra for extra, _ in files.duplicates)]
+        sources = sorted(one.source for one in every)
+        for extra, _ in files.duplicates:
+            self._note(extra, _WHOLE, Reason.DUPLICATE_INSTANCE)
+        return Series(
+            key=SeriesKey(shown.study_uid, shown.series_uid),
+            source=common_folder(sources),
+            format=shown.format,
+            n_files=len(sources),
+            header=shown.header,
+            sequence=sequence_of(shown.header, _file_name(shown)),
+            rows=shown.rows,
+            columns=shown.columns,
+            plane="",
+            pixel_spacing=None,
+            slice_spacing=None,
+            slices=(),
+            refusal=shown.refusal or Reason.BAD_HEADER,
+            detail=shown.detail,
+            flags=tuple(sorted({*shown.flags} - {COMPANION})),
+            fingerprint=self._fingerprint(sources),
+        )
+
+    def _fingerprint(self, sources: list[str]) -> str:
+        return digest(*(f"{source}\0{self._versions.get(source, '')}" for source in sources))
+
+
+_WHOLE = Part("", (), 0, 0)
+
+
+def _sort(instances: Iterable[Instance]) -> _Sorted:
+    """Apart by kind; of several files of one SOP instance the first by source is kept.
+
+    One that is refused comes last: a damaged copy never takes the place of a whole one.
+    """
+    sorted_out = _Sorted([], [], [], [])
+    seen: dict[str, Instance] = {}
+    for one in sorted(instances, key=lambda one: (one.refusal is not None, one.source)):
+        if COMPANION in one.flags:
+            sorted_out.companions.append(one)
+        elif one.instance_uid in seen:
+            sorted_out.duplicates.append((one, seen[one.instance_uid]))
+        else:
+            seen[one.instance_uid] = one
+            (sorted_out.refused if one.refusal else sorted_out.images).append(one)
+    return sorted_out
+
+
+def _header_of(cell: Cell, part: Part) -> Header:
+    """The facts of the first slice; echo and component are those of the part."""
+    header, frame = cell.instance.header, cell.frame
+    if frame.component and frame.component.upper() not in header.image_type:
+        header = replace(header, image_type=(*header.image_type, frame.component.upper()))
+    if part.echo_time is not None:
+        header = replace(header, echo_time=part.echo_time)
+    return header
+
+
+def _file_name(instance: Instance) -> str:
+    return name_of(instance.source) if instance.format == "nifti" else ""
+
+
+def _slice(cell: Cell, index: int, position: float | None) -> SliceRef:
+    instance, frame = cell.instance, cell.frame
+    return SliceRef(
+        instance.source,
+        instance.path,
+        instance.instance_uid,
+        frame.number,
+        index,
+        None if position is None else round(position, 4) + 0.0,
+        frame.tile,
+    )

@@ -1,0 +1,61 @@
+"""Numbers from the CSA headers of Siemens: private elements that hold a small binary table.
+
+CSA2 begins with `SV10`; then the number of tags, and per tag a name of 64 bytes, counts, and its
+items as text, each padded to four bytes. CSA1 is the same without the first eight bytes (layout
+as nibabel's documentation describes it, "Siemens format DICOM with CSA header").
+"""
+
+import struct
+from collections.abc import Collection, Iterator
+
+_MAGIC = b"SV10"
+_TAG = struct.Struct("<64s i 4s i i i")  # name, vm, vr, syngo dt, number of items, check value
+_ITEM = struct.Struct("<4i")
+_MAX_TAGS, _MAX_ITEMS = 1024, 1024
+
+
+def csa_numbers(raw: bytes, names: Collection[str]) -> dict[str, list[float]]:
+    """The values of the tags asked for; those that are missing or make no sense are left out."""
+    found: dict[str, list[float]] = {}
+    try:
+        for name, items in _tags(raw):
+            if name in names:
+                found[name] = [float(item) for item in items if item]
+                if len(found) == len(names):
+                    break
+    except (struct.error, ValueError):
+        found.pop(next(reversed(found), ""), None)
+    return found
+
+
+def _tags(raw: bytes) -> Iterator[tuple[str, list[str]]]:
+    newer = raw.startswith(_MAGIC)
+    at = 8 if newer else 0
+    (count,) = struct.unpack_from("<I", raw, at)
+    if count > _MAX_TAGS:
+        raise ValueError(f"{count} tags")
+    at += 8
+    first_length = None  # CSA1 states every length as the sum with that of the first item
+    for _ in range(count):
+        name, _, _, _, n_items, _ = _TAG.unpack_from(raw, at)
+        at += _TAG.size
+        if not 0 <= n_items <= _MAX_ITEMS:
+            raise ValueError(f"{n_items} items")
+        items: list[str] = []
+        for _ in range(n_items):
+            lengths = _ITEM.unpack_from(raw, at)
+            at += _ITEM.size
+            if newer:
+                length = lengths[1]
+            else:
+                first_length = lengths[0] if first_length is None else first_length
+                length = lengths[0] - first_length
+            if not 0 <= length <= len(raw) - at:
+                raise ValueError(f"an item of {length} bytes")
+            items.append(_text(raw[at : at + length]))
+            at += (length + 3) // 4 * 4
+        yield _text(name), items
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("latin-1").strip()

@@ -1,0 +1,236 @@
+"""One DICOM file → Instance, from its header alone."""
+
+import io
+import zlib
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    PrivateTransferSyntaxes,
+)
+
+from batchmri.archive import kinds
+from batchmri.archive.context import HeaderContext
+from batchmri.archive.facts import FRAME_GROUPS, SHARED_GROUPS, header_of
+from batchmri.archive.frames import frames_of
+from batchmri.archive.naming import folder_of, is_valid_uid, made_uid
+from batchmri.archive.tags import Tags
+from batchmri.reasons import Reason
+from batchmri.records import FileEntry, FileNote, Frame, Header, Instance
+
+_PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+_LAST_PIXELS = 0x7FE00010
+_UNDEFINED = 0xFFFFFFFF
+_LONG = 1024
+_MAX_INFLATED = 256 * 2**20
+_MAX_FRAMES = 65_536
+_ENCAPSULATED_FRAME = 8  # bytes of the item header, the least that a compressed frame takes
+
+_CUT = "the header ends early"
+
+_WANTED = [
+    0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
+    0x0008103E, 0x00089209, 0x00100020, 0x00100021, 0x00102201, 0x00180010, 0x00180012, 0x00180015,
+    0x00180020, 0x00180024, 0x00180050, 0x00180080, 0x00180081, 0x00180082, 0x00180086, 0x00180088,
+    0x00181063, 0x00181065,
+    0x00181030, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A,
+    0x0019100C, 0x0020000D, 0x0020000E, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00200100,
+    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301,
+    0x00291010, 0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x20011003,
+    SHARED_GROUPS, FRAME_GROUPS,
+]  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the parser met: watched element by element, since declared lengths may lie."""
+
+    file: BinaryIO
+    size: int
+    pixels: int | None = None  # declared length
+    left: int = 0  # bytes of the file from the pixel data on
+    cut: bool = False
+
+    def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
+        """Stop at the pixels, and where a long element claims more bytes than there are."""
+        number = int(tag)  # comparing pydicom's own tags takes as long as reading one
+        if number in _PIXELS:
+            self.pixels = length
+            self.left = self.size - self.file.tell()
+            return True
+        if length > _LONG and length != _UNDEFINED:
+            self.cut = length > self.size - self.file.tell()
+        return self.cut or number > _LAST_PIXELS
+
+    def finish(self, dataset: Dataset) -> None:
+        """See whether the file ended within an element: it was skipped, or read in part."""
+        if self.pixels is None and not self.cut:
+            short = any(
+                isinstance(element, RawDataElement) and len(element.value or b"") < element.length
+                for element in dataset.elements()
+            )
+            self.cut = short or self.file.tell() > self.size
+
+
+def read_dicom(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
+    """The Instance of a DICOM object, with a `refusal` where it can never be classified.
+
+    A note for a DICOMDIR, for what no series could hold, and for a header that is cut short.
+    `file` stands at its start. Raises what pydicom raises on a header that makes no sense.
+    """
+    meta, dataset, reading = _parse(file, entry.size)
+    tags = Tags(dataset)
+    if kinds.MEDIA_DIRECTORY in (meta.text(0x00020002), tags.text(0x00080016)):
+        return FileNote(entry.source, Reason.DICOMDIR)
+    header = _header(tags, meta)
+    if reading.pixels is None and not (tags.text(0x0020000D) or tags.text(0x0020000E)):
+        return _note(entry.source, header, reading)
+    return _instance(entry, context, tags, header, reading)
+
+
+def _header(tags: Tags, meta: Tags) -> Header:
+    syntax, sop_class = meta.text(0x00020010), meta.text(0x00020002)
+    header = header_of(tags, syntax if is_valid_uid(syntax) else "")
+    if not header.sop_class and is_valid_uid(sop_class):
+        return replace(header, sop_class=sop_class)
+    return header
+
+
+def _note(source: str, header: Header, reading: _Reading) -> FileNote:
+    """An object of no study and no series."""
+    if reading.cut:
+        return FileNote(source, Reason.TRUNCATED, _CUT)
+    if not header.sop_class:
+        return FileNote(source, Reason.BAD_HEADER, "no object stands in it")
+    return FileNote(source, Reason.NO_PIXEL_DATA, kinds.name_of_uid(header.sop_class))
+
+
+def _instance(
+    entry: FileEntry, context: HeaderContext, tags: Tags, header: Header, reading: _Reading
+) -> Instance:
+    rows, columns = tags.integer(0x00280010) or 0, tags.integer(0x00280011) or 0
+    count = tags.integer(0x00280008) or 1
+    refusal = _refusal(tags, header, reading, rows, columns, count)
+    frames: tuple[Frame, ...] = ()
+    if refusal is None:
+        frames = frames_of(tags, rows, columns, count)
+        tile = frames[0].tile
+        rows, columns = tile[2:] if tile else (rows, columns)
+    uids, replaced = _uids(entry.source, tags, header)
+    return Instance(
+        source=entry.source,
+        path=entry.path,
+        format="dicom",
+        study_uid=uids[0],
+        series_uid=uids[1],
+        instance_uid=uids[2],
+        header=header,
+        rows=rows,
+        columns=columns,
+        frames=frames,
+        instance_number=tags.integer(0x00200013),
+        patient=context.patient_digest(tags.text(0x00100020), tags.text(0x00100021)),
+        refusal=refusal[0] if refusal else None,
+        detail=refusal[1] if refusal else "",
+        flags=("uid_replaced",) if replaced else (),
+    )
+
+
+def _parse(file: BinaryIO, size: int) -> tuple[Tags, Dataset, _Reading]:
+    meta = Dataset()
+    file.seek(128)
+    if file.read(4) != b"DICM":
+        file.seek(0)
+    start = file.tell()
+    if file.read(2) == b"\x02\x00":
+        file.seek(start)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+    else:
+        file.seek(start)
+    tags = Tags(meta)
+    syntax = tags.text(0x00020010)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        file, size = _inflated(file)
+    implicit, little = _encoding(syntax, file)
+    reading = _Reading(file, size)
+    dataset = read_dataset(file, implicit, little, stop_when=reading, specific_tags=list(_WANTED))
+    reading.finish(dataset)
+    return tags, dataset, reading
+
+
+def _inflated(file: BinaryIO) -> tuple[BinaryIO, int]:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = inflater.decompress(file.read(), _MAX_INFLATED)
+    if inflater.unconsumed_tail:
+        raise MemoryError(f"deflated, it holds more than {_MAX_INFLATED >> 20} MB")
+    return io.BytesIO(content), len(content)
+
+
+def _encoding(syntax: str, file: BinaryIO) -> tuple[bool, bool]:
+    """Whether the dataset is in implicit VR, and little endian; guessed where nothing says so."""
+    if syntax:
+        implicit = syntax == ImplicitVRLittleEndian or syntax in PrivateTransferSyntaxes
+        return implicit, syntax != ExplicitVRBigEndian
+    start = file.tell()
+    head = file.read(6)
+    file.seek(start)
+    return not (head[4:6].isalpha() and head[4:6].isupper()), head[:1] != b"\0"
+
+
+def _refusal(
+    tags: Tags, header: Header, reading: _Reading, rows: int, columns: int, count: int
+) -> kinds.Refusal | None:
+    if reading.cut:
+        return Reason.TRUNCATED, _CUT
+    refusal = kinds.refusal_by_kind(
+        header.sop_class, reading.pixels is not None
+    ) or kinds.refusal_by_picture(
+        header.sop_class,
+        tags.word(0x00080064),
+        header.image_type,
+        tags.word(0x00280004),
+        tags.integer(0x00280002) or 1,
+        tags.word(0x00280301),
+    )
+    if refusal is None and header.modality == "MR":
+        refusal = kinds.refusal_by_syntax(header.transfer_syntax)
+    return refusal or _refusal_by_size(tags, reading, rows, columns, count)
+
+
+def _refusal_by_size(
+    tags: Tags, reading: _Reading, rows: int, columns: int, count: int
+) -> kinds.Refusal | None:
+    assert reading.pixels is not None
+    if rows <= 0 or columns <= 0:
+        return Reason.BAD_HEADER, "no rows or columns"
+    if count <= 0 or count > _MAX_FRAMES:
+        return Reason.BAD_HEADER, f"{count} frames"
+    if reading.pixels == _UNDEFINED:
+        if count * _ENCAPSULATED_FRAME > reading.left:
+            return Reason.TRUNCATED, f"{count} frames in {reading.left} bytes"
+        return None
+    bits = tags.integer(0x00280100) or 0
+    needed = (rows * columns * count * bits + 7) // 8
+    if reading.pixels > reading.left or needed > reading.left:
+        return Reason.TRUNCATED, f"{reading.left} of {max(reading.pixels, needed)} bytes"
+    if needed > reading.pixels or bits <= 0:
+        return Reason.BAD_PIXELS, f"{reading.pixels} bytes where {needed} are declared"
+    return None
+
+
+def _uids(source: str, tags: Tags, header: Header) -> tuple[tuple[str, str, str], bool]:
+    """Study, series and instance UID; what is missing or invalid is made of what identifies it."""
+    study, series, instance = (
+        uid if is_valid_uid(uid) else ""
+        for uid in (tags.text(0x0020000D), tags.text(0x0020000E), tags.text(0x00080018))
+    )
+    replaced = not (study and series and instance)
+    study = study or made_uid("study", series or folder_of(source))
+    series = series or made_uid("series", study, folder_of(source), str(header.series_number))
+    return (study, series, instance or made_uid("instance", source)), replaced

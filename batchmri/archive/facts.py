@@ -1,0 +1,120 @@
+"""From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
+
+from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
+from batchmri.archive.kinds import MR_CLASSES
+from batchmri.archive.naming import is_valid_uid
+from batchmri.archive.sequences import named_sequence
+from batchmri.archive.tags import Tags
+from batchmri.archive.vocabulary import body_part_of
+from batchmri.records import Header
+
+SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
+_MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
+
+_SCANNING = ("SE", "IR", "GR", "EP", "RM")
+_NO_AGENT = frozenset(("NO", "NONE", "N", "0", "WITHOUT", "OHNE", "SANS", "SIN"))
+
+
+def header_of(tags: Tags, transfer_syntax: str) -> Header:
+    """The facts of a series in one of its objects, classic or enhanced.
+
+    Times are in ms. Free text (description, protocol, study, body part, pulse sequence) is read
+    for the body part and sequence that it names; only the description itself is kept.
+    """
+    shared = tags.item(SHARED_GROUPS)
+    first = tags.item(FRAME_GROUPS)
+    timing = _group(_MR_TIMING, first, shared)
+    sop_class = tags.text(0x00080016)
+    modality = tags.word(0x00080060)
+    if not modality and sop_class in MR_CLASSES:
+        modality = "MR"
+    description, protocol, study = (tags.text(tag) for tag in (0x0008103E, 0x00181030, 0x00081030))
+    return Header(
+        modality=modality if modality in MODALITIES else "",
+        manufacturer=tags.text(0x00080070),
+        series_description=description,
+        series_number=tags.integer(0x00200011),
+        transfer_syntax=transfer_syntax,
+        sop_class=sop_class if is_valid_uid(sop_class) else "",
+        image_type=image_type_of(tags),
+        body_part=_body_part(tags, description, protocol, study),
+        named_sequence=named_sequence(
+            (protocol,),
+            tags.text(0x00180024) or tags.text(0x00189005),
+            tags.word(0x00089209) or _group(0x00189226, first, shared).word(0x00089209),
+        ),
+        scanning_sequence="\\".join(_scanning(tags)),
+        echo_time=_first_number(
+            tags.number(0x00180081), _group(_MR_ECHO, first, shared).number(0x00189082)
+        ),
+        repetition_time=_first_number(tags.number(0x00180080), timing.number(0x00180080)),
+        inversion_time=_first_number(
+            tags.number(0x00180082), _group(_MR_MODIFIER, first, shared).number(0x00189079)
+        ),
+        flip_angle=_first_number(tags.number(0x00181314), timing.number(0x00181314)),
+        b_value=b_value_of(tags, _group(_MR_DIFFUSION, first, shared)),
+        contrast_agent=_contrast_agent(tags),
+    )
+
+
+def image_type_of(tags: Tags) -> tuple[str, ...]:
+    """The values of Image Type that mean something, each once."""
+    values = (*tags.words(0x00080008), *_ge_component(tags))
+    return tuple(dict.fromkeys(value for value in values if value in IMAGE_TYPES))
+
+
+def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
+    """The b-value in s/mm², standard or of the vendors' private tags."""
+    stated = _first_number(tags.number(0x00189087), diffusion.number(0x00189087))
+    if stated is not None:
+        return stated
+    vendor = tags.text(0x00080070).upper()
+    if "SIEMENS" in vendor:
+        return tags.number(0x0019100C, "IS")
+    if vendor.startswith("GE"):
+        coded = tags.number(0x00431039, "IS")  # 10⁹ + b where b is a label, not a time
+        return None if coded is None else coded % 100_000
+    if "PHILIPS" in vendor:
+        return tags.number(0x20011003, "FL")
+    if vendor.startswith("UIH") or "UNITED IMAGING" in vendor:
+        return tags.number(0x00651009, "FD")
+    return None
+
+
+def _group(sequence: int, frame: Tags, shared: Tags) -> Tags:
+    return frame.item(sequence) if sequence in frame else shared.item(sequence)
+
+
+def _first_number(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _ge_component(tags: Tags) -> tuple[str, ...]:
+    if not tags.text(0x00080070).upper().startswith("GE"):
+        return ()
+    coded = tags.integer(0x0043102F, "SS")
+    return {1: ("P",), 2: ("R",), 3: ("I",)}.get(coded or 0, ())
+
+
+def _body_part(tags: Tags, description: str, protocol: str, study: str) -> str:
+    species = tags.text(0x00102201).lower()
+    if species and "homo" not in species and "human" not in species:
+        return "animal"
+    return body_part_of(description, protocol, tags.text(0x00180015), study)
+
+
+def _scanning(tags: Tags) -> tuple[str, ...]:
+    stated = tuple(value for value in tags.words(0x00180020) if value in _SCANNING)
+    if stated:
+        return stated
+    kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
+    kind = kinds.get(tags.word(0x00189008), ())
+    planar = ("EP",) if tags.word(0x00189018) == "YES" else ()
+    return (*planar, *kind, *(("IR",) if tags.word(0x00189009) == "YES" else ()))
+
+
+def _contrast_agent(tags: Tags) -> bool | None:
+    agent = tags.text(0x00180010).upper()
+    if agent:
+        return agent not in _NO_AGENT
+    return True if tags.items(0x00180012) else None

@@ -1,0 +1,122 @@
+"""Read the headers of a chunk of files, in a worker process: one bad file costs that file only."""
+
+import io
+import logging
+import os
+import stat
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+from pydicom.errors import InvalidDicomError
+
+from batchmri.archive.context import HeaderContext
+from batchmri.archive.dicom import read_dicom
+from batchmri.archive.nifti import companion_of, header_beside, header_entry, read_nifti
+from batchmri.archive.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
+from batchmri.reasons import Reason
+from batchmri.records import FileEntry, FileNote, Instance
+
+__all__ = ["HeaderContext", "read_headers"]
+
+# What pydicom and nibabel raise on a header that makes no sense. OSError without an errno is
+# pydicom's "no tag to read"; RecursionError comes from sequences nested without end.
+_SENSELESS = (
+    InvalidDicomError, HeaderDataError, WrapStructError, ValueError, TypeError, KeyError,
+    AttributeError, IndexError, LookupError, NotImplementedError, OverflowError, EOFError,
+    RecursionError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
+    """One Instance per file that is DICOM or NIfTI, one FileNote per other, in the order given.
+
+    Never raises for what stands in a file.
+    """
+    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
+    levels = [logger.level for logger in loggers]
+    # A note names what is wrong with a file; the libraries' own words name no file.
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [_read(entry, context) for entry in entries]
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
+    try:
+        with _open(entry.path) as file:
+            return _read_open(entry, context, file)
+    except MemoryError as error:
+        return FileNote(entry.source, Reason.TOO_LARGE, str(error))
+    except OSError as error:
+        detail = error.strerror or type(error).__name__
+        return FileNote(entry.source, Reason.IO_ERROR, detail)
+
+
+def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
+    try:
+        head = file.read(SNIFFED_BYTES)
+        kind = sniff(entry.path, head)
+        if kind.reader == "dicom":
+            file.seek(0)
+            return read_dicom(entry, context, file)
+        if kind.reader:
+            content = inflated(head) if head[:2] == b"\x1f\x8b" else head
+            return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
+        return _unread(entry, context, kind)
+    except _SENSELESS as error:
+        return _senseless(entry, file, error)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return _senseless(entry, file, error)
+
+
+def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
+    beside = header_beside(entry.path)
+    if beside is not None and kind.reason is not Reason.EMPTY_FILE:
+        header = _read(header_entry(entry, beside), context)
+        if isinstance(header, FileNote) or header.format == "nifti":
+            return companion_of(header, entry)
+    assert kind.reason is not None
+    return FileNote(entry.source, kind.reason, kind.name)
+
+
+def _senseless(entry: FileEntry, file: BinaryIO, error: Exception) -> FileNote:
+    # Read to its end, it ended where more was to come.
+    cut = file.tell() >= entry.size
+    # The name of the error only: its text may repeat what stands in the header.
+    return FileNote(
+        entry.source, Reason.TRUNCATED if cut else Reason.BAD_HEADER, type(error).__name__
+    )
+
+
+class _Bounded(io.BufferedReader):
+    """A file that is never asked for more bytes than it has: lengths in headers lie."""
+
+    def __init__(self, raw: io.FileIO, size: int) -> None:
+        super().__init__(raw, 16_384)
+        self._most = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(self._most if size is None or not 0 <= size <= self._most else size)
+
+
+def _open(path: str) -> BinaryIO:
+    """Open a regular file; O_NONBLOCK, so that a pipe put in its place does not stop the reader."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    raw = io.FileIO(descriptor)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raw.close()
+        raise OSError(0, "no longer a regular file")
+    return _Bounded(raw, status.st_size)

@@ -1,0 +1,97 @@
+"""Which series are classified: the rules, in the order they are asked.
+
+1. refused when it was read or assembled (no pixels, colour, screen capture, further volume …)
+2. `not_mr`: another modality than the settings take (a NIfTI file is MR unless its name says CT)
+3. `not_brain`: the header names another body part, a phantom or an animal
+4. `localizer`: said by Image Type or in words, or few slices in several planes
+5. `derived`: a map, phase, projection or subtraction. DERIVED alone is none, nor is a reformat of
+   an acquisition (MPR), or one component of it that shows anatomy (water, in phase)
+6. `other_sequence`: the sequence is known, and not among those taken
+7. `not_brain`: the pictures are too small for a human head
+8. `localizer`: few slices, far apart
+9. `too_few_slices`
+"""
+
+import re
+from collections.abc import Iterator
+
+from batchmri.archive.codes import DERIVED
+from batchmri.archive.vocabulary import BRAIN, normalised
+from batchmri.reasons import Reason
+from batchmri.records import Decision, Series
+from batchmri.settings import SelectionSettings
+
+_LOCALIZER_TYPES = frozenset(("LOCALIZER", "SCOUT"))
+_LOCALIZER_SPACING_MM = 15.0
+_LOCALIZER_MAX_SLICES = 15
+_SMALLEST_HEAD_MM = 80.0
+
+_DERIVED_WORDS = re.compile(
+    r"(?<![a-z0-9])(?:m[ai]?x? ?ip|min ?ip|mips?|mpr range mip|subtr\w*|differenz\w*|projection\w*"
+    r"|vrt|volume rend\w*|3d rend\w*|[a-z0-9]*maps?|mapping|mapit|gre field\w*|magnitude[12]?"
+    r"|(?<!in )(?<!opp )(?<!opposed )(?<!out )(?<!out of )phase\w*(?! enc)"
+    r"|colou?r fa|colfa|r?cb[fv]|mtt|ttp|tmax|[zt]stat\w*|cope\d*|spm[tf]|probab\w*|quant\w*)"
+    r"(?![a-z])"
+)
+
+
+def select(series: Series, rules: SelectionSettings) -> Decision:
+    """Whether a series is to be classified: the first rule that speaks against it decides."""
+    against = next(_objections(series, rules), None)
+    return Decision(True) if against is None else Decision(False, *against)
+
+
+def _objections(series: Series, rules: SelectionSettings) -> Iterator[tuple[Reason, str]]:
+    header = series.header
+    if series.refusal is not None:
+        yield series.refusal, series.detail
+    if (series.format == "dicom" or header.modality) and header.modality not in rules.modalities:
+        yield Reason.NOT_MR, header.modality or "modality not stated"
+    if header.body_part not in ("", BRAIN):
+        yield Reason.NOT_BRAIN, header.body_part
+    localizer = _says_localizer(series)
+    if localizer:
+        yield Reason.LOCALIZER, localizer
+    derived = _says_derived(series)
+    if derived:
+        yield Reason.DERIVED, derived
+    if not rules.all_sequences and series.sequence not in rules.sequences:
+        yield Reason.OTHER_SEQUENCE, series.sequence
+    field = _field_of_view(series)
+    if field and max(field) < _SMALLEST_HEAD_MM:
+        yield Reason.NOT_BRAIN, f"field of view of {field[0]:.0f} x {field[1]:.0f} mm"
+    if _lie_far_apart(series):
+        yield Reason.LOCALIZER, f"slices {series.slice_spacing:.0f} mm apart"
+    if len(series.slices) < rules.min_slices:
+        yield Reason.TOO_FEW_SLICES, f"{len(series.slices)} of at least {rules.min_slices}"
+
+
+def _field_of_view(series: Series) -> tuple[float, float] | None:
+    """Height and width in mm, where pixel sizes are known (all 1 are as good as lost)."""
+    if series.pixel_spacing in (None, (1.0, 1.0)):
+        return None
+    between_rows, between_columns = series.pixel_spacing
+    return between_rows * series.rows, between_columns * series.columns
+
+
+def _says_localizer(series: Series) -> str:
+    if _LOCALIZER_TYPES & set(series.header.image_type):
+        return "by Image Type"
+    if series.sequence == "localizer":
+        return "by description"
+    if "several_planes" in series.flags and len(series.slices) <= _LOCALIZER_MAX_SLICES:
+        return "few slices in several planes"
+    return ""
+
+
+def _lie_far_apart(series: Series) -> bool:
+    few = len(series.slices) <= _LOCALIZER_MAX_SLICES
+    return few and (series.slice_spacing or 0) > _LOCALIZER_SPACING_MM
+
+
+def _says_derived(series: Series) -> str:
+    types = [value for value in series.header.image_type if value in DERIVED]
+    if types:
+        return types[0]
+    found = _DERIVED_WORDS.search(normalised(series.header.series_description))
+    return "by description" if found else ""

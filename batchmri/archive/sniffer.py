@@ -1,0 +1,176 @@
+"""What a file is, told by its first bytes; its name only tells foreign kinds apart."""
+
+import struct
+import zlib
+from typing import Literal, NamedTuple
+
+from batchmri.reasons import Reason
+
+SNIFFED_BYTES = 4096
+_DICOM_PREFIX = 128
+_NIFTI1_SIZE, _NIFTI2_SIZE = 348, 540
+_MAX_FIRST_LENGTH = 4096  # of the first element of an object without preamble
+
+Reader = Literal["dicom", "nifti", "nifti_pair", ""]
+
+
+class Kind(NamedTuple):
+    """Who reads a file, or why nobody does, and what it seems to be.
+
+    `nifti_pair` is the header of a NIfTI or Analyze pair, whose pixels lie in the `.img` beside it.
+    """
+
+    reader: Reader
+    reason: Reason | None = None
+    name: str = ""
+
+
+_MAGIC: tuple[tuple[bytes, Reason, str], ...] = (
+    (b"PK\x03\x04", Reason.UNSUPPORTED_FORMAT, "zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", Reason.UNSUPPORTED_FORMAT, "7z archive"),
+    (b"Rar!", Reason.UNSUPPORTED_FORMAT, "rar archive"),
+    (b"BZh", Reason.UNSUPPORTED_FORMAT, "bzip2 file"),
+    (b"\xfd7zXZ\x00", Reason.UNSUPPORTED_FORMAT, "xz file"),
+    (b"\x28\xb5\x2f\xfd", Reason.UNSUPPORTED_FORMAT, "zstd file"),
+    (b"NRRD", Reason.UNSUPPORTED_FORMAT, "NRRD"),
+    (b"CDF\x01", Reason.UNSUPPORTED_FORMAT, "NetCDF (MINC 1)"),
+    (b"\x89HDF\r\n", Reason.UNSUPPORTED_FORMAT, "HDF5 (MINC 2)"),
+    (b"ObjectType", Reason.UNSUPPORTED_FORMAT, "MetaImage"),
+    (b"NDims", Reason.UNSUPPORTED_FORMAT, "MetaImage"),
+    (b"\x89PNG", Reason.NOT_AN_IMAGE, "PNG picture"),
+    (b"\xff\xd8\xff", Reason.NOT_AN_IMAGE, "JPEG picture"),
+    (b"GIF8", Reason.NOT_AN_IMAGE, "GIF picture"),
+    (b"II*\x00", Reason.NOT_AN_IMAGE, "TIFF picture"),
+    (b"MM\x00*", Reason.NOT_AN_IMAGE, "TIFF picture"),
+    (b"\x00\x00\x00\x0cjP  ", Reason.NOT_AN_IMAGE, "JPEG 2000 picture"),
+    (b"%PDF", Reason.NOT_AN_IMAGE, "PDF"),
+    (b"SQLite format 3", Reason.NOT_AN_IMAGE, "SQLite database"),
+)
+
+_ENDINGS: dict[str, tuple[Reason, str]] = {
+    **dict.fromkeys((".mgz", ".mgh", ".mgh.gz"), (Reason.UNSUPPORTED_FORMAT, "FreeSurfer MGH")),
+    **dict.fromkeys((".mha", ".mhd"), (Reason.UNSUPPORTED_FORMAT, "MetaImage")),
+    **dict.fromkeys((".nrrd", ".nhdr"), (Reason.UNSUPPORTED_FORMAT, "NRRD")),
+    **dict.fromkeys((".mnc", ".mnc.gz"), (Reason.UNSUPPORTED_FORMAT, "MINC")),
+    **dict.fromkeys((".par", ".rec"), (Reason.UNSUPPORTED_FORMAT, "Philips PAR/REC")),
+    **dict.fromkeys((".brik", ".brik.gz", ".head"), (Reason.UNSUPPORTED_FORMAT, "AFNI")),
+    **dict.fromkeys((".v", ".ima.gz"), (Reason.UNSUPPORTED_FORMAT, "unknown image container")),
+    **dict.fromkeys((".gii", ".gii.gz"), (Reason.UNSUPPORTED_FORMAT, "GIFTI surface")),
+    **dict.fromkeys((".trk", ".tck", ".trx"), (Reason.UNSUPPORTED_FORMAT, "streamlines")),
+    **dict.fromkeys((".raw", ".raw.gz"), (Reason.UNSUPPORTED_FORMAT, "raw pixels")),
+    **dict.fromkeys((".tar", ".tar.gz", ".tgz"), (Reason.UNSUPPORTED_FORMAT, "tar archive")),
+    **dict.fromkeys((".img", ".img.gz"), (Reason.UNSUPPORTED_FORMAT, "pixels without header")),
+    ".json": (Reason.SIDECAR, "JSON"),
+    ".bval": (Reason.SIDECAR, "b-values"),
+    ".bvec": (Reason.SIDECAR, "diffusion directions"),
+    ".bvals": (Reason.SIDECAR, "b-values"),
+    ".bvecs": (Reason.SIDECAR, "diffusion directions"),
+    ".tsv": (Reason.SIDECAR, "table"),
+    ".tsv.gz": (Reason.SIDECAR, "table"),
+    ".csv": (Reason.SIDECAR, "table"),
+    ".xml": (Reason.SIDECAR, "XML"),
+    ".txt": (Reason.NOT_AN_IMAGE, "text"),
+    ".md": (Reason.NOT_AN_IMAGE, "text"),
+}
+
+_IMAGE_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".dcm")
+
+
+def sniff(path: str, first_bytes: bytes) -> Kind:
+    """The kind of a file by its first 4096 bytes (all of a shorter file).
+
+    DICOM with or without preamble, NIfTI-1 and -2 and Analyze 7.5 of either byte order, gzipped
+    or not (no more than the header is inflated), or a reason with what it seems to be. A `.nii`,
+    `.hdr` or `.dcm` that holds none of these is a `bad_header`, or `truncated` where it is shorter
+    than a header.
+    """
+    if not first_bytes:
+        return Kind("", Reason.EMPTY_FILE)
+    if first_bytes[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM":
+        return Kind("dicom")
+    content = inflated(first_bytes) if first_bytes[:2] == b"\x1f\x8b" else first_bytes
+    volume = _volume(content)
+    if volume is not None:
+        return volume
+    if content is first_bytes and _is_bare_dicom(first_bytes):
+        return Kind("dicom")
+    return _foreign(path.lower(), first_bytes, content)
+
+
+def inflated(compressed: bytes, most: int = SNIFFED_BYTES) -> bytes:
+    """The first bytes of a gzip stream, at most `most`; fewer where it is cut or damaged."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(compressed, most)
+    except zlib.error:
+        return b""
+
+
+def _volume(head: bytes) -> Kind | None:
+    if len(head) < _NIFTI1_SIZE:
+        return None
+    sizes = struct.unpack_from("<i", head)[0], struct.unpack_from(">i", head)[0]
+    if _NIFTI2_SIZE in sizes and head[4:7] in (b"n+2", b"ni2"):
+        return Kind("nifti" if head[4:7] == b"n+2" else "nifti_pair")
+    if _NIFTI1_SIZE not in sizes:
+        return None
+    magic = head[344:348]
+    if magic == b"n+1\0":
+        return Kind("nifti")
+    if magic == b"ni1\0":
+        return Kind("nifti_pair")
+    order = "<" if sizes[0] == _NIFTI1_SIZE else ">"
+    n_dimensions, *dimensions = struct.unpack_from(order + "8h", head, 40)
+    if 1 <= n_dimensions <= 7 and min(dimensions[: min(n_dimensions, 3)]) > 0:
+        return Kind("nifti_pair")
+    return None
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Whether two plausible elements of group 2 or 8 stand at the start, of either byte order."""
+    return any(_two_elements(head, order) for order in "<>")
+
+
+def _two_elements(head: bytes, order: str) -> bool:
+    at, before = 0, -1
+    for number in range(2):
+        if len(head) < at + 12:
+            return number == 1 and len(head) == at
+        group, element = struct.unpack_from(order + "HH", head, at)
+        tag = group << 16 | element
+        if tag <= before or (before < 0 and group not in (0x0002, 0x0008)):
+            return False
+        if head[at + 4 : at + 6].isalpha() and head[at + 4 : at + 6].isupper():
+            long = head[at + 4 : at + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OF")
+            length = struct.unpack_from(
+                order + ("I" if long else "H"), head, at + (8 if long else 6)
+            )[0]
+            at += (12 if long else 8) + length
+        else:
+            length = struct.unpack_from(order + "I", head, at + 4)[0]
+            at += 8 + length
+        if length > _MAX_FIRST_LENGTH:
+            return before >= 0  # such as a sequence as second element
+        before = tag
+    return True
+
+
+def _foreign(name: str, first_bytes: bytes, content: bytes) -> Kind:
+    for magic, reason, what in _MAGIC:
+        if first_bytes.startswith(magic):
+            return Kind("", reason, what)
+    ending = max((end for end in _ENDINGS if name.endswith(end)), key=len, default="")
+    if ending:
+        return Kind("", *_ENDINGS[ending])
+    if name.endswith(_IMAGE_ENDINGS):
+        short = len(content) < _NIFTI1_SIZE
+        return Kind("", Reason.TRUNCATED if short else Reason.BAD_HEADER, "no such header inside")
+    if content[257:262] == b"ustar":
+        return Kind("", Reason.UNSUPPORTED_FORMAT, "tar archive")
+    if first_bytes[:2] == b"\x1f\x8b":
+        dicom = content[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM"
+        return Kind("", Reason.UNSUPPORTED_FORMAT, "gzipped DICOM" if dicom else "gzip file")
+    return Kind("", Reason.NOT_AN_IMAGE, "text" if _is_text(first_bytes) else "")
+
+
+def _is_text(head: bytes) -> bool:
+    return b"\0" not in head and head.isascii()

@@ -1,0 +1,142 @@
+"""Header values of a DICOM dataset, whatever the header made of them.
+
+Values are decoded here from the stored bytes, since headers state wrong value representations,
+text where numbers belong, several values where one is meant, or none: what cannot be read as
+what it should be counts as not stated.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+
+_CHARSET = 0x00080005
+_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H"}
+_LOOK_UP = (None, "UN", "OB")
+_TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
+
+# What pydicom raises on a sequence that makes no sense.
+_BROKEN = (
+    ValueError, TypeError, KeyError, AttributeError, LookupError, OSError, EOFError,
+    NotImplementedError, struct.error,
+)  # fmt: skip
+
+
+class Tags:
+    """Robust reading of one dataset, or of one item of a sequence."""
+
+    __slots__ = ("_dataset", "_encodings")
+
+    def __init__(self, dataset: Dataset, encodings: Sequence[str] | None = None) -> None:
+        self._dataset = dataset
+        self._encodings = _encodings(dataset) if encodings is None else encodings
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._dataset
+
+    def raw(self, tag: int) -> bytes:
+        """The stored bytes; none where the element is missing, empty or a sequence."""
+        value = self._element(tag)[1]
+        return value if isinstance(value, bytes) else b""
+
+    def text(self, tag: int) -> str:
+        """All of the text, in the character set of the dataset."""
+        raw = self.raw(tag)
+        if raw.isascii():
+            return raw.decode("ascii").strip("\0 ")
+        if not self._encodings:
+            return raw.decode("utf-8", "replace").strip("\0 ")
+        try:
+            return decode_bytes(raw, list(self._encodings), _TEXT_DELIMITERS).strip("\0 ")
+        except (LookupError, UnicodeError):
+            return raw.decode("ascii", "replace").strip("\0 ")
+
+    def words(self, tag: int) -> tuple[str, ...]:
+        """The coded values, upper case, without those that are empty."""
+        values = self.raw(tag).decode("ascii", "replace").upper().split("\\")
+        return tuple(value.strip("\0 ") for value in values if value.strip("\0 "))
+
+    def word(self, tag: int) -> str:
+        """The first coded value, or an empty one."""
+        return next(iter(self.words(tag)), "")
+
+    def numbers(self, tag: int, vr: str = "") -> tuple[float, ...]:
+        """All values as finite numbers, or none. `vr` says how a private tag is stored."""
+        stated, raw = self._element(tag)
+        if not isinstance(raw, bytes) or not raw:
+            return ()
+        if stated in _LOOK_UP:
+            stated = vr or _dictionary_vr(tag)
+        order = "<" if self._dataset.original_encoding[1] is not False else ">"
+        try:
+            values = _unpack(raw, stated, order)
+        except (ValueError, struct.error):
+            return ()
+        return values if all(map(math.isfinite, values)) else ()
+
+    def number(self, tag: int, vr: str = "") -> float | None:
+        """The first value as a number."""
+        return next(iter(self.numbers(tag, vr)), None)
+
+    def integer(self, tag: int, vr: str = "") -> int | None:
+        """The first value as a whole number that fits four bytes."""
+        value = self.number(tag, vr)
+        return int(value) if value is not None and abs(value) < 2**31 else None
+
+    def items(self, tag: int) -> "list[Tags]":
+        """The items of a sequence."""
+        if tag not in self._dataset:
+            return []
+        try:
+            element = self._dataset[tag]
+            if element.VR != "SQ":
+                return []
+            return [Tags(item, self._encodings) for item in element.value]
+        except _BROKEN:
+            return []
+
+    def item(self, tag: int) -> "Tags":
+        """The first item of a sequence, or an empty one."""
+        return next(iter(self.items(tag)), NOTHING)
+
+    def _element(self, tag: int) -> tuple[str | None, object]:
+        element = self._dataset.get_item(tag) if tag in self._dataset else None
+        if isinstance(element, RawDataElement):
+            return element.VR, element.value
+        if isinstance(element, DataElement):
+            return str(element.VR), element.value
+        return None, None
+
+
+NOTHING = Tags(Dataset(), ())
+
+
+def _encodings(dataset: Dataset) -> Sequence[str]:
+    element = dataset.get_item(_CHARSET) if _CHARSET in dataset else None
+    raw = getattr(element, "value", None)
+    if not isinstance(raw, bytes) or not raw:
+        return ()
+    try:
+        return convert_encodings(raw.decode("ascii", "replace").strip("\0 ").split("\\"))
+    except LookupError:
+        return ()
+
+
+def _dictionary_vr(tag: int) -> str:
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return ""
+
+
+def _unpack(raw: bytes, vr: str | None, order: str) -> tuple[float, ...]:
+    letter = _BINARY.get((vr or "").split(" ")[0])
+    if letter is not None:
+        size = struct.calcsize(letter)
+        return struct.unpack(f"{order}{len(raw) // size}{letter}", raw[: len(raw) // size * size])
+    text = raw.decode("ascii").strip("\0 ")
+    return tuple(float(value) for value in text.split("\\")) if text else ()
