@@ -1,0 +1,99 @@
+"""Writing a file so that there is the old one or the new one, never half of one."""
+
+import filecmp
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from batchmri.errors import OutputError
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+class NewFile:
+    """The next version of a file: it takes the old one's place when left without an error.
+
+    `changed` tells afterwards whether the bytes differ; where they do not, the old file stays
+    untouched. Raises OutputError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # The same name each time: what a killed run left behind is overwritten, not collected.
+        self._temporary = path.with_name(f".{path.name}.tmp")
+        self.changed = True
+
+    def __enter__(self) -> Self:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with _told(self._path):
+            make_folder(self._path.parent)
+            self._file = open(os.open(self._temporary, flags, FILE_MODE), "wb")
+        return self
+
+    def write(self, content: bytes) -> None:
+        """Append to the new file."""
+        with _told(self._path):
+            self._file.write(content)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            with _told(self._path), self._file:
+                if kind is None:
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+            if kind is None:
+                with _told(self._path):
+                    self._put_in_place()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _put_in_place(self) -> None:
+        if self._path.is_file() and filecmp.cmp(self._path, self._temporary, shallow=False):
+            self.changed = False
+            return
+        self._temporary.replace(self._path)
+        _sync_folder(self._path.parent)
+
+
+def write_atomic(path: Path, content: bytes) -> bool:
+    """Write `content` to `path` in one step; whether it changed. Raises OutputError."""
+    with NewFile(path) as new:
+        new.write(content)
+    return new.changed
+
+
+def write_json(path: Path, document: Any) -> bool:
+    """Write `document` as JSON in one step; whether it changed. Raises OutputError."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return write_atomic(path, text.encode() + b"\n")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, for their owner only, and make that last."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

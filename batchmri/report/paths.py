@@ -1,0 +1,38 @@
+"""Where pictures lie below the output folder."""
+
+import hashlib
+import re
+
+from batchmri.records import SeriesKey
+
+# Begins with a digit: `..` is made of these characters too.
+_UID = re.compile(r"[0-9][0-9.]{0,63}")
+_PART = re.compile(r"[0-9a-z]{0,64}")
+
+
+def picture_path(key: SeriesKey, index: int) -> str:
+    """The overlay of one slice; numbers in names count from 1, as captions do.
+
+    Raises ValueError for what may not become a path, as `montage_path` does.
+    """
+    if not _PART.fullmatch(key.part):
+        raise ValueError(f"not a series part: {key.part!r}")
+    series = _checked(key.series_uid) + (f"_{key.part}" if key.part else "")
+    return f"{_folder(key.study_uid)}/{series}_{index + 1:04d}.png"
+
+
+def montage_path(study_uid: str) -> str:
+    """The montage of a study."""
+    return f"{_folder(study_uid)}/montage.png"
+
+
+def _folder(study_uid: str) -> str:
+    # Two hex digits in between: no folder with a hundred thousand studies in it.
+    digest = hashlib.blake2b(study_uid.encode(), digest_size=1).hexdigest()
+    return f"gradcam/{digest}/{_checked(study_uid)}"
+
+
+def _checked(uid: str) -> str:
+    if not _UID.fullmatch(uid):
+        raise ValueError(f"not a UID that may become a path: {uid!r}")
+    return uid

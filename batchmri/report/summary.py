@@ -1,0 +1,64 @@
+"""What a person reads at the end of a command."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+from batchmri.report.console import Console
+from batchmri.report.survey import SECTIONS, Survey
+
+_NOTE = "Research use only, not a medical device."
+
+
+class Counted(Protocol):
+    """What a summary is made from."""
+
+    studies: Counter[str]
+    verdicts: Counter[str]
+    changes: Counter[str]
+    series: Counter[str]
+    series_reasons: Counter[str]
+    file_reasons: Counter[str]
+    slices: int
+
+
+def print_summary(
+    console: Console, counted: Counted, output: Path, *, interrupted: bool = False
+) -> None:
+    """How many were classified, skipped and failed, and why."""
+    statuses = ("classified", "skipped", "failed")
+    console.table(
+        "Results",
+        ("", *statuses),
+        [
+            ("studies", *(counted.studies[s] for s in statuses)),
+            ("series", *(counted.series[s] for s in statuses)),
+        ],
+    )
+    console.counts("Verdicts", counted.verdicts, "verdict", "studies")
+    console.counts("Series not classified", counted.series_reasons, "reason", "series")
+    console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
+    console.counts("Since the last run", counted.changes, "change", "studies")
+    if interrupted:
+        console.say("Interrupted: what was finished is kept, the next run goes on from there.")
+    console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
+    console.say(_NOTE)
+
+
+def print_survey(console: Console, survey: Survey, cores: int) -> None:
+    """What an archive holds and what would be done."""
+    console.say(f"{survey.files} files, {survey.studies} studies")
+    for section in SECTIONS:
+        rows = [
+            (value, count, survey.slices[section, value])
+            for (name, value), count in survey.series.most_common()
+            if name == section
+        ]
+        console.table(section.replace("_", " "), ("", "series", "slices"), rows)
+    console.counts("Files in no series", survey.file_reasons, "reason", "files")
+    minutes = survey.seconds(cores) / 60
+    console.say(
+        f"A scan would classify {survey.wanted_series} series with {survey.wanted_slices} slices: "
+        f"roughly {minutes:.1f} minutes on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
+        "at most. Label maps show only when pixels are read."
+    )
