@@ -38,7 +38,7 @@ class Stack:
         along = (index - (self.n_slices - 1) / 2) * self.spacing
         half = (self.size - 1) / 2 * self.pixel
         corner = -half * (np.asarray(self.row) + np.asarray(self.column))
-        return np.asarray(self.centre) + along * self.normal + corner
+        return np.asarray(self.centre + along * self.normal + corner, dtype=np.float64)
 
 
 def _coil(rng: np.random.Generator) -> Volume:
