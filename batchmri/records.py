@@ -155,7 +155,8 @@ class Series:
     """An assembled series: its slices in order along the normal, and what is known of it.
 
     `rows`, `columns` and `pixel_spacing` (row, column) are as stored; `fingerprint` changes when
-    any of its files does. `refusal` is set where it can never be classified.
+    any of its files does; `slices` is empty in one that comes back from the state, `n_slices` is
+    not. `refusal` is set where it can never be classified.
     """
 
     key: SeriesKey
@@ -170,12 +171,19 @@ class Series:
     pixel_spacing: tuple[float, float] | None
     slice_spacing: float | None
     slices: tuple[SliceRef, ...]
+    n_slices: int = 0
     slice_axis: int = 2
     display: Display = Display()
     refusal: Reason | None = None
     detail: str = ""
     flags: tuple[str, ...] = ()
     fingerprint: str = ""
+
+    @property
+    def shown_spacing(self) -> tuple[float, float]:
+        """Millimetres between rows and between columns of the slice as displayed; 1, 1 unknown."""
+        row, column = self.pixel_spacing or (1.0, 1.0)
+        return (column, row) if self.display.transpose else (row, column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchmri.pipeline.api import Classifier, Predictions, load_classifier
-    from batchmri.pipeline.dry_run import dry_run
-    from batchmri.pipeline.reverdict import reverdict
-    from batchmri.pipeline.scan import scan
+    from batchmri.pipeline.preview import dry_run
+    from batchmri.pipeline.rules_anew import reverdict
+    from batchmri.pipeline.main_job import scan
 
 __all__ = ["Classifier", "Predictions", "dry_run", "load_classifier", "reverdict", "scan"]
 
@@ -14,9 +14,9 @@ _HOMES = {
     "Classifier": "api",
     "Predictions": "api",
     "load_classifier": "api",
-    "dry_run": "dry_run",
-    "reverdict": "reverdict",
-    "scan": "scan",
+    "dry_run": "preview",
+    "reverdict": "rules_anew",
+    "scan": "main_job",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batchmri.pipeline.judge import Judged, judge
 from batchmri.pipeline.pictures import draw_montage
-from batchmri.records import Classes, SeriesResult
+from batchmri.records import Classes
 from batchmri.report import (
     TableWriter,
     change_row,

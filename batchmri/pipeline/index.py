@@ -1,7 +1,7 @@
 """Archive → state: walk the roots, read the headers of files that are new or changed."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,12 +50,14 @@ def index(
 def _unknown(
     store: Store, met: Iterable[FileEntry | FileNote], number: int
 ) -> Iterator[FileEntry | FileNote]:
-    return (item for item in met if isinstance(item, FileNote) or not store.files.is_known(item, number))
+    return (
+        item for item in met if isinstance(item, FileNote) or not store.files.is_known(item, number)
+    )
 
 
 def _headers(
     pool: WorkerPool,
-    read: "partial[list[Instance | FileNote]]",
+    read: Callable[[Sequence[FileEntry]], Sequence[Instance | FileNote]],
     items: Iterable[FileEntry | FileNote],
 ) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
     ahead: deque[Task[FileEntry, Instance | FileNote]] = deque()
@@ -80,6 +82,5 @@ def _gather(
     pool: WorkerPool, task: Task[FileEntry, Instance | FileNote]
 ) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
     for entry, found in zip(task.items, pool.gather(task), strict=True):
-        if isinstance(found, Lost):
-            found = FileNote(entry.source, found.reason, found.detail)
-        yield entry, found
+        lost = isinstance(found, Lost)
+        yield entry, FileNote(entry.source, found.reason, found.detail) if lost else found

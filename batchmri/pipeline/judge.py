@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from batchmri.pipeline.pictures import honoured_pictures, wanted_pictures
 from batchmri.reasons import Status
@@ -63,3 +64,13 @@ def judge_series(
     wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
     pictures = honoured_pictures(result, verdict, wanted)
     return verdict, pictures, len(pictures) < len(wanted)
+
+
+def pictures_stand(
+    result: SeriesResult, classes: Classes, settings: Settings, output: Path
+) -> bool:
+    """Whether a processed series has every picture that today's rules want, on disk as well."""
+    if result.status is not Status.CLASSIFIED:
+        return True
+    _, pictures, missing = judge_series(result, classes, settings)
+    return not missing and all((output / path).is_file() for _, path in pictures)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from batchmri.errors import StateError
+from batchmri.errors import StateError, UsageError
+from batchmri.records import Classes
 from batchmri.state import Store
 
 _KEY = "made_with"
@@ -27,3 +28,17 @@ def check_made_with(store: Store, now: Mapping[str, str], *, rescan: bool) -> No
                 f"this output was made with {told}: use --rescan to make it anew, or a new --out"
             )
     store.set_meta(_KEY, json.dumps(now, sort_keys=True))
+
+
+def remember_classes(store: Store, classes: Classes) -> None:
+    """Note what the probabilities in the state stand for."""
+    store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
+
+
+def known_classes(store: Store) -> Classes:
+    """What the probabilities in the state stand for. Raises UsageError before a first scan."""
+    known = store.meta("classes")
+    if known is None:
+        raise UsageError("this output holds no results yet; run batchmri scan first")
+    names, no_tumor = json.loads(known)
+    return Classes(tuple(names), no_tumor)

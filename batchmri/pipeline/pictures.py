@@ -73,7 +73,8 @@ def gradcam(maps: FloatArray, bias: FloatArray, position: int) -> FloatArray:
 
     Selvaraju et al., 2017; at the last activation it is ReLU(M[c] - b[c]).
     """
-    return np.maximum(maps[position] - bias[position], 0.0)
+    heat: FloatArray = np.maximum(maps[position] - bias[position], 0.0)
+    return heat
 
 
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:

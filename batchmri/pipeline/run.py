@@ -6,34 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.classifier import Backend, Card, probabilities
+from batchmri.classifier import probabilities
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.loader import Parcel, load, load_some
+from batchmri.pipeline.model import Model
 from batchmri.pipeline.pictures import draw_pictures, gradcam, wanted_pictures
 from batchmri.pipeline.tray import Tray, held_bytes
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.pixels import PreparationSettings, prepare
 from batchmri.reasons import Status
-from batchmri.records import Classes, CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
+from batchmri.records import CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
 from batchmri.settings import Settings
 from batchmri.state import Store
 from batchmri.verdict import series_verdict
 
 _MEGABYTE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A classifier ready to run: its backend, its card, its digest."""
-
-    backend: Backend
-    card: Card
-    digest: str
-
-    @property
-    def classes(self) -> Classes:
-        """The card's classes."""
-        return Classes(tuple(self.card.classes), self.card.no_tumor_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +90,7 @@ class Run:
             yield self._commit(tag.tray)
 
     def _commit(self, tray: Tray) -> SeriesResult:
-        result = tray.result(self._model.digest)
+        result = tray.result(self._model.card.weights_digest)
         left_out = tray.left_out()
         if result.status is Status.CLASSIFIED:
             result = self._draw(tray, result)

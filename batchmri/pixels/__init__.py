@@ -4,19 +4,29 @@ Importing the package loads neither torch nor MONAI: public names are found on f
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchmri.pixels.decode import Decoded as Decoded
+    from batchmri.pixels.decode import DecodeTask as DecodeTask
+    from batchmri.pixels.decode import Refusal as Refusal
+    from batchmri.pixels.decode import decode_many as decode_many
+    from batchmri.pixels.preparation import PreparationSettings as PreparationSettings
+    from batchmri.pixels.preparation import Prepared as Prepared
+    from batchmri.pixels.preparation import prepare as prepare
+    from batchmri.pixels.preparation import prepare_mask as prepare_mask
+    from batchmri.pixels.uncrop import map_to_picture as map_to_picture
 
 _HOMES = {
     "DecodeTask": "decode",
     "Decoded": "decode",
     "Refusal": "decode",
     "decode_many": "decode",
-    "PreparationSettings": "prepare",
-    "Prepared": "prepare",
-    "brain_box": "brain_box",
+    "PreparationSettings": "preparation",
+    "Prepared": "preparation",
     "map_to_picture": "uncrop",
-    "prepare": "prepare",
-    "prepare_mask": "prepare",
+    "prepare": "preparation",
+    "prepare_mask": "preparation",
 }
 __all__ = list(_HOMES)
 

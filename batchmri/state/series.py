@@ -32,7 +32,7 @@ class SeriesIndex:
                 *series.key,
                 header_study,
                 series.fingerprint,
-                _SERIES.dump_json(replace(series, slices=())).decode(),
+                _dump_series(series),
                 reason.status if reason else None,
                 reason,
                 detail,
@@ -59,12 +59,11 @@ class SeriesIndex:
         """
         key = result.series.key
         with Transaction(self._db):
-            record = _SERIES.dump_json(replace(result.series, slices=())).decode()
             cursor = self._db.execute(
                 "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
                 f"picture_class = ?, model_digest = ? WHERE {_BY_KEY} AND fingerprint = ?",
                 (
-                    record,
+                    _dump_series(result.series),
                     result.status,
                     result.reason,
                     result.detail,
@@ -175,6 +174,11 @@ class SeriesIndex:
         )
         for source, reason, detail, *key in rows:
             yield FileNote(source, Reason(reason), detail, SeriesKey(*key))
+
+
+def _dump_series(series: Series) -> str:
+    # Its slices follow from the files; only their number is kept.
+    return _SERIES.dump_json(replace(series, slices=(), n_slices=len(series.slices))).decode()
 
 
 def _dump_scores(scores: Scores) -> str:

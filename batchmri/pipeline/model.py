@@ -1,0 +1,55 @@
+"""The model of a scan: described at once, loaded only when a slice has to be classified."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from batchmri.classifier import (
+    SHIPPED,
+    Backend,
+    Card,
+    Chosen,
+    choose,
+    load_backend,
+    load_checkpoint,
+    read_card,
+)
+from batchmri.records import Classes
+from batchmri.settings import ClassifierSettings
+
+
+@dataclass
+class Model:
+    """A checkpoint, its card, and what it runs on."""
+
+    path: Path
+    card: Card
+    chosen: Chosen
+
+    @classmethod
+    def describe(cls, settings: ClassifierSettings) -> "Model":
+        """Read the card and choose device and precision. Raises ModelError, SettingsError."""
+        path = settings.model or SHIPPED
+        return cls(path, read_card(path), choose(settings))
+
+    @property
+    def classes(self) -> Classes:
+        """The card's classes."""
+        return Classes(self.card.classes, self.card.no_tumor_class)
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """What results depend on."""
+        return {
+            "model": self.card.weights_digest,
+            "temperature": str(self.card.temperature),
+            "preparation": str(sorted(self.card.preparation.items())),
+            "device": self.chosen.engine,
+            "precision": self.chosen.precision,
+        }
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The loaded network."""
+        network, _ = load_checkpoint(self.path)
+        return load_backend(network, self.card, self.chosen)

@@ -1,0 +1,52 @@
+"""What an archive holds and what a scan would do, from headers alone: no torch, no pixels."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from batchmri.archive import assemble, select
+from batchmri.pipeline.index import index
+from batchmri.pipeline.interrupt import Interrupt
+from batchmri.pipeline.roots import find_roots
+from batchmri.pipeline.workers import WorkerPool
+from batchmri.report import SURVEY_COLUMNS, Console, LogFormat, Survey, print_survey, write_table
+from batchmri.settings import Settings
+from batchmri.state import Store
+
+
+def dry_run(
+    paths: Sequence[str | Path],
+    *,
+    out: Path | None = None,
+    settings: Settings | None = None,
+    limit: int | None = None,
+    log_format: LogFormat = "auto",
+) -> Survey:
+    """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv."""
+    settings = settings or Settings.load()
+    roots = find_roots(paths)
+    console = Console(log_format)
+    workers = settings.pixels.n_workers
+    with (
+        Interrupt() as stop,
+        WorkerPool(workers, settings.archive.file_timeout_s) as pool,
+        Store(None) as store,
+    ):
+        index(store, roots, out, settings.archive, pool, console, stop)
+        survey = _survey(store, settings, limit)
+    print_survey(console, survey, workers)
+    if out is not None:
+        write_table(out / "dry-run.csv", SURVEY_COLUMNS, survey.rows())
+    return survey
+
+
+def _survey(store: Store, settings: Settings, limit: int | None) -> Survey:
+    survey = Survey(files=store.files.count())
+    for header_study in islice(store.files.header_studies(), limit):
+        for study in assemble(*store.files.instances(header_study)):
+            survey.studies += 1
+            for series in study.series:
+                survey.add(series, select(series, settings.selection))
+    for note in store.series.notes():
+        survey.add_note(note)
+    return survey
