@@ -123,7 +123,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
 
 _INTRODUCTION = """# Columns
 
-Made by `python -m batchmri.report.contract > docs/columns.md`. Every output folder holds the same as
+Made by `python -m batchmri.report.contract > docs/columns.md`. Every output holds the same as
 datapackage.json, with one `p_` column per class of the model.
 
 CSV as in RFC 4180: UTF-8, comma, CRLF, `.` decimals, rows in the order of study, series, part and

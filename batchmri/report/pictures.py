@@ -1,34 +1,44 @@
-"""Overlays and montages, drawn with OpenCV: the same input gives the same bytes."""
+"""Overlays and montages, drawn with OpenCV: the same input gives the same bytes.
 
+Nothing is mirrored or turned here: a slice is drawn as it comes, which is as displayed.
+"""
+
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from batchmri.records import FloatArray, Plane
-
-Image = npt.NDArray[np.uint8]
+from batchmri.report import canvas
+from batchmri.report.canvas import BOLD, DIM, Image
 
 _PANEL = 384
-_STRIP = 56
-_GAP = 8
+_MARGIN = 12
+_HEAD = 62
+_BAR_LEFT = 3 * _MARGIN + 2 * _PANEL
 _BAR = 14
-_BAR_MARGIN = 44
-_TEXT = (235, 235, 235)
-_DIM = (150, 150, 150)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_WINDOW = (1.0, 99.5)
-_STRONGEST = 0.6
+_WIDTH = _BAR_LEFT + _BAR + 40
+_HEIGHT = _HEAD + _PANEL + 2 * _MARGIN
+_LEFTS = (_MARGIN, 2 * _MARGIN + _PANEL)
+_WINDOW = (1.0, 99.0)
+_FIRST_COLOUR, _STRONGEST, _RISE = 0.2, 0.65, 0.6
 _NOTE = "Research use only"
-# Left, right, top, bottom of a slice as displayed (DICOM PS3.3 C.7.6.1.1.1 names the directions).
-_LETTERS: dict[Plane, str] = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
+# Left, right, top, bottom of a slice as a viewer shows it; an oblique one has no such letters.
+_EDGES: dict[Plane, tuple[str, str, str, str]] = {
+    "axial": ("R", "L", "A", "P"),
+    "coronal": ("R", "L", "S", "I"),
+    "sagittal": ("A", "P", "S", "I"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands above an overlay; `slice_number` counts from 1."""
+    """What stands above an overlay: the class drawn and its probability in this slice.
+
+    `slice_number` counts from 1. No header text has a place here.
+    """
 
     name: str
     probability: float
@@ -50,42 +60,36 @@ def overlay(
     between columns; heat of `scale` is drawn at full strength, none leaves plain anatomy.
     """
     size = _panel_size(picture.shape, spacing)
-    grey = cv2.cvtColor(_resized(_grey(picture), size), cv2.COLOR_GRAY2BGR)
-    strength = np.clip(_resized(heat, size) / max(scale, 1e-9), 0, 1).astype(np.float32)
-    colour = cv2.applyColorMap((strength * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = (_STRONGEST * np.sqrt(strength))[..., None]
-    blended = (grey * (1 - share) + colour * share).astype(np.uint8)
-    canvas = np.zeros((_STRIP + _PANEL, 2 * _PANEL + _GAP + _BAR_MARGIN, 3), np.uint8)
-    _place(canvas, grey, 0)
-    _place(canvas, blended, _PANEL + _GAP)
-    _letters(canvas, caption.plane)
-    _colour_bar(canvas)
-    _write(canvas, f"{caption.name}  {caption.probability:.2f}", (8, 24), 0.7, _TEXT, 2)
-    plane = f"   {caption.plane}" if caption.plane else ""
-    where = f"slice {caption.slice_number} of {caption.n_slices}{plane}"
-    _write(canvas, where, (8, 46), 0.48, _DIM)
-    _write(canvas, _NOTE, (_PANEL + _GAP + 8, 46), 0.48, _DIM)
-    return _png(canvas)
+    grey = _resized_grey(picture, size)
+    plain = np.stack([grey, grey, grey], axis=-1)
+    strength = np.clip(cv2.resize(heat, size) / max(scale, 1e-9), 0, 1, dtype=np.float32)
+    drawn = canvas.black(_HEIGHT, _WIDTH)
+    for panel, left in zip((plain, _heated(plain, strength)), _LEFTS, strict=True):
+        canvas.place(drawn, panel, *_centred(size, left))
+        _letters(drawn, left, caption.plane)
+    _colour_bar(drawn)
+    _caption(drawn, caption)
+    return canvas.png(drawn)
 
 
 def montage(pictures: Sequence[bytes], lines: Sequence[str]) -> bytes:
-    """Overlays (PNG) of one study in a column, under lines of text, as PNG."""
-    tiles = [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in pictures]
-    columns = 1 if len(tiles) <= 3 else 2
-    rows = -(-len(tiles) // columns)
-    height, width = tiles[0].shape[:2]
-    top = 36 + 22 * len(lines)
-    shape = (top + rows * (height + _GAP), columns * (width + _GAP) - _GAP, 3)
-    canvas = np.zeros(shape, np.uint8)
-    for number, line in enumerate(lines):
-        first = number == 0
-        _write(canvas, line, (8, 28 + 26 * number), 0.8 if first else 0.5, _TEXT, 2 if first else 1)
-    _write(canvas, f"{_NOTE}, not a medical device", (8, top - 10), 0.48, _DIM)
+    """Overlays (PNG) of one study in a grid, below lines of text, as PNG.
+
+    The first line is the study's verdict.
+    """
+    tiles = [_decoded(picture) for picture in pictures]
+    columns = max(1, round(math.sqrt(len(tiles) * _HEIGHT / _WIDTH)))
+    head = 44 + 24 * (len(lines) - 1)
+    height = head + -(-len(tiles) // columns) * _HEIGHT
+    drawn = canvas.black(height, columns * _WIDTH)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        y, x = top + row * (height + _GAP), column * (width + _GAP)
-        canvas[y : y + height, x : x + width] = tile
-    return _png(canvas)
+        canvas.place(drawn, tile, head + row * _HEIGHT, column * _WIDTH)
+    canvas.text(drawn, lines[0], (_MARGIN, 32), 26, weight=BOLD)
+    for number, line in enumerate(lines[1:], 1):
+        canvas.text(drawn, line, (_MARGIN, 32 + 24 * number), 16, DIM)
+    drawn[head - 2 : head] = 70
+    return canvas.png(drawn)
 
 
 def _panel_size(shape: tuple[int, ...], spacing: tuple[float, float]) -> tuple[int, int]:
@@ -94,57 +98,60 @@ def _panel_size(shape: tuple[int, ...], spacing: tuple[float, float]) -> tuple[i
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _resized(array: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:
-    smaller = size[0] * size[1] < array.size
-    resized: npt.NDArray[np.generic] = cv2.resize(
-        array, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    )
-    return resized
+def _centred(size: tuple[int, int], left: int) -> tuple[int, int]:
+    return _HEAD + (_PANEL - size[1]) // 2, left + (_PANEL - size[0]) // 2
 
 
-def _grey(picture: FloatArray) -> Image:
+def _resized_grey(picture: FloatArray, size: tuple[int, int]) -> Image:
+    smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     low, high = np.percentile(picture, _WINDOW)
-    return np.clip((picture - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+    grey = cv2.resize(picture, size, interpolation=method) - np.float32(low)
+    window: Image = np.clip(grey * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+    return window
 
 
-def _place(canvas: Image, panel: npt.NDArray[np.generic], left: int) -> None:
-    height, width = panel.shape[:2]
-    y, x = _STRIP + (_PANEL - height) // 2, left + (_PANEL - width) // 2
-    canvas[y : y + height, x : x + width] = panel
+def _heated(plain: Image, strength: FloatArray) -> Image:
+    # Not from the map's black end on: faint heat would darken anatomy.
+    level = 255 * (_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength)
+    colour = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
+    share = (_STRONGEST * strength**_RISE)[..., None]
+    blended: Image = np.rint(plain * (1 - share) + colour * share).astype(np.uint8)
+    return blended
 
 
-def _letters(canvas: Image, plane: Plane) -> None:
-    if plane not in _LETTERS:
+def _letters(drawn: Image, left: int, plane: Plane) -> None:
+    middle, inset = _PANEL // 2, 12
+    places = ((inset, middle), (_PANEL - inset, middle), (middle, inset), (middle, _PANEL - inset))
+    if plane not in _EDGES:
         return
-    left, right, top, bottom = _LETTERS[plane]
-    middle = _STRIP + _PANEL // 2
-    _write(canvas, left, (4, middle), 0.5, _TEXT)
-    _write(canvas, right, (_PANEL - 14, middle), 0.5, _TEXT)
-    _write(canvas, top, (_PANEL // 2, _STRIP + 14), 0.5, _TEXT)
-    _write(canvas, bottom, (_PANEL // 2, _STRIP + _PANEL - 6), 0.5, _TEXT)
+    for letter, (x, y) in zip(_EDGES[plane], places, strict=True):
+        canvas.outlined(drawn, letter, (left + x, _HEAD + y), 16)
 
 
-def _colour_bar(canvas: Image) -> None:
-    left, top = 2 * _PANEL + _GAP + 6, _STRIP + 24
-    height = _PANEL - 48
-    ramp = np.linspace(255, 0, height).astype(np.uint8)[:, None].repeat(_BAR, axis=1)
-    canvas[top : top + height, left : left + _BAR] = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)
-    _write(canvas, "1", (left + _BAR + 4, top + 10), 0.45, _DIM)
-    _write(canvas, "0", (left + _BAR + 4, top + height), 0.45, _DIM)
+def _colour_bar(drawn: Image) -> None:
+    # Over middle grey: the colours that are seen, from none to full.
+    top, height = _HEAD + 40, _PANEL - 80
+    ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_BAR, axis=1)
+    ground = np.full((height, _BAR, 3), 110, np.uint8)
+    canvas.place(drawn, _heated(ground, ramp), top, _BAR_LEFT)
+    for label, y in (("1", top), ("0.5", top + height // 2), ("0", top + height)):
+        canvas.text(drawn, label, (_BAR_LEFT + _BAR + 6, y + 5), 14, DIM)
 
 
-def _write(
-    canvas: Image,
-    text: str,
-    origin: tuple[int, int],
-    size: float,
-    colour: tuple[int, int, int],
-    thickness: int = 1,
-) -> None:
-    cv2.putText(canvas, text, origin, _FONT, size, colour, thickness, cv2.LINE_AA)
+def _caption(drawn: Image, caption: Caption) -> None:
+    left, right = _LEFTS
+    place = f"slice {caption.slice_number} of {caption.n_slices}"
+    where = f"{caption.plane}, {place}" if caption.plane else place
+    name = caption.name if len(caption.name) <= 32 else caption.name[:31] + "…"
+    called = f"{name}  {caption.probability:.2f}"
+    canvas.text(drawn, called, (left, 27), 23, weight=BOLD)
+    canvas.text(drawn, where, (left, 52), 16, DIM)
+    canvas.text(drawn, f"Grad-CAM, {name}", (right, 52), 16, DIM)
+    canvas.text_right(drawn, _NOTE, (_WIDTH - _MARGIN, 25), 14, DIM)
 
 
-def _png(canvas: Image) -> bytes:
-    done, encoded = cv2.imencode(".png", canvas, [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    assert done
-    return encoded.tobytes()
+def _decoded(picture: bytes) -> Image:
+    tile = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert tile is not None
+    return tile.astype(np.uint8, copy=False)
