@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from batchmri.cli.options import config_option, log_format_option, option_of
+from batchmri.report import LogFormat
 from batchmri.settings import Settings
 
 
@@ -33,7 +34,7 @@ def command(
     limit: int | None,
     dry_run: bool,
     rescan: bool,
-    log_format: str,
+    log_format: LogFormat,
     **flags: Any,
 ) -> None:
     """Classify every brain MRI series below PATH..., a folder, a file, or - for a list.

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from batchmri.cli.options import config_option, log_format_option, option_of, sections
+from batchmri.report import LogFormat
 from batchmri.settings import Settings
 
 
@@ -16,7 +17,7 @@ from batchmri.settings import Settings
 @option_of("verdict.min_confidence", "--min-confidence", type=float)
 @option_of("verdict.min_box_fraction", "--min-box-fraction", type=float)
 @log_format_option
-def command(out: Path, config: Path | None, log_format: str, **flags: Any) -> None:
+def command(out: Path, config: Path | None, log_format: LogFormat, **flags: Any) -> None:
     """Apply changed verdict rules to OUT: rewrites its tables from what was found before.
 
     Pictures that the new rules want and that were not drawn are left blank until the next scan.

@@ -81,6 +81,9 @@ def _headers(
 def _gather(
     pool: WorkerPool, task: Task[FileEntry, Instance | FileNote]
 ) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
-    for entry, found in zip(task.items, pool.gather(task), strict=True):
-        lost = isinstance(found, Lost)
-        yield entry, FileNote(entry.source, found.reason, found.detail) if lost else found
+    gathered = pool.gather(task)
+    for entry, found in zip(task.items, gathered, strict=True):
+        if isinstance(found, Lost):
+            yield entry, FileNote(entry.source, found.reason, found.detail)
+        else:
+            yield entry, found

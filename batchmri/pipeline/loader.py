@@ -110,7 +110,8 @@ def _submit(pool: WorkerPool, order: _Order, max_file_bytes: int) -> _Underway:
 def _parcel(pool: WorkerPool, underway: _Underway) -> Parcel:
     decoded: list[FloatArray | Refusal] = []
     for task in underway.tasks:
-        for item, outcome in zip(task.items, pool.gather(task), strict=True):
+        gathered = pool.gather(task)
+        for item, outcome in zip(task.items, gathered, strict=True):
             if isinstance(outcome, Lost):
                 decoded += [Refusal(outcome.reason, outcome.detail)] * len(item.frames)
             else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchmri.report.console import Console as Console
+    from batchmri.report.console import LogFormat as LogFormat
     from batchmri.report.contract import columns as columns
     from batchmri.report.files import make_folder as make_folder
     from batchmri.report.files import write_atomic as write_atomic
@@ -36,6 +37,7 @@ _HOMES = {
     "SURVEY_COLUMNS": "survey",
     "Caption": "pictures",
     "Console": "console",
+    "LogFormat": "console",
     "Survey": "survey",
     "TableWriter": "tables",
     "change_row": "rows",

@@ -1,0 +1,27 @@
+"""Reading an output folder in tests."""
+
+import csv
+import json
+from pathlib import Path
+
+SAME_EVERY_TIME = ("studies.csv", "series.csv", "slices.csv", "files.csv")
+
+
+def table(output: Path, name: str) -> list[dict[str, str]]:
+    with (output / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    """The bytes of all tables and pictures that are promised to be the same."""
+    pictures = sorted(output.glob("gradcam/**/*.png"))
+    paths = [output / name for name in SAME_EVERY_TIME] + pictures
+    return {str(path.relative_to(output)): path.read_bytes() for path in paths}
+
+
+def assert_every_file_accounted_for(output: Path, n_files: int) -> None:
+    """Files walked = files of series + files in no series; nothing twice, nothing lost."""
+    in_series = sum(int(row["n_files"]) for row in table(output, "series"))
+    alone = sum(not row["study_uid"] for row in table(output, "files"))
+    assert in_series + alone == n_files
+    assert json.loads((output / "run.json").read_text())["counts"]["files"] == n_files

@@ -1,0 +1,209 @@
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import StateError, UsageError
+from batchmri.pipeline import reverdict, scan
+from batchmri.settings import Settings
+from tests.pipeline.builders import head, instance, save, uid, write_series
+from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
+
+
+def changed(settings: Settings, section: str, **values: object) -> Settings:
+    part = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: part})
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Two studies of two series and a mixed folder, 24 files."""
+    root = tmp_path / "archive"
+    for study in ("a", "b"):
+        write_series(root / study, study, "one")
+        write_series(root / study, study, "two", ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    return root
+
+
+def test_a_scan_leaves_every_file_of_the_contract(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    for name in ("studies", "series", "slices", "files", "changes"):
+        assert (out / f"{name}.csv").is_file()
+    for name in ("datapackage.json", "run.json", "state.db"):
+        assert (out / name).is_file()
+    studies = table(out, "studies")
+    assert [row["study_uid"] for row in studies] == sorted(uid(s) for s in ("a", "b"))
+    assert all((out / row["montage_png"]).is_file() for row in studies)
+    assert len(table(out, "slices")) == 24
+    assert_every_file_accounted_for(out, 24)
+
+
+def test_workers_batches_order_and_second_runs_give_the_same_bytes(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    first = tmp_path / "first"
+    scan([archive], out=first, settings=settings)
+    shuffled = tmp_path / "shuffled" / "archive"
+    paths = [p for p in archive.rglob("*") if p.is_file()]
+    random.Random(3).shuffle(paths)
+    for path in paths:
+        target = shuffled / path.relative_to(archive)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    second = tmp_path / "second"
+    other = changed(changed(settings, "pixels", workers=4), "classifier", batch_size=64)
+    scan([shuffled], out=second, settings=other)
+    assert contents(second) == contents(first)
+    scan([archive], out=first, settings=settings)
+    assert contents(second) == contents(first)
+
+
+def test_a_second_run_does_no_finished_work_again(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("gradcam/**/*.png")}
+    monkeypatch.setattr("batchmri.pipeline.model.load_checkpoint", None)
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert table(out, "changes") == []
+
+
+def test_a_new_and_a_changed_study_are_all_that_is_done(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    write_series(archive / "c", "c", "one")
+    save(instance("b", "one", 6), archive / "b" / "late")
+    shutil.rmtree(archive / "a")
+    scan([archive], out=out, settings=settings)
+    changes = {row["study_uid"]: row["change"] for row in table(out, "changes")}
+    assert changes == {uid("a"): "gone", uid("b"): "changed", uid("c"): "new"}
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=settings)
+    assert contents(out) == contents(fresh)
+
+
+def test_one_bad_file_costs_no_other_file_its_result(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    clean = tmp_path / "clean"
+    scan([archive], out=clean, settings=settings)
+    victim = archive / "a" / "one-003"
+    victim.write_bytes(victim.read_bytes()[:-3000])
+    (archive / "empty").touch()
+    (archive / "note.txt").write_text("not an image")
+    out = tmp_path / "out"
+    assert scan([archive], out=out, settings=settings).exit_code == 1
+    files = {row["source"]: row["reason"] for row in table(out, "files")}
+    assert files == {
+        "archive/a/one-003": "truncated",
+        "archive/empty": "empty_file",
+        "archive/note.txt": "not_an_image",
+    }
+    lost = uid("a", "one", 3)
+    kept = [row for row in table(clean, "slices") if row["instance_uid"] != lost]
+    columns = ("instance_uid", "p_glioma", "predicted", "slice_index")
+    assert [[row[c] for c in columns] for row in table(out, "slices")] == [
+        [row[c] for c in columns] for row in kept
+    ]
+    assert_every_file_accounted_for(out, 26)
+    # Nothing new failed: a timer's unit is not red for ever.
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+
+
+def test_roots_with_the_same_names_inside_are_kept_apart(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for place, study in (("x", "a"), ("y", "b")):
+        write_series(tmp_path / place / "mri" / "s", study, "one")
+    out = tmp_path / "out"
+    scan([tmp_path / "x" / "mri", tmp_path / "y" / "mri"], out=out, settings=settings)
+    sources = {row["source"] for row in table(out, "studies")}
+    assert sources == {"mri/s", "mri-2/s"}
+
+
+def test_monochrome1_gives_the_verdict_of_its_negative(tmp_path: Path, settings: Settings) -> None:
+    write_series(tmp_path / "archive", "a", "one")
+    for number in range(6):
+        negative = 4095 - head(seed=number)
+        made = instance("a", "two", number, negative, PhotometricInterpretation="MONOCHROME1")
+        save(made, tmp_path / "archive" / f"two-{number}")
+    out = tmp_path / "out"
+    scan([tmp_path / "archive"], out=out, settings=settings)
+    rows = table(out, "slices")
+    one, two = rows[:6], rows[6:]
+    assert [row["p_glioma"] for row in one] == [row["p_glioma"] for row in two]
+
+
+def test_a_blank_slice_is_left_out_and_named(tmp_path: Path, settings: Settings) -> None:
+    write_series(tmp_path / "archive", "a", "one", n=6)
+    save(instance("a", "one", 6, head() * 0), tmp_path / "archive" / "blank")
+    out = tmp_path / "out"
+    assert scan([tmp_path / "archive"], out=out, settings=settings).exit_code == 0
+    (series,) = table(out, "series")
+    assert (series["n_slices"], series["detail"]) == ("7", "1 x blank_slice")
+    assert [row["reason"] for row in table(out, "files")] == ["blank_slice"]
+    assert_every_file_accounted_for(out, 7)
+
+
+def test_changed_verdict_rules_rewrite_the_tables_and_blank_pictures(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    strict = changed(settings, "verdict", min_confidence=1.0)
+    reverdict(out, settings=strict)
+    assert {row["verdict"] for row in table(out, "studies")} == {"indeterminate"}
+    scan([archive], out=out, settings=strict)
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=strict)
+    assert contents(out) == contents(fresh)
+
+
+def test_a_missing_picture_is_drawn_again(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = contents(out)
+    pictures = sorted(out.glob("gradcam/**/*.png"))
+    pictures[0].unlink()
+    next(path for path in pictures if path.name == "montage.png").unlink()
+    scan([archive], out=out, settings=settings)
+    assert contents(out) == before
+
+
+def test_another_precision_is_refused_before_any_work(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=changed(settings, "classifier", precision="fp32"))
+    before = contents(out)
+    other = settings.model_copy(
+        update={"classifier": settings.classifier.model_copy(update={"precision": "bf16"})}
+    )
+    with pytest.raises(StateError, match=r"precision fp32 \(now bf16\)"):
+        scan([archive], out=out, settings=other)
+    assert contents(out) == before
+
+
+def test_a_path_that_is_not_there_is_a_usage_error(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        scan([tmp_path / "nowhere"], out=tmp_path / "out", settings=settings)
+
+
+def test_no_patient_data_anywhere(archive: Path, tmp_path: Path, settings: Settings) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    for path in out.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"Name^" not in content, path
+            assert b"id-a" not in content, path
