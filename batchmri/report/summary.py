@@ -29,7 +29,7 @@ def print_summary(
     statuses = ("classified", "skipped", "failed")
     console.table(
         "Results",
-        ("", *statuses),
+        ("what", *statuses),
         [
             ("studies", *(counted.studies[s] for s in statuses)),
             ("series", *(counted.series[s] for s in statuses)),
@@ -54,7 +54,7 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
             for (name, value), count in survey.series.most_common()
             if name == section
         ]
-        console.table(section.replace("_", " "), ("", "series", "slices"), rows)
+        console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
     console.counts("Files in no series", survey.file_reasons, "reason", "files")
     minutes = survey.seconds(cores) / 60
     console.say(

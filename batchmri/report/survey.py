@@ -19,6 +19,7 @@ SECTIONS = ("decision", "modality", "sequence", "plane", "manufacturer", "transf
 _SLICES_PER_SECOND = 40
 _BYTES_PER_SLICE_ROW = 400
 _BYTES_PER_SERIES_PICTURES = 1_000_000
+_MOST_VALUES = 2000
 
 
 @dataclass(slots=True)
@@ -43,8 +44,12 @@ class Survey:
             cells.transfer_syntax(header.transfer_syntax),
         )
         for section, value in zip(SECTIONS, facts, strict=True):
-            self.series[section, value or "(none)"] += 1
-            self.slices[section, value or "(none)"] += len(series.slices)
+            key = section, value or "(none)"
+            # Bounded memory, however many makers the headers of an archive invent.
+            if key not in self.series and len(self.series) >= _MOST_VALUES:
+                key = section, "(other)"
+            self.series[key] += 1
+            self.slices[key] += len(series.slices)
 
     def add_note(self, note: FileNote) -> None:
         """Count a file that is in no series."""

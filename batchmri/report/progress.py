@@ -1,0 +1,98 @@
+"""How far a stage of a run is: a bar on a terminal, lines with rate and time left elsewhere."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+Item = TypeVar("Item")
+_SECONDS_BETWEEN_LINES = 10.0
+_SHARE_BETWEEN_LINES = 0.05
+
+
+class Stage:
+    """Counts what is done; `on_advance` hears of it."""
+
+    def __init__(self, on_advance: Callable[["Stage", int], None]) -> None:
+        self.done = 0
+        self._on_advance = on_advance
+
+    def advance(self, n: int = 1) -> None:
+        """So many more are done."""
+        self.done += n
+        self._on_advance(self, n)
+
+    def count(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, each counted when the next one is asked for."""
+        for item in items:
+            yield item
+            self.advance()
+
+
+class Lines:
+    """Tells `log` of a stage every ten seconds, and more seldom the longer it takes."""
+
+    def __init__(
+        self,
+        log: Callable[..., None],
+        what: str,
+        total: int | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log, self._what, self._total, self._clock = log, what, total, clock
+        self._start = self._last = clock()
+
+    def __call__(self, stage: Stage, n: int) -> None:
+        """Hear of an advance; tell it when the time has come."""
+        now = self._clock()
+        pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (now - self._start))
+        if now - self._last >= pause:
+            self._last = now
+            self.tell(stage)
+
+    def tell(self, stage: Stage, **facts: object) -> None:
+        """One line, now."""
+        seconds = max(self._clock() - self._start, 1e-3)
+        rate = stage.done / seconds
+        left = round((self._total - stage.done) / rate) if self._total and rate else None
+        self._log(
+            self._what,
+            done=stage.done,
+            total=self._total,
+            per_second=round(rate, 1),
+            seconds_left=left,
+            **facts,
+        )
+
+
+def bar(console: RichConsole) -> Progress:
+    """The bar of a stage."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s")

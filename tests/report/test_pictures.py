@@ -1,0 +1,138 @@
+import struct
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from batchmri.report import Caption, montage, overlay
+from batchmri.report.pictures import _HEAD, _LEFTS, _PANEL
+
+CAPTION = Caption("glioma", 0.93, 12, 24, "axial")
+
+
+def anatomy(height: int = 96, width: int = 96) -> np.ndarray:
+    """Brighter to the right, and more so to the bottom."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    return (200 * x + 700 * y).astype(np.float32)
+
+
+def spot(row: int, column: int, shape: tuple[int, int] = (96, 96)) -> np.ndarray:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return np.exp(-((y - row) ** 2 + (x - column) ** 2) / 40).astype(np.float32)
+
+
+def panels(png: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The slice and its overlay, (384, 384, 3) each."""
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    left, right = (picture[_HEAD : _HEAD + _PANEL, x : x + _PANEL] for x in _LEFTS)
+    return left, right
+
+
+def difference(png: bytes) -> np.ndarray:
+    left, right = panels(png)
+    return np.abs(left - right).sum(axis=2)
+
+
+def draw(heat: np.ndarray, scale: float = 1.0, caption: Caption = CAPTION) -> bytes:
+    return overlay(anatomy(*heat.shape), heat, scale, (1.0, 1.0), caption)
+
+
+@pytest.mark.parametrize(("row", "column"), [(24, 24), (24, 72), (72, 24), (60, 80)])
+def test_heat_lies_where_it_was_found(row: int, column: int) -> None:
+    changed = difference(draw(spot(row, column)))
+    y, x = (np.average(axis, weights=changed**2) for axis in np.mgrid[:_PANEL, :_PANEL])
+    assert abs(y - (row + 0.5) * 4) < 8
+    assert abs(x - (column + 0.5) * 4) < 8
+
+
+def test_no_heat_is_plain_anatomy() -> None:
+    assert difference(draw(np.zeros((96, 96), np.float32))).max() == 0
+    assert difference(draw(np.zeros((96, 96), np.float32), scale=0.0)).max() == 0
+
+
+def test_heat_is_drawn_by_its_share_of_the_scale() -> None:
+    full, half, over = (difference(draw(spot(48, 48), s)).max() for s in (1.0, 2.0, 0.5))
+    assert 0 < half < full
+    assert over >= full
+
+
+def test_anatomy_is_not_mirrored_or_turned() -> None:
+    left, _ = panels(draw(np.zeros((96, 96), np.float32), caption=replace(CAPTION, plane="")))
+    grey = left[..., 0]
+    top_left, top_right, bottom_left = grey[20, 20], grey[20, -20], grey[-20, 20]
+    assert top_left < top_right < bottom_left
+
+
+def test_pixels_are_square_by_spacing() -> None:
+    picture = (np.indices((40, 80)).sum(axis=0) % 2).astype(np.float32)
+    png = overlay(picture, np.zeros_like(picture), 1.0, (4.0, 1.0), replace(CAPTION, plane=""))
+    left, _ = panels(png)
+    rows, columns = np.nonzero(left[..., 0] > 128)
+    assert np.ptp(rows) + 1 == pytest.approx(_PANEL, abs=4)
+    assert np.ptp(columns) + 1 == pytest.approx(_PANEL / 2, abs=4)
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+def test_planes_have_letters_and_unknown_ones_none(plane: str) -> None:
+    heat = np.zeros((96, 96), np.float32)
+    bare, _ = panels(draw(heat, caption=replace(CAPTION, plane="oblique")))
+    unknown, _ = panels(draw(heat, caption=replace(CAPTION, plane="")))
+    lettered, _ = panels(draw(heat, caption=replace(CAPTION, plane=plane)))
+    assert (bare == unknown).all()
+    rows, columns = np.nonzero((lettered != bare).any(axis=2))
+    assert rows.min() < 24
+    assert rows.max() > 360
+    assert columns.min() < 24
+    assert columns.max() > 360
+
+
+def test_planes_differ_in_their_letters() -> None:
+    heat = np.zeros((96, 96), np.float32)
+    pictures = {draw(heat, caption=replace(CAPTION, plane=p)) for p in ("axial", "coronal")}
+    assert len(pictures) == 2
+
+
+def test_the_same_input_gives_the_same_bytes_without_metadata() -> None:
+    png = draw(spot(30, 40))
+    assert png == draw(spot(30, 40))
+    chunks, at = set(), 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        chunks.add(png[at + 4 : at + 8])
+        at += 12 + length
+    assert chunks == {b"IHDR", b"IDAT", b"IEND"}
+
+
+def test_a_caption_has_room_for_nothing_from_a_header() -> None:
+    fields = set(Caption.__dataclass_fields__)
+    assert fields == {"name", "probability", "slice_number", "n_slices", "plane"}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 600), (700, 3), (512, 512)])
+def test_any_shape_can_be_drawn(shape: tuple[int, int]) -> None:
+    picture = np.zeros(shape, np.float32)
+    assert overlay(picture, picture, 1.0, (1.0, 1.0), CAPTION).startswith(b"\x89PNG")
+
+
+def test_an_outlier_does_not_black_out_the_rest() -> None:
+    picture = anatomy()
+    picture[0, 0] = 1e9
+    left, _ = panels(overlay(picture, np.zeros_like(picture), 1.0, (1.0, 1.0), CAPTION))
+    assert left.mean() > 80
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 1), (6, 2), (12, 3)])
+def test_a_montage_holds_every_overlay(n: int, columns: int) -> None:
+    tiles = [draw(spot(8 * i % 96, 40)) for i in range(n)]
+    decoded = [cv2.imdecode(np.frombuffer(t, np.uint8), cv2.IMREAD_COLOR) for t in tiles]
+    height, width = decoded[0].shape[:2]
+    png = montage(tiles, ["glioma 0.93", "of 24 slices"])
+    whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert whole.shape[1] == columns * width
+    head = whole.shape[0] - -(-n // columns) * height
+    for i, tile in enumerate(decoded):
+        y, x = head + i // columns * height, i % columns * width
+        assert (whole[y : y + height, x : x + width] == tile).all()
+    assert whole[: head - 2].max() > 200
+    assert png == montage(tiles, ["glioma 0.93", "of 24 slices"])
