@@ -9,7 +9,8 @@ _ENDINGS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
 _LABELS = re.compile(
-    r"(?:^| )(?:\w*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)(?: |$)"
+    r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
+    r"(?![a-z0-9])"
 )
 
 

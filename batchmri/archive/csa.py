@@ -1,8 +1,8 @@
-"""Numbers from the CSA headers of Siemens: private elements that hold a small binary table.
+"""Numbers from the CSA2 headers of Siemens: private elements that hold a small binary table.
 
-CSA2 begins with `SV10`; then the number of tags, and per tag a name of 64 bytes, counts, and its
-items as text, each padded to four bytes. CSA1 is the same without the first eight bytes (layout
-as nibabel's documentation describes it, "Siemens format DICOM with CSA header").
+`SV10`, the number of tags, and per tag a name of 64 bytes, counts, and its items as text, each
+padded to four bytes (layout: nibabel's documentation, "Siemens format DICOM with CSA header").
+CSA1, of scanners before syngo VB, is not read.
 """
 
 import struct
@@ -21,21 +21,18 @@ def csa_numbers(raw: bytes, names: Collection[str]) -> dict[str, list[float]]:
         for name, items in _tags(raw):
             if name in names:
                 found[name] = [float(item) for item in items if item]
-                if len(found) == len(names):
-                    break
     except (struct.error, ValueError):
-        found.pop(next(reversed(found), ""), None)
+        return found
     return found
 
 
 def _tags(raw: bytes) -> Iterator[tuple[str, list[str]]]:
-    newer = raw.startswith(_MAGIC)
-    at = 8 if newer else 0
-    (count,) = struct.unpack_from("<I", raw, at)
+    if not raw.startswith(_MAGIC):
+        return
+    (count,) = struct.unpack_from("<I", raw, 8)
     if count > _MAX_TAGS:
         raise ValueError(f"{count} tags")
-    at += 8
-    first_length = None  # CSA1 states every length as the sum with that of the first item
+    at = 16
     for _ in range(count):
         name, _, _, _, n_items, _ = _TAG.unpack_from(raw, at)
         at += _TAG.size
@@ -43,13 +40,8 @@ def _tags(raw: bytes) -> Iterator[tuple[str, list[str]]]:
             raise ValueError(f"{n_items} items")
         items: list[str] = []
         for _ in range(n_items):
-            lengths = _ITEM.unpack_from(raw, at)
+            length = _ITEM.unpack_from(raw, at)[1]
             at += _ITEM.size
-            if newer:
-                length = lengths[1]
-            else:
-                first_length = lengths[0] if first_length is None else first_length
-                length = lengths[0] - first_length
             if not 0 <= length <= len(raw) - at:
                 raise ValueError(f"an item of {length} bytes")
             items.append(_text(raw[at : at + length]))

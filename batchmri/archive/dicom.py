@@ -42,7 +42,7 @@ _WANTED = [
     0x00181030, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A,
     0x0019100C, 0x0020000D, 0x0020000E, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00200100,
     0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301,
-    0x00291010, 0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x20011003,
+    0x00291010, 0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x00651051, 0x20011003,
     SHARED_GROUPS, FRAME_GROUPS,
 ]  # fmt: skip
 
@@ -120,9 +120,13 @@ def _instance(
     frames: tuple[Frame, ...] = ()
     if refusal is None:
         frames = frames_of(tags, rows, columns, count)
-        tile = frames[0].tile
-        rows, columns = tile[2:] if tile else (rows, columns)
-    uids, replaced = _uids(entry.source, tags, header)
+        if not frames:
+            refusal = Reason.UNSUPPORTED_OBJECT, "a mosaic that does not state its tiles"
+        elif frames[0].tile:
+            rows, columns = frames[0].tile[2:]
+    uids, flags = _uids(entry.source, tags, header)
+    if frames and len(frames) < count:
+        flags.add("multi_volume")
     return Instance(
         source=entry.source,
         path=entry.path,
@@ -138,7 +142,7 @@ def _instance(
         patient=context.patient_digest(tags.text(0x00100020), tags.text(0x00100021)),
         refusal=refusal[0] if refusal else None,
         detail=refusal[1] if refusal else "",
-        flags=("uid_replaced",) if replaced else (),
+        flags=tuple(sorted(flags)),
     )
 
 
@@ -224,13 +228,13 @@ def _refusal_by_size(
     return None
 
 
-def _uids(source: str, tags: Tags, header: Header) -> tuple[tuple[str, str, str], bool]:
+def _uids(source: str, tags: Tags, header: Header) -> tuple[tuple[str, str, str], set[str]]:
     """Study, series and instance UID; what is missing or invalid is made of what identifies it."""
     study, series, instance = (
         uid if is_valid_uid(uid) else ""
         for uid in (tags.text(0x0020000D), tags.text(0x0020000E), tags.text(0x00080018))
     )
-    replaced = not (study and series and instance)
+    flags = set() if study and series and instance else {"uid_replaced"}
     study = study or made_uid("study", series or folder_of(source))
     series = series or made_uid("series", study, folder_of(source), str(header.series_number))
-    return (study, series, instance or made_uid("instance", source)), replaced
+    return (study, series, instance or made_uid("instance", source)), flags

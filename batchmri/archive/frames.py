@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from batchmri.archive.codes import COMPONENTS
 from batchmri.archive.facts import FRAME_GROUPS, SHARED_GROUPS, b_value_of
-from batchmri.archive.geometry import unit_pair
-from batchmri.archive.mosaic import tiles_of
+from batchmri.archive.geometry import unit_pair, vector
+from batchmri.archive.mosaic import is_tiled, tiles_of
 from batchmri.archive.tags import Tags
-from batchmri.records import Frame, Vector
+from batchmri.records import Frame
 
 _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_MEASURES = 0x00209113, 0x00209116, 0x00289110
 _FRAME_CONTENT, _MR_ECHO, _MR_DIFFUSION, _MR_FRAME_TYPE = (
@@ -33,7 +33,7 @@ def frames_of(tags: Tags, rows: int, columns: int, count: int) -> tuple[Frame, .
         )
     frame = _classic(tags)
     if count == 1:
-        return tiles_of(tags, frame, rows, columns) or (frame,)
+        return tiles_of(tags, frame, rows, columns) if is_tiled(tags) else (frame,)
     if is_cine(tags):
         return (frame,)
     return tuple(replace(frame, number=number) for number in range(1, count + 1))
@@ -46,7 +46,7 @@ def is_cine(tags: Tags) -> bool:
 
 def _classic(tags: Tags) -> Frame:
     return Frame(
-        position=_vector(tags.numbers(0x00200032)),
+        position=vector(tags.numbers(0x00200032)),
         orientation=unit_pair(tags.numbers(0x00200037)),
         pixel_spacing=_spacing(tags.numbers(0x00280030)),
         echo=_echo(tags.number(0x00180081), tags.integer(0x00180086)),
@@ -63,7 +63,7 @@ def _enhanced(number: int, top: Tags, own: Tags | None, shared: Tags) -> Frame:
     frame_type = group(_MR_FRAME_TYPE)
     return Frame(
         number=number,
-        position=_vector(group(_PLANE_POSITION).numbers(0x00200032)),
+        position=vector(group(_PLANE_POSITION).numbers(0x00200032)),
         orientation=unit_pair(group(_PLANE_ORIENTATION).numbers(0x00200037)),
         pixel_spacing=_spacing(group(_PIXEL_MEASURES).numbers(0x00280030)),
         echo=_echo(group(_MR_ECHO).number(0x00189082), None),
@@ -73,10 +73,6 @@ def _enhanced(number: int, top: Tags, own: Tags | None, shared: Tags) -> Frame:
         component=_component((*frame_type.words(0x00089007)[2:], frame_type.word(0x00089208)))
         or _component(top.words(0x00080008)[2:]),
     )
-
-
-def _vector(values: tuple[float, ...]) -> Vector | None:
-    return (values[0], values[1], values[2]) if len(values) == 3 else None
 
 
 def _spacing(values: tuple[float, ...]) -> tuple[float, float] | None:

@@ -34,6 +34,17 @@ def unit_pair(values: Sequence[float]) -> Orientation | None:
     return column, row
 
 
+def vector(values: Sequence[float]) -> Vector | None:
+    """Image Position (Patient); None where it is not three numbers."""
+    return (values[0], values[1], values[2]) if len(values) == 3 else None
+
+
+def cross(orientation: Orientation) -> Vector:
+    """The vector product of the direction of columns and that of rows."""
+    (ax, ay, az), (bx, by, bz) = orientation
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
 def dot(a: Sequence[float], b: Sequence[float]) -> float:
     """The scalar product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
@@ -44,8 +55,7 @@ def normal_of(orientation: Orientation) -> Vector:
 
     Slices ordered along it go from right to left, from front to back, or from foot to head.
     """
-    (ax, ay, az), (bx, by, bz) = orientation
-    normal = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    normal = cross(orientation)
     length = math.hypot(*normal) or 1.0
     sign = math.copysign(1.0, normal[_axis(normal)]) / length
     return normal[0] * sign, normal[1] * sign, normal[2] * sign
@@ -136,23 +146,18 @@ def frames_of_volume(
     orientation = unit_pair((*column_step.tolist(), *row_step.tolist()))
     sizes = float(np.linalg.norm(row_step)), float(np.linalg.norm(column_step))
     return tuple(
-        Frame(k + 1, _vector(lps[:3, 3] + k * lps[:3, slice_axis]), orientation, sizes)
+        Frame(k + 1, vector((lps[:3, 3] + k * lps[:3, slice_axis]).tolist()), orientation, sizes)
         for k in range(shape[slice_axis])
     )
 
 
-def _vector(values: npt.NDArray[np.float64]) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z
-
-
-def _unit(vector: Sequence[float]) -> Vector | None:
-    length = math.hypot(*vector)
+def _unit(values: Sequence[float]) -> Vector | None:
+    length = math.hypot(*values)
     if not 1e-6 < length < 1e6:
         return None
-    x, y, z = (component / length + 0.0 for component in vector)
+    x, y, z = (component / length + 0.0 for component in values)
     return x, y, z
 
 
-def _axis(vector: Vector) -> int:
-    return max(range(3), key=lambda axis: abs(vector[axis]))
+def _axis(values: Vector) -> int:
+    return max(range(3), key=lambda axis: abs(values[axis]))

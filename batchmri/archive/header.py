@@ -63,9 +63,9 @@ def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
 
 
 def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
+    head = file.read(SNIFFED_BYTES)
+    kind = sniff(entry.path, head)
     try:
-        head = file.read(SNIFFED_BYTES)
-        kind = sniff(entry.path, head)
         if kind.reader == "dicom":
             file.seek(0)
             return read_dicom(entry, context, file)
@@ -74,11 +74,11 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
             return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
         return _unread(entry, context, kind)
     except _SENSELESS as error:
-        return _senseless(entry, file, error)
+        return _senseless(entry, kind, file, error)
     except OSError as error:
         if error.errno is not None:
             raise
-        return _senseless(entry, file, error)
+        return _senseless(entry, kind, file, error)
 
 
 def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
@@ -91,13 +91,12 @@ def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | 
     return FileNote(entry.source, kind.reason, kind.name)
 
 
-def _senseless(entry: FileEntry, file: BinaryIO, error: Exception) -> FileNote:
-    # Read to its end, it ended where more was to come.
-    cut = file.tell() >= entry.size
+def _senseless(entry: FileEntry, kind: Kind, file: BinaryIO, error: Exception) -> FileNote:
+    # Read to its end, a DICOM file ended where more was to come.
+    cut = kind.reader == "dicom" and file.tell() >= entry.size
+    reason = Reason.TRUNCATED if cut else Reason.BAD_HEADER
     # The name of the error only: its text may repeat what stands in the header.
-    return FileNote(
-        entry.source, Reason.TRUNCATED if cut else Reason.BAD_HEADER, type(error).__name__
-    )
+    return FileNote(entry.source, reason, type(error).__name__)
 
 
 class _Bounded(io.BufferedReader):

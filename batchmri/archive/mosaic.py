@@ -1,45 +1,68 @@
-"""Siemens mosaics: the slices of one volume as tiles of one picture.
+"""Pictures that hold the slices of a volume as tiles, row by row.
 
-The number of tiles stands in a private element, or in the CSA header; tiles lie row by row on a
-square grid. Image Position names the corner of a slice as large as the whole mosaic, hence the
-shift by half of what that is larger (nibabel's and dcm2niix's reading of it).
+Siemens, mosaic: a square grid; the number of tiles stands in a private element or the CSA header.
+Image Position names the corner of a slice as large as the whole picture, hence the shift by half
+of what that is larger (as nibabel and dcm2niix read it). United Imaging, VFRAME: as many rows as
+are needed; a private sequence holds the position of every slice.
 """
 
 import math
 from dataclasses import replace
 
 from batchmri.archive.csa import csa_numbers
-from batchmri.archive.geometry import dot, shifted
+from batchmri.archive.geometry import cross, dot, shifted, vector
 from batchmri.archive.tags import Tags
-from batchmri.records import Frame, Vector
+from batchmri.records import Frame, Tile, Vector
 
-_CSA_IMAGE, _NUMBER_OF_IMAGES = 0x00291010, 0x0019100A
+SIEMENS_COUNT, CSA_IMAGE = 0x0019100A, 0x00291010
+UIH_COUNT, UIH_FRAMES = 0x00651050, 0x00651051
 _COUNT, _NORMAL = "NumberOfImagesInMosaic", "SliceNormalVector"
+_TILED = frozenset(("MOSAIC", "VFRAME"))
 _MAX_TILES = 1024
 
 
+def is_tiled(tags: Tags) -> bool:
+    """Whether Image Type says that the picture is made of tiles."""
+    return not _TILED.isdisjoint(tags.words(0x00080008))
+
+
 def tiles_of(tags: Tags, whole: Frame, rows: int, columns: int) -> tuple[Frame, ...]:
-    """A Frame per tile, in the order they were stored; none where this is no mosaic.
+    """A Frame per tile, in the order they were stored; none where their number is not stated.
 
     `whole` is the geometry that the header states for the picture of (rows, columns).
     """
-    if "MOSAIC" not in tags.words(0x00080008):
-        return ()
-    csa = csa_numbers(tags.raw(_CSA_IMAGE), (_COUNT, _NORMAL))
-    count = tags.integer(_NUMBER_OF_IMAGES, "US") or _integer(csa.get(_COUNT))
+    if "VFRAME" in tags.words(0x00080008):
+        return _united_imaging(tags, whole, rows, columns)
+    csa = csa_numbers(tags.raw(CSA_IMAGE), (_COUNT, _NORMAL))
+    count = tags.integer(SIEMENS_COUNT, "US") or _integer(csa.get(_COUNT))
     if not 1 < count <= _MAX_TILES:
         return ()
     per_side = math.ceil(math.sqrt(count))
-    height, width = rows // per_side, columns // per_side
+    tiles = _grid(count, per_side, rows // per_side, columns // per_side)
+    height, width = tiles[0][2:]
     first, step = _geometry(tags, csa, whole, rows - height, columns - width)
     return tuple(
-        replace(
-            whole,
-            position=shifted(first, (step, k)) if first and step else None,
-            tile=(k // per_side * height, k % per_side * width, height, width),
-        )
-        for k in range(count)
+        replace(whole, position=shifted(first, (step, k)) if first and step else None, tile=tile)
+        for k, tile in enumerate(tiles)
     )
+
+
+def _united_imaging(tags: Tags, whole: Frame, rows: int, columns: int) -> tuple[Frame, ...]:
+    count = tags.integer(UIH_COUNT, "DS") or 0
+    if not 1 < count <= _MAX_TILES:
+        return ()
+    per_row = math.ceil(math.sqrt(count))
+    tiles = _grid(count, per_row, rows // math.ceil(count / per_row), columns // per_row)
+    places = [vector(item.numbers(0x00200032)) for item in tags.items(UIH_FRAMES)]
+    places += [None] * (count - len(places))
+    return tuple(
+        replace(whole, position=place, tile=tile)
+        for tile, place in zip(tiles, places, strict=False)
+    )
+
+
+def _grid(count: int, per_row: int, height: int, width: int) -> list[Tile]:
+    return [(k // per_row * height, k % per_row * width, height, width) for k in range(count)]
 
 
 def _geometry(
@@ -56,11 +79,7 @@ def _geometry(
         (column, between_columns * more_columns / 2),
         (row, between_rows * more_rows / 2),
     )
-    normal = (
-        column[1] * row[2] - column[2] * row[1],
-        column[2] * row[0] - column[0] * row[2],
-        column[0] * row[1] - column[1] * row[0],
-    )
+    normal = cross(whole.orientation)
     stated = csa.get(_NORMAL, [])
     ascending = len(stated) != 3 or dot(stated, normal) >= 0
     length = spacing if ascending else -spacing

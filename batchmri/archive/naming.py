@@ -44,12 +44,16 @@ def name_of(source: str) -> str:
 
 
 def common_folder(sources: Iterable[str]) -> str:
-    """The one source itself, or the deepest folder that holds all; across roots, the first's."""
+    """The one source itself, or the deepest folder that holds all.
+
+    Of files in several roots the folder of the first, or that file where it is a root itself.
+    """
     every = sorted(set(sources))
     if len(every) == 1:
         return every[0]
     folders = [folder_of(source) for source in every]
-    return posixpath.commonpath(folders) or folders[0] if all(folders) else folders[0]
+    shared = posixpath.commonpath(folders)
+    return shared or folders[0] or every[0]
 
 
 def is_valid_uid(uid: str) -> bool:

@@ -50,9 +50,12 @@ def sequence_in_words(text: str) -> str:
     """The sequence that a text names, or nothing; `pd t2` where it names both."""
     words = normalised(text)
     code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
-    if code == "t1" and _WITH.search(words) and not _WITHOUT.search(words):
-        return "t1_contrast"
-    return code
+    return _with_contrast(code, words)
+
+
+def _with_contrast(code: str, words: str) -> str:
+    given = code == "t1" and _WITH.search(words) and not _WITHOUT.search(words)
+    return "t1_contrast" if given else code
 
 
 def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: str) -> str:
@@ -66,7 +69,8 @@ def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: s
 
 def _in_file_name(name: str) -> str:
     stem = name.lower().split(".")[0]
-    return table.BIDS_SUFFIXES.get(stem.rsplit("_", 1)[-1], "") or sequence_in_words(stem)
+    by_suffix = table.BIDS_SUFFIXES.get(stem.rsplit("_", 1)[-1], "")
+    return _with_contrast(by_suffix, normalised(stem)) or sequence_in_words(stem)
 
 
 def _by_times(header: Header) -> str:

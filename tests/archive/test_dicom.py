@@ -1,0 +1,337 @@
+import struct
+import zlib
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
+
+from batchmri.reasons import Reason
+from batchmri.records import FileNote
+from tests.archive.make import (
+    CONTEXT,
+    dataset,
+    dicom,
+    entry,
+    read,
+    read_instance,
+    read_note,
+    write,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+PIXELS = b"\xe0\x7f\x10\x00OW"
+
+
+def test_facts_of_a_slice(tmp_path: Path) -> None:
+    found = read_instance(
+        dicom(tmp_path / "a", 7, EchoTime="12.5", RepetitionTime="500", FlipAngle="90",
+              ScanningSequence=["SE"], Manufacturer="SIEMENS", BodyPartExamined="HEAD")
+    )  # fmt: skip
+    assert (found.study_uid, found.series_uid, found.instance_uid) == (
+        "1.2.3",
+        "1.2.3.0",
+        "1.2.3.7",
+    )
+    assert (found.rows, found.columns, found.instance_number) == (16, 20, 7)
+    assert found.refusal is None and found.flags == ()
+    header = found.header
+    assert (header.modality, header.series_description, header.body_part) == (
+        "MR",
+        "T1 SE",
+        "brain",
+    )
+    assert (header.echo_time, header.repetition_time, header.flip_angle) == (12.5, 500.0, 90.0)
+    assert header.transfer_syntax == ExplicitVRLittleEndian
+    (frame,) = found.frames
+    assert frame.position == (-100.0, -100.0, 35.0)
+    assert frame.orientation == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    assert frame.pixel_spacing == (10.0, 10.0)
+    assert frame.echo == "12.5"
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+    ],
+)
+def test_every_encoding_of_the_header_reads_the_same(tmp_path: Path, syntax, bare) -> None:
+    if bare and syntax == DeflatedExplicitVRLittleEndian:
+        pytest.skip("deflated objects are told by their meta header")
+    ds = dataset(1)
+    ds.file_meta.TransferSyntaxUID = syntax
+    if syntax == ExplicitVRBigEndian:
+        ds["PixelData"].VR = "OW"
+    found = read_instance(write(tmp_path / "a", ds, bare=bare))
+    plain = read_instance(dicom(tmp_path / "b", 1))
+    assert (found.refusal, found.rows, found.frames) == (None, 16, plain.frames)
+
+
+def test_missing_and_invalid_uids_are_replaced_by_what_identifies_them(tmp_path: Path) -> None:
+    missing = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
+    one = read_instance(dicom(tmp_path / "a/1", 1, **missing), "r/a/1")
+    two = read_instance(dicom(tmp_path / "a/2", 2, **missing), "r/a/2")
+    other = read_instance(dicom(tmp_path / "b/1", 1, **missing), "r/b/1")
+    assert one.flags == ("uid_replaced",)
+    assert (one.study_uid, one.series_uid) == (two.study_uid, two.series_uid)
+    assert one.instance_uid != two.instance_uid
+    assert one.study_uid != other.study_uid and one.series_uid != other.series_uid
+    numbered = read_instance(dicom(tmp_path / "a/3", 3, SeriesNumber=2, **missing), "r/a/3")
+    assert numbered.study_uid == one.study_uid and numbered.series_uid != one.series_uid
+
+
+@pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2/3", "..", "x" * 70, "1.2\n3"])
+def test_a_uid_that_is_no_uid_never_leaves(tmp_path: Path, uid: str) -> None:
+    ds = dataset(1)
+    with pydicom.config.disable_value_validation():
+        ds.SeriesInstanceUID = uid
+        ds.StudyInstanceUID = uid
+        found = read_instance(write(tmp_path / "a", ds))
+    assert found.study_uid.startswith("2.25.") and found.series_uid.startswith("2.25.")
+    assert "uid_replaced" in found.flags
+
+
+def test_no_name_or_id_travels(tmp_path: Path) -> None:
+    planted = "PLANTED"
+    texts = dict.fromkeys(
+        ("PatientName", "PatientID", "AccessionNumber", "StudyDescription", "ProtocolName",
+         "BodyPartExamined", "SequenceName", "ScanningSequence", "ImageType", "Modality",
+         "ContrastBolusAgent", "BurnedInAnnotation", "PhotometricInterpretation", "ConversionType",
+         "PatientSpeciesDescription", "SpecificCharacterSet", "StudyID", "IssuerOfPatientID"),
+        planted,
+    )  # fmt: skip
+    with pydicom.config.disable_value_validation():
+        found = read(dicom(tmp_path / "a", 1, **texts))
+    assert planted not in repr(found)
+
+
+def test_patient_digest_is_keyed_and_needs_an_id(tmp_path: Path) -> None:
+    one = read_instance(dicom(tmp_path / "a"))
+    same = read_instance(dicom(tmp_path / "b", 2))
+    other = read_instance(dicom(tmp_path / "c", PatientID="P2"))
+    issued = read_instance(dicom(tmp_path / "d", IssuerOfPatientID="Here"))
+    none = read_instance(dicom(tmp_path / "e", PatientID=""))
+    assert one.patient == same.patient == CONTEXT.patient_digest("P1", "")
+    assert len({one.patient, other.patient, issued.patient, none.patient}) == 4
+    assert none.patient == ""
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"PixelData": None}, Reason.NO_PIXEL_DATA),
+        ({"SOPClassUID": STORAGE + "88.11", "PixelData": None}, Reason.NO_PIXEL_DATA),
+        ({"SOPClassUID": STORAGE + "66.4", "Modality": "SEG"}, Reason.UNSUPPORTED_OBJECT),
+        ({"SOPClassUID": STORAGE + "481.2", "Modality": "RTDOSE"}, Reason.UNSUPPORTED_OBJECT),
+        ({"SOPClassUID": STORAGE + "7"}, Reason.SECONDARY_CAPTURE),
+        ({"ConversionType": "WSD"}, Reason.SECONDARY_CAPTURE),
+        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, Reason.SECONDARY_CAPTURE),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, Reason.COLOUR),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, Reason.COLOUR),
+        ({"BurnedInAnnotation": "YES"}, Reason.BURNED_IN_ANNOTATION),
+        ({"Rows": None}, Reason.BAD_HEADER),
+        ({"NumberOfFrames": 70000}, Reason.BAD_HEADER),
+        ({"NumberOfFrames": 5000}, Reason.TRUNCATED),
+        ({"Rows": 65535, "Columns": 65535}, Reason.TRUNCATED),
+        ({"PixelData": bytes(100), "PixelPaddingValue": 1}, Reason.TRUNCATED),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_classified_says_why(tmp_path: Path, tags, reason) -> None:
+    found = read_instance(dicom(tmp_path / "a", 1, **tags))
+    assert (found.refusal, found.frames) == (reason, ())
+
+
+def test_pixels_fewer_than_declared_though_the_file_is_whole(tmp_path: Path) -> None:
+    ds = dataset(1, PixelData=bytes(100))
+    ds.add_new(0xFFFCFFFC, "OB", bytes(2000))  # trailing padding
+    assert read_instance(write(tmp_path / "a", ds)).refusal is Reason.BAD_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("syntax", "reason"),
+    [
+        ("1.2.3.4.5", Reason.UNSUPPORTED_TRANSFER_SYNTAX),
+        ("1.2.840.10008.1.2.4.94", Reason.UNSUPPORTED_TRANSFER_SYNTAX),
+        ("1.2.840.10008.1.2.4.102", Reason.UNSUPPORTED_OBJECT),
+    ],
+)
+def test_transfer_syntaxes_that_nobody_reads(tmp_path: Path, syntax: str, reason: Reason) -> None:
+    path = dicom(tmp_path / "a")
+    raw = path.read_bytes()
+    old = ExplicitVRLittleEndian.encode() + b"\0"
+    new = syntax.encode() + b"\0" * (len(syntax) % 2)
+    at = raw.index(old)
+    path.write_bytes(raw[: at - 2] + struct.pack("<H", len(new)) + new + raw[at + len(old) :])
+    found = read_instance(path)
+    assert found.refusal is reason
+    assert found.detail
+
+
+def test_pixels_cut_short(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-100])
+    found = read_instance(path)
+    assert found.refusal is Reason.TRUNCATED
+    assert (found.series_uid, found.frames) == ("1.2.3.0", ())
+
+
+def test_every_cut_of_a_header_is_told(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a")
+    raw = path.read_bytes()
+    pixels = raw.index(PIXELS)
+    for length in range(1, pixels, 7):
+        path.write_bytes(raw[:length])
+        found = read(path)
+        reason = found.reason if isinstance(found, FileNote) else found.refusal
+        assert reason in {
+            Reason.TRUNCATED, Reason.BAD_HEADER, Reason.NO_PIXEL_DATA, Reason.NOT_AN_IMAGE
+        }, (length, found)  # fmt: skip
+
+
+def test_encapsulated_frames_that_cannot_all_be_there(tmp_path: Path) -> None:
+    ds = dataset(1, NumberOfFrames=60000)
+    ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    ds.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    assert read_instance(write(tmp_path / "a", ds)).refusal is Reason.TRUNCATED
+
+
+def test_a_length_that_lies_allocates_nothing(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a", SeriesDescription=None)
+    raw = path.read_bytes()
+    at = raw.index(b"\x08\x00\x60\x00CS")
+    lie = b"\x08\x00\x3e\x10UT\0\0" + struct.pack("<I", 0xFFFFFFF0)
+    path.write_bytes(raw[:at] + lie + raw[at:])
+    found = read(path)
+    reason = found.reason if isinstance(found, FileNote) else found.refusal
+    assert reason is Reason.TRUNCATED
+
+
+def test_sequences_nested_without_end(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a")
+    raw = path.read_bytes()
+    at = raw.index(b"\x10\x00\x20\x00LO")
+    nest = (b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 20000
+    path.write_bytes(raw[:at] + nest + raw[at:])
+    assert isinstance(read(path), FileNote)
+
+
+def test_a_deflate_bomb_is_too_large(tmp_path: Path) -> None:
+    ds = dataset(1)
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    path = write(tmp_path / "a", ds)
+    raw = path.read_bytes()
+    meta = raw[: 144 + struct.unpack_from("<I", raw, 140)[0]]
+    packer = zlib.compressobj(wbits=-15)
+    bomb = packer.compress(b"\x09\x00\x01\x10OB\0\0" + struct.pack("<I", 2**30))
+    chunk = bytes(2**24)
+    bomb += b"".join(packer.compress(chunk) for _ in range(20)) + packer.flush()
+    path.write_bytes(meta + bomb)
+    note = read_note(path)
+    assert note.reason is Reason.TOO_LARGE
+
+
+def test_dicomdir_and_objects_of_no_series_are_notes(tmp_path: Path) -> None:
+    directory = dataset(1, SOPClassUID="1.2.840.10008.1.3.10")
+    assert read_note(write(tmp_path / "DICOMDIR", directory)).reason is Reason.DICOMDIR
+    none = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "PixelData"))
+    protocol = read_note(dicom(tmp_path / "p", SOPClassUID="1.2.840.10008.5.1.4.38.1", **none))
+    assert (protocol.reason, protocol.detail) == (Reason.NO_PIXEL_DATA, "Hanging Protocol Storage")
+
+
+def test_several_values_none_and_of_the_wrong_kind(tmp_path: Path) -> None:
+    ds = dataset(1, ImageType=None, InstanceNumber=None)
+    for tag, vr, value in (
+        (0x00280010, "IS", "16"),  # Rows as text
+        (0x00180081, "LO", "12.5"),
+        (0x00180080, "DS", ""),
+        (0x00200013, "LO", "seven"),
+        (0x00181314, "DS", ["90", "80"]),
+        (0x00280030, "DS", ["10"]),
+        (0x00200032, "DS", ["1", "2"]),
+    ):
+        ds.pop(tag, None)
+        with pydicom.config.disable_value_validation():
+            ds.add_new(tag, vr, value)
+    found = read_instance(write(tmp_path / "a", ds))
+    assert (found.rows, found.refusal, found.instance_number) == (16, None, None)
+    header, (frame,) = found.header, found.frames
+    assert (header.echo_time, header.repetition_time, header.flip_angle) == (12.5, None, 90.0)
+    assert (frame.position, frame.pixel_spacing) == (None, (10.0, 10.0))
+
+
+def test_numbers_that_are_none(tmp_path: Path) -> None:
+    ds = dataset(1)
+    with pydicom.config.disable_value_validation():
+        ds.pop("ImagePositionPatient")
+        ds.add_new(0x00200032, "FD", [float("nan"), 0.0, 0.0])
+        ds.pop("ImageOrientationPatient")
+        ds.add_new(0x00200037, "FD", [0.0] * 6)
+        found = read_instance(write(tmp_path / "a", ds))
+    assert (found.frames[0].position, found.frames[0].orientation) == (None, None)
+
+
+def test_character_sets(tmp_path: Path) -> None:
+    ds = dataset(1, SpecificCharacterSet="ISO_IR 100", SeriesDescription="Schädel T1")
+    assert read_instance(write(tmp_path / "a", ds)).header.series_description == "Schädel T1"
+    ds = dataset(1, SpecificCharacterSet="no such set", SeriesDescription="T1")
+    with pydicom.config.disable_value_validation():
+        assert read_instance(write(tmp_path / "b", ds)).header.series_description == "T1"
+
+
+def test_a_cine_gives_its_first_frame(tmp_path: Path) -> None:
+    found = read_instance(
+        dicom(tmp_path / "a", NumberOfFrames=3, FrameTime="50", PixelData=bytes(16 * 20 * 2 * 3))
+    )
+    assert [frame.number for frame in found.frames] == [1]
+    assert "multi_volume" in found.flags
+
+
+def test_private_b_values(tmp_path: Path) -> None:
+    def b_value(
+        manufacturer: str, creator: tuple[int, str], tag: int, vr: str, value
+    ) -> float | None:
+        ds = dataset(1, Manufacturer=manufacturer)
+        ds.add_new(creator[0], "LO", creator[1])
+        ds.add_new(tag, vr, value)
+        return read_instance(write(tmp_path / "a", ds)).header.b_value
+
+    assert b_value("SIEMENS", (0x00190010, "SIEMENS MR HEADER"), 0x0019100C, "IS", "1000") == 1000
+    assert b_value("GE MEDICAL SYSTEMS", (0x00430010, "GEMS_PARM_01"), 0x00431039, "IS",
+                   ["1000000700", "8", "0", "0"]) == 700  # fmt: skip
+    assert b_value("Philips Medical Systems", (0x20010010, "Philips Imaging DD 001"), 0x20011003,
+                   "FL", 800.0) == 800  # fmt: skip
+
+
+def test_contrast_agent(tmp_path: Path) -> None:
+    def agent(**tags) -> bool | None:
+        return read_instance(dicom(tmp_path / "a", **tags)).header.contrast_agent
+
+    assert agent() is None
+    assert agent(ContrastBolusAgent="GADOVIST") is True
+    assert agent(ContrastBolusAgent="NONE") is False
+    item = Dataset()
+    item.CodeMeaning = "Gadolinium"
+    assert agent(ContrastBolusAgentSequence=Sequence([item])) is True
+
+
+def test_an_entry_is_read_by_path(tmp_path: Path) -> None:
+    one = entry(dicom(tmp_path / "a"), r"root/caf\xe9")
+    assert read_instance(tmp_path / "a", one.source).source == r"root/caf\xe9"

@@ -1,0 +1,151 @@
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from batchmri.archive import label_roots, walk
+from batchmri.reasons import Reason
+from batchmri.records import FileEntry, FileNote
+
+
+def _walk(*roots: Path, exclude: tuple[str, ...] = (), not_below: tuple[str, ...] = ()):
+    return list(walk(label_roots([str(root) for root in roots]), exclude, not_below))
+
+
+def _sources(items: list[FileEntry | FileNote]) -> list[str]:
+    return sorted(item.source for item in items)
+
+
+def _put(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content")
+
+
+def test_every_file_once_with_size_and_time(tmp_path: Path) -> None:
+    _put(tmp_path / "r", "a", "b/c", "b/d/e.dcm")
+    found = _walk(tmp_path / "r")
+    assert _sources(found) == ["r/a", "r/b/c", "r/b/d/e.dcm"]
+    for item in found:
+        assert isinstance(item, FileEntry)
+        status = Path(item.path).stat()
+        assert (item.size, item.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def test_links_are_noted_and_never_followed(tmp_path: Path) -> None:
+    _put(tmp_path, "outside/secret", "r/real/file")
+    (tmp_path / "r/loop").symlink_to(tmp_path / "r", target_is_directory=True)
+    (tmp_path / "r/real/up").symlink_to("..", target_is_directory=True)
+    (tmp_path / "r/out").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "r/file").symlink_to(tmp_path / "outside/secret")
+    (tmp_path / "r/dangling").symlink_to("nowhere")
+    found = _walk(tmp_path / "r")
+    notes = [item for item in found if isinstance(item, FileNote)]
+    assert _sources(found) == [
+        "r/dangling",
+        "r/file",
+        "r/loop",
+        "r/out",
+        "r/real/file",
+        "r/real/up",
+    ]
+    assert len(notes) == 5
+    assert {note.reason for note in notes} == {Reason.NOT_AN_IMAGE}
+
+
+def test_pipes_sockets_and_devices_are_noted(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        details = {item.source: item.detail for item in _walk(tmp_path)}
+    assert details == {f"{tmp_path.name}/pipe": "named pipe", f"{tmp_path.name}/socket": "socket"}
+
+
+def test_names_that_are_not_utf8_or_hostile(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.dcm", b"new\nline", b"esc\x1b[2J", b"back\\slash"):
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))).write_bytes(b"x")
+    found = _walk(tmp_path)
+    assert _sources(found) == [
+        f"{tmp_path.name}/{name}"
+        for name in (r"back\x5cslash", r"caf\xe9.dcm", r"esc\x1b[2J", r"new\x0aline")
+    ]
+    assert all(isinstance(item, FileEntry) and Path(item.path).is_file() for item in found)
+
+
+def test_output_folder_is_left_alone(tmp_path: Path) -> None:
+    _put(tmp_path, "a", "out/b", "out/deep/c")
+    assert _sources(_walk(tmp_path, not_below=(str(tmp_path / "out"),))) == [f"{tmp_path.name}/a"]
+    assert _walk(tmp_path / "out", not_below=(str(tmp_path / "out"),)) == []
+
+
+def test_exclude_prunes_folders_and_files(tmp_path: Path) -> None:
+    _put(tmp_path / "r", "keep.dcm", "note.json", "old/x.dcm", "sub/old/y.dcm", "sub/z.dcm")
+    assert _sources(_walk(tmp_path / "r", exclude=("*.json", "old"))) == [
+        "r/keep.dcm",
+        "r/sub/z.dcm",
+    ]
+    assert "r/old/x.dcm" in _sources(_walk(tmp_path / "r", exclude=("sub/*",)))
+
+
+def test_deeper_than_open_files_allow(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    for _ in range(300):
+        path /= "d"
+    path.mkdir(parents=True)
+    (path / "file").write_bytes(b"x")
+    assert len(_walk(tmp_path / "r")) == 1
+    shutil.rmtree(tmp_path / "r")
+
+
+def test_a_root_that_is_a_file_or_missing(tmp_path: Path) -> None:
+    _put(tmp_path, "one.dcm")
+    (found,) = _walk(tmp_path / "one.dcm")
+    assert isinstance(found, FileEntry) and found.source == "one.dcm"
+    (note,) = _walk(tmp_path / "nowhere")
+    assert isinstance(note, FileNote) and note.reason is Reason.IO_ERROR
+
+
+def test_labels(tmp_path: Path) -> None:
+    _put(tmp_path, "x/data/f", "y/data/f", "y/data-2/f")
+    roots = [str(tmp_path / name) for name in ("x/data", "y/data", "y/data-2")]
+    labels = label_roots(roots)
+    assert labels == dict(zip(("data", "data-2", "data-2-2"), roots, strict=True))
+    assert label_roots([*roots, str(tmp_path), roots[0], roots[0] + "/."]) == {
+        tmp_path.name: str(tmp_path)
+    }
+    assert label_roots(["/"]) == {"root": "/"}
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can reach; pytest's own are closed to all others."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Root reads what nobody may: for a moment be nobody."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
+def test_unreadable_folder_is_noted_and_the_rest_walked(open_folder: Path) -> None:
+    _put(open_folder / "r", "open/a", "closed/b", "z")
+    (open_folder / "r/closed").chmod(0o700)
+    with another_user():
+        found = _walk(open_folder / "r")
+    assert _sources(found) == ["r/closed", "r/open/a", "r/z"]
+    (note,) = [item for item in found if isinstance(item, FileNote)]
+    assert (note.source, note.reason) == ("r/closed", Reason.IO_ERROR)
