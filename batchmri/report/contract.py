@@ -75,7 +75,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("series_description", "SeriesDescription in the header, or the BIDS entities."),
         Column("series_number", "SeriesNumber in the header.", "integer"),
         Column("manufacturer", "Manufacturer in the header."),
-        Column("transfer_syntax", "Transfer syntax, or the NIfTI kind."),
+        Column("transfer_syntax", "Transfer syntax by its keyword; empty for NIfTI."),
         Column("rows", "Stored rows of a slice.", "integer"),
         Column("columns", "Stored columns of a slice.", "integer"),
         Column("n_slices", "Slices of the assembled series.", "integer"),
