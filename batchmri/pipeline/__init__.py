@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchmri.pipeline.api import Classifier, Predictions, load_classifier
+    from batchmri.pipeline.main_job import scan
     from batchmri.pipeline.preview import dry_run
     from batchmri.pipeline.rules_anew import reverdict
-    from batchmri.pipeline.main_job import scan
 
 __all__ = ["Classifier", "Predictions", "dry_run", "load_classifier", "reverdict", "scan"]
 

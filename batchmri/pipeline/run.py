@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,11 @@ class Run:
             max_file_bytes=pixels.max_file_mb * _MEGABYTE,
             held=lambda: held_bytes(list(self._trays.values())),
         )
+        first = next(parcels, None)
+        if first is None:
+            return  # nothing waits: the network is not even loaded
         with Batcher[_Tag](self._model.backend) as batcher:
-            for parcel in parcels:
+            for parcel in chain((first,), parcels):
                 yield from self._take(parcel, batcher)
             for classified in batcher.finish():
                 yield from self._score(classified)

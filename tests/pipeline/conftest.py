@@ -1,9 +1,17 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from batchmri.classifier import Card, ClassMapNetwork, save_checkpoint
+from batchmri.classifier import (
+    Backend,
+    Card,
+    Chosen,
+    ClassMapNetwork,
+    load_backend,
+    save_checkpoint,
+)
 from batchmri.settings import Settings
 
 
@@ -32,3 +40,19 @@ def settings(random_model: Path) -> Settings:
             "report": {"gradcam": "top:1", "gradcam_notumor": True},
         }
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """OpenVINO takes seconds to compile a network: once per kind is enough for all tests."""
+    kept: dict[tuple[str, Chosen], Backend] = {}
+
+    def load(network: ClassMapNetwork, card: Card, chosen: Chosen) -> Backend:
+        key = (card.weights_digest, chosen)
+        if key not in kept:
+            kept[key] = load_backend(network, card, chosen)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("batchmri.pipeline.model.load_backend", load)
+        yield

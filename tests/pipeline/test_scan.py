@@ -22,7 +22,7 @@ def archive(tmp_path: Path) -> Path:
     root = tmp_path / "archive"
     for study in ("a", "b"):
         write_series(root / study, study, "one")
-        write_series(root / study, study, "two", ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+        write_series(root / study, study, "two", SeriesDescription="AX T1 +C")
     return root
 
 
@@ -109,7 +109,7 @@ def test_one_bad_file_costs_no_other_file_its_result(
     }
     lost = uid("a", "one", 3)
     kept = [row for row in table(clean, "slices") if row["instance_uid"] != lost]
-    columns = ("instance_uid", "p_glioma", "predicted", "slice_index")
+    columns = ("instance_uid", "p_glioma", "predicted", "crop_x")
     assert [[row[c] for c in columns] for row in table(out, "slices")] == [
         [row[c] for c in columns] for row in kept
     ]

@@ -1,0 +1,64 @@
+"""`batchmri.load_classifier`: the classifier as a callable on pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.classifier import probabilities
+from batchmri.errors import UsageError
+from batchmri.pipeline.model import Model
+from batchmri.pixels import PreparationSettings, prepare
+from batchmri.records import FloatArray
+from batchmri.settings import ClassifierSettings
+
+_SQUARE = (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What the classifier says of N pictures, classes in the card's order."""
+
+    predicted: list[str]
+    probabilities: npt.NDArray[np.float64]
+    """N x classes, calibrated."""
+    maps: FloatArray
+    """N x classes x h x w: evidence for each class, place by place."""
+    features: FloatArray
+    """N x k."""
+
+
+class Classifier:
+    """Prepares and classifies pictures, each on its own."""
+
+    def __init__(self, model: Model) -> None:
+        self.classes = model.classes.names
+        self._model = model
+        self._preparation = PreparationSettings.model_validate(model.card.preparation)
+
+    def __call__(self, slices: Sequence[npt.NDArray[np.generic]]) -> Predictions:
+        """Classify 2-D arrays of any size and bit depth, with square pixels.
+
+        Raises UsageError for an empty list or an array that is not 2-D.
+        """
+        if not len(slices) or any(picture.ndim != 2 for picture in slices):
+            raise UsageError("expected a list of 2-D arrays, at least one")
+        images = np.concatenate(
+            [prepare(one[None], _SQUARE, self._preparation).pixels.numpy() for one in slices]
+        )
+        maps, features = self._model.backend.run(images)
+        rows = probabilities(maps, self._model.card.temperature)
+        predicted = [self.classes[place] for place in rows.argmax(axis=1)]
+        return Predictions(predicted, rows, maps, features)
+
+
+def load_classifier(
+    model: Path | str | None = None, *, device: str = "auto", precision: str = "auto"
+) -> Classifier:
+    """Load a checkpoint; None is the one that ships. Raises ModelError, SettingsError."""
+    settings = ClassifierSettings.model_validate(
+        {"model": model, "device": device, "precision": precision}
+    )
+    return Classifier(Model.describe(settings))

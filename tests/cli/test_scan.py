@@ -1,0 +1,131 @@
+"""The command line as a person meets it: exit codes, one clear line, no traceback."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.builders import write_series
+
+
+def batchmri(
+    *arguments: object, user: int | None = None, stdin: str = "", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "batchmri", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        user=user,
+        env=os.environ | (env or {}),
+        check=False,
+    )
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(word in lines[-1] for word in words), lines
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    write_series(tmp_path / "archive")
+    return tmp_path / "archive"
+
+
+def test_a_missing_path_is_2(tmp_path: Path) -> None:
+    done = batchmri("scan", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert_one_line(done, 2, "nowhere", "no such file")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_setting_names_the_nearest(archive: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("verdict:\n  top_slice: 3\n")
+    done = batchmri("scan", archive, "--dry-run", "--config", config)
+    assert_one_line(done, 2, "verdict.top_slice", "did you mean verdict.top_slices?")
+
+
+def test_the_environment_stands_between_file_and_flag(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("verdict:\n  top_slices: 4\n  min_confidence: 0.7\n")
+    shown = batchmri(
+        "config", "show", "--config", config, env={"BATCHMRI_VERDICT__TOP_SLICES": "6"}
+    ).stdout
+    assert "top_slices: 6" in shown
+    assert "min_confidence: 0.7" in shown
+
+
+def test_a_foreign_checkpoint_is_2(archive: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"not a model")
+    done = batchmri("scan", archive, "--out", tmp_path / "out", "--model", model)
+    assert_one_line(done, 2, "model.safetensors", "no card")
+
+
+def test_a_held_output_is_4_and_says_by_whom(archive: Path, tmp_path: Path) -> None:
+    from batchmri.pipeline.lock import hold
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with hold(out):
+        assert_one_line(batchmri("scan", archive, "--out", out), 4, "holds", f"pid {os.getpid()}")
+
+
+def test_paths_from_standard_input(archive: Path) -> None:
+    done = batchmri("scan", "-", "--dry-run", stdin=f"{archive}\n")
+    assert done.returncode == 0
+    assert "6 files, 1 studies" in done.stdout
+
+
+def test_excluded_files_are_not_walked(archive: Path) -> None:
+    done = batchmri("scan", archive, "--dry-run", "--exclude", "*-00[0-2]")
+    assert "3 files" in done.stdout
+
+
+def test_a_dry_run_writes_its_table_and_nothing_else(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert batchmri("scan", archive, "--dry-run", "--out", out).returncode == 0
+    assert [path.name for path in out.iterdir()] == ["dry-run.csv"]
+    assert "decision,classify,1,6" in (out / "dry-run.csv").read_text()
+
+
+def _nobody_reaches(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
+def test_an_unreadable_file_and_folder_are_named_and_the_rest_is_scanned(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    base = Path("/tmp") / f"batchmri-unreadable-{os.getpid()}"
+    try:
+        write_series(base / "archive")
+        write_series(base / "archive" / "locked", series="locked")
+        (base / "archive" / "series-000").chmod(0)
+        (base / "archive" / "locked").chmod(0)
+        done = batchmri("scan", base / "archive", "--dry-run", user=65534)
+        assert "io_error" in done.stdout, done.stderr
+        assert "classify" in done.stdout
+    finally:
+        shutil.rmtree(base)
+
+
+def test_a_symlink_loop_ends(archive: Path) -> None:
+    (archive / "loop").symlink_to(archive, target_is_directory=True)
+    done = batchmri("scan", archive, "--dry-run")
+    assert done.returncode == 0
+    assert "classify" in done.stdout
+
+
+def test_header_text_never_becomes_markup(tmp_path: Path) -> None:
+    write_series(tmp_path / "archive", Manufacturer="[red]\x1b[31mACME[/red]")
+    done = batchmri("scan", tmp_path / "archive", "--dry-run")
+    assert "[red]" in done.stdout
+    assert "\x1b[31m" not in done.stdout
