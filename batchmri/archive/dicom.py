@@ -108,6 +108,8 @@ def _note(source: str, header: Header, reading: _Reading) -> FileNote:
         return FileNote(source, Reason.TRUNCATED, _CUT)
     if not header.sop_class:
         return FileNote(source, Reason.BAD_HEADER, "no object stands in it")
+    if header.sop_class in kinds.MR_CLASSES:
+        return FileNote(source, Reason.BAD_HEADER, "an image of no study, without pixels")
     return FileNote(source, Reason.NO_PIXEL_DATA, kinds.name_of_uid(header.sop_class))
 
 
