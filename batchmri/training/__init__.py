@@ -9,7 +9,6 @@ from typing import Any
 _HOMES = {
     "TrainSettings": "settings",
     "build_table": "sources",
-    "fit": "fit",
     "read_table": "table",
     "train": "run",
 }

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from batchmri.errors import UsageError
-from batchmri.pixels.prepare import PreparationSettings, prepare, prepare_mask
+from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
 from batchmri.training.augment import Augmentation
 from batchmri.training.pictures import read_grey, read_picture
 from batchmri.training.table import Row

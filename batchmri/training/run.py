@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from batchmri.classifier.card import Card
 from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
@@ -20,6 +21,7 @@ from batchmri.training.evaluate import (
     Figures,
     dev_figures,
     fit_temperature,
+    pointing_game,
     predict,
     split_figures,
 )
@@ -118,7 +120,7 @@ class _Judged:
         """Loss and accuracy on val, and what is made of the dev rows."""
         values = predict(network, self.prepared, self.val, self.settings.preparation, half=True)
         labels = torch.from_numpy(self.labels[self.val])
-        loss = torch.nn.functional.cross_entropy(values, labels)
+        loss = cross_entropy(values, labels)
         figures: Figures = {
             "loss": round(float(loss), 4),
             "accuracy": round(float((values.argmax(1) == labels).float().mean()), 4),
@@ -139,6 +141,9 @@ class _Judged:
         if self.test:
             found = predict(network, self.prepared, self.test, preparation)
             figures["test"] = split_figures(self.labels[self.test], found, self.classes)
+            figures["test"] |= pointing_game(
+                network, self.prepared, self.test, self.labels.tolist(), preparation
+            )
         temperature = fit_temperature(values, torch.from_numpy(labels))
         changed = {"temperature": temperature, "figures": figures}
         for split, found_figures in figures.items():

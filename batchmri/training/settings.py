@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchmri.errors import SettingsError
-from batchmri.pixels.prepare import PreparationSettings
+from batchmri.pixels.preparation import PreparationSettings
 
 
 class TrainSettings(BaseModel):
@@ -31,7 +31,7 @@ class TrainSettings(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
     averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
-    patience: int = Field(6, ge=1, description="Epochs without a lower validation loss.")
+    patience: int = Field(5, ge=1, description="Epochs without a lower validation loss.")
     shares: dict[str, dict[str, float]] = Field(
         {}, description="Share of the draws by source and class; none: classes alike, then sources."
     )
@@ -55,4 +55,4 @@ class TrainSettings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(f"config file {config}: {where}: {first['msg']}") from None
+            raise SettingsError(f"config file {config}: {where or 'it'}: {first['msg']}") from None

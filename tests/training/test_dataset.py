@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from batchmri.errors import UsageError
-from batchmri.pixels.prepare import PreparationSettings, prepare
+from batchmri.pixels.preparation import PreparationSettings, prepare
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import DrawnPictures, Draws, draw_weights, prepare_table
 from batchmri.training.pictures import read_picture

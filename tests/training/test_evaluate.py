@@ -3,8 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
-from batchmri.training.evaluate import dev_figures, fit_temperature, split_figures
+from batchmri.pixels.preparation import PreparationSettings
+from batchmri.training.dataset import Prepared
+from batchmri.training.evaluate import (
+    dev_figures,
+    fit_temperature,
+    pointing_game,
+    split_figures,
+)
 from batchmri.training.table import Row
 
 
@@ -27,6 +35,30 @@ def test_figures_of_a_split() -> None:
     assert figures["b_precision"] == 0.5
     assert figures["b_support"] == 1
     assert figures["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
+
+
+def test_the_pointing_game_counts_hits() -> None:
+    class Points(nn.Module):
+        """Its map of class 1 is warm in the top left cell of every picture."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+            maps = torch.zeros(len(pictures), 2, 4, 4)
+            maps[:, 1, 0, 0] = 1
+            return maps, maps
+
+    masks = np.zeros((2, 40, 40), np.uint8)
+    masks[0, :10, :10] = 255
+    masks[1, 15:25, 15:25] = 255
+    rows = [Row(Path(name), "tumor", "test") for name in "abc"]
+    pictures = np.zeros((3, 40, 40), np.uint8)
+    prepared = Prepared(rows, pictures, masks, np.array([0, -1, 1]))
+    settings = PreparationSettings(size=40)
+    figures = pointing_game(Points(), prepared, [0, 1, 2], [1, 1, 1], settings)  # type: ignore[arg-type]
+    assert figures == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}
 
 
 def test_volumes_are_called_by_their_most_suspicious_slices() -> None:

@@ -34,7 +34,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
     assert card.weights_digest and card.training_data_digest and card.sources
     assert (tmp_path / "whole" / "metrics.csv").read_text().count("\n") == 3
 
-    class Cut(Exception):
+    class CutError(Exception):
         pass
 
     from batchmri.training import progress
@@ -43,10 +43,10 @@ def test_resumed_training_equals_an_uninterrupted_one(
 
     def close_and_cut(self: progress.Progress, *rest: object) -> None:
         close(self, *rest)  # type: ignore[arg-type]
-        raise Cut
+        raise CutError
 
     monkeypatch.setattr(progress.Progress, "close_epoch", close_and_cut)
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         train(heads, cut, SETTINGS)
     monkeypatch.undo()
     with pytest.raises(UsageError, match="--resume"):

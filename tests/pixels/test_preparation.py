@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.data import get_track_meta
 
-from batchmri.pixels.prepare import PreparationSettings, prepare, prepare_mask
+from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
 from batchmri.pixels.uncrop import map_to_picture
 from batchmri.records import CropBox
 
