@@ -6,11 +6,20 @@ Preparation is not here: it belongs to the model and travels in its card.
 
 import difflib
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from batchmri.errors import SettingsError
 
@@ -99,6 +108,39 @@ class ReportSettings(_Section):
     descriptions: bool = Field(True, description="Write series_description and manufacturer.")
 
 
+def _duration(value: object) -> object:
+    """`90s`, `10m`, `6h` and `2d`; anything else is left to pydantic."""
+    if isinstance(value, str) and (given := re.fullmatch(r"(\d+)\s*([smhd])", value.strip())):
+        return timedelta(seconds=int(given[1]) * _SECONDS[given[2]])
+    return value
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class NightSettings(_Section):
+    """Runs by a timer over an archive that grows."""
+
+    settle: Duration = Field(
+        timedelta(0), description="A study waits while a file of it is younger, such as 10m."
+    )
+    time_budget: Duration | None = Field(
+        None, description="Stop cleanly after this time, such as 6h."
+    )
+    max_failures: Annotated[str, StringConstraints(pattern=r"^\d+%?$")] | None = Field(
+        None, description="Stop after so many new failures: N, or P% of the series of this run."
+    )
+
+    def too_many(self, failed: int, total: int) -> bool:
+        """Whether `failed` of `total` passes the limit."""
+        if self.max_failures is None:
+            return False
+        if self.max_failures.endswith("%"):
+            return failed > int(self.max_failures[:-1]) / 100 * total
+        return failed > int(self.max_failures)
+
+
 class Settings(_Section):
     """The whole of it."""
 
@@ -108,6 +150,7 @@ class Settings(_Section):
     classifier: ClassifierSettings = ClassifierSettings()
     verdict: VerdictSettings = VerdictSettings()
     report: ReportSettings = ReportSettings()
+    night: NightSettings = NightSettings()
 
     @classmethod
     def load(cls, config: Path | None = None, **flags: dict[str, Any]) -> Self:

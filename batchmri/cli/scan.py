@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, log_format_option, option_of
+from batchmri.cli.options import config_option, log_format_option, option_of, sections
 from batchmri.report import LogFormat
 from batchmri.settings import Settings
 
@@ -23,18 +23,27 @@ from batchmri.settings import Settings
 @option_of("report.gradcam", "--gradcam", metavar="top:K|all|none")
 @option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB")
 @option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None)
+@option_of("night.settle", "--settle", metavar="10m")
+@option_of("night.time_budget", "--time-budget", metavar="6h")
+@option_of("night.max_failures", "--max-failures", metavar="N|P%")
 @click.option("--limit", type=click.IntRange(min=1), help="Studies at most, for a trial.")
 @click.option("--dry-run", is_flag=True, help="Say what is there and what would be done.")
 @click.option("--rescan", is_flag=True, help="Forget earlier results of this output.")
+@click.option("--allow-shrink", is_flag=True, help="Go on though much of the archive is gone.")
+@click.option("--retry-failed", is_flag=True, help="Try again whatever failed.")
+@click.option("--state", type=click.Path(path_type=Path), help="Folder for state.db.")
 @log_format_option
 def command(
     paths: tuple[str, ...],
     out: Path | None,
     config: Path | None,
-    limit: int | None,
     dry_run: bool,
-    rescan: bool,
     log_format: LogFormat,
+    limit: int | None,
+    rescan: bool,
+    allow_shrink: bool,
+    retry_failed: bool,
+    state: Path | None,
     **flags: Any,
 ) -> None:
     """Classify every brain MRI series below PATH..., a folder, a file, or - for a list.
@@ -43,7 +52,6 @@ def command(
     medical device.
     """
     from batchmri import pipeline
-    from batchmri.cli.options import sections
 
     settings = Settings.load(config, **sections(flags))
     if dry_run:
@@ -51,7 +59,14 @@ def command(
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")
+    options = pipeline.ScanOptions(
+        limit=limit,
+        rescan=rescan,
+        allow_shrink=allow_shrink,
+        retry_failed=retry_failed,
+        state=state,
+    )
     outcome = pipeline.scan(
-        paths, out=out, settings=settings, limit=limit, rescan=rescan, log_format=log_format
+        paths, out=out, settings=settings, options=options, log_format=log_format
     )
     sys.exit(outcome.exit_code)

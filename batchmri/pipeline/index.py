@@ -1,19 +1,22 @@
-"""Archive → state: walk the roots, read the headers of files that are new or changed."""
+"""Archive → state: walk the roots, check that they look right, read new and changed headers."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from batchmri.archive import HeaderContext, read_headers, walk
-from batchmri.pipeline.interrupt import Interrupt
+from batchmri.pipeline.guard import check_archive
+from batchmri.pipeline.options import ScanOptions
+from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import Lost, Task, WorkerPool
-from batchmri.reasons import Status
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.report import Console
 from batchmri.settings import ArchiveSettings
 from batchmri.state import Store
 
+TRIES = 3
 _FILES_PER_TASK = 32
 _FILES_PER_TRANSACTION = 4096
 
@@ -23,36 +26,56 @@ def index(
     roots: Mapping[str, str],
     not_below: Path | None,
     settings: ArchiveSettings,
+    options: ScanOptions,
     pool: WorkerPool,
     console: Console,
-    stop: Interrupt,
+    stop: Stop,
 ) -> int:
-    """Bring the state's files up to date with the folders.
+    """Bring the state's files up to date with the folders; returns how many newly failed.
 
-    Returns how many files newly failed. Interrupted, it leaves what it read and forgets nothing.
+    Raises ArchiveError, the state untouched, where the archive looks wrong. Stopped, it leaves
+    what it read.
     """
-    number = store.files.begin_walk()
+    first_run = store.files.count() == 0
+    _walk(store, roots, not_below, settings, console, stop)
+    if stop.requested:
+        return 0
+    check_archive(store, roots, allow_shrink=options.allow_shrink)
+    with store.transaction():
+        unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed)
     context = HeaderContext(store.patient_key(), settings.nifti_study)
     read = partial(read_headers, context=context)
-    left_alone = [str(not_below)] if not_below else []
+    seen_s = 0.0 if first_run else time.time()
     failed = 0
-    with console.stage("reading headers") as progress, store.bulk(_FILES_PER_TRANSACTION) as bulk:
-        met = progress.count(stop.until(walk(roots, settings.exclude, left_alone)))
-        for entry, found in _headers(pool, read, _unknown(store, met, number)):
-            store.files.put_header(entry, found, number)
-            failed += isinstance(found, FileNote) and found.reason.status is Status.FAILED
+    with (
+        console.stage("reading headers", unread) as progress,
+        store.bulk(_FILES_PER_TRANSACTION) as bulk,
+    ):
+        for entry, found in _headers(pool, read, stop.until(store.files.unread())):
+            failed += store.files.put_header(entry, found, seen_s)
+            progress.advance()
             bulk.tick()
-        if not stop.requested:
-            store.files.end_walk(number)
     return failed
 
 
-def _unknown(
-    store: Store, met: Iterable[FileEntry | FileNote], number: int
-) -> Iterator[FileEntry | FileNote]:
-    return (
-        item for item in met if isinstance(item, FileNote) or not store.files.is_known(item, number)
-    )
+def _walk(
+    store: Store,
+    roots: Mapping[str, str],
+    not_below: Path | None,
+    settings: ArchiveSettings,
+    console: Console,
+    stop: Stop,
+) -> None:
+    left_alone = [str(not_below)] if not_below else []
+    store.files.begin_walk()
+    with (
+        console.stage("walking folders") as progress,
+        store.bulk(_FILES_PER_TRANSACTION) as bulk,
+    ):
+        for item in stop.until(walk(roots, settings.exclude, left_alone)):
+            store.files.met(item)
+            progress.advance()
+            bulk.tick()
 
 
 def _headers(

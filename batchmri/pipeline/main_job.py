@@ -6,21 +6,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmri.errors import OutputError
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import index
-from batchmri.pipeline.interrupt import Interrupt
 from batchmri.pipeline.judge import pictures_stand
 from batchmri.pipeline.lock import hold
 from batchmri.pipeline.made_with import check_made_with, remember_classes
 from batchmri.pipeline.model import Model
-from batchmri.pipeline.plan import plan, waiting
+from batchmri.pipeline.options import ScanOptions
+from batchmri.pipeline.output import make_output, state_path
+from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.protocol import Protocol
 from batchmri.pipeline.roots import find_roots
 from batchmri.pipeline.run import Run
+from batchmri.pipeline.stop import EXIT_FAILURES, Stop
 from batchmri.pipeline.workers import WorkerPool
-from batchmri.records import SeriesResult
-from batchmri.report import Console, LogFormat, make_folder, print_summary
+from batchmri.report import Console, LogFormat, print_summary
 from batchmri.settings import Settings
 from batchmri.state import Store
 
@@ -38,58 +38,69 @@ def scan(
     *,
     out: str | Path,
     settings: Settings | None = None,
-    limit: int | None = None,
-    rescan: bool = False,
+    options: ScanOptions | None = None,
     log_format: LogFormat = "auto",
 ) -> Outcome:
     """Classify the brain MRI below `paths` and write tables and pictures into `out`.
 
-    `limit` bounds the number of studies, `rescan` forgets earlier results. Raises BatchmriError
-    where the scan cannot start; a bad file is a row with a reason, never an exception.
+    Raises BatchmriError where the scan cannot start, or the archive looks wrong; a bad file is a
+    row with a reason, never an exception.
     """
-    settings = settings or Settings.load()
+    settings, options = settings or Settings.load(), options or ScanOptions()
     output = Path(out)
     protocol = Protocol(secrets.token_hex(4))
     console = Console(log_format, protocol.run_id)
+    budget = settings.night.time_budget
     with ExitStack() as stack:
-        stop = stack.enter_context(Interrupt())
-        roots = find_roots(paths)
-        _make_output(output)
+        stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
+        database = state_path(output, options.state)
+        roots = find_roots(paths, database)
+        make_output(output)
         stack.enter_context(hold(output))
-        store = stack.enter_context(Store(output / "state.db"))
-        # Workers fork from a server that must exist before the model brings torch along.
+        store = stack.enter_context(Store(database))
+        # Workers start from a server that must exist before the model brings torch along.
         pool = stack.enter_context(
             WorkerPool(settings.pixels.n_workers, settings.archive.file_timeout_s)
         )
         model = Model.describe(settings.classifier)
-        check_made_with(store, model.made_with, rescan=rescan)
+        check_made_with(store, model.made_with, rescan=options.rescan)
         remember_classes(store, model.classes)
 
         with protocol.stage("index"):
-            failed = index(store, roots, output, settings.archive, pool, console, stop)
+            failed = index(store, roots, output, settings.archive, options, pool, console, stop)
+            store.remember_roots(roots)
         with protocol.stage("plan"):
-
-            def stands(result: SeriesResult) -> bool:
-                return pictures_stand(result, model.classes, settings, output)
-
             if not stop.requested:
-                plan(store, settings.selection, limit, stands)
+                stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
+                failed += Planner(store, settings, options, stands).plan()
         with protocol.stage("classify"):
             run = Run(store, pool, model, settings, output)
-            with console.stage("classifying series", store.series.n_waiting()) as progress:
-                for _ in progress.count(run.classify(stop.until(waiting(store)))):
-                    pass
+            failed = _classify(run, store, settings, console, stop, failed)
         with protocol.stage("export"):
             totals = export(store, model.classes, settings, output, draw=True)
-        failed += run.n_failed
         protocol.write(output, settings, model, totals, store, run.n_slices)
-        print_summary(console, totals, output, interrupted=stop.requested)
-    exit_code = stop.exit_code if stop.requested else int(failed > 0)
-    return Outcome(exit_code, totals)
+        print_summary(console, totals, output)
+        _say_what_is_left(console, store, stop, run.n_series)
+    return Outcome(stop.exit_code or int(failed > 0), totals)
 
 
-def _make_output(output: Path) -> None:
-    try:
-        make_folder(output)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be made ({error.strerror})") from None
+def _classify(
+    run: Run, store: Store, settings: Settings, console: Console, stop: Stop, failed: int
+) -> int:
+    total = store.series.n_waiting()
+    before = failed
+    with console.stage("classifying series", total) as progress:
+        for _ in run.classify(stop.until(waiting(store))):
+            progress.advance()
+            failed = before + run.n_failed
+            if settings.night.too_many(failed, max(total, 1)):
+                stop.request(EXIT_FAILURES, f"{failed} new failures, more than allowed")
+    return failed
+
+
+def _say_what_is_left(console: Console, store: Store, stop: Stop, n_done: int) -> None:
+    if not stop.exit_code:
+        return
+    left = store.series.n_waiting()
+    nights = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
+    console.warn(f"stopped: {stop.why}; {left} series are left{nights}; the next run goes on there")

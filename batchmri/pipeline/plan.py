@@ -1,35 +1,88 @@
 """State → which series wait: assemble every study, decide, and keep what is already done."""
 
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from batchmri.archive import assemble, select
-from batchmri.records import Series, SeriesResult, Study
-from batchmri.settings import SelectionSettings
+from batchmri.pipeline.index import TRIES
+from batchmri.pipeline.options import ScanOptions
+from batchmri.reasons import Reason, Status
+from batchmri.records import Decision, Series, SeriesResult, Study
+from batchmri.settings import Settings
 from batchmri.state import Store
 
-Honours = Callable[[SeriesResult], bool]
+_ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment ago")
 
 
-def plan(store: Store, rules: SelectionSettings, limit: int | None, honours: Honours) -> int:
-    """Bring the state's series up to date with its files; returns how many studies were planned.
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Brings the state's series up to date with its files.
 
-    A finished series stays finished while its files are the same and `honours` says that its
+    A finished series stays finished while its files are the same and `stands` says that its
     pictures are those that today's rules want.
     """
-    planned = 0
-    for header_study in islice(store.files.header_studies(), limit):
-        studies = _studies(store, header_study)
-        planned += len(studies)
-        with store.transaction():
-            series = [one for study in studies for one in study.series]
-            store.series.keep_only(header_study, [one.key for one in series])
-            changed = {
-                one.key for one in series if _settle(store, one, header_study, rules, honours)
-            }
-            notes = [n for study in studies for n in study.left_out if n.key in changed]
-            store.series.put_left_out(notes)
-    return planned
+
+    store: Store
+    settings: Settings
+    options: ScanOptions
+    stands: Callable[[SeriesResult], bool]
+
+    def plan(self) -> int:
+        """Decide on every series; returns how many newly failed by their headers alone."""
+        failed = 0
+        for header_study in islice(self.store.files.header_studies(), self.options.limit):
+            studies = _studies(self.store, header_study)
+            with self.store.transaction():
+                failed += self._plan_studies(header_study, studies)
+        return failed
+
+    def _plan_studies(self, header_study: str, studies: list[Study]) -> int:
+        index = self.store.series
+        series = [one for study in studies for one in study.series]
+        index.keep_only(header_study, [one.key for one in series])
+        arriving = self._is_arriving(header_study)
+        changed = {one.key: one for one in series if self._settle(one, header_study, arriving)}
+        notes = [n for study in studies for n in study.left_out if n.key in changed]
+        index.put_left_out(notes)
+        reasons = [n.reason for n in notes]
+        reasons += [one.refusal for one in changed.values() if one.refusal]
+        return sum(reason.status is Status.FAILED for reason in reasons)
+
+    def _is_arriving(self, header_study: str) -> bool:
+        settle_s = self.settings.night.settle.total_seconds()
+        return settle_s > 0 and (
+            time.time() - self.store.files.last_change_s(header_study) < settle_s
+        )
+
+    def _settle(self, series: Series, header_study: str, arriving: bool) -> bool:
+        """Note what is decided on a series; whether that differs from what was noted before."""
+        index, decision = self.store.series, select(series, self.settings.selection)
+        if decision.wanted:
+            if self._is_done(series):
+                return False
+            if arriving:
+                decision = _ARRIVING
+        if decision.wanted:
+            if index.waits(series.key, series.fingerprint):
+                return False
+            index.put(series, header_study, None)
+            return True
+        assert decision.reason is not None
+        skipped = (decision.reason, decision.detail)
+        if index.is_skipped(series.key, series.fingerprint, skipped):
+            return False
+        index.put(series, header_study, skipped)
+        return True
+
+    def _is_done(self, series: Series) -> bool:
+        done = self.store.series.result(series.key)
+        if done is None or done[1] != series.fingerprint or not self.stands(done[0]):
+            return False
+        return not self.store.series.has_another_try(
+            series.key, tries=TRIES, retry_failed=self.options.retry_failed
+        )
 
 
 def waiting(store: Store) -> Iterator[Series]:
@@ -41,23 +94,3 @@ def waiting(store: Store) -> Iterator[Series]:
 
 def _studies(store: Store, header_study: str) -> list[Study]:
     return assemble(*store.files.instances(header_study))
-
-
-def _settle(
-    store: Store, series: Series, header_study: str, rules: SelectionSettings, honours: Honours
-) -> bool:
-    decision = select(series, rules)
-    if decision.wanted:
-        if store.series.waits(series.key, series.fingerprint):
-            return False
-        done = store.series.result(series.key)
-        if done and done[1] == series.fingerprint and honours(done[0]):
-            return False
-        store.series.put(series, header_study, None)
-        return True
-    assert decision.reason is not None
-    skipped = (decision.reason, decision.detail)
-    if store.series.is_skipped(series.key, series.fingerprint, skipped):
-        return False
-    store.series.put(series, header_study, skipped)
-    return True

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from batchmri.archive import assemble, select
 from batchmri.pipeline.index import index
-from batchmri.pipeline.interrupt import Interrupt
+from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.roots import find_roots
+from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.report import SURVEY_COLUMNS, Console, LogFormat, Survey, print_survey, write_table
 from batchmri.settings import Settings
@@ -28,11 +29,11 @@ def dry_run(
     console = Console(log_format)
     workers = settings.pixels.n_workers
     with (
-        Interrupt() as stop,
+        Stop() as stop,
         WorkerPool(workers, settings.archive.file_timeout_s) as pool,
         Store(None) as store,
     ):
-        index(store, roots, out, settings.archive, pool, console, stop)
+        index(store, roots, out, settings.archive, ScanOptions(), pool, console, stop)
         survey = _survey(store, settings, limit)
     print_survey(console, survey, workers)
     if out is not None:

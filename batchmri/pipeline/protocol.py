@@ -51,6 +51,7 @@ class Protocol:
             "versions": {name: version(name) for name in (*_PACKAGES, *_MORE_PACKAGES)},
             "python": sys.version.split()[0],
             "command": sys.argv,
+            "state": store.location,
             "settings": settings.model_dump(mode="json"),
             "model": {"path": str(model.path), **model.made_with},
             "card": model.card.model_dump(mode="json"),

@@ -45,6 +45,7 @@ class Run:
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
         self._trays: dict[SeriesKey, Tray] = {}
         self.n_slices = 0
+        self.n_series = 0
         self.n_failed = 0
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[SeriesResult]:
@@ -98,10 +99,11 @@ class Run:
         left_out = tray.left_out()
         if result.status is Status.CLASSIFIED:
             result = self._draw(tray, result)
-        self._store.series.put_result(result, tray.series.fingerprint, left_out)
+        self.n_failed += self._store.series.put_result(
+            result, tray.series.fingerprint, left_out, tray.trouble
+        )
+        self.n_series += 1
         del self._trays[tray.series.key]
-        self.n_failed += result.status is Status.FAILED
-        self.n_failed += sum(note.reason.status is Status.FAILED for note in left_out)
         return result
 
     def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:

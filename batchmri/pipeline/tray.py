@@ -8,6 +8,7 @@ from batchmri.pipeline.loader import Parcel
 from batchmri.pixels import Refusal
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
+from batchmri.state import Trouble
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Tray:
             flags = set(self.series.flags)
             if any(s.box.failed for s in scores):
                 flags.add("crop_failed")
-            if any(r.reason.status is Status.FAILED for _, r in self.refused):
+            if self.trouble is not Trouble.NONE:
                 flags.add("incomplete")
             return SeriesResult(
                 replace(self.series, flags=tuple(sorted(flags))),
@@ -57,6 +58,15 @@ class Tray:
             )
         reason, detail = self._why_nothing()
         return SeriesResult(self.series, reason.status, reason, detail)
+
+    @property
+    def trouble(self) -> Trouble:
+        """Whether any of its slices failed, and whether that may pass."""
+        failed = [r.reason for _, r in self.refused if r.reason.status is Status.FAILED]
+        if not failed:
+            return Trouble.NONE
+        passing = any(reason.about.passing for reason in failed)
+        return Trouble.PASSING if passing else Trouble.PERMANENT
 
     def left_out(self) -> list[FileNote]:
         """The files that gave no slice, unless the series row itself says so."""

@@ -22,9 +22,7 @@ class Counted(Protocol):
     slices: int
 
 
-def print_summary(
-    console: Console, counted: Counted, output: Path, *, interrupted: bool = False
-) -> None:
+def print_summary(console: Console, counted: Counted, output: Path) -> None:
     """How many were classified, skipped and failed, and why."""
     statuses = ("classified", "skipped", "failed")
     console.table(
@@ -39,8 +37,6 @@ def print_summary(
     console.counts("Series not classified", counted.series_reasons, "reason", "series")
     console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
     console.counts("Since the last run", counted.changes, "change", "studies")
-    if interrupted:
-        console.say("Interrupted: what was finished is kept, the next run goes on from there.")
     console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
     console.say(_NOTE)
 

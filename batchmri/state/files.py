@@ -2,60 +2,128 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from batchmri.reasons import Reason, Status
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.transaction import ordered
 
 _INSTANCE = TypeAdapter(Instance)
+_ROWS_AT_ONCE = 1024
 
 
 class FileIndex:
-    """The table `files`."""
+    """The table `files`, and `walked`: what the walk of this run met, until it is applied."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def begin_walk(self) -> int:
-        """Start a walk; its number marks what it sees."""
-        (last,) = self._db.execute("SELECT max(walk) FROM files").fetchone()
-        return int(last or 0) + 1
+    # --- the walk of this run
 
-    def is_known(self, entry: FileEntry, walk: int) -> bool:
-        """Whether this very file was read before; marks it as seen."""
-        cursor = self._db.execute(
-            "UPDATE files SET walk = ?, path = ? WHERE source = ? AND size = ? AND mtime_ns = ?",
-            (walk, os.fsencode(entry.path), entry.source, entry.size, entry.mtime_ns),
+    def begin_walk(self) -> None:
+        """Forget what an earlier walk met."""
+        self._db.execute("DROP TABLE IF EXISTS temp.walked")
+        self._db.execute(
+            "CREATE TEMP TABLE walked (source TEXT PRIMARY KEY, path BLOB NOT NULL, "
+            "size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT, detail TEXT) "
+            "WITHOUT ROWID"
         )
-        return cursor.rowcount == 1
 
-    def put_header(self, entry: FileEntry, found: Instance | FileNote, walk: int) -> None:
-        """Note what a file's header says."""
-        row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, walk)
-        if isinstance(found, Instance):
-            # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
-            document = _INSTANCE.dump_json(replace(found, path="")).decode()
-            self._put_file(*row, found.study_uid, document, None, None)
+    def met(self, item: FileEntry | FileNote) -> None:
+        """The walk met a file, or something that it could not enter."""
+        if isinstance(item, FileNote):
+            row: tuple[object, ...] = (item.source, b"", 0, 0, item.reason, item.detail)
         else:
-            self._put_file(*row, None, None, found.reason, found.detail)
+            path = os.fsencode(item.path)
+            row = (item.source, path, item.size, item.mtime_ns, None, None)
+        self._db.execute("INSERT OR REPLACE INTO temp.walked VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def _put_file(self, *row: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    def n_walked(self, root: str | None = None) -> int:
+        """Files met by the walk, or those of one root."""
+        return self._count("temp.walked", root)
 
-    def end_walk(self, walk: int) -> None:
-        """Forget the files that the walk did not see, and what was found in them."""
-        self._db.execute("DELETE FROM files WHERE walk <> ?", (walk,))
+    def count(self, root: str | None = None) -> int:
+        """Files known, or those of one root."""
+        return self._count("files", root)
+
+    def _count(self, table: str, root: str | None) -> int:
+        query, bounds = f"SELECT count(*) FROM {table}", ()
+        if root is not None:
+            # "0" follows "/" in the order of characters: the range holds all that lies below.
+            query += " WHERE source = ? OR (source > ? AND source < ?)"
+            bounds = (root, f"{root}/", f"{root}0")  # type: ignore[assignment]
+        return int(self._db.execute(query, bounds).fetchone()[0])
+
+    def n_gone(self) -> int:
+        """Known files that the walk did not meet."""
+        query = "SELECT count(*) FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
+        return int(self._db.execute(query).fetchone()[0])
+
+    def apply_walk(self, *, tries: int, retry_failed: bool) -> int:
+        """Forget files that are gone, with what was found in them; gives how many are unread.
+
+        Unread is what is new, has changed, or failed for a passing reason in fewer than `tries`
+        runs; with `retry_failed` whatever failed.
+        """
+        self._db.execute("DELETE FROM files WHERE source NOT IN (SELECT source FROM temp.walked)")
+        self._db.execute(
+            "UPDATE files SET path = walked.path FROM temp.walked "
+            "WHERE files.source = walked.source AND files.path <> walked.path"
+        )
         self._db.execute(
             "DELETE FROM series WHERE header_study NOT IN "
             "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
         )
+        failed = [reason for reason in Reason if reason.status is Status.FAILED]
+        again = failed if retry_failed else [reason for reason in failed if reason.about.passing]
+        self._db.execute(
+            "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
+            "WHERE files.source = walked.source AND files.size = walked.size "
+            "AND files.mtime_ns = walked.mtime_ns AND (files.reason IS NULL "
+            f"OR files.reason IS walked.reason OR files.reason NOT IN ({_marks(again)}) "
+            "OR files.tries >= ?))",
+            (*again, 1_000_000 if retry_failed else tries),
+        )
+        return self.n_walked()
 
-    def count(self) -> int:
-        """Files met by the last walk."""
-        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+    def unread(self) -> Iterator[FileEntry | FileNote]:
+        """What `apply_walk` left to be read, by source."""
+        last = ""
+        while rows := self._db.execute(
+            "SELECT source, path, size, mtime_ns, reason, detail FROM temp.walked "
+            "WHERE source > ? ORDER BY source LIMIT ?",
+            (last, _ROWS_AT_ONCE),
+        ).fetchall():
+            for source, path, size, mtime_ns, reason, detail in rows:
+                if reason:
+                    yield FileNote(source, Reason(reason), detail)
+                else:
+                    yield FileEntry(source, os.fsdecode(path), size, mtime_ns)
+            last = rows[-1][0]
+
+    # --- headers
+
+    def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> bool:
+        """Note what a file's header says, and when; whether it failed and had not before."""
+        before = self._db.execute(
+            "SELECT tries, reason FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
+            (entry.source, entry.size, entry.mtime_ns),
+        ).fetchone()
+        tries, reason_before = before or (0, None)
+        row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, int(seen_s))
+        if isinstance(found, Instance):
+            # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
+            document = _INSTANCE.dump_json(replace(found, path="")).decode()
+            self._put(*row, 0, found.study_uid, document, None, None)
+            return False
+        self._put(*row, tries + 1, None, None, found.reason, found.detail)
+        return found.reason.status is Status.FAILED and not reason_before
+
+    def _put(self, *row: object) -> None:
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def header_studies(self) -> Iterator[str]:
         """Every StudyInstanceUID that headers name, in order."""
@@ -73,3 +141,14 @@ class FileIndex:
             for _, path, _, _, document in rows
         ]
         return instances, {source: f"{size}:{mtime}" for source, _, size, mtime, _ in rows}
+
+    def last_change_s(self, header_study: str) -> float:
+        """When a file of a study last changed, by its own time or as seen between two runs."""
+        (mtime_ns, seen_s) = self._db.execute(
+            "SELECT max(mtime_ns), max(seen_s) FROM files WHERE header_study = ?", (header_study,)
+        ).fetchone()
+        return max(float(mtime_ns) / 1e9, float(seen_s))
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)

@@ -1,7 +1,9 @@
 """The tables of state.db.
 
-files      one row per file met by the walk: its header (an Instance) or the reason it has none
-series     one row per assembled series: the record, and what became of it (status null: waiting)
+files      one row per file met by the walk: its header (an Instance) or the reason it has none;
+           `seen_s` is when we saw it change, 0 in an output's first run; `tries` failed readings
+series     one row per assembled series: the record, and what became of it (status null: waiting);
+           `tries` counts the runs in which it failed, `may_pass` says that it may yet succeed
 slices     one row per classified slice: its Scores, and its picture
 left_out   files that belong to a series but gave it no slice
 studies    what the tables last said of a study, and what its montage was last drawn from
@@ -18,14 +20,16 @@ _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
     source TEXT PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    walk INTEGER NOT NULL, header_study TEXT, instance TEXT, reason TEXT, detail TEXT
+    seen_s INTEGER NOT NULL, tries INTEGER NOT NULL,
+    header_study TEXT, instance TEXT, reason TEXT, detail TEXT
 ) WITHOUT ROWID;
 CREATE INDEX files_by_study ON files (header_study) WHERE header_study IS NOT NULL;
 CREATE TABLE series (
     study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
     header_study TEXT NOT NULL, fingerprint TEXT NOT NULL, record TEXT NOT NULL,
     status TEXT, reason TEXT, detail TEXT NOT NULL DEFAULT '',
-    processed INTEGER NOT NULL DEFAULT 0, picture_class TEXT NOT NULL DEFAULT '',
+    processed INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+    may_pass INTEGER NOT NULL DEFAULT 0, picture_class TEXT NOT NULL DEFAULT '',
     model_digest TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (study_uid, series_uid, part)
 ) WITHOUT ROWID;

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import Enum
 
 from pydantic import TypeAdapter
 
@@ -15,6 +16,14 @@ _SCORES = TypeAdapter(Scores)
 _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
 
 
+class Trouble(Enum):
+    """Whether reading a series failed, wholly or in part, and whether that may pass by itself."""
+
+    NONE = 0
+    PASSING = 1
+    PERMANENT = 2
+
+
 class SeriesIndex:
     """The tables `series`, `slices` and `left_out`."""
 
@@ -22,12 +31,19 @@ class SeriesIndex:
         self._db = connection
 
     def put(self, series: Series, header_study: str, skipped: tuple[Reason, str] | None) -> None:
-        """Note a series that waits to be classified, or that is skipped for a reason."""
+        """Note a series that waits to be classified, or that is skipped for a reason.
+
+        How often it failed with these very files is remembered.
+        """
         reason, detail = skipped or (None, "")
+        before = self._db.execute(
+            f"SELECT tries FROM series WHERE {_BY_KEY} AND fingerprint = ?",
+            (*series.key, series.fingerprint),
+        ).fetchone()
         self._db.execute(f"DELETE FROM series WHERE {_BY_KEY}", series.key)
         self._db.execute(
             "INSERT INTO series (study_uid, series_uid, part, header_study, fingerprint, record, "
-            "status, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "status, reason, detail, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *series.key,
                 header_study,
@@ -36,6 +52,7 @@ class SeriesIndex:
                 reason.status if reason else None,
                 reason,
                 detail,
+                before[0] if before else 0,
             ),
         )
 
@@ -51,30 +68,36 @@ class SeriesIndex:
         return [SeriesKey(*row) for row in rows]
 
     def put_result(
-        self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote]
-    ) -> None:
+        self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote], trouble: Trouble
+    ) -> bool:
         """Write everything that the pixels of a series gave, in one transaction.
 
-        Nothing is written where its files are no longer those of `fingerprint`.
+        Nothing is written where its files are no longer those of `fingerprint`. Gives whether it
+        failed and had not failed before.
         """
         key = result.series.key
         with Transaction(self._db):
-            cursor = self._db.execute(
+            row = self._db.execute(
+                f"SELECT tries FROM series WHERE {_BY_KEY} AND fingerprint = ?", (*key, fingerprint)
+            ).fetchone()
+            if row is None:
+                return False
+            failed = trouble is not Trouble.NONE
+            self._db.execute(
                 "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
-                f"picture_class = ?, model_digest = ? WHERE {_BY_KEY} AND fingerprint = ?",
+                f"tries = ?, may_pass = ?, picture_class = ?, model_digest = ? WHERE {_BY_KEY}",
                 (
                     _dump_series(result.series),
                     result.status,
                     result.reason,
                     result.detail,
+                    row[0] + 1 if failed else 0,
+                    trouble is Trouble.PASSING,
                     result.picture_class,
                     result.model_digest,
                     *key,
-                    fingerprint,
                 ),
             )
-            if cursor.rowcount == 0:
-                return
             pictures = dict(result.pictures)
             self._db.executemany(
                 "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)",
@@ -84,6 +107,14 @@ class SeriesIndex:
                 ),
             )
             self.put_left_out(left_out)
+        return failed and row[0] == 0
+
+    def has_another_try(self, key: SeriesKey, *, tries: int, retry_failed: bool) -> bool:
+        """Whether a processed series failed, wholly or in part, and is to be tried again."""
+        row = self._db.execute(
+            f"SELECT tries, may_pass FROM series WHERE {_BY_KEY} AND processed = 1", key
+        ).fetchone()
+        return bool(row and row[0] and (retry_failed or (row[1] and row[0] < tries)))
 
     def put_left_out(self, notes: Iterable[FileNote]) -> None:
         """Note files that gave their series no slice."""

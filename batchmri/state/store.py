@@ -1,8 +1,10 @@
 """Opening state.db: one writer, a rollback journal, one transaction per series."""
 
+import json
 import os
 import secrets
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +28,7 @@ class Store:
             # Created before SQLite opens it, so that it is never readable for others.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         name = ":memory:" if path is None else os.fspath(path)
+        self.location = name
         self._db = sqlite3.connect(name, isolation_level=None)
         try:
             self._db.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
@@ -68,3 +71,12 @@ class Store:
             known = secrets.token_hex(32)
             self.set_meta("patient_key", known)
         return bytes.fromhex(known)
+
+    def remember_roots(self, roots: Mapping[str, str]) -> None:
+        """Note which folders this output has been made from."""
+        known = self.known_roots() | {str(Path(path).absolute()) for path in roots.values()}
+        self.set_meta("roots", json.dumps(sorted(known)))
+
+    def known_roots(self) -> set[str]:
+        """The folders that this output has been made from."""
+        return set(json.loads(self.meta("roots") or "[]"))

@@ -18,7 +18,7 @@ from batchmri.records import (
     SeriesResult,
     SliceRef,
 )
-from batchmri.state import Store, ToldStudy
+from batchmri.state import Store, ToldStudy, Trouble
 
 KEY = SeriesKey("1.1", "1.1.1")
 
@@ -47,24 +47,61 @@ def result() -> SeriesResult:
     )  # fmt: skip
 
 
-def test_a_file_is_known_while_size_and_time_are_the_same(tmp_path: Path) -> None:
+def walked(store: Store, *met: FileEntry | FileNote, tries: int = 3) -> list[str]:
+    """What is unread after a walk that met these."""
+    store.files.begin_walk()
+    for item in met:
+        store.files.met(item)
+    store.files.apply_walk(tries=tries, retry_failed=False)
+    return [item.source for item in store.files.unread()]
+
+
+def test_a_file_is_read_once_while_size_and_time_are_the_same(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
-        first = store.files.begin_walk()
-        assert not store.files.is_known(entry("a"), first)
-        store.files.put_header(entry("a"), instance("a"), first)
-        second = store.files.begin_walk()
-        assert store.files.is_known(entry("a"), second)
-        assert not store.files.is_known(entry("a", size=11), second)
-        assert not store.files.is_known(entry("a", mtime=2), second)
+        assert walked(store, entry("a"), entry("b")) == ["a", "b"]
+        store.files.put_header(entry("a"), instance("a"), 0)
+        assert walked(store, entry("a"), entry("b")) == ["b"]
+        assert walked(store, entry("a", size=11)) == ["a"]
+        assert walked(store, entry("a", mtime=2)) == ["a"]
+
+
+def test_a_passing_failure_is_tried_on_three_nights_and_is_new_once(tmp_path: Path) -> None:
+    failure = FileNote("a", Reason.IO_ERROR, "stalled")
+    with Store(tmp_path / "state.db") as store:
+        new = []
+        for _ in range(3):
+            assert walked(store, entry("a")) == ["a"]
+            new.append(store.files.put_header(entry("a"), failure, 0))
+        assert walked(store, entry("a")) == []
+        assert new == [True, False, False]
+
+
+def test_a_permanent_failure_is_read_once(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        walked(store, entry("a"))
+        store.files.put_header(entry("a"), FileNote("a", Reason.BAD_HEADER), 0)
+        assert walked(store, entry("a")) == []
+        store.files.apply_walk(tries=3, retry_failed=True)
+
+
+def test_an_unreadable_folder_is_new_once_and_gone_when_it_can_be_read(tmp_path: Path) -> None:
+    folder = FileNote("locked", Reason.IO_ERROR, "permission denied")
+    with Store(tmp_path / "state.db") as store:
+        assert walked(store, folder) == ["locked"]
+        assert store.files.put_header(FileEntry("locked", "", 0, 0), folder, 0)
+        assert walked(store, folder) == []
+        walked(store, entry("locked/a"))
+        assert list(store.series.notes()) == []
 
 
 def test_names_that_are_not_utf8_survive(tmp_path: Path) -> None:
     path = b"/x/\xff\xfe".decode("utf-8", "surrogateescape")
     odd = FileEntry("root/\\xff\\xfe", path, 1, 1)
     with Store(tmp_path / "state.db") as store:
-        walk = store.files.begin_walk()
+        walked(store, odd)
+        assert next(store.files.unread()) == odd
         store.files.put_header(
-            odd, Instance(odd.source, path, "dicom", "1.1", "1", "1", Header()), walk
+            odd, Instance(odd.source, path, "dicom", "1.1", "1", "1", Header()), 0
         )
         instances, versions = store.files.instances("1.1")
         assert instances[0].path == path
@@ -73,14 +110,40 @@ def test_names_that_are_not_utf8_survive(tmp_path: Path) -> None:
 
 def test_files_that_are_gone_take_their_series_along(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
-        walk = store.files.begin_walk()
-        store.files.put_header(entry("a"), instance("a"), walk)
+        walked(store, entry("a"))
+        store.files.put_header(entry("a"), instance("a"), 0)
         store.series.put(series(), "1.1", None)
-        store.series.put_result(result(), "a", [])
+        store.series.put_result(result(), "a", [], Trouble.NONE)
         store.studies.put(ToldStudy("1.1", "a", "v", "glioma", ""))
-        store.files.end_walk(store.files.begin_walk())
+        walked(store)
         assert list(store.series.studies()) == []
         assert list(store.studies.gone()) == ["1.1"]
+
+
+def test_counts_below_a_root_leave_out_roots_of_a_longer_name(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        walked(store, entry("mri/a"), entry("mri-2/a"), entry("mri0"))
+        assert store.files.n_walked("mri") == 1
+
+
+def test_a_series_that_failed_for_a_passing_reason_has_another_try(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+
+        def fails(trouble: Trouble) -> bool:
+            store.series.put(series(), "1.1", None)
+            return store.series.put_result(result(), "a", [], trouble)
+
+        def again(retry_failed: bool = False) -> bool:
+            return store.series.has_another_try(KEY, tries=3, retry_failed=retry_failed)
+
+        assert [fails(Trouble.PASSING), again(), fails(Trouble.PASSING), again()] == [
+            True, True, False, True,
+        ]  # fmt: skip
+        fails(Trouble.PASSING)
+        assert not again()
+        assert again(retry_failed=True)
+        assert not fails(Trouble.NONE)
+        assert not again(retry_failed=True)
 
 
 def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -89,7 +152,7 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
         assert store.series.waits(KEY, "a")
         assert list(store.series.studies()) == []
         note = FileNote("b", Reason.TRUNCATED, "short", KEY)
-        store.series.put_result(result(), "a", [note])
+        store.series.put_result(result(), "a", [note], Trouble.NONE)
         assert not store.series.waits(KEY, "a")
         ((uid, (found,)),) = store.series.studies()
         assert uid == "1.1"
@@ -101,7 +164,7 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_result_for_files_that_changed_meanwhile_is_not_taken(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         store.series.put(series("new"), "1.1", None)
-        store.series.put_result(result(), "old", [])
+        store.series.put_result(result(), "old", [], Trouble.NONE)
         assert store.series.waits(KEY, "new")
 
 
