@@ -10,8 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchmri.classifier import load_classifier
-    from batchmri.pipeline import scan
+    from batchmri.pipeline import load_classifier, scan
 
 __all__ = ["__version__", "load_classifier", "scan"]
 __version__ = version("batchmri")
@@ -24,7 +23,7 @@ def __getattr__(name: str) -> Any:
 
         return scan
     if name == "load_classifier":
-        from batchmri.classifier import load_classifier
+        from batchmri.pipeline import load_classifier
 
         return load_classifier
     raise AttributeError(f"module 'batchmri' has no attribute {name!r}")

@@ -7,9 +7,14 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Backend": "backends.base",
     "Card": "card",
+    "Chosen": "backends.select",
     "ClassMapNetwork": "network",
+    "choose": "backends.select",
+    "load_backend": "backends.select",
     "load_checkpoint": "checkpoint",
+    "probabilities": "calibration",
     "read_card": "checkpoint",
     "save_checkpoint": "checkpoint",
     "SHIPPED": "checkpoint",

@@ -1,0 +1,42 @@
+"""The classifier as a callable from Python."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import batchmri
+from batchmri.errors import UsageError
+from batchmri.pipeline import Classifier
+from tests.pipeline.builders import head
+
+
+@pytest.fixture(scope="module")
+def classifier(random_model: Path) -> Classifier:
+    return batchmri.load_classifier(random_model, device="cpu")
+
+
+def test_pictures_of_any_size_and_depth(classifier: Classifier) -> None:
+    pictures = [
+        head(64, 80),
+        (head(120, 90) // 16).astype(np.uint8),
+        head(50, 50).astype(np.float64) - 700,
+    ]
+    found = classifier(pictures)
+    assert len(found.predicted) == 3 and set(found.predicted) <= set(classifier.classes)
+    assert found.probabilities.shape == (3, 4)
+    np.testing.assert_allclose(found.probabilities.sum(1), 1)
+    assert found.predicted[1] == classifier.classes[found.probabilities[1].argmax()]
+    assert found.maps.shape == (3, 4, 4, 4) and found.features.shape == (3, 1280)
+
+
+def test_a_picture_is_classified_alike_in_any_company(classifier: Classifier) -> None:
+    pictures = [head(seed=seed) for seed in range(11)]
+    together, alone = classifier(pictures), classifier(pictures[7:8])
+    assert together.maps[7].tobytes() == alone.maps[0].tobytes()
+
+
+@pytest.mark.parametrize("pictures", [[], [np.zeros((4, 4, 3))], [np.zeros(9)]])
+def test_what_is_no_picture(pictures: list[np.ndarray], classifier: Classifier) -> None:
+    with pytest.raises(UsageError):
+        classifier(pictures)
