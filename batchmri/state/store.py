@@ -62,7 +62,9 @@ class Store:
         return row[0] if row else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Note `value` under `key`."""
+        """Note `value` under `key`; where it stands already, nothing is written."""
+        if self.meta(key) == value:
+            return
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def patient_key(self) -> bytes:

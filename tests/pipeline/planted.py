@@ -1,0 +1,25 @@
+"""Decoders with a fault, run in the workers in the place of the real one."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+from batchmri.pixels import Decoded, DecodeTask, Refusal, decode_many
+from batchmri.reasons import Reason
+
+
+def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
+    """Hangs on a file named hang, dies on one named crash, and cannot read one named stalled."""
+    found: list[Decoded] = []
+    for task in tasks:
+        name = os.path.basename(task.path)
+        if name.startswith("hang"):
+            time.sleep(60)
+        if name.startswith("crash"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if name.startswith("stalled"):
+            found.append(Decoded((Refusal(Reason.IO_ERROR, "planted"),) * len(task.frames)))
+        else:
+            found += decode_many((task,))
+    return found

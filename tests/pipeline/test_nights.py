@@ -1,0 +1,169 @@
+import os
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import ArchiveError, UsageError
+from batchmri.pipeline import ScanOptions, scan
+from batchmri.settings import Settings
+from tests.pipeline import planted
+from tests.pipeline.builders import instance, save, uid, write_series
+from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
+
+
+def changed(settings: Settings, section: str, **values: object) -> Settings:
+    part = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: part})
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    root = tmp_path / "archive"
+    for study in ("a", "b"):
+        write_series(root / study, study, "one")
+    return root
+
+
+def reasons(out: Path) -> dict[str, str]:
+    return {row["source"].rpartition("/")[2]: row["reason"] for row in table(out, "files")}
+
+
+def test_a_root_that_is_not_mounted_changes_nothing(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = contents(out) | {"state": (out / "state.db").read_bytes()}
+    archive.rename(tmp_path / "away")
+    with pytest.raises(ArchiveError, match="not mounted"):
+        scan([archive], out=out, settings=settings)
+    archive.mkdir()
+    with pytest.raises(ArchiveError, match="12 files were known here and none is left"):
+        scan([archive], out=out, settings=settings)
+    assert contents(out) | {"state": (out / "state.db").read_bytes()} == before
+
+
+def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    shutil.rmtree(archive / "a")
+    with pytest.raises(ArchiveError, match="6 of 12 known files are gone"):
+        scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=settings, options=ScanOptions(allow_shrink=True))
+    assert [row["change"] for row in table(out, "changes")] == ["gone"]
+    assert not list((out / "gradcam").glob(f"*/{uid('a')}"))
+
+
+def test_a_study_still_arriving_waits_and_is_done_when_it_settled(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    patient = changed(settings, "night", settle=timedelta(minutes=10))
+    long_ago = time.time() - 3600
+    for path in archive.rglob("*-*"):
+        os.utime(path, (long_ago, long_ago))
+    scan([archive], out=out, settings=patient)
+    assert {row["status"] for row in table(out, "series")} == {"classified"}
+    # A copy that keeps its old time is told by when it was first seen.
+    late = save(instance("b", "one", 6), archive / "b" / "one-006")
+    os.utime(late, (long_ago, long_ago))
+    assert scan([archive], out=out, settings=patient).exit_code == 0
+    told = {row["study_uid"]: row["reason"] for row in table(out, "series")}
+    assert told == {uid("a"): "", uid("b"): "still_arriving"}
+    assert_every_file_accounted_for(out, 13)
+    scan([archive], out=out, settings=settings)
+    assert {row["status"] for row in table(out, "series")} == {"classified"}
+
+
+def test_a_hang_and_a_crash_cost_their_own_files_only(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+    for number, name in enumerate(("hang", "crash"), start=6):
+        save(instance("a", "one", number), archive / "a" / name)
+    out = tmp_path / "out"
+    quick = changed(settings, "archive", file_timeout_s=5.0)
+    assert scan([archive], out=out, settings=quick).exit_code == 1
+    assert reasons(out) == {"hang": "decoder_timeout", "crash": "decoder_crashed"}
+    assert len(table(out, "slices")) == 12
+    assert_every_file_accounted_for(out, 14)
+
+
+def test_a_passing_failure_is_tried_again_and_is_no_news_the_second_time(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(instance("a", "one", 6), archive / "a" / "stalled")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+        codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(2)]
+    assert codes == [1, 0]
+    assert reasons(out) == {"stalled": "io_error"}
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert reasons(out) == {}
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=settings)
+    assert contents(out) == contents(fresh)
+
+
+def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
+    archive: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    whole = contents(out)
+    hurried = tmp_path / "hurried"
+    tiny = changed(settings, "night", time_budget=timedelta(microseconds=1))
+    assert scan([archive], out=hurried, settings=tiny).exit_code == 5
+    assert "the time budget is spent" in capsys.readouterr().err
+    assert scan([archive], out=hurried, settings=settings).exit_code == 0
+    assert contents(hurried) == whole
+
+
+def test_more_failures_than_allowed_end_with_3(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+    for study in ("a", "b", "c"):
+        save(instance(study, "one", 6), archive / study / "stalled")
+    strict = changed(settings, "night", max_failures="0")
+    assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
+
+
+def test_the_state_may_lie_elsewhere_and_is_asked_for(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out, local = tmp_path / "out", ScanOptions(state=tmp_path / "local")
+    scan([archive], out=out, settings=settings, options=local)
+    assert not (out / "state.db").exists()
+    assert (tmp_path / "local" / "state.db").is_file()
+    with pytest.raises(UsageError, match="--state"):
+        scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=settings, options=local)
+    assert table(out, "changes") == []
+
+
+def test_an_output_inside_a_root_is_not_walked(archive: Path, settings: Settings) -> None:
+    for _ in range(2):
+        scan([archive], out=archive / "results", settings=settings)
+        assert_every_file_accounted_for(archive / "results", 12)
+
+
+def test_changed_selection_rules_process_only_what_is_newly_wanted(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    write_series(archive / "t2", "a", "two", SeriesDescription="AX T2 TSE", EchoTime=100.0)
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    assert [row["reason"] for row in table(out, "series")].count("other_sequence") == 1
+    everything = changed(settings, "selection", all_sequences=True)
+    scan([archive], out=out, settings=everything)
+    assert {row["status"] for row in table(out, "series")} == {"classified"}
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=everything)
+    assert contents(out) == contents(fresh)
