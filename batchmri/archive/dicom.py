@@ -5,36 +5,32 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-    PrivateTransferSyntaxes,
 )
 
 from batchmri.archive import kinds
 from batchmri.archive.context import HeaderContext
+from batchmri.archive.elements import UNDEFINED, CutError, Dataset, ElementReader, Encoding
 from batchmri.archive.facts import FRAME_GROUPS, SHARED_GROUPS, header_of
 from batchmri.archive.frames import frames_of
 from batchmri.archive.naming import folder_of, is_valid_uid, made_uid
-from batchmri.archive.tags import Tags
+from batchmri.archive.tags import NOTHING, Tags
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Frame, Header, Instance
 
+_FIRST_OF_DATASET, _FIRST_PIXELS = 0x00030000, 0x7FE00008
 _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
-_LAST_PIXELS = 0x7FE00010
-_UNDEFINED = 0xFFFFFFFF
-_LONG = 1024
+_EXPLICIT_LITTLE = Encoding(implicit=False, little=True)
 _MAX_INFLATED = 256 * 2**20
 _MAX_FRAMES = 65_536
 _ENCAPSULATED_FRAME = 8  # bytes of the item header, the least that a compressed frame takes
 
 _CUT = "the header ends early"
 
-_WANTED = [
+_WANTED = frozenset((
+    0x00020002, 0x00020010,
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
     0x0008103E, 0x00089209, 0x00100020, 0x00100021, 0x00102201, 0x00180010, 0x00180012, 0x00180015,
     0x00180020, 0x00180024, 0x00180050, 0x00180080, 0x00180081, 0x00180082, 0x00180086, 0x00180088,
@@ -44,38 +40,18 @@ _WANTED = [
     0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301,
     0x00291010, 0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x00651051, 0x20011003,
     SHARED_GROUPS, FRAME_GROUPS,
-]  # fmt: skip
+))  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What the parser met: watched element by element, since declared lengths may lie."""
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What was read of a file: `pixels` is their declared length, `left` what the file holds."""
 
-    file: BinaryIO
-    size: int
-    pixels: int | None = None  # declared length
-    left: int = 0  # bytes of the file from the pixel data on
+    meta: Tags
+    tags: Tags
+    pixels: int | None = None
+    left: int = 0
     cut: bool = False
-
-    def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
-        """Stop at the pixels, and where a long element claims more bytes than there are."""
-        number = int(tag)  # comparing pydicom's own tags takes as long as reading one
-        if number in _PIXELS:
-            self.pixels = length
-            self.left = self.size - self.file.tell()
-            return True
-        if length > _LONG and length != _UNDEFINED:
-            self.cut = length > self.size - self.file.tell()
-        return self.cut or number > _LAST_PIXELS
-
-    def finish(self, dataset: Dataset) -> None:
-        """See whether the file ended within an element: it was skipped, or read in part."""
-        if self.pixels is None and not self.cut:
-            short = any(
-                isinstance(element, RawDataElement) and len(element.value or b"") < element.length
-                for element in dataset.elements()
-            )
-            self.cut = short or self.file.tell() > self.size
 
 
 def read_dicom(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
@@ -84,17 +60,17 @@ def read_dicom(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
     A note for a DICOMDIR, for what no series could hold, and for a header that is cut short.
     `file` stands at its start. Raises what pydicom raises on a header that makes no sense.
     """
-    meta, dataset, reading = _parse(file, entry.size)
-    tags = Tags(dataset)
+    reading = _parse(file, entry.size)
+    meta, tags = reading.meta, reading.tags
     if kinds.MEDIA_DIRECTORY in (meta.text(0x00020002), tags.text(0x00080016)):
         return FileNote(entry.source, Reason.DICOMDIR)
-    header = _header(tags, meta)
+    header = _facts(tags, meta)
     if reading.pixels is None and not (tags.text(0x0020000D) or tags.text(0x0020000E)):
         return _note(entry.source, header, reading)
     return _instance(entry, context, tags, header, reading)
 
 
-def _header(tags: Tags, meta: Tags) -> Header:
+def _facts(tags: Tags, meta: Tags) -> Header:
     syntax, sop_class = meta.text(0x00020010), meta.text(0x00020002)
     header = header_of(tags, syntax if is_valid_uid(syntax) else "")
     if not header.sop_class and is_valid_uid(sop_class):
@@ -102,7 +78,7 @@ def _header(tags: Tags, meta: Tags) -> Header:
     return header
 
 
-def _note(source: str, header: Header, reading: _Reading) -> FileNote:
+def _note(source: str, header: Header, reading: _Header) -> FileNote:
     """An object of no study and no series."""
     if reading.cut:
         return FileNote(source, Reason.TRUNCATED, _CUT)
@@ -114,7 +90,7 @@ def _note(source: str, header: Header, reading: _Reading) -> FileNote:
 
 
 def _instance(
-    entry: FileEntry, context: HeaderContext, tags: Tags, header: Header, reading: _Reading
+    entry: FileEntry, context: HeaderContext, tags: Tags, header: Header, reading: _Header
 ) -> Instance:
     rows, columns = tags.integer(0x00280010) or 0, tags.integer(0x00280011) or 0
     count = tags.integer(0x00280008) or 1
@@ -148,49 +124,60 @@ def _instance(
     )
 
 
-def _parse(file: BinaryIO, size: int) -> tuple[Tags, Dataset, _Reading]:
-    meta = Dataset()
-    file.seek(128)
-    if file.read(4) != b"DICM":
-        file.seek(0)
-    start = file.tell()
-    if file.read(2) == b"\x02\x00":
-        file.seek(start)
-        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
-    else:
-        file.seek(start)
-    tags = Tags(meta)
-    syntax = tags.text(0x00020010)
+def _parse(file: BinaryIO, size: int) -> _Header:
+    reader = ElementReader(file, size)
+    start = 132 if size > 132 and reader.bytes_at(128, 4) == b"DICM" else 0
+    meta: Dataset = {}
+    meta_tags = Tags(meta, _EXPLICIT_LITTLE)
+    if reader.bytes_at(start, 2) == b"\x02\0":
+        try:
+            start = reader.read(start, _FIRST_OF_DATASET, _WANTED, _EXPLICIT_LITTLE, meta)
+        except CutError:
+            return _Header(meta_tags, NOTHING, cut=True)
+    syntax = meta_tags.text(0x00020010)
     if syntax == DeflatedExplicitVRLittleEndian:
-        file, size = _inflated(file)
-    implicit, little = _encoding(syntax, file)
-    reading = _Reading(file, size)
-    dataset = read_dataset(file, implicit, little, stop_when=reading, specific_tags=list(_WANTED))
-    reading.finish(dataset)
-    return tags, dataset, reading
+        content = _inflated(file, start)
+        reader, start = ElementReader(io.BytesIO(content), len(content)), 0
+    encoding = _encoding(syntax, reader, start)
+    return _dataset(reader, start, encoding, meta_tags)
 
 
-def _inflated(file: BinaryIO) -> tuple[BinaryIO, int]:
+def _dataset(reader: ElementReader, start: int, encoding: Encoding, meta: Tags) -> _Header:
+    dataset: Dataset = {}
+    try:
+        end = reader.read(start, _FIRST_PIXELS, _WANTED, encoding, dataset)
+    except CutError:
+        return _Header(meta, Tags(dataset, encoding), cut=True)
+    tags = Tags(dataset, encoding)
+    if end + 8 > reader.size:
+        return _Header(meta, tags)
+    try:
+        tag, _, length, value = reader.head(end, encoding)
+    except CutError:
+        return _Header(meta, tags, cut=True)
+    pixels = length if tag in _PIXELS else None
+    return _Header(meta, tags, pixels, reader.size - value)
+
+
+def _inflated(file: BinaryIO, start: int) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    file.seek(start)
     content = inflater.decompress(file.read(), _MAX_INFLATED)
     if inflater.unconsumed_tail:
         raise MemoryError(f"deflated, it holds more than {_MAX_INFLATED >> 20} MB")
-    return io.BytesIO(content), len(content)
+    return content
 
 
-def _encoding(syntax: str, file: BinaryIO) -> tuple[bool, bool]:
-    """Whether the dataset is in implicit VR, and little endian; guessed where nothing says so."""
-    if syntax:
-        implicit = syntax == ImplicitVRLittleEndian or syntax in PrivateTransferSyntaxes
-        return implicit, syntax != ExplicitVRBigEndian
-    start = file.tell()
-    head = file.read(6)
-    file.seek(start)
-    return not (head[4:6].isalpha() and head[4:6].isupper()), head[:1] != b"\0"
+def _encoding(syntax: str, reader: ElementReader, start: int) -> Encoding:
+    """As the first element is written, where the transfer syntax says nothing or another VR."""
+    head = reader.bytes_at(start, 6) if start + 6 <= reader.size else b""
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    little = syntax != ExplicitVRBigEndian if syntax else head[:1] != b"\0"
+    return Encoding(implicit=not explicit, little=little)
 
 
 def _refusal(
-    tags: Tags, header: Header, reading: _Reading, rows: int, columns: int, count: int
+    tags: Tags, header: Header, reading: _Header, rows: int, columns: int, count: int
 ) -> kinds.Refusal | None:
     if reading.cut:
         return Reason.TRUNCATED, _CUT
@@ -210,14 +197,14 @@ def _refusal(
 
 
 def _refusal_by_size(
-    tags: Tags, reading: _Reading, rows: int, columns: int, count: int
+    tags: Tags, reading: _Header, rows: int, columns: int, count: int
 ) -> kinds.Refusal | None:
     assert reading.pixels is not None
     if rows <= 0 or columns <= 0:
         return Reason.BAD_HEADER, "no rows or columns"
     if count <= 0 or count > _MAX_FRAMES:
         return Reason.BAD_HEADER, f"{count} frames"
-    if reading.pixels == _UNDEFINED:
+    if reading.pixels == UNDEFINED:
         if count * _ENCAPSULATED_FRAME > reading.left:
             return Reason.TRUNCATED, f"{count} frames in {reading.left} bytes"
         return None

@@ -1,10 +1,8 @@
 """Read the headers of a chunk of files, in a worker process: one bad file costs that file only."""
 
-import io
 import logging
 import os
 import stat
-import struct
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -12,10 +10,10 @@ from typing import BinaryIO
 
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
-from pydicom.errors import InvalidDicomError
 
 from batchmri.archive.context import HeaderContext
 from batchmri.archive.dicom import read_dicom
+from batchmri.archive.elements import CutError
 from batchmri.archive.nifti import companion_of, header_beside, header_entry, read_nifti
 from batchmri.archive.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
 from batchmri.reasons import Reason
@@ -23,13 +21,8 @@ from batchmri.records import FileEntry, FileNote, Instance
 
 __all__ = ["HeaderContext", "read_headers"]
 
-# What pydicom and nibabel raise on a header that makes no sense. OSError without an errno is
-# pydicom's "no tag to read"; RecursionError comes from sequences nested without end.
-_SENSELESS = (
-    InvalidDicomError, HeaderDataError, WrapStructError, ValueError, TypeError, KeyError,
-    AttributeError, IndexError, LookupError, NotImplementedError, OverflowError, EOFError,
-    RecursionError, struct.error, zlib.error,
-)  # fmt: skip
+# What nibabel, zlib and the reader of elements raise on a header that makes no sense.
+_SENSELESS = (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError, zlib.error)
 
 
 def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
@@ -73,12 +66,11 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
             content = inflated(head) if head[:2] == b"\x1f\x8b" else head
             return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
         return _unread(entry, context, kind)
+    except CutError:
+        return FileNote(entry.source, Reason.TRUNCATED, "the header ends early")
     except _SENSELESS as error:
-        return _senseless(entry, kind, file, error)
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        return _senseless(entry, kind, file, error)
+        # The name of the error only: its text may repeat what stands in the header.
+        return FileNote(entry.source, Reason.BAD_HEADER, type(error).__name__)
 
 
 def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
@@ -91,31 +83,11 @@ def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | 
     return FileNote(entry.source, kind.reason, kind.name)
 
 
-def _senseless(entry: FileEntry, kind: Kind, file: BinaryIO, error: Exception) -> FileNote:
-    # Read to its end, a DICOM file ended where more was to come.
-    cut = kind.reader == "dicom" and file.tell() >= entry.size
-    reason = Reason.TRUNCATED if cut else Reason.BAD_HEADER
-    # The name of the error only: its text may repeat what stands in the header.
-    return FileNote(entry.source, reason, type(error).__name__)
-
-
-class _Bounded(io.BufferedReader):
-    """A file that is never asked for more bytes than it has: lengths in headers lie."""
-
-    def __init__(self, raw: io.FileIO, size: int) -> None:
-        super().__init__(raw, 16_384)
-        self._most = size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(self._most if size is None or not 0 <= size <= self._most else size)
-
-
 def _open(path: str) -> BinaryIO:
     """Open a regular file; O_NONBLOCK, so that a pipe put in its place does not stop the reader."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    raw = io.FileIO(descriptor)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raw.close()
+    file = open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
         raise OSError(0, "no longer a regular file")
-    return _Bounded(raw, status.st_size)
+    return file

@@ -1,8 +1,7 @@
 """Header values of a DICOM dataset, whatever the header made of them.
 
-Values are decoded here from the stored bytes, since headers state wrong value representations,
-text where numbers belong, several values where one is meant, or none: what cannot be read as
-what it should be counts as not stated.
+Headers state wrong value representations, text where numbers belong, several values where one is
+meant, or none: what cannot be read as what it should be counts as not stated.
 """
 
 import math
@@ -11,47 +10,43 @@ from collections.abc import Sequence
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
+
+from batchmri.archive.elements import CutError, Dataset, Encoding, items_in
 
 _CHARSET = 0x00080005
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H"}
-_LOOK_UP = (None, "UN", "OB")
+_LOOK_UP = ("", "UN", "OB")
 _TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
-
-# What pydicom raises on a sequence that makes no sense.
-_BROKEN = (
-    ValueError, TypeError, KeyError, AttributeError, LookupError, OSError, EOFError,
-    NotImplementedError, struct.error,
-)  # fmt: skip
 
 
 class Tags:
     """Robust reading of one dataset, or of one item of a sequence."""
 
-    __slots__ = ("_dataset", "_encodings")
+    __slots__ = ("_charsets", "_dataset", "_encoding")
 
-    def __init__(self, dataset: Dataset, encodings: Sequence[str] | None = None) -> None:
-        self._dataset = dataset
-        self._encodings = _encodings(dataset) if encodings is None else encodings
+    def __init__(
+        self, dataset: Dataset, encoding: Encoding, charsets: Sequence[str] | None = None
+    ) -> None:
+        self._dataset, self._encoding = dataset, encoding
+        self._charsets = _charsets(dataset) if charsets is None else charsets
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._dataset
 
     def raw(self, tag: int) -> bytes:
         """The stored bytes; none where the element is missing, empty or a sequence."""
-        value = self._element(tag)[1]
-        return value if isinstance(value, bytes) else b""
+        element = self._dataset.get(tag)
+        return element.value if element and isinstance(element.value, bytes) else b""
 
     def text(self, tag: int) -> str:
         """All of the text, in the character set of the dataset."""
         raw = self.raw(tag)
         if raw.isascii():
             return raw.decode("ascii").strip("\0 ")
-        if not self._encodings:
+        if not self._charsets:
             return raw.decode("utf-8", "replace").strip("\0 ")
         try:
-            return decode_bytes(raw, list(self._encodings), _TEXT_DELIMITERS).strip("\0 ")
+            return decode_bytes(raw, list(self._charsets), _TEXT_DELIMITERS).strip("\0 ")
         except (LookupError, UnicodeError):
             return raw.decode("ascii", "replace").strip("\0 ")
 
@@ -66,12 +61,13 @@ class Tags:
 
     def numbers(self, tag: int, vr: str = "") -> tuple[float, ...]:
         """All values as finite numbers, or none. `vr` says how a private tag is stored."""
-        stated, raw = self._element(tag)
-        if not isinstance(raw, bytes) or not raw:
+        raw = self.raw(tag)
+        if not raw:
             return ()
+        stated = self._dataset[tag].vr
         if stated in _LOOK_UP:
             stated = vr or _dictionary_vr(tag)
-        order = "<" if self._dataset.original_encoding[1] is not False else ">"
+        order = self._encoding.order
         try:
             values = _unpack(raw, stated, order)
         except (ValueError, struct.error):
@@ -89,39 +85,31 @@ class Tags:
 
     def items(self, tag: int) -> "list[Tags]":
         """The items of a sequence."""
-        if tag not in self._dataset:
+        element = self._dataset.get(tag)
+        if element is None:
             return []
-        try:
-            element = self._dataset[tag]
-            if element.VR != "SQ":
+        items = element.value
+        if isinstance(items, bytes):
+            try:
+                items = items_in(items, self._encoding)
+            except (CutError, ValueError):
                 return []
-            return [Tags(item, self._encodings) for item in element.value]
-        except _BROKEN:
-            return []
+        return [Tags(item, self._encoding, self._charsets) for item in items]
 
     def item(self, tag: int) -> "Tags":
         """The first item of a sequence, or an empty one."""
         return next(iter(self.items(tag)), NOTHING)
 
-    def _element(self, tag: int) -> tuple[str | None, object]:
-        element = self._dataset.get_item(tag) if tag in self._dataset else None
-        if isinstance(element, RawDataElement):
-            return element.VR, element.value
-        if isinstance(element, DataElement):
-            return str(element.VR), element.value
-        return None, None
+
+NOTHING = Tags({}, Encoding(implicit=False, little=True), ())
 
 
-NOTHING = Tags(Dataset(), ())
-
-
-def _encodings(dataset: Dataset) -> Sequence[str]:
-    element = dataset.get_item(_CHARSET) if _CHARSET in dataset else None
-    raw = getattr(element, "value", None)
-    if not isinstance(raw, bytes) or not raw:
+def _charsets(dataset: Dataset) -> Sequence[str]:
+    element = dataset.get(_CHARSET)
+    if element is None or not isinstance(element.value, bytes) or not element.value:
         return ()
     try:
-        return convert_encodings(raw.decode("ascii", "replace").strip("\0 ").split("\\"))
+        return convert_encodings(element.value.decode("ascii", "replace").strip("\0 ").split("\\"))
     except LookupError:
         return ()
 
@@ -133,8 +121,8 @@ def _dictionary_vr(tag: int) -> str:
         return ""
 
 
-def _unpack(raw: bytes, vr: str | None, order: str) -> tuple[float, ...]:
-    letter = _BINARY.get((vr or "").split(" ")[0])
+def _unpack(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
+    letter = _BINARY.get(vr.split(" ")[0])
     if letter is not None:
         size = struct.calcsize(letter)
         return struct.unpack(f"{order}{len(raw) // size}{letter}", raw[: len(raw) // size * size])

@@ -59,7 +59,7 @@ def test_an_error_in_the_middle_of_a_read(tmp_path: Path, monkeypatch) -> None:
     def broken(*_args: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("batchmri.archive.header._Bounded.read", broken)
+    monkeypatch.setattr("batchmri.archive.header.read_dicom", broken)
     (found,) = read_headers([entry(dicom(tmp_path / "a"))], CONTEXT)
     assert isinstance(found, FileNote) and found.reason is Reason.IO_ERROR
 
