@@ -33,7 +33,7 @@ def frames_of(tags: Tags, rows: int, columns: int, count: int) -> tuple[Frame, .
         )
     frame = _classic(tags)
     if count == 1:
-        return tiles_of(tags, frame, rows, columns) if is_tiled(tags) else (frame,)
+        return tiles_of(tags, frame, rows, columns) if is_tiled(tags, rows, columns) else (frame,)
     if is_cine(tags):
         return (frame,)
     return tuple(replace(frame, number=number) for number in range(1, count + 1))

@@ -16,14 +16,23 @@ from batchmri.records import Frame, Tile, Vector
 
 SIEMENS_COUNT, CSA_IMAGE = 0x0019100A, 0x00291010
 UIH_COUNT, UIH_FRAMES = 0x00651050, 0x00651051
+_ACQUISITION_MATRIX = 0x00181310
 _COUNT, _NORMAL = "NumberOfImagesInMosaic", "SliceNormalVector"
 _TILED = frozenset(("MOSAIC", "VFRAME"))
 _MAX_TILES = 1024
 
 
-def is_tiled(tags: Tags) -> bool:
-    """Whether Image Type says that the picture is made of tiles."""
-    return not _TILED.isdisjoint(tags.words(0x00080008))
+def is_tiled(tags: Tags, rows: int, columns: int) -> bool:
+    """Whether the picture is made of tiles: Image Type says so, also of slices taken apart since.
+
+    Those state no number of tiles, and are about as large as their acquisition matrix.
+    """
+    if _TILED.isdisjoint(tags.words(0x00080008)):
+        return False
+    if SIEMENS_COUNT in tags or CSA_IMAGE in tags or UIH_COUNT in tags:
+        return True
+    matrix = max(tags.numbers(_ACQUISITION_MATRIX), default=0)
+    return max(rows, columns) >= 2 * matrix
 
 
 def tiles_of(tags: Tags, whole: Frame, rows: int, columns: int) -> tuple[Frame, ...]:

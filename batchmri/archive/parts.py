@@ -19,6 +19,7 @@ from batchmri.records import Frame, Instance
 _SAME_DIRECTION = 0.02  # largest difference of a direction cosine: about one degree
 _MAX_STACKS = 8  # more orientations than that with hardly a slice each are no stacks
 _FEW_PER_STACK = 3
+_MOST_STACKS = 64
 
 
 SAME_PLACE_MM = 0.1  # motion correction moves slices by less, no slices lie closer
@@ -59,11 +60,13 @@ class _Group(NamedTuple):
 def parts_of(cells: Sequence[Cell]) -> list[Part]:
     """The stacks of a series, the same whatever the order of `cells`."""
     orientations = _distinct({c.frame.orientation for c in cells if c.frame.orientation})
+    if len(orientations) > _MOST_STACKS:
+        return [_unordered(cells)]
     groups: dict[_Group, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[_group_of(cell, orientations)].append(cell)
     if len(orientations) > _MAX_STACKS and len(cells) < _FEW_PER_STACK * len(groups):
-        return [_unordered(cells, len(orientations))]
+        return [_unordered(cells)]
     split = _by_time(groups)
     whole = len(split) == 1
     several = _planes(orientations) > 1
@@ -87,8 +90,13 @@ def _part(
         echo_time=_number(group.echo),
         flags=frozenset(flags),
         refusal=Reason.FURTHER_VOLUME if further else None,
-        detail=group.time_point if further else "",
+        detail=_said(group.time_point) if further else "",
     )
+
+
+def _said(time_point: str) -> str:
+    names = {"b": "b-value", "t": "time point"}
+    return ", ".join(f"{names[word[0]]} {int(word[1:])}" for word in time_point.split())
 
 
 def _group_of(cell: Cell, orientations: list[Orientation]) -> _Group:
@@ -101,9 +109,14 @@ def _group_of(cell: Cell, orientations: list[Orientation]) -> _Group:
 
 
 def _distinct(orientations: "set[Orientation]") -> list[Orientation]:
-    """One representative for orientations within about a degree: the first in sorted order."""
+    """One representative for orientations within about a degree: the first in sorted order.
+
+    No more than `_MOST_STACKS` and one, whatever there is.
+    """
     known: list[Orientation] = []
     for orientation in sorted(orientations):
+        if len(known) > _MOST_STACKS:
+            break
         if not any(_alike(other, orientation) for other in known):
             known.append(orientation)
     return known
@@ -153,7 +166,7 @@ def _recur(group: _Group, by_time: dict[str, list[Cell]]) -> bool:
     return False
 
 
-def _unordered(cells: Sequence[Cell], n_orientations: int) -> Part:
+def _unordered(cells: Sequence[Cell]) -> Part:
     first = min(cells, key=lambda cell: (cell.instance.source, cell.frame.number))
     return Part(
         name="",
@@ -161,7 +174,7 @@ def _unordered(cells: Sequence[Cell], n_orientations: int) -> Part:
         rows=first.instance.rows,
         columns=first.instance.columns,
         refusal=Reason.MIXED_GEOMETRY,
-        detail=f"{n_orientations} orientations",
+        detail="hardly two slices are parallel",
     )
 
 

@@ -1,7 +1,8 @@
 """Walk folders: one FileEntry per regular file, a FileNote for what cannot be opened as one.
 
 Streaming: one open folder per level, so memory does not grow with the archive. Symbolic links are
-never followed: what they lead to is walked under its own name, or lies outside of the root.
+not followed: what they lead to is walked under its own name, or lies outside of the roots. Asked
+to, the walk follows those that lead outside, each target once.
 """
 
 import os
@@ -54,14 +55,14 @@ def label_roots(paths: Sequence[str]) -> dict[str, str]:
 def _inside_another(path: str, real: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     if any(real[path] == real[taken] for taken in labels.values()):
         return True
-    return any(
-        real[path] != other and real[path].startswith(other.rstrip("/") + "/")
-        for other in real.values()
-    )
+    return any(real[path] != other and _holds(other, real[path]) for other in real.values())
 
 
 def walk(
-    roots: Mapping[str, str], exclude: Sequence[str], not_below: Sequence[str]
+    roots: Mapping[str, str],
+    exclude: Sequence[str],
+    not_below: Sequence[str],
+    follow_links: bool = False,
 ) -> Iterator[FileEntry | FileNote]:
     """Every file below the roots (label → path), in no particular order.
 
@@ -70,7 +71,7 @@ def walk(
     `path`; links, pipes, sockets and devices give a note and are never opened, and a folder that
     cannot be read gives an `io_error`.
     """
-    left_alone = {_identity(Path(path).stat()) for path in not_below if Path(path).is_dir()}
+    walker = _Walker(roots, exclude, not_below, follow_links)
     for label, path in roots.items():
         try:
             status = Path(path).stat()
@@ -79,46 +80,82 @@ def walk(
             continue
         if not stat.S_ISDIR(status.st_mode):
             yield _entry(label, path, status)
-        elif _identity(status) not in left_alone:
-            yield from _walk_root(label, path, exclude, left_alone)
+        elif _identity(status) not in walker.left_alone:
+            yield from walker.below(label, path)
 
 
-def _walk_root(
-    label: str, path: str, exclude: Sequence[str], left_alone: set[tuple[int, int]]
-) -> Iterator[FileEntry | FileNote]:
-    stack: list[_Folder] = []
-    root = _open(label, "", path, len(stack))
-    if isinstance(root, FileNote):
-        yield root
-        return
-    stack.append(root)
-    while stack:
-        folder = stack[-1]
-        try:
-            entry = next(folder.entries, None)
-        except OSError as error:
-            yield _unreadable(folder.source, error)
-            entry = None
-        if entry is None:
-            stack.pop()
-            continue
-        below = folder.below + entry.name
-        if _matches(below, entry.name, exclude):
-            continue
-        source = f"{folder.source}/{escape(entry.name)}"
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError as error:
-            yield _unreadable(source, error)
-            continue
-        if not stat.S_ISDIR(status.st_mode):
-            yield _entry(source, entry.path, status)
-        elif _identity(status) not in left_alone:
-            opened = _open(source, below + "/", entry.path, len(stack))
-            if isinstance(opened, FileNote):
-                yield opened
-            else:
-                stack.append(opened)
+class _Walker:
+    """The rules of one walk, and the targets of links that it followed."""
+
+    def __init__(
+        self,
+        roots: Mapping[str, str],
+        exclude: Sequence[str],
+        not_below: Sequence[str],
+        follow_links: bool,
+    ) -> None:
+        folders = [path for path in not_below if Path(path).is_dir()]
+        self.left_alone = {_identity(Path(path).stat()) for path in folders}
+        self._exclude = exclude
+        self._follow_links = follow_links
+        self._roots = [os.path.realpath(path) for path in roots.values()]
+        self._followed: set[tuple[int, int]] = set()
+
+    def below(self, label: str, path: str) -> Iterator[FileEntry | FileNote]:
+        """Every file of one root."""
+        stack: list[_Folder] = []
+        yield from _push(stack, _open(label, "", path, len(stack)))
+        while stack:
+            folder = stack[-1]
+            try:
+                entry = next(folder.entries, None)
+            except OSError as error:
+                yield _unreadable(folder.source, error)
+                entry = None
+            if entry is None:
+                stack.pop()
+                continue
+            below = folder.below + entry.name
+            if _matches(below, entry.name, self._exclude):
+                continue
+            source = f"{folder.source}/{escape(entry.name)}"
+            try:
+                status = self._status(entry)
+            except OSError as error:
+                yield _unreadable(source, error)
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                yield _entry(source, entry.path, status)
+            elif _identity(status) not in self.left_alone:
+                yield from _push(stack, _open(source, below + "/", entry.path, len(stack)))
+
+    def _status(self, entry: "os.DirEntry[str]") -> os.stat_result:
+        """Of the file itself, or of what a link leads to where it is to be followed."""
+        status = entry.stat(follow_symlinks=False)
+        if not (self._follow_links and stat.S_ISLNK(status.st_mode)):
+            return status
+        if self._is_near_a_root(os.path.realpath(entry.path)):
+            return status
+        target = entry.stat()
+        if _identity(target) in self._followed:
+            return status
+        self._followed.add(_identity(target))
+        return target
+
+    def _is_near_a_root(self, target: str) -> bool:
+        """Whether it lies in a root, or holds one: then following it would walk files twice."""
+        return any(_holds(root, target) or _holds(target, root) for root in self._roots)
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _push(stack: list[_Folder], opened: _Folder | FileNote) -> Iterator[FileNote]:
+    if isinstance(opened, FileNote):
+        yield opened
+    else:
+        stack.append(opened)
 
 
 def _open(source: str, below: str, path: str, depth: int) -> _Folder | FileNote:

@@ -181,6 +181,7 @@ def test_time_points_are_parts_and_only_the_first_is_not_refused() -> None:
     assert {s.refusal for s in series} == {None, Reason.FURTHER_VOLUME}
     assert wanted[0].slices[0].instance_uid == "1.2.3.11"
     assert wanted[0].flags == ("multi_volume",)
+    assert {s.detail for s in series} == {"", "time point 2", "time point 3"}
 
 
 def test_a_time_point_per_slice_is_none() -> None:
@@ -209,6 +210,18 @@ def test_a_fan_of_orientations_is_no_stack() -> None:
     ]
     series = _series(fan)
     assert (series.refusal, series.n_files) == (Reason.MIXED_GEOMETRY, 12)
+
+
+def test_thousands_of_orientations_take_no_time() -> None:
+    chance = random.Random(1)
+    frames = []
+    for number in range(1, 5001):
+        x, y = chance.uniform(-1, 1), chance.uniform(-1, 1)
+        length = (1 + x * x) ** 0.5
+        orientation = ((1 / length, 0.0, x / length), (0.0, 1.0, y))
+        frames += instance(number, orientation=orientation).frames
+    series = _series([replace(instance(1), frames=tuple(frames))])
+    assert series.refusal is Reason.MIXED_GEOMETRY
 
 
 def test_one_uid_of_two_patients_is_two_studies() -> None:

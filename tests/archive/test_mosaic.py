@@ -97,6 +97,11 @@ def test_without_the_number_of_its_tiles_it_is_refused(tmp_path: Path, blob: byt
     assert (found.refusal, found.frames) == (Reason.UNSUPPORTED_OBJECT, ())
 
 
+def test_slices_taken_apart_still_say_mosaic(tmp_path: Path) -> None:
+    found = read_instance(mosaic(tmp_path / "m", None, AcquisitionMatrix=[60, 0, 0, 30]))
+    assert [(frame.number, frame.tile) for frame in found.frames] == [(1, None)]
+
+
 def test_tiles_of_united_imaging_state_their_places(tmp_path: Path) -> None:
     ds = dataset(1, Rows=20, Columns=60, ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"],
                  ImagePositionPatient=None, PixelData=bytes(2400))  # fmt: skip

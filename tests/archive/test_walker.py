@@ -59,6 +59,22 @@ def test_links_are_noted_and_never_followed(tmp_path: Path) -> None:
     assert {note.reason for note in notes} == {Reason.NOT_AN_IMAGE}
 
 
+def test_links_that_lead_outside_are_followed_when_asked(tmp_path: Path) -> None:
+    _put(tmp_path, "outside/a", "outside/deep/b", "r/real/file")
+    (tmp_path / "outside/back").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "outside/home").symlink_to(tmp_path / "r", target_is_directory=True)
+    (tmp_path / "r/out").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "r/again").symlink_to(tmp_path / "outside", target_is_directory=True)
+    (tmp_path / "r/up").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "r/inside").symlink_to(tmp_path / "r/real/file")
+    (tmp_path / "r/dangling").symlink_to("nowhere")
+    (tmp_path / "r/self").symlink_to("self")
+    found = list(walk({"r": str(tmp_path / "r")}, (), (), follow_links=True))
+    files = sorted(Path(item.path).name for item in found if isinstance(item, FileEntry))
+    assert files == ["a", "b", "file"]
+    assert len(found) == len({item.source for item in found})
+
+
 def test_pipes_sockets_and_devices_are_noted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
