@@ -24,7 +24,8 @@ class Card(_Part):
 
     `classes` are in the order of the network's outputs. `preparation` is handed to the stage that
     prepares slices, as it was in training. Calibrated probabilities are
-    softmax(logits / temperature). `weights_digest` is the sha256 of the weights file. No clock
+    softmax(logits / temperature). `commands` made the model and print
+    its figures. `weights_digest` is the sha256 of the weights file. No clock
     time stands in it: the same training gives the same card.
     """
 
@@ -38,6 +39,7 @@ class Card(_Part):
     training_data_digest: str = ""
     sources: tuple[DataSource, ...] = ()
     figures: dict[str, Any] = {}
+    commands: tuple[str, ...] = ()
     licence: str = ""
     field: str = ""
     intended_use: str = "Research use only. Not a medical device."
