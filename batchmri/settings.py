@@ -105,7 +105,11 @@ class ReportSettings(_Section):
         "top:3", description="top:K, all or none."
     )
     gradcam_notumor: bool = Field(False, description="Draw series without tumour as well.")
+    slices: Literal["all", "deciding", "none"] = Field(
+        "all", description="Rows of slices.csv: all, those that decided or were drawn, none."
+    )
     descriptions: bool = Field(True, description="Write series_description and manufacturer.")
+    group_readable: bool = Field(False, description="Let the group read tables and pictures.")
 
 
 def _duration(value: object) -> object:
@@ -130,6 +134,10 @@ class NightSettings(_Section):
     )
     max_failures: Annotated[str, StringConstraints(pattern=r"^\d+%?$")] | None = Field(
         None, description="Stop after so many new failures: N, or P% of the series of this run."
+    )
+
+    metrics_file: Path | None = Field(
+        None, description="Prometheus text file, for node_exporter's textfile collector."
     )
 
     def too_many(self, failed: int, total: int) -> bool:

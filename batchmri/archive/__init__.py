@@ -7,17 +7,22 @@ assemble                the Instances of one study → Study with its Series
 sequence_of, select     which sequence a series is, and whether it is to be classified
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from batchmri.lazy import exporter
 
 if TYPE_CHECKING:
-    from batchmri.archive.assembly import assemble
-    from batchmri.archive.geometry import display_of, plane_of
-    from batchmri.archive.header import HeaderContext, read_headers
-    from batchmri.archive.selection import select
-    from batchmri.archive.sequences import sequence_of
-    from batchmri.archive.sniffer import Kind, sniff
-    from batchmri.archive.walker import label_roots, walk
+    from batchmri.archive.assembly import assemble as assemble
+    from batchmri.archive.geometry import display_of as display_of
+    from batchmri.archive.geometry import plane_of as plane_of
+    from batchmri.archive.header import HeaderContext as HeaderContext
+    from batchmri.archive.header import read_headers as read_headers
+    from batchmri.archive.selection import select as select
+    from batchmri.archive.sequences import sequence_of as sequence_of
+    from batchmri.archive.sniffer import Kind as Kind
+    from batchmri.archive.sniffer import sniff as sniff
+    from batchmri.archive.walker import label_roots as label_roots
+    from batchmri.archive.walker import walk as walk
 
 _HOME = {
     "HeaderContext": "header",
@@ -32,23 +37,5 @@ _HOME = {
     "sniff": "sniffer",
     "walk": "walker",
 }
-
-__all__ = [
-    "HeaderContext",
-    "Kind",
-    "assemble",
-    "display_of",
-    "label_roots",
-    "plane_of",
-    "read_headers",
-    "select",
-    "sequence_of",
-    "sniff",
-    "walk",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__all__ = list(_HOME)
+__getattr__ = exporter(__name__, _HOME)

@@ -3,8 +3,22 @@
 Importing the package loads no torch: public names are found on first use.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from batchmri.lazy import exporter
+
+if TYPE_CHECKING:
+    from batchmri.classifier.backends.base import Backend as Backend
+    from batchmri.classifier.backends.select import Chosen as Chosen
+    from batchmri.classifier.backends.select import choose as choose
+    from batchmri.classifier.backends.select import load_backend as load_backend
+    from batchmri.classifier.calibration import probabilities as probabilities
+    from batchmri.classifier.card import Card as Card
+    from batchmri.classifier.checkpoint import SHIPPED as SHIPPED
+    from batchmri.classifier.checkpoint import load_checkpoint as load_checkpoint
+    from batchmri.classifier.checkpoint import read_card as read_card
+    from batchmri.classifier.checkpoint import save_checkpoint as save_checkpoint
+    from batchmri.classifier.network import ClassMapNetwork as ClassMapNetwork
 
 _HOMES = {
     "Backend": "backends.base",
@@ -21,8 +35,4 @@ _HOMES = {
 }
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exporter(__name__, _HOMES)

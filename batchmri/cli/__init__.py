@@ -14,6 +14,7 @@ from batchmri.errors import BatchmriError
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
+    "status": "Show how the last runs of an output went and what it holds.",
     "config": "Show the effective settings.",
     "train": "Train a classifier from a table of labelled pictures.",
     "data": "Tables of training data.",

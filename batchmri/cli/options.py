@@ -21,6 +21,10 @@ log_format_option = click.option(
     help="auto: progress bars on a terminal, plain lines elsewhere.",
 )
 
+state_option = click.option(
+    "--state", type=click.Path(path_type=Path), help="Folder of state.db, if not OUT itself."
+)
+
 
 def option_of(setting: str, flag: str, **attributes: Any) -> Callable[[Command], Command]:
     """A flag for a setting such as `verdict.top_slices`; its help is the setting's own."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, log_format_option, option_of, sections
+from batchmri.cli.options import config_option, log_format_option, option_of, sections, state_option
 from batchmri.report import LogFormat
 from batchmri.settings import Settings
 
@@ -21,17 +21,21 @@ from batchmri.settings import Settings
 @option_of("classifier.batch_size", "--batch-size", metavar="auto|N")
 @option_of("pixels.workers", "--workers", metavar="auto|N")
 @option_of("report.gradcam", "--gradcam", metavar="top:K|all|none")
+@option_of("report.slices", "--slices", metavar="all|deciding|none")
+@option_of("report.descriptions", "--descriptions/--no-descriptions", default=None)
+@option_of("report.group_readable", "--group-readable", is_flag=True, default=None)
 @option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB")
 @option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None)
 @option_of("night.settle", "--settle", metavar="10m")
 @option_of("night.time_budget", "--time-budget", metavar="6h")
 @option_of("night.max_failures", "--max-failures", metavar="N|P%")
+@option_of("night.metrics_file", "--metrics-file", type=click.Path(path_type=Path))
 @click.option("--limit", type=click.IntRange(min=1), help="Studies at most, for a trial.")
 @click.option("--dry-run", is_flag=True, help="Say what is there and what would be done.")
 @click.option("--rescan", is_flag=True, help="Forget earlier results of this output.")
 @click.option("--allow-shrink", is_flag=True, help="Go on though much of the archive is gone.")
 @click.option("--retry-failed", is_flag=True, help="Try again whatever failed.")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder for state.db.")
+@state_option
 @log_format_option
 def command(
     paths: tuple[str, ...],

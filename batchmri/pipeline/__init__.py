@@ -1,38 +1,30 @@
 """Wires the stages: index, plan, load, batch, classify, draw, export."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from batchmri.lazy import exporter
 
 if TYPE_CHECKING:
-    from batchmri.pipeline.api import Classifier, Predictions, load_classifier
-    from batchmri.pipeline.main_job import scan
-    from batchmri.pipeline.options import ScanOptions
-    from batchmri.pipeline.preview import dry_run
-    from batchmri.pipeline.rules_anew import reverdict
-
-__all__ = [
-    "Classifier",
-    "Predictions",
-    "ScanOptions",
-    "dry_run",
-    "load_classifier",
-    "reverdict",
-    "scan",
-]
+    from batchmri.pipeline.api import Classifier as Classifier
+    from batchmri.pipeline.api import Predictions as Predictions
+    from batchmri.pipeline.api import load_classifier as load_classifier
+    from batchmri.pipeline.main_job import scan as scan
+    from batchmri.pipeline.options import ScanOptions as ScanOptions
+    from batchmri.pipeline.outlook import Outlook as Outlook
+    from batchmri.pipeline.outlook import status as status
+    from batchmri.pipeline.preview import dry_run as dry_run
+    from batchmri.pipeline.rules_anew import reverdict as reverdict
 
 _HOMES = {
     "Classifier": "api",
+    "Outlook": "outlook",
     "Predictions": "api",
-    "load_classifier": "api",
     "ScanOptions": "options",
     "dry_run": "preview",
+    "load_classifier": "api",
     "reverdict": "rules_anew",
     "scan": "main_job",
+    "status": "outlook",
 }
-
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__all__ = list(_HOMES)
+__getattr__ = exporter(__name__, _HOMES)

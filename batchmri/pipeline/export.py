@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batchmri.pipeline.judge import Judged, judge
 from batchmri.pipeline.pictures import draw_montage
-from batchmri.records import Classes
+from batchmri.records import Classes, Verdict
 from batchmri.report import (
     TableWriter,
     change_row,
@@ -23,7 +23,7 @@ from batchmri.report import (
     study_row,
     write_json,
 )
-from batchmri.settings import Settings
+from batchmri.settings import ReportSettings, Settings
 from batchmri.state import Store, ToldStudy
 
 _TABLES = ("studies", "series", "slices", "files", "changes")
@@ -100,13 +100,21 @@ def _write_study(
         verdict = judged.verdicts.get(result.series.key)
         writers["series"].add(series_row(result, verdict, classes, settings.report))
         for slice_row in slice_rows(result, classes):
-            writers["slices"].add(slice_row)
+            if _is_told(slice_row, verdict, settings.report):
+                writers["slices"].add(slice_row)
         totals.series[result.status] += 1
         totals.files_in_series += result.series.n_files
         totals.slices += len(result.scores)
         if result.reason:
             totals.series_reasons[result.reason] += 1
     return row
+
+
+def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSettings) -> bool:
+    if rules.slices == "deciding":
+        decided = verdict is not None and row["slice_index"] == verdict.deciding_slice
+        return decided or bool(row["gradcam_png"])
+    return rules.slices == "all"
 
 
 def _write_change(store: Store, now: ToldStudy, writer: TableWriter, totals: Totals) -> None:

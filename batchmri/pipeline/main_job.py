@@ -20,7 +20,7 @@ from batchmri.pipeline.roots import find_roots
 from batchmri.pipeline.run import Run
 from batchmri.pipeline.stop import EXIT_FAILURES, Stop
 from batchmri.pipeline.workers import WorkerPool
-from batchmri.report import Console, LogFormat, print_summary
+from batchmri.report import Console, LogFormat, print_summary, readers
 from batchmri.settings import Settings
 from batchmri.state import Store
 
@@ -55,6 +55,7 @@ def scan(
         stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
         database = state_path(output, options.state)
         roots = find_roots(paths, database)
+        stack.enter_context(readers(group=settings.report.group_readable))
         make_output(output)
         stack.enter_context(hold(output))
         store = stack.enter_context(Store(database))
@@ -67,40 +68,45 @@ def scan(
         remember_classes(store, model.classes)
 
         with protocol.stage("index"):
-            failed = index(store, roots, output, settings.archive, options, pool, console, stop)
+            protocol.new_failures += index(
+                store, roots, output, settings.archive, options, pool, console, stop
+            )
             store.remember_roots(roots)
         with protocol.stage("plan"):
             if not stop.requested:
                 stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
-                failed += Planner(store, settings, options, stands).plan()
+                protocol.new_failures += Planner(store, settings, options, stands).plan()
         with protocol.stage("classify"):
             run = Run(store, pool, model, settings, output)
-            failed = _classify(run, store, settings, console, stop, failed)
+            _classify(run, store, settings, console, stop, protocol)
         with protocol.stage("export"):
             totals = export(store, model.classes, settings, output, draw=True)
-        protocol.write(output, settings, model, totals, store, run.n_slices)
+        exit_code = stop.exit_code or int(protocol.new_failures > 0)
+        protocol.write(output, settings, model, totals, store, exit_code)
         print_summary(console, totals, output)
-        _say_what_is_left(console, store, stop, run.n_series)
-    return Outcome(stop.exit_code or int(failed > 0), totals)
+        _say_what_is_left(console, store, stop, protocol.n_series)
+    return Outcome(exit_code, totals)
 
 
 def _classify(
-    run: Run, store: Store, settings: Settings, console: Console, stop: Stop, failed: int
-) -> int:
+    run: Run, store: Store, settings: Settings, console: Console, stop: Stop, protocol: Protocol
+) -> None:
     total = store.series.n_waiting()
-    before = failed
     with console.stage("classifying series", total) as progress:
-        for _ in run.classify(stop.until(waiting(store))):
+        for done in run.classify(stop.until(waiting(store))):
             progress.advance()
-            failed = before + run.n_failed
-            if settings.night.too_many(failed, max(total, 1)):
-                stop.request(EXIT_FAILURES, f"{failed} new failures, more than allowed")
-    return failed
+            protocol.n_series += 1
+            protocol.n_slices += len(done.result.scores)
+            protocol.new_failures += done.newly_failed
+            if settings.night.too_many(protocol.new_failures, max(total, 1)):
+                stop.request(
+                    EXIT_FAILURES, f"{protocol.new_failures} new failures, more than allowed"
+                )
 
 
 def _say_what_is_left(console: Console, store: Store, stop: Stop, n_done: int) -> None:
     if not stop.exit_code:
         return
     left = store.series.n_waiting()
-    nights = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
-    console.warn(f"stopped: {stop.why}; {left} series are left{nights}; the next run goes on there")
+    more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
+    console.warn(f"stopped: {stop.why}; {left} series are left{more}; the next run goes on there")

@@ -1,5 +1,6 @@
-"""run.json: what one run was, how long its stages took, what it counted."""
+"""What one run was: run.json, a row for `batchmri status`, and a Prometheus text file."""
 
+import calendar
 import sys
 import time
 from collections.abc import Iterator
@@ -10,20 +11,33 @@ from typing import Any
 
 from batchmri.pipeline.export import Totals
 from batchmri.pipeline.model import Model
-from batchmri.report import write_json
+from batchmri.reasons import Reason
+from batchmri.report import prometheus, write_atomic, write_json
 from batchmri.settings import Settings
 from batchmri.state import Store
 
-_PACKAGES = ("batchmri", "monai", "nibabel", "numpy", "opencv-python-headless", "openvino")
-_MORE_PACKAGES = ("pandas", "pydicom", "torch")
+_PACKAGES = [
+    "batchmri",
+    "monai",
+    "nibabel",
+    "numpy",
+    "opencv-python-headless",
+    "openvino",
+    "pandas",
+    "pydicom",
+    "torch",
+]
 
 
 class Protocol:
-    """Notes the time that stages take, and writes run.json."""
+    """Notes what happens in a run, and tells it at the end."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        self._started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.new_failures = 0
+        self.n_series = 0
+        self.n_slices = 0
+        self._started_s = time.time()
         self._seconds: dict[str, float] = {}
 
     @contextmanager
@@ -40,15 +54,42 @@ class Protocol:
         model: Model,
         totals: Totals,
         store: Store,
-        n_slices: int,
+        exit_code: int,
     ) -> None:
-        """Write run.json."""
-        seconds = self._seconds.get("classify", 0.0)
-        document: dict[str, Any] = {
+        """Write run.json, the row of this run, and the metrics file where one is asked for."""
+        write_json(output / "run.json", self._document(settings, model, totals, store))
+        left = store.series.n_waiting()
+        store.put_run(
+            {
+                "run": self.run_id,
+                "started": self._started,
+                "seconds": round(time.time() - self._started_s),
+                "exit_code": exit_code,
+                "series": self.n_series,
+                "slices": self.n_slices,
+                "new_failures": self.new_failures,
+                "left": left,
+            }
+        )
+        if settings.night.metrics_file is not None:
+            write_atomic(settings.night.metrics_file, self._metrics(store, exit_code, left))
+
+    @property
+    def _started(self) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started_s))
+
+    @property
+    def _rate(self) -> float:
+        return round(self.n_slices / max(self._seconds.get("classify", 0.0), 1e-3), 1)
+
+    def _document(
+        self, settings: Settings, model: Model, totals: Totals, store: Store
+    ) -> dict[str, Any]:
+        return {
             "run": self.run_id,
             "started": self._started,
             "note": "Research use only, not a medical device.",
-            "versions": {name: version(name) for name in (*_PACKAGES, *_MORE_PACKAGES)},
+            "versions": {name: version(name) for name in _PACKAGES},
             "python": sys.version.split()[0],
             "command": sys.argv,
             "state": store.location,
@@ -56,13 +97,14 @@ class Protocol:
             "model": {"path": str(model.path), **model.made_with},
             "card": model.card.model_dump(mode="json"),
             "seconds": self._seconds,
-            "slices_classified_now": n_slices,
-            "slices_per_second": round(n_slices / seconds, 1) if seconds else None,
+            "slices_classified_now": self.n_slices,
+            "slices_per_second": self._rate,
             "counts": {
                 "files": store.files.count(),
                 "files_in_series": totals.files_in_series,
                 "files_in_no_series": totals.files_alone,
                 "series_waiting": store.series.n_waiting(),
+                "new_failures": self.new_failures,
                 "studies": dict(totals.studies),
                 "series": dict(totals.series),
                 "slices": totals.slices,
@@ -72,4 +114,31 @@ class Protocol:
                 "file_reasons": dict(totals.file_reasons),
             },
         }
-        write_json(output / "run.json", document)
+
+    def _metrics(self, store: Store, exit_code: int, left: int) -> bytes:
+        now = time.time()
+        series = store.series.count_by_status()
+        arriving = sum(n for (_, reason), n in series.items() if reason == Reason.STILL_ARRIVING)
+        return prometheus(
+            {
+                "last_run_timestamp_seconds": ("End of the last run.", now),
+                "last_success_timestamp_seconds": (
+                    "End of the last run that finished all its work.",
+                    now if exit_code in (0, 1) else self._last_success_s(store),
+                ),
+                "run_duration_seconds": ("Duration of the last run.", now - self._started_s),
+                "slices_per_second": ("Slices classified per second in the last run.", self._rate),
+                "new_failures": ("Failures new in the last run.", self.new_failures),
+                "series_waiting": ("Series left for the next run.", left),
+                "series_arriving": ("Series of studies that are still arriving.", arriving),
+                "exit_code": ("Exit code of the last run.", exit_code),
+            },
+            {"series": ("Series by status and reason.", series)},
+        )
+
+    def _last_success_s(self, store: Store) -> float:
+        for run in store.last_runs(1000):
+            if run["exit_code"] in (0, 1):
+                ended = time.strptime(run["started"], "%Y-%m-%dT%H:%M:%SZ")
+                return calendar.timegm(ended) + float(run["seconds"])
+        return 0.0

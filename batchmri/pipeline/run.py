@@ -31,6 +31,14 @@ class _Tag:
     box: CropBox
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A committed series, and whether it failed and had not failed before."""
+
+    result: SeriesResult
+    newly_failed: bool
+
+
 class Run:
     """Classifies waiting series; every series is in the state before its memory is given back."""
 
@@ -44,11 +52,8 @@ class Run:
         self._output = output
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
         self._trays: dict[SeriesKey, Tray] = {}
-        self.n_slices = 0
-        self.n_series = 0
-        self.n_failed = 0
 
-    def classify(self, waiting: Iterable[Series]) -> Iterator[SeriesResult]:
+    def classify(self, waiting: Iterable[Series]) -> Iterator[Done]:
         """Each series as it is committed."""
         pixels = self._settings.pixels
         parcels = load(
@@ -67,7 +72,7 @@ class Run:
             for classified in batcher.finish():
                 yield from self._score(classified)
 
-    def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[SeriesResult]:
+    def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[Done]:
         whole = parcel.last and parcel.series.key not in self._trays
         tray = self._trays.setdefault(parcel.series.key, Tray(parcel.series))
         good = tray.add(parcel)
@@ -84,27 +89,25 @@ class Run:
         if tray.complete and parcel.series.key in self._trays:
             yield self._commit(tray)
 
-    def _score(self, classified: Classified[_Tag]) -> Iterator[SeriesResult]:
+    def _score(self, classified: Classified[_Tag]) -> Iterator[Done]:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
         flags = ("crop_failed",) if tag.box.failed else ()
         tag.tray.scores[tag.ref.index] = Scores(tag.ref, tuple(map(float, row)), tag.box, flags)
         tag.tray.maps[tag.ref.index] = classified.maps
-        self.n_slices += 1
         if tag.tray.complete:
             yield self._commit(tag.tray)
 
-    def _commit(self, tray: Tray) -> SeriesResult:
+    def _commit(self, tray: Tray) -> Done:
         result = tray.result(self._model.card.weights_digest)
         left_out = tray.left_out()
         if result.status is Status.CLASSIFIED:
             result = self._draw(tray, result)
-        self.n_failed += self._store.series.put_result(
+        newly_failed = self._store.series.put_result(
             result, tray.series.fingerprint, left_out, tray.trouble
         )
-        self.n_series += 1
         del self._trays[tray.series.key]
-        return result
+        return Done(result, newly_failed)
 
     def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
         classes = self._model.classes

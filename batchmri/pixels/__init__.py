@@ -3,8 +3,9 @@
 Importing the package loads neither torch nor MONAI: public names are found on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from batchmri.lazy import exporter
 
 if TYPE_CHECKING:
     from batchmri.pixels.decode import Decoded as Decoded
@@ -30,8 +31,4 @@ _HOMES = {
 }
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exporter(__name__, _HOMES)

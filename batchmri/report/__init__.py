@@ -4,16 +4,19 @@ Importing the package loads neither OpenCV nor pandas: public names are found on
 module here has the name of a public function, which it would hide once it is imported.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from batchmri.lazy import exporter
 
 if TYPE_CHECKING:
     from batchmri.report.console import Console as Console
     from batchmri.report.console import LogFormat as LogFormat
     from batchmri.report.contract import columns as columns
     from batchmri.report.files import make_folder as make_folder
+    from batchmri.report.files import readers as readers
     from batchmri.report.files import write_atomic as write_atomic
     from batchmri.report.files import write_json as write_json
+    from batchmri.report.metrics import prometheus as prometheus
     from batchmri.report.package import datapackage as datapackage
     from batchmri.report.paths import montage_path as montage_path
     from batchmri.report.paths import picture_path as picture_path
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from batchmri.report.rows import series_row as series_row
     from batchmri.report.rows import slice_rows as slice_rows
     from batchmri.report.rows import study_row as study_row
+    from batchmri.report.summary import print_status as print_status
     from batchmri.report.summary import print_summary as print_summary
     from batchmri.report.summary import print_survey as print_survey
     from batchmri.report.survey import SURVEY_COLUMNS as SURVEY_COLUMNS
@@ -50,8 +54,11 @@ _HOMES = {
     "montage_path": "paths",
     "overlay": "pictures",
     "picture_path": "paths",
+    "print_status": "summary",
     "print_summary": "summary",
     "print_survey": "summary",
+    "prometheus": "metrics",
+    "readers": "files",
     "series_row": "rows",
     "slice_rows": "rows",
     "study_row": "rows",
@@ -61,8 +68,4 @@ _HOMES = {
 }
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exporter(__name__, _HOMES)

@@ -11,8 +11,20 @@ from typing import Any, Self
 
 from batchmri.errors import OutputError
 
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+_OWNER_ONLY = 0o077
+_OWNER_AND_GROUP = 0o027
+
+
+@contextmanager
+def readers(*, group: bool) -> Iterator[None]:
+    """Who may read what is written meanwhile by this process: its owner, or its group as well."""
+    before = os.umask(_OWNER_AND_GROUP if group else _OWNER_ONLY)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 class NewFile:
@@ -76,7 +88,7 @@ def write_json(path: Path, document: Any) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, for their owner only, and make that last."""
+    """Create a folder and its parents, and make that last."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from batchmri.report.console import Console
 from batchmri.report.survey import SECTIONS, Survey
@@ -58,3 +58,36 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
         f"roughly {minutes:.1f} minutes on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
         "at most. Some label maps show only when pixels are read."
     )
+
+
+class Status(Protocol):
+    """What `print_status` tells."""
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """The last runs, the newest first."""
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Series by status."""
+
+    @property
+    def series_reasons(self) -> dict[str, int]:
+        """Series that were not classified, by reason."""
+
+    @property
+    def file_reasons(self) -> dict[str, int]:
+        """Files that gave no slice, by reason."""
+
+
+def print_status(console: Console, status: Status) -> None:
+    """How the last runs went, what an output holds, what failed and what waits."""
+    head = ("started", "seconds", "exit", "series", "new failures", "left")
+    rows = [tuple(run.get(key, "") for key in _RUN_KEYS) for run in status.runs]
+    console.table("Last runs", head, rows)
+    console.counts("Series", status.series, "status", "series")
+    console.counts("Series not classified", status.series_reasons, "reason", "series")
+    console.counts("Files that gave no slice", status.file_reasons, "reason", "files")
+
+
+_RUN_KEYS = ("started", "seconds", "exit_code", "series", "new_failures", "left")

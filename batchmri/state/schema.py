@@ -7,6 +7,7 @@ series     one row per assembled series: the record, and what became of it (stat
 slices     one row per classified slice: its Scores, and its picture
 left_out   files that belong to a series but gave it no slice
 studies    what the tables last said of a study, and what its montage was last drawn from
+runs       one row per finished run, for `batchmri status`
 meta       schema version, the key for patient digests, what the results were made with
 """
 
@@ -51,6 +52,7 @@ CREATE TABLE studies (
     study_uid TEXT PRIMARY KEY, source TEXT NOT NULL, version TEXT NOT NULL,
     verdict TEXT NOT NULL, montage TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE runs (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
 """
 
 

@@ -189,6 +189,14 @@ class SeriesIndex:
             model_digest=model_digest,
         )
 
+    def count_by_status(self) -> dict[tuple[str, str], int]:
+        """How many series have each status and reason; both empty while they wait."""
+        rows = self._db.execute(
+            "SELECT coalesce(status, ''), coalesce(reason, ''), count(*) FROM series "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return {(status, reason): count for status, reason, count in rows}
+
     def n_waiting(self) -> int:
         """Series that wait to be classified."""
         return int(

@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from batchmri.errors import StateError
+from batchmri.errors import OutputError, StateError
 from batchmri.state.files import FileIndex
 from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
@@ -47,6 +47,8 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise OutputError(f"{self.location}: {error}") from error
 
     def transaction(self) -> Transaction:
         """Everything inside is written, or nothing is."""
@@ -82,3 +84,14 @@ class Store:
     def known_roots(self) -> set[str]:
         """The folders that this output has been made from."""
         return set(json.loads(self.meta("roots") or "[]"))
+
+    # --- runs
+
+    def put_run(self, record: Mapping[str, object]) -> None:
+        """Note how a run went."""
+        self._db.execute("INSERT INTO runs (record) VALUES (?)", (json.dumps(record),))
+
+    def last_runs(self, n: int) -> list[dict[str, Any]]:
+        """How the last runs went, the newest first."""
+        rows = self._db.execute("SELECT record FROM runs ORDER BY number DESC LIMIT ?", (n,))
+        return [json.loads(record) for (record,) in rows]

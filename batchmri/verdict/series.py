@@ -35,11 +35,7 @@ def series_verdict(scores: Sequence[Scores], classes: Classes, rules: VerdictSet
 
 def _deciding(scores: Sequence[Scores], rules: VerdictSettings) -> list[Scores]:
     largest = max(s.box.area for s in scores)
-    fit = [
-        s
-        for s in scores
-        if not s.box.failed and s.box.area >= rules.min_box_fraction * largest
-    ]
+    fit = [s for s in scores if not s.box.failed and s.box.area >= rules.min_box_fraction * largest]
     return fit or list(scores)
 
 

@@ -111,9 +111,9 @@ def counted() -> SimpleNamespace:
 
 
 def test_the_summary_stands_on_stdout(capsys: Capture) -> None:
-    print_summary(Console("plain"), counted(), Path("/out"), interrupted=True)
+    print_summary(Console("plain"), counted(), Path("/out"))
     out, err = capsys.readouterr()
-    for words in ("localizer", "not_an_image", "glioma", "72 slices", "/out", "Interrupted"):
+    for words in ("localizer", "not_an_image", "glioma", "72 slices", "/out"):
         assert words in out
     assert "Research use only" in out
     assert err == ""

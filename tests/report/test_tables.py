@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from batchmri.errors import OutputError
-from batchmri.report import TableWriter, columns, write_table
+from batchmri.report import TableWriter, columns, readers, write_table
 from tests.report.records import HOSTILE
 
 COLUMNS = columns("files", ())
@@ -94,10 +94,14 @@ def test_an_empty_table_has_its_header(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_bytes().count(b"\r\n") == 1
 
 
-def test_tables_are_for_their_owner_only(tmp_path: Path) -> None:
-    write_table(tmp_path / "new" / "t.csv", COLUMNS, ROWS)
-    assert stat.S_IMODE((tmp_path / "new" / "t.csv").stat().st_mode) == 0o600
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+@pytest.mark.parametrize(("group", "modes"), [(False, (0o600, 0o700)), (True, (0o640, 0o750))])
+def test_tables_are_for_their_owner_or_the_group(
+    tmp_path: Path, group: bool, modes: tuple[int, int]
+) -> None:
+    with readers(group=group):
+        write_table(tmp_path / "new" / "t.csv", COLUMNS, ROWS)
+    made = (tmp_path / "new" / "t.csv", tmp_path / "new")
+    assert tuple(stat.S_IMODE(path.stat().st_mode) for path in made) == modes
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""`batchmri status`."""
+
+from pathlib import Path
+
+import click
+
+from batchmri.cli.options import log_format_option, state_option
+from batchmri.report import LogFormat
+
+
+@click.command("status")
+@click.argument("out", type=click.Path(path_type=Path))
+@state_option
+@log_format_option
+def command(out: Path, state: Path | None, log_format: LogFormat) -> None:
+    """Show how the last runs of OUT went, what it holds, what failed and what waits."""
+    from batchmri.pipeline import status
+    from batchmri.report import Console, print_status
+
+    print_status(Console(log_format), status(out, state=state))
