@@ -97,7 +97,7 @@ _TABLE: dict[Reason, About] = {
     Reason.BURNED_IN_ANNOTATION: _skipped("The header says that text is burned into the pixels."),
     Reason.SECONDARY_CAPTURE: _skipped("A screen capture or scanned picture, not an acquisition."),
     Reason.LOCALIZER: _skipped("A localizer (scout)."),
-    Reason.DERIVED: _skipped("A map, subtraction, projection or reformat, not an acquisition."),
+    Reason.DERIVED: _skipped("A map, subtraction or projection, not an acquisition."),
     Reason.NOT_MR: _skipped("Another modality than MR."),
     Reason.NOT_BRAIN: _skipped("The header names another body part, or another species."),
     Reason.OTHER_SEQUENCE: _skipped("Another sequence than T1 (`--all-sequences` takes it)."),

@@ -97,11 +97,13 @@ def _submit(pool: WorkerPool, order: _Order, max_file_bytes: int) -> _Underway:
             format=series.format,
             path=path,
             frames=tuple(ref.frame for ref in refs),
+            tiles=tuple(ref.tile for ref in refs),
             slice_axis=series.slice_axis,
             display=series.display,
             max_bytes=max_file_bytes,
         )
-        for path, refs in groupby(order.refs, key=lambda ref: ref.path)
+        for path, group in groupby(order.refs, key=lambda ref: ref.path)
+        for refs in (tuple(group),)
     ]
     chunks = [files[i : i + _FILES_PER_TASK] for i in range(0, len(files), _FILES_PER_TASK)]
     return _Underway(order, tuple(pool.submit(decode_many, chunk) for chunk in chunks))

@@ -12,7 +12,6 @@ import pytest
 
 from tests.pipeline.builders import write_series
 
-
 _UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from batchmri.pixels import Decoded, DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
@@ -13,7 +14,7 @@ def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
     """Hangs on a file named hang, dies on one named crash, and cannot read one named stalled."""
     found: list[Decoded] = []
     for task in tasks:
-        name = os.path.basename(task.path)
+        name = Path(task.path).name
         if name.startswith("hang"):
             time.sleep(60)
         if name.startswith("crash"):

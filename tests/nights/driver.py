@@ -1,0 +1,96 @@
+"""One scan in a process of its own that may kill itself at a planted point.
+
+    python -m tests.nights.driver ARCHIVE OUT MODEL [png|rename|commit N]
+
+The N-th PNG is cut off half-way, the N-th rename is not made, or the N-th commit is not reached.
+The network is replaced by arithmetic, so that a run takes a second.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import batchmri.pipeline.model
+from batchmri.pipeline import ScanOptions, scan
+from batchmri.report import files
+from batchmri.settings import Settings
+from batchmri.state.transaction import Transaction
+
+
+class Arithmetic:
+    """A backend without a network: maps and features from means of the slice."""
+
+    def __init__(self, batch_size: int | None) -> None:
+        self.batch_size = batch_size or 8
+        self.bias = np.zeros(4, np.float32)
+
+    def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        n, _, side, _ = batch.shape
+        cells = batch.reshape(n, 4, side // 4, 4, side // 4).mean((2, 4))
+        maps = np.stack([cells * weight for weight in (3, -1, 1, -3)], axis=1)
+        return maps.astype(np.float32), cells.reshape(n, -1).astype(np.float32)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_call(number: int, then: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
+    """`real`, but `then` at its call of this number."""
+    calls = 0
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            then(*args, **kwargs)
+        return real(*args, **kwargs)
+
+    return counted
+
+
+def plant(point: str, number: int) -> None:
+    if point == "png":
+
+        def half(new: Any, content: bytes) -> None:
+            real_write(new, content[: len(content) // 2])
+            new._file.flush()
+            die()
+
+        real_write = files.NewFile.write
+        files.NewFile.write = at_call(number, half, real_write)  # type: ignore[method-assign]
+    elif point == "rename":
+        Path.replace = at_call(number, lambda *_: die(), Path.replace)  # type: ignore[method-assign]
+    elif point == "commit":
+        real_exit = Transaction.__exit__
+        Transaction.__exit__ = at_call(  # type: ignore[method-assign]
+            number, lambda *_: die(), real_exit
+        )
+
+
+def main() -> None:
+    archive, out, model, *planted = sys.argv[1:]
+    if planted:
+        plant(planted[0], int(planted[1]))
+    batchmri.pipeline.model.load_checkpoint = lambda _: (None, None)  # type: ignore[assignment]
+    batchmri.pipeline.model.load_backend = (  # type: ignore[assignment]
+        lambda network, card, chosen: Arithmetic(chosen.batch_size)
+    )
+    settings = Settings.model_validate(
+        {
+            "classifier": {"model": model, "device": "cpu", "precision": "fp32"},
+            "pixels": {"workers": 2},
+            "report": {"gradcam": "top:1", "gradcam_notumor": True},
+        }
+    )
+    options = ScanOptions(allow_shrink=True)
+    sys.exit(scan([archive], out=out, settings=settings, options=options).exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "docs" / "systemd"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_the_units_are_valid(tmp_path: Path) -> None:
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/opt/batchmri/bin/batchmri", "/bin/true")
+        (tmp_path / unit.name).write_text(text.replace("User=batchmri", "User=daemon"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "batchmri" not in done.stderr, done.stderr
