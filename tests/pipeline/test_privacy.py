@@ -1,0 +1,75 @@
+"""No name, id, birth date, accession number or study date leaves the archive unasked."""
+
+import sqlite3
+from pathlib import Path
+
+import pydicom
+from pydicom.datadict import dictionary_VR, keyword_dict
+
+from batchmri.pipeline import scan
+from batchmri.settings import Settings
+from tests.pipeline.builders import instance, save
+from tests.pipeline.outputs import table
+
+_TEXT = {"PN": "Zzplanted^Tag", "LO": "zzplanted", "SH": "zzplanted", "LT": "zzplanted"}
+_TEXT |= {"ST": "zzplanted", "UT": "zzplanted", "UC": "zzplanted", "AE": "zzplanted"}
+_DATES = {"DA": "19470123", "DT": "19470123101112"}
+# Written as in the header, and documented: the two that `--no-descriptions` drops.
+_DESCRIBED = {"SeriesDescription", "Manufacturer"}
+# What the reading of the slice itself rests on.
+_NEEDED = {"PatientID", "Modality", "BodyPartExamined"}
+
+
+def planted(number: int) -> pydicom.Dataset:
+    """A slice with something of the patient in every text and date element there is."""
+    ds = instance("a", "one", number)
+    for keyword in keyword_dict:
+        if keyword in _DESCRIBED | _NEEDED:
+            continue
+        vr = dictionary_VR(keyword)
+        if vr in _TEXT | _DATES and pydicom.tag.Tag(keyword).group not in (0, 2):
+            setattr(ds, keyword, (_TEXT | _DATES)[vr])
+    ds.PatientID = "zzplanted"
+    return ds
+
+
+def test_nothing_planted_in_a_header_is_found_in_any_output(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for number in range(6):
+        save(planted(number), tmp_path / "archive" / f"{number}.dcm")
+    out = tmp_path / "out"
+    scan([tmp_path / "archive"], out=out, settings=settings, log_format="json")
+    assert table(out, "series"), "the planted series must at least be seen"
+    for path in (p for p in out.rglob("*") if p.is_file()):
+        content = path.read_bytes().lower()
+        for word in (b"zzplanted", b"19470123"):
+            assert word not in content, path
+
+
+def test_names_of_files_stand_in_source_and_nowhere_else(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for number in range(6):
+        save(instance("a", "one", number), tmp_path / "mri" / "zzfolder" / f"zzfile-{number}")
+    out = tmp_path / "out"
+    scan([tmp_path / "mri"], out=out, settings=settings, log_format="json")
+    for path in (p for p in out.rglob("*") if p.is_file()):
+        if path.suffix not in (".csv", ".db"):
+            assert b"zzf" not in path.read_bytes(), path
+    for name in ("studies", "series", "slices", "files"):
+        for row in table(out, name):
+            assert not any("zzf" in value for key, value in row.items() if key != "source")
+
+
+def test_the_patient_id_is_kept_as_a_keyed_digest_only(tmp_path: Path, settings: Settings) -> None:
+    digests = []
+    for name in ("one", "two"):
+        save(instance("a", "one", 0), tmp_path / "archive" / "a")
+        out = tmp_path / name
+        scan([tmp_path / "archive"], out=out, settings=settings)
+        with sqlite3.connect(out / "state.db") as db:
+            (document,) = db.execute("SELECT instance FROM files").fetchone()
+        assert "id-a" not in document
+        digests.append(document)
+    assert digests[0] != digests[1], "another output has another key"
