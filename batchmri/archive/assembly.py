@@ -72,13 +72,15 @@ def _readdressed(instance: Instance, first_source: str) -> Instance:
 
 
 def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
-    by_series: dict[str, list[Instance]] = defaultdict(list)
+    by_series: dict[tuple[str, bool], list[Instance]] = defaultdict(list)
     for instance in instances:
-        by_series[instance.series_uid].append(instance)
+        # Own results stay apart: written beside the images, they must not make them look changed.
+        by_series[instance.series_uid, instance.refusal is Reason.OWN_RESULT].append(instance)
     series: list[Series] = []
     left_out: list[FileNote] = []
-    for _, members in sorted(by_series.items()):
-        found, notes = _Assembler(members, versions).run()
+    for (series_uid, own), members in sorted(by_series.items()):
+        part = _OWN if own and (series_uid, False) in by_series else _WHOLE
+        found, notes = _Assembler(members, versions, part).run()
         series += found
         left_out += notes
     return Study(uid, tuple(series), tuple(sorted(left_out, key=lambda n: (n.source, n.reason))))
@@ -95,10 +97,11 @@ class _Sorted:
 
 
 class _Assembler:
-    """One series UID → its parts as Series."""
+    """One series UID → its parts as Series; `bare` names the part of one without any slice."""
 
-    def __init__(self, instances: list[Instance], versions: Versions) -> None:
+    def __init__(self, instances: list[Instance], versions: Versions, bare: Part) -> None:
         self._versions = versions
+        self._bare = bare
         self._files = _sort(instances)
         self._notes: list[FileNote] = []
 
@@ -187,9 +190,9 @@ class _Assembler:
         every = [*files.refused, *files.companions, *(extra for extra, _ in files.duplicates)]
         sources = sorted(one.source for one in every)
         for extra, _ in files.duplicates:
-            self._note(extra, _WHOLE, Reason.DUPLICATE_INSTANCE)
+            self._note(extra, self._bare, Reason.DUPLICATE_INSTANCE)
         return Series(
-            key=SeriesKey(shown.study_uid, shown.series_uid),
+            key=SeriesKey(shown.study_uid, shown.series_uid, self._bare.name),
             source=common_folder(sources),
             format=shown.format,
             n_files=len(sources),
@@ -212,6 +215,7 @@ class _Assembler:
 
 
 _WHOLE = Part("", (), 0, 0)
+_OWN = Part(digest("own_result", size=4), (), 0, 0)
 
 
 def _sort(instances: Iterable[Instance]) -> _Sorted:

@@ -32,9 +32,10 @@ _CUT = "the header ends early"
 _WANTED = frozenset((
     0x00020002, 0x00020010,
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
-    0x0008103E, 0x00089209, 0x00100020, 0x00100021, 0x00102201, 0x00180010, 0x00180012, 0x00180015,
+    0x0008103E, 0x00081090, 0x00089209, 0x00100010, 0x00100020, 0x00100021, 0x00102201, 0x00180010,
+    0x00180012, 0x00180015,
     0x00180020, 0x00180024, 0x00180050, 0x00180080, 0x00180081, 0x00180082, 0x00180086, 0x00180088,
-    0x00181063, 0x00181065, 0x00181310,
+    0x00181063, 0x00181065, 0x00181250, 0x00181310,
     0x00181030, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A,
     0x0019100C, 0x0020000D, 0x0020000E, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00200100,
     0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301,
@@ -179,6 +180,8 @@ def _encoding(syntax: str, reader: ElementReader, start: int) -> Encoding:
 def _refusal(
     tags: Tags, header: Header, reading: _Header, rows: int, columns: int, count: int
 ) -> kinds.Refusal | None:
+    if kinds.is_own(header.manufacturer, tags.text(0x00081090), tags.text(0x00080018)):
+        return Reason.OWN_RESULT, kinds.name_of_uid(header.sop_class)
     if reading.cut:
         return Reason.TRUNCATED, _CUT
     refusal = kinds.refusal_by_kind(

@@ -18,6 +18,7 @@ _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # length o
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _BULK = _LONG - {b"SQ", b"UN"}
 _CHUNK = 32_768
+_MAX_VALUE = 2**28
 _MAX_DEPTH = 64
 
 
@@ -150,6 +151,8 @@ class ElementReader:
                 position = self._undefined(position, tag, vr, wanted, encoding, depth, into)
                 continue
             if tag in wanted:
+                if _MAX_VALUE < length <= end - position:
+                    raise MemoryError(f"an element of {length >> 20} MB in its header")
                 into[tag] = Element(vr.decode(), self.bytes_at(position, length))
             position += length
             if position > end:

@@ -1,17 +1,23 @@
 """From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
 
+import re
+
 from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
 from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import is_valid_uid
 from batchmri.archive.sequences import named_sequence
 from batchmri.archive.tags import Tags
-from batchmri.archive.vocabulary import body_part_of
+from batchmri.archive.vocabulary import body_part_of, normalised
 from batchmri.records import Header
 
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
+_MR_RECEIVE_COIL = 0x00189042
 _MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
 
-_SCANNING = ("SE", "IR", "GR", "EP", "RM")
+SCANNING = ("SE", "IR", "GR", "EP", "RM")
+_COILED = ("extremity", "chest", "heart")
+# Quality checks are registered as a patient of that name.
+_PHANTOM = re.compile(r"(?<![a-z])(?:phantom|fantom)")
 _NO_AGENT = frozenset(("NO", "NONE", "N", "0", "WITHOUT", "OHNE", "SANS", "SIN"))
 
 
@@ -100,11 +106,22 @@ def _body_part(tags: Tags, description: str, protocol: str, study: str) -> str:
     species = tags.text(0x00102201).lower()
     if species and "homo" not in species and "human" not in species:
         return "animal"
-    return body_part_of(description, protocol, tags.text(0x00180015), study)
+    names = (normalised(tags.text(tag)) for tag in (0x00100010, 0x00100020))
+    if any(_PHANTOM.search(name) for name in names):
+        return "phantom"
+    named = body_part_of(description, protocol, tags.text(0x00180015), study)
+    return named or _body_part_of_coil(tags)
+
+
+def _body_part_of_coil(tags: Tags) -> str:
+    """What a coil made for one part of the body says; those of head, neck and spine say nothing."""
+    shared = tags.item(SHARED_GROUPS).item(_MR_RECEIVE_COIL)
+    part = body_part_of(tags.text(0x00181250) or shared.text(0x00181250))
+    return part if part in _COILED else ""
 
 
 def _scanning(tags: Tags) -> tuple[str, ...]:
-    stated = tuple(value for value in tags.words(0x00180020) if value in _SCANNING)
+    stated = tuple(value for value in tags.words(0x00180020) if value in SCANNING)
     if stated:
         return stated
     kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
@@ -114,7 +131,10 @@ def _scanning(tags: Tags) -> tuple[str, ...]:
 
 
 def _contrast_agent(tags: Tags) -> bool | None:
-    agent = tags.text(0x00180010).upper()
-    if agent:
-        return agent not in _NO_AGENT
-    return True if tags.items(0x00180012) else None
+    stated = is_agent(tags.text(0x00180010))
+    return True if stated is None and tags.items(0x00180012) else stated
+
+
+def is_agent(text: str) -> bool | None:
+    """Whether the text that should name a contrast agent names one; None where there is none."""
+    return text.upper() not in _NO_AGENT if text else None

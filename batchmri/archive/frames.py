@@ -5,7 +5,7 @@ from dataclasses import replace
 from batchmri.archive.codes import COMPONENTS
 from batchmri.archive.facts import FRAME_GROUPS, SHARED_GROUPS, b_value_of
 from batchmri.archive.geometry import unit_pair, vector
-from batchmri.archive.mosaic import is_tiled, tiles_of
+from batchmri.archive.mosaic import is_tiled, states_tiles, tiles_of
 from batchmri.archive.tags import Tags
 from batchmri.records import Frame
 
@@ -27,13 +27,18 @@ def frames_of(tags: Tags, rows: int, columns: int, count: int) -> tuple[Frame, .
     groups = tags.items(FRAME_GROUPS)
     if groups or SHARED_GROUPS in tags:
         shared = tags.item(SHARED_GROUPS)
-        return tuple(
+        frames = tuple(
             _enhanced(number, tags, groups[number - 1] if number <= len(groups) else None, shared)
             for number in range(1, count + 1)
         )
+        if count == 1 and states_tiles(tags):
+            own = groups[0] if groups and _PIXEL_MEASURES in groups[0] else shared
+            return tiles_of(tags, own.item(_PIXEL_MEASURES), frames[0], rows, columns)
+        return frames
     frame = _classic(tags)
     if count == 1:
-        return tiles_of(tags, frame, rows, columns) if is_tiled(tags, rows, columns) else (frame,)
+        tiled = is_tiled(tags, rows, columns)
+        return tiles_of(tags, tags, frame, rows, columns) if tiled else (frame,)
     if is_cine(tags):
         return (frame,)
     return tuple(replace(frame, number=number) for number in range(1, count + 1))

@@ -125,6 +125,14 @@ def has_lost_spacing(shape: Sequence[int], affine: npt.NDArray[np.float64]) -> b
     return bool(np.allclose(sizes, 1.0, atol=1e-3)) and 1 < lengths[0] < lengths[1] / 2
 
 
+def _is_default(shape: Sequence[int], affine: npt.NDArray[np.float64]) -> bool:
+    """Whether it is what writers put who know none: 1 mm along each axis, from 0 or about 0."""
+    steps, origin = np.abs(affine[:3, :3]), np.abs(affine[:3, 3])
+    about = (np.array(shape[:3]) - 1) / 2
+    starts = (np.zeros(3), about)
+    return bool(np.allclose(steps, np.eye(3)) and any(np.allclose(origin, s) for s in starts))
+
+
 def frames_of_volume(
     shape: Sequence[int],
     affine: npt.NDArray[np.float64] | None,
@@ -134,7 +142,8 @@ def frames_of_volume(
     """One Frame per slice of a 3-D array whose affine leads to RAS millimetres (NIfTI).
 
     Slice k is `np.take(array, k, axis=slice_axis)`: its rows are the first of the remaining axes,
-    its columns the second.
+    its columns the second. Pixel sizes are None where the affine is the one that writers put by
+    default.
     """
     row_axis, column_axis = (axis for axis in range(3) if axis != slice_axis)
     spacing = (float(voxel_sizes[row_axis]), float(voxel_sizes[column_axis]))
@@ -144,7 +153,9 @@ def frames_of_volume(
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     row_step, column_step = lps[:3, row_axis], lps[:3, column_axis]
     orientation = unit_pair((*column_step.tolist(), *row_step.tolist()))
-    sizes = float(np.linalg.norm(row_step)), float(np.linalg.norm(column_step))
+    sizes = None
+    if not _is_default(shape, affine):
+        sizes = float(np.linalg.norm(row_step)), float(np.linalg.norm(column_step))
     return tuple(
         Frame(k + 1, vector((lps[:3, 3] + k * lps[:3, slice_axis]).tolist()), orientation, sizes)
         for k in range(shape[slice_axis])

@@ -10,6 +10,10 @@ LEGACY_ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.4"
 MR_CLASSES = frozenset((MR_IMAGE, ENHANCED_MR, LEGACY_ENHANCED_MR))
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
+# Of objects that batchmri makes: an arc below the UUID of this project (PS3.5 B.2), and a name.
+OWN_UID_ROOT = "2.25.241004316514257513043875712171598748254."
+OWN_NAME = "batchmri"
+
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 # Objects that hold pixels, but no picture of a scanner (PS3.4 B.5).
@@ -36,6 +40,11 @@ Refusal = tuple[Reason, str]
 def name_of_uid(uid: str) -> str:
     """The registered name of a UID, or the UID itself (nothing where it is no UID)."""
     return UID(uid).name if uid else ""
+
+
+def is_own(manufacturer: str, model: str, instance_uid: str) -> bool:
+    """Whether batchmri made the object itself; what it only names ("batchmri phantom") is not."""
+    return OWN_NAME in (manufacturer, model) or instance_uid.startswith(OWN_UID_ROOT)
 
 
 def refusal_by_kind(sop_class: str, has_pixels: bool) -> Refusal | None:

@@ -35,10 +35,23 @@ def is_tiled(tags: Tags, rows: int, columns: int) -> bool:
     return max(rows, columns) >= 2 * matrix
 
 
-def tiles_of(tags: Tags, whole: Frame, rows: int, columns: int) -> tuple[Frame, ...]:
+def states_tiles(tags: Tags) -> bool:
+    """Whether an enhanced object says how many tiles its one frame holds.
+
+    Numaris X leaves MOSAIC in the Image Type of objects whose slices it took apart.
+    """
+    return not _TILED.isdisjoint(tags.words(0x00080008)) and (
+        SIEMENS_COUNT in tags or CSA_IMAGE in tags
+    )
+
+
+def tiles_of(
+    tags: Tags, measures: Tags, whole: Frame, rows: int, columns: int
+) -> tuple[Frame, ...]:
     """A Frame per tile, in the order they were stored; none where their number is not stated.
 
-    `whole` is the geometry that the header states for the picture of (rows, columns).
+    `whole` is the geometry that the header states for the picture of (rows, columns); `measures`
+    holds the distance of slices (the dataset itself, or a functional group).
     """
     if "VFRAME" in tags.words(0x00080008):
         return _united_imaging(tags, whole, rows, columns)
@@ -49,7 +62,8 @@ def tiles_of(tags: Tags, whole: Frame, rows: int, columns: int) -> tuple[Frame, 
     per_side = math.ceil(math.sqrt(count))
     tiles = _grid(count, per_side, rows // per_side, columns // per_side)
     height, width = tiles[0][2:]
-    first, step = _geometry(tags, csa, whole, rows - height, columns - width)
+    spacing = measures.number(0x00180088) or measures.number(0x00180050)
+    first, step = _geometry(spacing, csa, whole, rows - height, columns - width)
     return tuple(
         replace(whole, position=shifted(first, (step, k)) if first and step else None, tile=tile)
         for k, tile in enumerate(tiles)
@@ -75,10 +89,13 @@ def _grid(count: int, per_row: int, height: int, width: int) -> list[Tile]:
 
 
 def _geometry(
-    tags: Tags, csa: dict[str, list[float]], whole: Frame, more_rows: int, more_columns: int
+    spacing: float | None,
+    csa: dict[str, list[float]],
+    whole: Frame,
+    more_rows: int,
+    more_columns: int,
 ) -> tuple[Vector | None, Vector | None]:
     """Position of the first tile and the step from tile to tile."""
-    spacing = tags.number(0x00180088) or tags.number(0x00180050)
     if not (whole.position and whole.orientation and whole.pixel_spacing and spacing):
         return None, None
     column, row = whole.orientation

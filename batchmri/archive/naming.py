@@ -7,7 +7,8 @@ import re
 import uuid
 from collections.abc import Iterable
 
-_VALID_UID = re.compile(r"[0-9.]{1,64}")
+_VALID_UID = re.compile(r"[0-9](?:\.?[0-9])*\.?")
+_MAX_UID = 64
 _ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2})+")
 _NAMESPACE = uuid.UUID("b54fbe34-9a0b-4b0c-9ad4-1d7c3f0d1a5e")
 
@@ -57,8 +58,8 @@ def common_folder(sources: Iterable[str]) -> str:
 
 
 def is_valid_uid(uid: str) -> bool:
-    """Whether a UID from a header may stand in a path: `[0-9.]{1,64}`, and not dots alone."""
-    return _VALID_UID.fullmatch(uid) is not None and not set(uid) <= {"."}
+    """Whether a UID from a header may stand in a path: 64 of `[0-9.]`, a digit first, no `..`."""
+    return len(uid) <= _MAX_UID and _VALID_UID.fullmatch(uid) is not None
 
 
 def made_uid(*parts: str) -> str:

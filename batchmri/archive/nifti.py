@@ -17,6 +17,7 @@ from batchmri.archive.bids import description_of, is_derivative, is_label_map, s
 from batchmri.archive.context import HeaderContext
 from batchmri.archive.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
 from batchmri.archive.naming import folder_of, made_uid
+from batchmri.archive.sidecar import with_sidecar
 from batchmri.archive.vocabulary import body_part_of, modality_of
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Header, Instance
@@ -101,6 +102,12 @@ def read_nifti(
     row_axis, column_axis = (axis for axis in range(3) if axis != slice_axis)
     uid = made_uid("nifti", entry.source)
     described = description_of(entry.source)
+    named = Header(
+        modality=modality_of(described),
+        series_description=described,
+        body_part=body_part_of(described),
+    )
+    facts, more_flags = with_sidecar(named, entry.path)
     return Instance(
         source=entry.source,
         path=entry.path,
@@ -108,11 +115,7 @@ def read_nifti(
         study_uid=made_uid("study", _study_of(entry.source, context)),
         series_uid=uid,
         instance_uid=uid,
-        header=Header(
-            modality=modality_of(described),
-            series_description=described,
-            body_part=body_part_of(described),
-        ),
+        header=facts,
         rows=volume.shape[row_axis],
         columns=volume.shape[column_axis],
         frames=()
@@ -121,7 +124,7 @@ def read_nifti(
         slice_axis=slice_axis,
         refusal=refusal[0] if refusal else None,
         detail=refusal[1] if refusal else "",
-        flags=_flags(header, volume, affine),
+        flags=tuple(sorted(_flags(header, volume, affine) | more_flags)),
     )
 
 
@@ -187,13 +190,13 @@ def _voxel_sizes(header: Any) -> Sequence[float]:
     return [size if math.isfinite(size) else 0.0 for size in sizes]
 
 
-def _flags(header: Any, volume: _Volume, affine: Affine | None) -> tuple[str, ...]:
+def _flags(header: Any, volume: _Volume, affine: Affine | None) -> frozenset[str]:
     flags = {
         "multi_volume": volume.n_volumes > 1,
         "lost_spacing": affine is not None and has_lost_spacing(volume.shape, affine),
         "assumed_orientation": not _states_orientation(header),
     }
-    return tuple(sorted(flag for flag, holds in flags.items() if holds))
+    return frozenset(flag for flag, holds in flags.items() if holds)
 
 
 def _states_orientation(header: Any) -> bool:
@@ -258,7 +261,13 @@ def _beside(path: str, ending: "re.Pattern[str]", other: str) -> str | None:
     if stem == path:
         return None
     names = (other, other + ".gz", other.upper(), other.upper() + ".GZ")
-    return next((stem + name for name in names if Path(stem + name).is_file()), None)
+    return next((stem + name for name in names if _may_follow(path, stem + name)), None)
+
+
+def _may_follow(path: str, other: str) -> bool:
+    """Whether it is a file; a link, which may lead out of the roots, only beside a followed one."""
+    beside = Path(other)
+    return beside.is_file() and (not beside.is_symlink() or Path(path).is_symlink())
 
 
 def _renamed(entry: FileEntry, path: str) -> str:

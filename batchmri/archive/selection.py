@@ -2,21 +2,21 @@
 
 1. refused when it was read or assembled (no pixels, colour, screen capture, further volume …)
 2. `not_mr`: another modality than the settings take (a NIfTI file is MR unless its name says CT)
-3. `not_brain`: the header names another body part, a phantom or an animal
+3. `not_brain`: the header names another body part, or the pictures are too small for a human head
 4. `localizer`: said by Image Type or in words, or few slices in several planes
-5. `derived`: a map, phase, projection or subtraction. DERIVED alone is none, nor is a reformat of
+5. `other_sequence`: the sequence is known, and not among those taken
+6. `not_brain`: the header names a phantom or an animal (the sequence of one is asked before)
+7. `derived`: a map, phase, projection or subtraction. DERIVED alone is none, nor is a reformat of
    an acquisition (MPR), or one component of it that shows anatomy (water, in phase)
-6. `other_sequence`: the sequence is known, and not among those taken
-7. `not_brain`: the pictures are too small for a human head
-8. `localizer`: few slices, far apart
-9. `too_few_slices`
+8. `too_few_slices`
+9. `localizer`: few slices, far apart
 """
 
 import re
 from collections.abc import Iterator
 
 from batchmri.archive.codes import DERIVED
-from batchmri.archive.vocabulary import BRAIN, normalised
+from batchmri.archive.vocabulary import BRAIN, NO_PATIENT, normalised
 from batchmri.reasons import Reason
 from batchmri.records import Decision, Series
 from batchmri.settings import SelectionSettings
@@ -47,28 +47,31 @@ def _objections(series: Series, rules: SelectionSettings) -> Iterator[tuple[Reas
         yield series.refusal, series.detail
     if (series.format == "dicom" or header.modality) and header.modality not in rules.modalities:
         yield Reason.NOT_MR, header.modality or "modality not stated"
-    if header.body_part not in ("", BRAIN):
+    if header.body_part not in ("", BRAIN, *NO_PATIENT):
         yield Reason.NOT_BRAIN, header.body_part
-    localizer = _says_localizer(series)
-    if localizer:
-        yield Reason.LOCALIZER, localizer
-    derived = _says_derived(series)
-    if derived:
-        yield Reason.DERIVED, derived
-    if not rules.all_sequences and series.sequence not in rules.sequences:
-        yield Reason.OTHER_SEQUENCE, series.sequence
     field = _field_of_view(series)
     if field and max(field) < _SMALLEST_HEAD_MM:
         yield Reason.NOT_BRAIN, f"field of view of {field[0]:.0f} x {field[1]:.0f} mm"
-    if _lie_far_apart(series):
-        yield Reason.LOCALIZER, f"slices {series.slice_spacing:.0f} mm apart"
+    localizer = _says_localizer(series)
+    if localizer:
+        yield Reason.LOCALIZER, localizer
+    if not rules.all_sequences and series.sequence not in rules.sequences:
+        yield Reason.OTHER_SEQUENCE, series.sequence
+    if header.body_part in NO_PATIENT:
+        yield Reason.NOT_BRAIN, header.body_part
+    derived = _says_derived(series)
+    if derived:
+        yield Reason.DERIVED, derived
     if len(series.slices) < rules.min_slices:
         yield Reason.TOO_FEW_SLICES, f"{len(series.slices)} of at least {rules.min_slices}"
+    if _lie_far_apart(series):
+        yield Reason.LOCALIZER, f"slices {series.slice_spacing:.0f} mm apart"
 
 
 def _field_of_view(series: Series) -> tuple[float, float] | None:
-    """Height and width in mm, where pixel sizes are known (all 1 are as good as lost)."""
-    if series.pixel_spacing in (None, (1.0, 1.0)):
+    """Height and width in mm, where pixel sizes are known (1 of a DICOM object is a default)."""
+    default = series.format == "dicom" and series.pixel_spacing == (1.0, 1.0)
+    if series.pixel_spacing is None or default:
         return None
     between_rows, between_columns = series.pixel_spacing
     return between_rows * series.rows, between_columns * series.columns

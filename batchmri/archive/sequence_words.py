@@ -59,6 +59,8 @@ WORDS: tuple[tuple[str, str], ...] = (
         r"|fiesta\w*|ciss|drive|frfse|\w*trufi\w*|balanced",
     ),
     ("pd", r"pdw?|pd ?w\w*|proton\w*|densite|rho|dp"),
+    ("dwi", r"s0|nodif"),
+    ("bold", r"epi|ep2d\w*|epi2d\w*|(?:ge|se|fe) ?epi"),
 )
 """Of descriptions, protocols and file names; `pd t2` is told apart by the echo time."""
 

@@ -16,6 +16,7 @@ from batchmri.archive.elements import CutError, Dataset, Encoding, items_in
 _CHARSET = 0x00080005
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H"}
 _LOOK_UP = ("", "UN", "OB")
+_MAX_TEXT = 1024  # no text here is allowed more than 64, and patterns are sought in it
 _TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
 
 
@@ -39,16 +40,19 @@ class Tags:
         return element.value if element and isinstance(element.value, bytes) else b""
 
     def text(self, tag: int) -> str:
-        """All of the text, in the character set of the dataset."""
+        """The text, in the character set of the dataset; no more than 1024 characters of it."""
+        return self._all_text(tag).strip("\0 ")[:_MAX_TEXT]
+
+    def _all_text(self, tag: int) -> str:
         raw = self.raw(tag)
         if raw.isascii():
-            return raw.decode("ascii").strip("\0 ")
+            return raw.decode("ascii")
         if not self._charsets:
-            return raw.decode("utf-8", "replace").strip("\0 ")
+            return raw.decode("utf-8", "replace")
         try:
-            return decode_bytes(raw, list(self._charsets), _TEXT_DELIMITERS).strip("\0 ")
+            return decode_bytes(raw, list(self._charsets), _TEXT_DELIMITERS)
         except (LookupError, UnicodeError):
-            return raw.decode("ascii", "replace").strip("\0 ")
+            return raw.decode("ascii", "replace")
 
     def words(self, tag: int) -> tuple[str, ...]:
         """The coded values, upper case, without those that are empty."""

@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 BRAIN = "brain"
+NO_PATIENT = ("phantom", "animal")
 
 _BODY_PARTS: tuple[tuple[str, str], ...] = (
     ("phantom", r"phantoms?|phantome|fantoma|acr|agar|fruit|(?:daily |weekly )?qa|qc"),
@@ -61,7 +62,7 @@ def body_part_of(*texts: str) -> str:
     What is no patient at all (a phantom, an animal) counts wherever it stands.
     """
     said = [_first(normalised(text)) for text in texts if text]
-    for other in ("phantom", "animal"):
+    for other in NO_PATIENT:
         if other in said:
             return other
     return next((code for code in said if code), "")

@@ -95,7 +95,9 @@ def test_missing_and_invalid_uids_are_replaced_by_what_identifies_them(tmp_path:
     assert numbered.study_uid == one.study_uid and numbered.series_uid != one.series_uid
 
 
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2/3", "..", "x" * 70, "1.2\n3"])
+@pytest.mark.parametrize(
+    "uid", ["../../etc/passwd", "1.2/3", "..", ".1.2", "1..2", "x" * 70, "1.2\n3"]
+)
 def test_a_uid_that_is_no_uid_never_leaves(tmp_path: Path, uid: str) -> None:
     ds = dataset(1)
     with pydicom.config.disable_value_validation():
@@ -335,3 +337,39 @@ def test_contrast_agent(tmp_path: Path) -> None:
 def test_an_entry_is_read_by_path(tmp_path: Path) -> None:
     one = entry(dicom(tmp_path / "a"), r"root/caf\xe9")
     assert read_instance(tmp_path / "a", one.source).source == r"root/caf\xe9"
+
+
+@pytest.mark.parametrize(
+    ("coil", "part"),
+    [
+        ("HD TR Knee PA", "extremity"),
+        ("TxRx_15Ch_Knee", "extremity"),
+        ("Foot_Ankle_16", "extremity"),
+        ("Breast_18", "chest"),
+        ("8HRBRAIN", ""),
+        ("HeadNeck_64", ""),
+        ("Spine_32", ""),
+    ],
+)
+def test_a_coil_made_for_one_part_of_the_body_names_it(tmp_path: Path, coil, part) -> None:
+    found = read_instance(dicom(tmp_path / "a", ReceiveCoilName=coil))
+    assert found.header.body_part == part
+    said = read_instance(dicom(tmp_path / "a", ReceiveCoilName=coil, BodyPartExamined="HEAD"))
+    assert said.header.body_part == "brain"  # a knee coil also takes the head of a newborn
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("PHANTOM^ACR", "phantom"), ("Fantom 1", "phantom"), ("Agar^Ann", "brain")]
+)
+def test_quality_checks_are_told_by_the_name_of_the_patient(tmp_path: Path, name, part) -> None:
+    found = read_instance(dicom(tmp_path / "a", PatientName=name, BodyPartExamined="HEAD"))
+    assert found.header.body_part == part
+    assert "ACR" not in repr(found)
+
+
+def test_a_text_without_end_is_cut(tmp_path: Path) -> None:
+    ds = dataset(1, SeriesDescription=None)
+    ds.add_new(0x0008103E, "UT", "T1 " * 1_000_000)
+    found = read_instance(write(tmp_path / "a", ds))
+    assert len(found.header.series_description) == 1024
+    assert found.refusal is None

@@ -187,3 +187,12 @@ def test_nesting_has_an_end() -> None:
 def test_a_file_shorter_than_it_was() -> None:
     with pytest.raises(CutError):
         ElementReader(io.BytesIO(NAME), 1000).read(0, FIRST_PIXELS, Everything(), EXPLICIT, {})
+
+
+def test_a_value_larger_than_any_header_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchmri.archive.elements._MAX_VALUE", 100)
+    assert _read(long(0x00081030, b"UT", b"x" * 100))[0]
+    with pytest.raises(MemoryError):
+        _read(long(0x00081030, b"UT", b"x" * 102))
+    with pytest.raises(CutError):
+        _read(long(0x00081030, b"UT", b"x", length=UNDEFINED - 1))

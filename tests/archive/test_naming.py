@@ -24,8 +24,9 @@ def test_what_could_harm_a_terminal_or_a_table_is_escaped() -> None:
 
 
 def test_uids() -> None:
-    assert is_valid_uid("1.2.840.10008")
-    for bad in ("", ".", "..", "1.2/3", "../1", "1" * 65, "1.2 ", "1.2\n", "1.2a"):
+    for good in ("1.2.840.10008", "0", "1" * 64, "1.2."):
+        assert is_valid_uid(good)
+    for bad in ("", ".", "..", "1.2/3", "../1", "1" * 65, "1.2 ", "1.2\n", "1.2a", ".1.2", "1..2"):
         assert not is_valid_uid(bad)
     made = made_uid("study", "x")
     assert made.startswith("2.25.") and is_valid_uid(made)

@@ -123,6 +123,17 @@ def test_half_a_pair(tmp_path: Path) -> None:
     assert read_note(tmp_path / "w.hdr").reason is read_note(tmp_path / "w.img").reason
 
 
+def test_a_link_in_the_place_of_a_half_leads_nowhere(tmp_path: Path) -> None:
+    nifti(tmp_path / "out/v.img", kind=nibabel.Nifti1Pair)
+    nifti(tmp_path / "v.img", kind=nibabel.Nifti1Pair)
+    (tmp_path / "v.img").unlink()
+    (tmp_path / "v.img").symlink_to(tmp_path / "out/v.img")
+    assert read_instance(tmp_path / "v.hdr").detail == "its .img is missing"
+    (tmp_path / "v.hdr").unlink()
+    (tmp_path / "v.hdr").symlink_to(tmp_path / "out/v.hdr")
+    assert read_instance(tmp_path / "v.hdr").refusal is None, "the walk was asked to follow links"
+
+
 @pytest.mark.parametrize(
     ("dtype", "reason"),
     [

@@ -8,7 +8,7 @@ WORDS = {
     "t1": (
         "t1_mprage_sag_p2_iso", "T1W_SE AX", "Ax T1 SE", "sT1W_3D_TFE", "T1 nativ", "MPRAGE",
         "T1_SE_tra_ohne_KM", "3D BRAVO", "IR-FSPGR", "WIP T1W_3D", "T1 sans gado", "AX T1 PRE",
-        "T1_pre_contrast", "t1_vibe_fs_tra", "MP2RAGE_INV2", "SAG T1 FLAIR", "AX T1 W/O", "axT1",
+        "T1_pre_contrast", "t1_vibe_fs_tra", "MP2RAGE_INV2", "SAG T1 FLAIR", "AX T1 W/O", "T1 EPI", "axT1",
         "T1 sin contraste", "T1 tra vor KM", "Pre_Scan_T1", "MP-RAGE",
     ),
     "t1_contrast": (
@@ -19,12 +19,12 @@ WORDS = {
     "t2": ("t2_tse_tra", "AX T2 FSE", "HASTE", "T2W_TSE", "STIR COR", "CISS 3D", "AX FRFSE"),
     "pd": ("PD TSE", "FSE PD AXIAL OBL", "DP axial"),
     "flair": ("AX FLAIR", "t2_tirm_tra_dark-fluid", "T2 FLAIR", "t2_space_dark-fluid"),
-    "dwi": ("ep2d_diff_b1000", "DWI b=1000", "DTI 64 dir", "Diffusion", "TRACEW", "Ax DWI TENSOR"),
+    "dwi": ("S0_10slices", "nodif", "ep2d_diff_b1000", "DWI b=1000", "DTI 64 dir", "Diffusion", "TRACEW", "Ax DWI TENSOR"),
     "adc": ("ep2d_diff_ADC", "ADC map", "dADC", "Apparent Diffusion Coefficient"),
     "swi": ("SWI_Images", "t2* GRE", "T2 star", "SWAN"),
     "mra": ("TOF_3D", "3D TOF MRA", "Angio", "MRV", "PCA"),
     "perfusion": ("ep2d_perf", "DSC", "pCASL", "3D ASL"),
-    "bold": ("ep2d_bold_moco", "fMRI rest", "func_task-oneback_run-1"),
+    "bold": ("someones_epi", "GE-EPI", "ep2d_bold_moco", "fMRI rest", "func_task-oneback_run-1"),
     "localizer": (
         "localizer", "3-plane loc", "SCOUT", "Survey", "AAHScout", "Übersicht", "Repérage",
         "T2 localizer", "FAST PILOT",

@@ -1,0 +1,125 @@
+"""What the files beside a NIfTI image say of it: its JSON sidecar, and that it has b-values.
+
+Keys are those of BIDS and dcm2niix (times in seconds). Only numbers, known codes, the manufacturer
+and what free text names are kept. A sidecar that is no such object, too large, or no regular file
+says nothing, and the image is flagged `sidecar_ignored`.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+
+from batchmri.archive.bids import stem_of
+from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
+from batchmri.archive.facts import SCANNING, is_agent
+from batchmri.archive.naming import folder_of
+from batchmri.archive.sequences import named_sequence, sequence_in_words
+from batchmri.archive.vocabulary import body_part_of
+from batchmri.records import Header
+
+_IGNORED = "sidecar_ignored"
+_MAX_BYTES = 2**20
+_MAX_TEXT = 1024
+_MAX_NUMBER = 1e6
+
+Said = Mapping[str, object]
+
+
+def with_sidecar(header: Header, image_path: str) -> tuple[Header, frozenset[str]]:
+    """The header, filled with what the files beside the image say, and flags."""
+    stem = os.path.join(folder_of(image_path), stem_of(image_path))  # noqa: PTH118 - may hold any bytes
+    if os.path.lexists(stem + ".bval"):
+        header = replace(header, named_sequence="dwi")
+    content = _content(stem + ".json")
+    if content is None:
+        return header, frozenset()
+    said = _parsed(content)
+    if said is None:
+        return header, frozenset({_IGNORED})
+    return _filled(header, said), frozenset()
+
+
+def _content(path: str) -> bytes | None:
+    """The bytes of a sidecar, one more than are read where it is too large; None without one.
+
+    A link is not followed: it may lead out of the folders that are to be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return b""
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return file.read(_MAX_BYTES + 1)
+
+
+def _parsed(content: bytes) -> Said | None:
+    if len(content) > _MAX_BYTES:
+        return None
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):  # no JSON, no text, or nested without end
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _filled(header: Header, said: Said) -> Header:
+    texts = tuple(_text(said, key) for key in ("SeriesDescription", "ProtocolName"))
+    pulse = _text(said, "PulseSequenceName") or _text(said, "SequenceName")
+    named = header.named_sequence or named_sequence(texts, pulse, "")
+    modality = _text(said, "Modality").upper()
+    types = dict.fromkeys(word for word in _words(said, "ImageType") if word in IMAGE_TYPES)
+    scanning = tuple(word for word in _words(said, "ScanningSequence") if word in SCANNING)
+    return replace(
+        header,
+        modality=modality if modality in MODALITIES else header.modality,
+        manufacturer=_text(said, "Manufacturer"),
+        image_type=tuple(types),
+        body_part=header.body_part or body_part_of(*texts, _text(said, "BodyPartExamined")),
+        named_sequence=named,
+        scanning_sequence="\\".join(scanning),
+        echo_time=_milliseconds(said, "EchoTime"),
+        repetition_time=_milliseconds(said, "RepetitionTime"),
+        inversion_time=_milliseconds(said, "InversionTime"),
+        flip_angle=_number(said, "FlipAngle"),
+        contrast_agent=_contrast_agent(said, texts),
+    )
+
+
+def _contrast_agent(said: Said, texts: tuple[str, ...]) -> bool | None:
+    stated = is_agent(_text(said, "ContrastBolusIngredient"))
+    if stated is None and any(sequence_in_words(text) == "t1_contrast" for text in texts):
+        return True
+    return stated
+
+
+def _text(said: Said, key: str) -> str:
+    value = said.get(key)
+    return value[:_MAX_TEXT].strip() if isinstance(value, str) else ""
+
+
+def _words(said: Said, key: str) -> tuple[str, ...]:
+    """Coded values, of a list or of one text that joins them."""
+    value = said.get(key)
+    if isinstance(value, str):
+        value = value[:_MAX_TEXT].replace("\\", "_").split("_")
+    if not isinstance(value, list):
+        return ()
+    return tuple(word.upper() for word in value if isinstance(word, str))
+
+
+def _number(said: Said, key: str) -> float | None:
+    value = said.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < _MAX_NUMBER else None
+
+
+def _milliseconds(said: Said, key: str) -> float | None:
+    seconds = _number(said, key)
+    return None if seconds is None else seconds * 1000

@@ -1,0 +1,128 @@
+import json
+import os
+from pathlib import Path
+
+import nibabel
+import pytest
+
+from batchmri.archive import sequence_of
+from batchmri.reasons import Reason
+from batchmri.records import Instance
+from tests.archive.make import is_accounted, read_instance, scan
+from tests.archive.test_nifti import nifti
+
+SAID = {
+    "Modality": "MR",
+    "Manufacturer": "GE",
+    "EchoTime": 0.0029,
+    "RepetitionTime": 2.3,
+    "InversionTime": 0.9,
+    "FlipAngle": 9,
+    "ScanningSequence": "GR_IR",
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "SOMETHING ELSE"],
+    "SeriesDescription": "AX T1 BRAIN",
+    "BodyPartExamined": "HEAD",
+    "PatientName": "PLANTED",
+}
+
+
+def described(folder: Path, said: object, name: str = "v", **fields) -> Instance:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = said if isinstance(said, bytes) else json.dumps(said).encode()
+    (folder / f"{name}.json").write_bytes(content)
+    return read_instance(nifti(folder / f"{name}.nii.gz", **fields))
+
+
+def test_what_the_header_lacks_comes_from_the_sidecar(tmp_path: Path) -> None:
+    found = described(tmp_path, SAID)
+    header = found.header
+    assert (header.modality, header.manufacturer, header.body_part) == ("MR", "GE", "brain")
+    assert (header.echo_time, header.repetition_time) == (pytest.approx(2.9), 2300.0)
+    assert (header.inversion_time, header.flip_angle) == (900.0, 9.0)
+    assert (header.image_type, header.scanning_sequence) == (("ORIGINAL", "PRIMARY", "M"), "GR\\IR")
+    assert header.series_description == "v", "the entities of its name describe it"
+    assert sequence_of(header, "v.nii.gz") == "t1"
+    assert found.flags == () and "PLANTED" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "sequence"),
+    [
+        ("v", {"RepetitionTime": 2.0, "EchoTime": 0.03, "ScanningSequence": "EP"}, "bold"),
+        ("v", {"RepetitionTime": 0.5, "EchoTime": 0.012, "ScanningSequence": "SE"}, "t1"),
+        ("v", {"ProtocolName": "t2_tse"}, "t2"),
+        ("v", {"SequenceName": "*tfl3d1_16ns"}, "t1"),
+        ("sub-1_T1w", {"ContrastBolusIngredient": "GADOLINIUM"}, "t1_contrast"),
+        ("sub-1_T1w", {"ContrastBolusIngredient": "NONE"}, "t1"),
+        ("sub-1_T1w", {"SeriesDescription": "AX T1 POST GD"}, "t1_contrast"),
+        ("sub-1_T1w", {"SeriesDescription": "AX T2"}, "t1"),
+    ],
+)
+def test_the_sequence(tmp_path: Path, name, said, sequence) -> None:
+    assert sequence_of(described(tmp_path, said, name).header, f"{name}.nii.gz") == sequence
+
+
+def test_the_modality_it_states_is_taken_before_a_word_of_the_name(tmp_path: Path) -> None:
+    assert described(tmp_path, {"Modality": "CT"}).header.modality == "CT"
+    assert described(tmp_path, {"Modality": "PLANTED"}, "ct").header.modality == "CT"
+    assert described(tmp_path, {"Modality": "MR"}, "ct").header.modality == "MR"
+
+
+def test_b_values_beside_it_make_it_diffusion(tmp_path: Path) -> None:
+    nifti(tmp_path / "v.nii", (6, 7, 8, 3))
+    assert sequence_of(read_instance(tmp_path / "v.nii").header, "v.nii") == "unknown"
+    (tmp_path / "v.bval").write_text("0 1000 1000")
+    assert sequence_of(read_instance(tmp_path / "v.nii").header, "v.nii") == "dwi"
+
+
+def test_of_a_pair_too_and_the_sidecar_stays_one(tmp_path: Path) -> None:
+    nifti(tmp_path / "r/v.img", kind=nibabel.Nifti1Pair)
+    (tmp_path / "r/v.json").write_text(json.dumps(SAID))
+    studies, notes, walked = scan(tmp_path / "r")
+    assert is_accounted(studies, notes, walked)
+    assert [note.reason for note in notes] == [Reason.SIDECAR]
+    assert studies[0].series[0].header.manufacturer == "GE"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00{}",
+        b"[1, 2]",
+        b"null",
+        b"[" * 500_000,
+        b'{"a":' * 200_000,
+        b'{"Manufacturer": "' + b"x" * 2**20 + b'"}',
+        b'{"EchoTime": ' + b"9" * 10_000 + b"}",
+    ],
+)
+def test_a_sidecar_that_is_none_is_left_aside_with_a_flag(tmp_path: Path, said: bytes) -> None:
+    found = described(tmp_path, said)
+    assert (found.flags, found.refusal, len(found.frames)) == (("sidecar_ignored",), None, 8)
+
+
+@pytest.mark.parametrize("value", [True, None, -1, 1e300, [1], {}, "2.3", float("nan"), 10**300])
+def test_values_of_another_kind_say_nothing(tmp_path: Path, value: object) -> None:
+    keys = ("EchoTime", "RepetitionTime", "FlipAngle", "InversionTime")
+    header = described(tmp_path, dict.fromkeys(keys, value)).header
+    assert {header.echo_time, header.repetition_time, header.flip_angle} == {None}
+    texts = ("Modality", "ImageType", "ScanningSequence", "SeriesDescription", "Manufacturer")
+    other = value if not isinstance(value, str) else 7
+    header = described(tmp_path, dict.fromkeys(texts, other)).header
+    assert (header.modality, header.image_type, header.manufacturer) == ("", (), "")
+
+
+def test_long_texts_are_cut(tmp_path: Path) -> None:
+    header = described(tmp_path, {"Manufacturer": "x" * 100_000, "ImageType": "M" * 9999}).header
+    assert len(header.manufacturer) == 1024
+
+
+def test_no_pipe_stops_it_and_no_link_leads_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "v.json")
+    assert read_instance(nifti(tmp_path / "v.nii")).flags == ("sidecar_ignored",)
+    (tmp_path / "w.json").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_text(json.dumps(SAID))
+    found = read_instance(nifti(tmp_path / "w.nii"))
+    assert (found.flags, found.header.manufacturer) == (("sidecar_ignored",), "")
