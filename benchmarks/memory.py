@@ -1,0 +1,86 @@
+"""Memory of a scan against the number of files: it must not grow with the archive.
+
+    python -m benchmarks.memory [FILES ...]          (default 1000 10000 100000)
+
+Archives of small made-up series are scanned by a process of its own, the network replaced by
+arithmetic (tests/nights/driver.py), and the peak resident size of that process is printed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pydicom.filebase import DicomBytesIO
+from pydicom.uid import generate_uid
+
+from tests.nights.kills import make_model
+from tests.pipeline.builders import head, instance
+
+_SLICES = 5
+_SERIES_PER_STUDY = 2
+
+
+def _template() -> tuple[list[bytes], dict[str, str]]:
+    """The files of one series, and the UIDs in them that stand for another series' own."""
+    contents = []
+    for number in range(_SLICES):
+        ds = instance("study", "series", number, head(32, 32, seed=number))
+        buffer = DicomBytesIO()
+        ds.save_as(buffer, enforce_file_format=True)
+        contents.append(buffer.getvalue())
+    return contents, {"study": ds.StudyInstanceUID, "series": ds.SeriesInstanceUID}
+
+
+def make_archive(folder: Path, n_files: int) -> None:
+    contents, uids = _template()
+    for number in range(n_files // _SLICES):
+        study = folder / f"{number // 200}" / f"{number // _SERIES_PER_STUDY}"
+        study.mkdir(parents=True, exist_ok=True)
+        swaps = {
+            uids["study"]: _uid(uids["study"], f"study {number // _SERIES_PER_STUDY}"),
+            uids["series"]: _uid(uids["series"], f"series {number}"),
+        }
+        for place, content in enumerate(contents):
+            for before, after in swaps.items():
+                content = content.replace(before.encode(), after.encode())
+            (study / f"{number}-{place}").write_bytes(content)
+
+
+def _uid(like: str, name: str) -> str:
+    """A UID of the same length, so that no length in the file changes."""
+    made = generate_uid(prefix="1.2.3.", entropy_srcs=[name])
+    return made[: len(like)].ljust(len(like), "1")
+
+
+def measure(n_files: int) -> tuple[float, float]:
+    """Peak resident size in MB and seconds of a scan."""
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        make_archive(base / "archive", n_files)
+        model = make_model(base)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.nights.driver",
+            base / "archive",
+            base / "out",
+            model,
+        ]
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        return usage.ru_maxrss / 1024, time.monotonic() - start
+
+
+if __name__ == "__main__":
+    counts = [int(argument) for argument in sys.argv[1:]] or [1000, 10_000, 100_000]
+    print("| files | peak MB | seconds |\n|---|---|---|")
+    for count in counts:
+        peak, seconds = measure(count)
+        print(f"| {count} | {peak:.0f} | {seconds:.0f} |", flush=True)

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from batchmri.pipeline.batcher import Batcher
+
+
+class Recording:
+    """Gives back the mean of each slice as its map, and remembers what it was given."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.bias = np.zeros(1, np.float32)
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.shapes.append(batch.shape)
+        means = batch.mean((1, 2, 3))
+        return means[:, None, None, None], means[:, None]
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 23])
+def test_every_slice_comes_back_once_in_order_from_batches_of_one_shape(n: int) -> None:
+    backend = Recording(batch_size=4)
+    found = []
+    with Batcher[int](backend) as batcher:
+        for tag in range(n):
+            found += batcher.put(np.full((1, 2, 2), tag, np.float32), tag)
+        found += batcher.finish()
+    assert [c.tag for c in found] == list(range(n))
+    assert [float(c.maps[0, 0, 0]) for c in found] == list(range(n))
+    assert set(backend.shapes) == {(4, 1, 2, 2)}
+    assert len(backend.shapes) == -(-n // 4)
+
+
+def test_nothing_in_means_nothing_is_run() -> None:
+    backend = Recording(batch_size=4)
+    with Batcher[int](backend) as batcher:
+        assert list(batcher.finish()) == []
+    assert backend.shapes == []
+
+
+def test_a_fault_of_the_backend_is_not_swallowed() -> None:
+    class Broken(Recording):
+        def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            raise RuntimeError("no memory")
+
+    with Batcher[int](Broken(1)) as batcher:
+        list(batcher.put(np.zeros((1, 2, 2), np.float32), 0))
+        with pytest.raises(RuntimeError, match="no memory"):
+            list(batcher.finish())
