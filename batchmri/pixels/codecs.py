@@ -64,14 +64,18 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     """
     decoders = DECODERS.get(syntax)
     if decoders is None:
-        raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, syntax.name)
+        name = syntax.name if syntax.is_valid else "not a UID"
+        raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, name)
     if syntax not in _WITHOUT_HEADER:
         _check(data, form)
     failures = []
     for name, decoder in decoders.items():
         try:
-            image = decoder(data, syntax, form)
-        except _FAILURES as error:
+            with _silent():
+                image = decoder(data, syntax, form)
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             failures.append(f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}")
             continue
         if image.shape == (form.rows, form.columns):
@@ -86,6 +90,8 @@ def _check(data: bytes, form: PixelFormat) -> None:
         raise Refused(Reason.BAD_PIXELS, "no codestream header")
     if stream.components != 1:
         raise Refused(Reason.COLOUR, f"{stream.components} components")
+    if not 1 <= stream.precision <= form.bits_allocated:
+        raise Refused(Reason.BAD_PIXELS, f"a codestream of {stream.precision} bits")
     if (stream.rows, stream.columns) != (form.rows, form.columns):
         raise Refused(
             Reason.BAD_PIXELS,
@@ -119,10 +125,14 @@ def _pydicom(plugin: str) -> Decoder:
 
 
 def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
+    """JPEG of 8 bits, JPEG 2000 of up to 16 whose codestream is unsigned."""
+    stream = read_codestream(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8:
-        raise ValueError("not an 8-bit JPEG picture")
-    return image.view(np.int8) if form.signed else image
+    if stream is None or image is None or image.dtype not in (np.uint8, np.uint16):
+        raise ValueError("not a picture that OpenCV reads")
+    if not form.signed:
+        return image
+    return _sign(image.view(f"i{image.itemsize}"), stream.precision, form.signed)
 
 
 def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
@@ -145,16 +155,15 @@ def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     )
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(syntax))))
     image.SetPixelFormat(gdcm.PixelFormat(1, allocated, bits, bits - 1, int(form.signed)))
-    with _silent():
-        # The binding hands bytes over as text.
-        raw = image.GetBuffer().encode("utf-8", "surrogateescape")
+    # The binding hands bytes over as text.
+    raw = image.GetBuffer().encode("utf-8", "surrogateescape")
     dtype = np.dtype(f"{'i' if form.signed else 'u'}{allocated // 8}")
     return _sign(np.frombuffer(raw, dtype).reshape(form.rows, form.columns), bits, form.signed)
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """gdcm's JPEG library writes to the standard error of the process, whatever gdcm is told."""
+    """The libraries in C write to the standard error of the process, whatever they are told."""
     saved = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -175,6 +184,11 @@ def _uncompressed(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     return decode_native(data[: form.n_bytes], uid.ExplicitVRLittleEndian, form)
 
 
+def _is_failure(error: BaseException) -> bool:
+    """A decoder's own error, or the panic of one in Rust, which is no Exception and has no name."""
+    return isinstance(error, _FAILURES) or type(error).__name__ == "PanicException"
+
+
 # What these libraries raise for a codestream that they cannot read: pydicom wraps every plugin's
 # error in RuntimeError, the gdcm binding raises whatever SWIG makes of it.
 _FAILURES = (
@@ -192,8 +206,8 @@ _FAILURES = (
 _JPEG: dict[str, Decoder] = {"gdcm": _gdcm}
 _JPEG_8_BIT: dict[str, Decoder] = {"opencv": _opencv, "gdcm": _gdcm}
 _JPEG_LS: dict[str, Decoder] = {"pyjpegls": _pydicom("pyjpegls"), "gdcm": _pydicom("gdcm")}
-_JPEG_2000: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "gdcm": _pydicom("gdcm")}
-_HTJ2K: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg")}
+# gdcm reads JPEG 2000 as well, but a damaged codestream makes it end the process.
+_JPEG_2000: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "opencv": _opencv}
 _RLE: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "pydicom": _pydicom("pydicom")}
 
 DECODERS: dict[uid.UID, dict[str, Decoder]] = {
@@ -207,9 +221,9 @@ DECODERS: dict[uid.UID, dict[str, Decoder]] = {
     uid.JPEGLSNearLossless: _JPEG_LS,
     uid.JPEG2000Lossless: _JPEG_2000,
     uid.JPEG2000: _JPEG_2000,
-    uid.HTJ2KLossless: _HTJ2K,
-    uid.HTJ2KLosslessRPCL: _HTJ2K,
-    uid.HTJ2K: _HTJ2K,
+    uid.HTJ2KLossless: _JPEG_2000,
+    uid.HTJ2KLosslessRPCL: _JPEG_2000,
+    uid.HTJ2K: _JPEG_2000,
     uid.RLELossless: _RLE,
     _ENCAPSULATED: {"numpy": _uncompressed},
 }

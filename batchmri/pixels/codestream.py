@@ -11,6 +11,7 @@ _SIZ_WITHIN = 4096  # a JP2 wrapper puts small boxes before the codestream
 _SOF = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xDA)}
 _SOS = 0xDA
+_RESERVED = range(0x02, 0xC0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def _jpeg(data: bytes) -> Codestream | None:
         elif marker in _SOF:
             precision, rows, columns, components = struct.unpack_from(">BHHB", data, at + 4)
             return Codestream(rows, columns, components, precision)
-        elif marker == _SOS:
+        elif marker == _SOS or marker in _RESERVED:
             return None
         elif marker in _ALONE:
             at += 2

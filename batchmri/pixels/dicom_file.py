@@ -76,7 +76,10 @@ def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
         else:
             tags = [int(tag) for tag in _WANTED]
             header = dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
-    except (struct.error, EOFError):
+    except (struct.error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # pydicom's own OSError, of a sequence that is cut, comes without a number.
         raise Refused(Reason.TRUNCATED, "the file ends inside its header") from None
     at = stream.tell()
     size = stream.seek(0, io.SEEK_END)

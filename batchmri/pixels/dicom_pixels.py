@@ -15,7 +15,7 @@ from batchmri.pixels.display import finish
 from batchmri.pixels.encapsulated import Fragment, frame_fragments, read_frame
 from batchmri.pixels.task import DecodeTask, Refusal, Refused
 from batchmri.reasons import Reason
-from batchmri.records import FloatArray
+from batchmri.records import Display, FloatArray, Tile
 
 _NATIVE = {
     uid.ImplicitVRLittleEndian: uid.ExplicitVRLittleEndian,
@@ -24,6 +24,7 @@ _NATIVE = {
     uid.ExplicitVRBigEndian: uid.ExplicitVRBigEndian,
 }
 _GREY = ("MONOCHROME1", "MONOCHROME2", "")
+_COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _BYTES_PER_PIXEL = 4  # of a decoded slice
 
 
@@ -37,21 +38,35 @@ def read_dicom(task: DecodeTask) -> tuple[FloatArray | Refusal, ...]:
     with open(task.path, "rb") as stream:
         file = open_dicom(stream, task.max_bytes)
         form = _format(file)
-        if form.rows * form.columns * _BYTES_PER_PIXEL * len(task.frames) > task.max_bytes:
+        whole = form.rows * form.columns
+        n_pixels = whole + sum(tile[2] * tile[3] if tile else whole for _, tile in task.parts)
+        if n_pixels * _BYTES_PER_PIXEL > task.max_bytes:
             raise Refused(
                 Reason.TOO_LARGE, f"{len(task.frames)} of {form.rows} x {form.columns} pixels"
             )
         n_frames = max(1, int(_number(file.header, "NumberOfFrames") or 1))
         frames = _Frames(file, form, n_frames, task.max_bytes)
-        return tuple(_slice(frames, number, task) for number in task.frames)
+        return tuple(_slice(frames, number, tile, task.display) for number, tile in task.parts)
 
 
-def _slice(frames: "_Frames", number: int, task: DecodeTask) -> FloatArray | Refusal:
+def _slice(
+    frames: "_Frames", number: int, tile: Tile | None, display: Display
+) -> FloatArray | Refusal:
     try:
-        stored = frames.read(number)
+        stored = _cut(frames.read(number), tile)
     except Refused as refused:
         return refused.refusal
-    return finish(_values(stored, frames.file.header, frames.form, number), task.display)
+    return finish(_values(stored, frames.file.header, frames.form, number), display)
+
+
+def _cut(stored: Image, tile: Tile | None) -> Image:
+    if tile is None:
+        return stored
+    row, column, rows, columns = tile
+    part = stored[max(row, 0) : row + rows, max(column, 0) : column + columns]
+    if part.shape != (rows, columns):
+        raise Refused(Reason.BAD_PIXELS, f"tile {tile} of a {stored.shape} frame")
+    return part
 
 
 class _Frames:
@@ -63,9 +78,15 @@ class _Frames:
         self._n_frames = n_frames
         self._max_bytes = max_bytes
         self._fragments: list[list[Fragment]] | None = None
+        self._last: tuple[int, Image] | None = None
 
     def read(self, number: int) -> Image:
         """Frame `number` (from 1) as stored; raises Refused."""
+        if self._last is None or self._last[0] != number:
+            self._last = number, self._read(number)  # the tiles of one frame come in a row
+        return self._last[1]
+
+    def _read(self, number: int) -> Image:
         if not 1 <= number <= self._n_frames:
             raise Refused(Reason.BAD_PIXELS, f"frame {number} of {self._n_frames}")
         syntax = _NATIVE.get(self.file.syntax)
@@ -107,7 +128,8 @@ def _format(file: DicomFile) -> PixelFormat:
     photometric = str(_first(header, "PhotometricInterpretation") or "")
     samples = int(_number(header, "SamplesPerPixel") or 1)
     if samples != 1 or photometric not in _GREY:
-        raise Refused(Reason.COLOUR, photometric)
+        # Only a known code: anybody's name may stand in a damaged element.
+        raise Refused(Reason.COLOUR, photometric if photometric in _COLOUR else "")
     rows, columns, allocated = (
         int(_number(header, keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
     )

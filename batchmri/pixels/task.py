@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from batchmri.reasons import Reason
-from batchmri.records import Display, FloatArray, Format
+from batchmri.records import Display, FloatArray, Format, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,8 @@ class DecodeTask:
     """Which frames of one file to decode.
 
     `frames` are numbers as in `Frame.number`, `slice_axis` indexes the stored NIfTI array, and
-    `max_bytes` is the most that the frames asked may take in memory.
+    `max_bytes` is the most that the frames asked may take in memory. `tiles` holds for each frame
+    asked the part of it that is the slice, or None for the whole; empty: all are whole.
     """
 
     format: Format
@@ -20,6 +21,12 @@ class DecodeTask:
     slice_axis: int
     display: Display
     max_bytes: int
+    tiles: tuple[Tile | None, ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[int, Tile | None], ...]:
+        """Frame number and tile of each slice asked."""
+        return tuple(zip(self.frames, self.tiles or (None,) * len(self.frames), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import cv2
 import gdcm
+import nibabel
 import numpy as np
 import pytest
 from pydicom import dcmread, uid
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 
 from batchmri.pixels import codecs
 from batchmri.reasons import Reason
@@ -133,16 +134,10 @@ def test_every_decoder_of_a_syntax_agrees(syntax: uid.UID, ramp, dicom) -> None:
         pytest.skip("lossy, or one decoder")
     path = gdcm_encoded(dicom(ramp, BitsStored=12, HighBit=11), GDCM_LOSSLESS[syntax])
     data = dcmread(path).PixelData
-    frame = codecs_frame(data)
+    frame = get_frame(data, 0, number_of_frames=1)
     form = codecs.PixelFormat(40, 36, 16, 12, False)
     for decoder in codecs.DECODERS[syntax].values():
         np.testing.assert_array_equal(decoder(frame, syntax, form), ramp)
-
-
-def codecs_frame(data: bytes) -> bytes:
-    from pydicom.encaps import get_frame
-
-    return get_frame(data, 0, number_of_frames=1)
 
 
 @pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit])
@@ -224,6 +219,39 @@ def test_codestream_that_contradicts_the_header_is_not_decoded(dicom, decoded, m
     assert (refusal.reason, "40 x 36" in refusal.detail) == (Reason.BAD_PIXELS, True)
 
 
+def test_codestream_of_more_bits_than_the_header_allots(dicom, decoded) -> None:
+    """gdcm ends the process on a precision of 175 bits."""
+    jpeg = bytearray(JPEG_12_BIT)
+    at = jpeg.index(b"\xff\xc1") + 4
+    assert jpeg[at] == 12
+    jpeg[at] = 175
+    path = dicom(np.ones((40, 36), np.uint16), uid.JPEGExtended12Bit, encapsulate([bytes(jpeg)]))
+    assert decoded(path).slices[0].reason is Reason.BAD_PIXELS
+
+
+def test_a_panic_in_rust_is_an_answer(ramp, dicom, decoded) -> None:
+    """pylibjpeg-rle panics where a run passes the end: that is no Exception in Python."""
+    ds = dcmread(dicom(ramp))
+    ds.compress(uid.RLELossless)
+    frame = bytearray(get_frame(ds.PixelData, 0, number_of_frames=1))
+    for at in range(64, len(frame), 7):
+        frame[at] = 0x90
+    assert panics(bytes(frame))
+    path = dicom(ramp, uid.RLELossless, encapsulate([bytes(frame)]))
+    assert decoded(path).slices[0].reason is Reason.BAD_PIXELS
+
+
+def panics(frame: bytes) -> bool:
+    form = codecs.PixelFormat(40, 36, 16, 16, False)
+    try:
+        codecs.DECODERS[uid.RLELossless]["pylibjpeg"](frame, uid.RLELossless, form)
+    except Exception:
+        return False
+    except BaseException:
+        return True
+    return False
+
+
 def test_colour_codestream_under_a_grey_header(dicom, decoded) -> None:
     picture = np.zeros((16, 16, 3), np.uint8)
     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
@@ -239,14 +267,13 @@ def test_decoding_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_mosaics_of_seven_syntaxes_match_their_nifti(shared_data: Path, decoded: Callable) -> None:
+@pytest.mark.parametrize("number", range(1, 10))
+def test_mosaic_matches_its_nifti(number: int, shared_data: Path, decoded: Callable) -> None:
     """dcm_qa_ts: one Siemens mosaic in nine files of seven syntaxes, with dcm2niix's volumes."""
-    import nibabel
-
     folder = shared_data / "volumes/formats/dcm_qa_ts"
-    for number in range(1, 10):
-        mosaic = decoded(folder / f"In/{number}.dcm").slices[0]
-        volume = np.asarray(nibabel.load(folder / f"Ref/{number}.nii").dataobj)
-        tiles = mosaic.reshape(6, 64, 6, 64).swapaxes(1, 2).reshape(36, 64, 64)[:35]
-        # dcm2niix flips the rows of what it reads.
-        np.testing.assert_array_equal(tiles[:, ::-1].transpose(2, 1, 0), volume)
+    volume = np.asarray(nibabel.load(folder / f"Ref/{number}.nii").dataobj)
+    places = tuple((64 * (n // 6), 64 * (n % 6), 64, 64) for n in range(35))
+    tiles = decoded(folder / f"In/{number}.dcm", *[1] * 35, tiles=places).slices
+    for n, tile in enumerate(tiles):
+        # dcm2niix stores columns first, and the rows of each slice from the bottom.
+        np.testing.assert_array_equal(tile[::-1].T, volume[:, :, n])

@@ -8,6 +8,7 @@ import pytest
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 
+from batchmri.pixels import dicom_pixels
 from batchmri.reasons import Reason
 from batchmri.records import Display
 
@@ -108,6 +109,24 @@ def test_only_the_frames_asked_in_that_order(dicom, decoded) -> None:
     stored = np.random.default_rng(0).integers(0, 4000, (5, 8, 9), np.uint16)
     slices = decoded(dicom(stored), 4, 2).slices
     np.testing.assert_array_equal(np.stack(slices), stored[[3, 1]])
+
+
+def test_tiles_of_a_mosaic(dicom, decoded, monkeypatch) -> None:
+    tiles = np.random.default_rng(0).integers(0, 4000, (4, 6, 5), np.uint16)
+    mosaic = tiles.reshape(2, 2, 6, 5).swapaxes(1, 2).reshape(12, 10)
+    places = [(6, 0, 6, 5), (0, 5, 6, 5), None, (8, 0, 6, 5), (-1, 0, 6, 5)]
+    path = dicom(mosaic, RescaleSlope="2")
+    calls = []
+    read = dicom_pixels.decode_native
+    monkeypatch.setattr(dicom_pixels, "decode_native", lambda *a: calls.append(1) or read(*a))
+    found = decoded(
+        path, 1, 1, 1, 1, 1, tiles=tuple(places), display=Display(flip_rows=True)
+    ).slices
+    np.testing.assert_array_equal(found[0], tiles[2][::-1] * 2.0)
+    np.testing.assert_array_equal(found[1], tiles[1][::-1] * 2.0)
+    np.testing.assert_array_equal(found[2], mosaic[::-1] * 2.0)
+    assert found[3].reason is found[4].reason is Reason.BAD_PIXELS
+    assert len(calls) == 1
 
 
 def test_frame_that_is_not_there(ramp, dicom, decoded) -> None:
