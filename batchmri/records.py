@@ -16,6 +16,7 @@ import numpy.typing as npt
 from batchmri.reasons import Reason, Status
 
 Vector = tuple[float, float, float]
+IDENTIFIERS = ("patient_id", "patient_name", "birth_date", "accession_number", "study_date")
 Format = Literal["dicom", "nifti"]
 Tile = tuple[int, int, int, int]
 Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
@@ -107,7 +108,8 @@ class Instance:
 
     `patient` is a keyed digest of the patient id, empty where there is none. `refusal` says why
     this kind of object is never classified. A NIfTI file has one Frame per slice along
-    `slice_axis`, which indexes the stored array.
+    `slice_axis`, which indexes the stored array. `identifiers` are in the order of IDENTIFIERS,
+    empty unless they were asked for.
     """
 
     source: str
@@ -126,6 +128,7 @@ class Instance:
     refusal: Reason | None = None
     detail: str = ""
     flags: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ class Series:
     detail: str = ""
     flags: tuple[str, ...] = ()
     fingerprint: str = ""
+    identifiers: tuple[str, ...] = ()
 
     @property
     def shown_spacing(self) -> tuple[float, float]:

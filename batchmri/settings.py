@@ -109,6 +109,9 @@ class ReportSettings(_Section):
         "all", description="Rows of slices.csv: all, those that decided or were drawn, none."
     )
     descriptions: bool = Field(True, description="Write series_description and manufacturer.")
+    identifiers: bool = Field(
+        False, description="Write patient id, name, birth date, accession number and study date."
+    )
     group_readable: bool = Field(False, description="Let the group read tables and pictures.")
 
 

@@ -181,6 +181,7 @@ class _Assembler:
             detail=part.detail,
             flags=tuple(sorted(flags | stack.flags | part.flags)),
             fingerprint=self._fingerprint(touched),
+            identifiers=instance.identifiers,
         )
 
     def _without_slices(self) -> Series:
@@ -208,6 +209,7 @@ class _Assembler:
             detail=shown.detail,
             flags=tuple(sorted({*shown.flags} - {COMPANION})),
             fingerprint=self._fingerprint(sources),
+            identifiers=shown.identifiers,
         )
 
     def _fingerprint(self, sources: list[str]) -> str:

@@ -7,10 +7,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class HeaderContext:
-    """`patient_key` keys the digest that stands for a patient id, at most 64 bytes."""
+    """`patient_key` keys the digest that stands for a patient id, at most 64 bytes.
+
+    `identifiers` keeps name, id, dates and accession number of the patient beside it.
+    """
 
     patient_key: bytes
     nifti_study: Literal["file", "folder"] = "file"
+    identifiers: bool = False
 
     def patient_digest(self, patient_id: str, issuer: str) -> str:
         """A keyed digest of the patient id and who gave it; empty where there is no id."""

@@ -29,7 +29,9 @@ _ENCAPSULATED_FRAME = 8  # bytes of the item header, the least that a compressed
 
 _CUT = "the header ends early"
 
+_IDENTIFIERS = (0x00100020, 0x00100010, 0x00100030, 0x00080050, 0x00080020)
 _WANTED = frozenset((
+    *_IDENTIFIERS,
     0x00020002, 0x00020010,
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
     0x0008103E, 0x00081090, 0x00089209, 0x00100010, 0x00100020, 0x00100021, 0x00102201, 0x00180010,
@@ -122,6 +124,7 @@ def _instance(
         refusal=refusal[0] if refusal else None,
         detail=refusal[1] if refusal else "",
         flags=tuple(sorted(flags)),
+        identifiers=tuple(map(tags.text, _IDENTIFIERS)) if context.identifiers else (),
     )
 
 

@@ -23,6 +23,7 @@ from batchmri.settings import Settings
 @option_of("report.gradcam", "--gradcam", metavar="top:K|all|none")
 @option_of("report.slices", "--slices", metavar="all|deciding|none")
 @option_of("report.descriptions", "--descriptions/--no-descriptions", default=None)
+@option_of("report.identifiers", "--identifiers", is_flag=True, default=None)
 @option_of("report.group_readable", "--group-readable", is_flag=True, default=None)
 @option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB")
 @option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None)

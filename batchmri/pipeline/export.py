@@ -53,10 +53,13 @@ def export(
     tables are in place, so that a change is told twice rather than never.
     """
     totals = Totals()
+    identifiers = settings.report.identifiers
     with store.transaction(), ExitStack() as stack:
         writers = {
             name: stack.enter_context(
-                TableWriter(output / f"{name}.csv", columns(name, classes.names))
+                TableWriter(
+                    output / f"{name}.csv", columns(name, classes.names, identifiers=identifiers)
+                )
             )
             for name in _TABLES
         }
@@ -78,7 +81,7 @@ def export(
             writers["files"].add(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
-    write_json(output / "datapackage.json", datapackage(classes.names))
+    write_json(output / "datapackage.json", datapackage(classes.names, identifiers=identifiers))
     _sweep_gone(store, output)
     return totals
 

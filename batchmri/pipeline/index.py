@@ -13,7 +13,7 @@ from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import Lost, Task, WorkerPool
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.report import Console
-from batchmri.settings import ArchiveSettings
+from batchmri.settings import ArchiveSettings, Settings
 from batchmri.state import Store
 
 TRIES = 3
@@ -25,7 +25,7 @@ def index(
     store: Store,
     roots: Mapping[str, str],
     not_below: Path | None,
-    settings: ArchiveSettings,
+    settings: Settings,
     options: ScanOptions,
     pool: WorkerPool,
     console: Console,
@@ -37,13 +37,15 @@ def index(
     what it read.
     """
     first_run = store.files.count() == 0
-    _walk(store, roots, not_below, settings, console, stop)
+    _walk(store, roots, not_below, settings.archive, console, stop)
     if stop.requested:
         return 0
     check_archive(store, roots, allow_shrink=options.allow_shrink)
     with store.transaction():
         unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed)
-    context = HeaderContext(store.patient_key(), settings.nifti_study)
+    context = HeaderContext(
+        store.patient_key(), settings.archive.nifti_study, settings.report.identifiers
+    )
     read = partial(read_headers, context=context)
     seen_s = 0.0 if first_run else time.time()
     failed = 0

@@ -64,12 +64,13 @@ def scan(
             WorkerPool(settings.pixels.n_workers, settings.archive.file_timeout_s)
         )
         model = Model.describe(settings.classifier)
-        check_made_with(store, model.made_with, rescan=options.rescan)
+        made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
+        check_made_with(store, made_with, rescan=options.rescan)
         remember_classes(store, model.classes)
 
         with protocol.stage("index"):
             protocol.new_failures += index(
-                store, roots, output, settings.archive, options, pool, console, stop
+                store, roots, output, settings, options, pool, console, stop
             )
             store.remember_roots(roots)
         with protocol.stage("plan"):

@@ -33,7 +33,7 @@ def dry_run(
         WorkerPool(workers, settings.archive.file_timeout_s) as pool,
         Store(None) as store,
     ):
-        index(store, roots, out, settings.archive, ScanOptions(), pool, console, stop)
+        index(store, roots, out, settings, ScanOptions(), pool, console, stop)
         survey = _survey(store, settings, limit)
     print_survey(console, survey, workers)
     if out is not None:

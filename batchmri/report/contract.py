@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from batchmri.records import IDENTIFIERS
+
 Type = Literal["string", "integer", "number"]
 
 TABLES = {
@@ -133,8 +135,11 @@ counts from 0; captions and names of pictures count slices from 1.
 """
 
 
-def columns(table: str, classes: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a table in their order, one `p_` column per class."""
+def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) -> tuple[Column, ...]:
+    """The columns of a table in their order, one `p_` column per class.
+
+    With `identifiers`, studies.csv ends with those of the patient.
+    """
     expanded: list[Column] = []
     for column in _COLUMNS[table]:
         if column is _EACH_CLASS:
@@ -144,6 +149,8 @@ def columns(table: str, classes: Sequence[str]) -> tuple[Column, ...]:
             ]
         else:
             expanded.append(column)
+    if identifiers and table == "studies":
+        expanded += [Column(name, "As in the header (`--identifiers`).") for name in IDENTIFIERS]
     return tuple(expanded)
 
 

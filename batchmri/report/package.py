@@ -24,7 +24,7 @@ _DIALECT = {
 }
 
 
-def datapackage(classes: Sequence[str]) -> dict[str, Any]:
+def datapackage(classes: Sequence[str], *, identifiers: bool = False) -> dict[str, Any]:
     """The description of all tables of an output, for a model with these classes."""
     return {
         "profile": "tabular-data-package",
@@ -32,13 +32,15 @@ def datapackage(classes: Sequence[str]) -> dict[str, Any]:
         "title": "Brain MRI classified by batchmri",
         "description": "Research use only: not a medical device.",
         "contract_version": CONTRACT,
-        "resources": [_resource(table, classes) for table in TABLES],
+        "resources": [
+            _resource(table, columns(table, classes, identifiers=identifiers)) for table in TABLES
+        ],
     }
 
 
-def _resource(table: str, classes: Sequence[str]) -> dict[str, Any]:
+def _resource(table: str, described: Sequence[Column]) -> dict[str, Any]:
     schema: dict[str, Any] = {
-        "fields": [_field(column) for column in columns(table, classes)],
+        "fields": [_field(column) for column in described],
         "missingValues": [""],
     }
     if table in _PRIMARY_KEYS:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from batchmri.reasons import Status
-from batchmri.records import Classes, FileNote, SeriesKey, SeriesResult, Verdict
+from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
 from batchmri.report import cells
 from batchmri.settings import ReportSettings
 
@@ -39,11 +39,16 @@ def study_row(
         ),
         "model_digest": next((r.model_digest for r in results if r.model_digest), ""),
     }
+    row |= zip(IDENTIFIERS, _identifiers(results), strict=False)
     if deciding is not None:
         row |= _verdict_cells(verdicts[deciding], classes)
         row["deciding_series_uid"] = deciding.series_uid
         row["deciding_series_part"] = deciding.part
     return row
+
+
+def _identifiers(results: Sequence[SeriesResult]) -> tuple[str, ...]:
+    return next((r.series.identifiers for r in results if any(r.series.identifiers)), ())
 
 
 def series_row(

@@ -43,14 +43,13 @@ def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: Worke
             asked += 1
             yield series
 
-    held = 0
-    for number, _ in enumerate(
-        load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: held)
-    ):
+    kept: list[int] = []
+    parcels = load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: sum(kept))
+    for number, _ in enumerate(parcels):
         # Nothing is given back: what is held and what is under way never pass the budget
         # by more than the series that waits for its place.
         assert asked - number <= 5
-        held += one
+        kept.append(one)
 
 
 def test_a_series_over_a_quarter_of_the_budget_comes_in_parts(

@@ -4,8 +4,10 @@ import sqlite3
 from pathlib import Path
 
 import pydicom
+import pytest
 from pydicom.datadict import dictionary_VR, keyword_dict
 
+from batchmri.errors import StateError
 from batchmri.pipeline import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import instance, save
@@ -73,3 +75,22 @@ def test_the_patient_id_is_kept_as_a_keyed_digest_only(tmp_path: Path, settings:
         assert "id-a" not in document
         digests.append(document)
     assert digests[0] != digests[1], "another output has another key"
+
+
+def test_identifiers_are_written_where_they_are_asked_for(
+    tmp_path: Path, settings: Settings
+) -> None:
+    for number in range(6):
+        made = instance("a", "one", number, PatientBirthDate="19470123", StudyDate="20200102")
+        save(made, tmp_path / "archive" / f"{number}.dcm")
+    out = tmp_path / "out"
+    report = settings.report.model_copy(update={"identifiers": True})
+    asked = settings.model_copy(update={"report": report})
+    scan([tmp_path / "archive"], out=out, settings=asked)
+    (study,) = table(out, "studies")
+    assert study["patient_id"] == "id-a"
+    assert study["patient_name"] == "Name^a"
+    assert study["birth_date"] == "19470123"
+    assert study["study_date"] == "20200102"
+    with pytest.raises(StateError, match=r"identifiers true \(now false\)"):
+        scan([tmp_path / "archive"], out=out, settings=settings)
