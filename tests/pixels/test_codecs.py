@@ -238,7 +238,8 @@ def test_a_panic_in_rust_is_an_answer(ramp, dicom, decoded) -> None:
         frame[at] = 0x90
     assert panics(bytes(frame))
     path = dicom(ramp, uid.RLELossless, encapsulate([bytes(frame)]))
-    assert decoded(path).slices[0].reason is Reason.BAD_PIXELS
+    # pydicom's decoder is next, and reads as much as there is.
+    assert decoded(path).slices[0].shape == ramp.shape
 
 
 def panics(frame: bytes) -> bool:
