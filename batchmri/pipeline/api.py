@@ -12,7 +12,7 @@ from batchmri.errors import UsageError
 from batchmri.pipeline.model import Model
 from batchmri.pixels import PreparationSettings, prepare
 from batchmri.records import FloatArray
-from batchmri.settings import ClassifierSettings
+from batchmri.settings import Settings
 
 _SQUARE = (1.0, 1.0)
 
@@ -58,7 +58,5 @@ def load_classifier(
     model: Path | str | None = None, *, device: str = "auto", precision: str = "auto"
 ) -> Classifier:
     """Load a checkpoint; None is the one that ships. Raises ModelError, SettingsError."""
-    settings = ClassifierSettings.model_validate(
-        {"model": model, "device": device, "precision": precision}
-    )
-    return Classifier(Model.describe(settings))
+    flags = {"model": model, "device": device, "precision": precision}
+    return Classifier(Model.describe(Settings.load(classifier=flags).classifier))

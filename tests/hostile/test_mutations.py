@@ -1,6 +1,6 @@
 """Thousands of damaged files: none raises, none makes memory grow, each gets an answer.
 
-BATCHMRI_MUTATIONS=2000 BATCHMRI_MUTATION_SEED=1 pytest tests/hostile/test_mutations.py
+MUTATED_FILES=2000 BATCHMRI_MUTATION_SEED=1 pytest tests/hostile/test_mutations.py
 """
 
 import gzip
@@ -21,7 +21,7 @@ from batchmri.pixels.decode import DecodeTask, Refusal, decode
 from batchmri.reasons import Reason
 from batchmri.records import Display, FileEntry, FileNote, Frame
 
-N_MUTATIONS = int(os.environ.get("BATCHMRI_MUTATIONS", "200"))
+N_MUTATIONS = int(os.environ.get("MUTATED_FILES", "200"))
 SEED = int(os.environ.get("BATCHMRI_MUTATION_SEED", "1"))
 CONTEXT = HeaderContext(b"key")
 MAX_BYTES = 64 << 20
