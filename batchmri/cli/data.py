@@ -18,3 +18,14 @@ def table(folder: Path, out: Path) -> None:
     from batchmri.training import build_table
 
     click.echo(f"{build_table(folder, out)} rows in {out}")
+
+
+@command.command("counterfactual")
+@click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+def counterfactual(table: Path, out: Path) -> None:
+    """Add to the TABLE pictures with tumours removed and transplanted, and controls."""
+    from batchmri.training.counterfactual import build_counterfactuals
+
+    for (source, label), count in sorted(build_counterfactuals(table, out).items()):
+        click.echo(f"{count:6d} {source} {label}")

@@ -8,8 +8,8 @@ WORDS = {
     "t1": (
         "t1_mprage_sag_p2_iso", "T1W_SE AX", "Ax T1 SE", "sT1W_3D_TFE", "T1 nativ", "MPRAGE",
         "T1_SE_tra_ohne_KM", "3D BRAVO", "IR-FSPGR", "WIP T1W_3D", "T1 sans gado", "AX T1 PRE",
-        "T1_pre_contrast", "t1_vibe_fs_tra", "MP2RAGE_INV2", "SAG T1 FLAIR", "AX T1 W/O", "T1 EPI", "axT1",
-        "T1 sin contraste", "T1 tra vor KM", "Pre_Scan_T1", "MP-RAGE",
+        "T1_pre_contrast", "t1_vibe_fs_tra", "MP2RAGE_INV2", "SAG T1 FLAIR", "AX T1 W/O", "axT1",
+        "T1 EPI", "T1 sin contraste", "T1 tra vor KM", "Pre_Scan_T1", "MP-RAGE",
     ),
     "t1_contrast": (
         "T1 +C", "AX T1 POST GD", "t1_mprage_nach_KM", "T1_SE_tra_KM", "T1 avec gado", "AX T1 C+",
@@ -19,7 +19,10 @@ WORDS = {
     "t2": ("t2_tse_tra", "AX T2 FSE", "HASTE", "T2W_TSE", "STIR COR", "CISS 3D", "AX FRFSE"),
     "pd": ("PD TSE", "FSE PD AXIAL OBL", "DP axial"),
     "flair": ("AX FLAIR", "t2_tirm_tra_dark-fluid", "T2 FLAIR", "t2_space_dark-fluid"),
-    "dwi": ("S0_10slices", "nodif", "ep2d_diff_b1000", "DWI b=1000", "DTI 64 dir", "Diffusion", "TRACEW", "Ax DWI TENSOR"),
+    "dwi": (
+        "ep2d_diff_b1000", "DWI b=1000", "DTI 64 dir", "Diffusion", "TRACEW", "Ax DWI TENSOR",
+        "S0_10slices", "nodif",
+    ),
     "adc": ("ep2d_diff_ADC", "ADC map", "dADC", "Apparent Diffusion Coefficient"),
     "swi": ("SWI_Images", "t2* GRE", "T2 star", "SWAN"),
     "mra": ("TOF_3D", "3D TOF MRA", "Angio", "MRV", "PCA"),

@@ -1,6 +1,6 @@
 """Thousands of damaged files: none raises, none makes memory grow, each gets an answer.
 
-MUTATED_FILES=2000 BATCHMRI_MUTATION_SEED=1 pytest tests/hostile/test_mutations.py
+MUTATED_FILES=2000 MUTATION_SEED=1 pytest tests/hostile/test_mutations.py
 """
 
 import gzip
@@ -22,7 +22,7 @@ from batchmri.reasons import Reason
 from batchmri.records import Display, FileEntry, FileNote, Frame
 
 N_MUTATIONS = int(os.environ.get("MUTATED_FILES", "200"))
-SEED = int(os.environ.get("BATCHMRI_MUTATION_SEED", "1"))
+SEED = int(os.environ.get("MUTATION_SEED", "1"))
 CONTEXT = HeaderContext(b"key")
 MAX_BYTES = 64 << 20
 MAX_GROWTH = 400 << 20  # of resident memory: the limit for one file, its copies, and slack
