@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from batchmri.cli.options import log_format_option
+from batchmri.report import LogFormat
+
 
 @click.group("data")
 def command() -> None:
@@ -29,3 +32,25 @@ def counterfactual(table: Path, out: Path) -> None:
 
     for (source, label), count in sorted(build_counterfactuals(table, out).items()):
         click.echo(f"{count:6d} {source} {label}")
+
+
+@command.command("audit")
+@click.argument(
+    "folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path)
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    help="CSV with a column file (relative to it) and patient, person or source.",
+)
+@log_format_option
+def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format: LogFormat) -> None:
+    """Audit labelled pictures: odd files, duplicates, leaks, label conflicts, shortcuts, a split.
+
+    Each DIR holds a folder per class, or such folders per split.
+    """
+    from batchmri.report import Console
+    from batchmri.training.audit import audit_data
+
+    audit_data(folders, out, groups, Console(log_format))

@@ -1,0 +1,95 @@
+"""A tumour laid into the same place of a head of another source."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.training.counterfactual.blending import (
+    blended,
+    levelled,
+    likeness,
+    place,
+    ring_around,
+)
+from batchmri.training.counterfactual.head import Area, Grey, Head, grown, head_area, tissue
+
+_RIM = {"glioma": 5, "meningioma": 3, "pituitary": 3}  # pixels that come along with the tumour
+_LEAST_INSIDE = 0.98  # of the tumour that must lie in the head
+_LEAST_TISSUE = 0.75  # of the ring in the head: elsewhere it is throat, sinus or skull
+_LEAST_LIKENESS = 0.15  # of the ring around the tumour in both heads
+_LEAST_INNER_LIKENESS = 0.3  # of both heads under the skull: the outline alone tells no height
+_SKULL = 14  # pixels
+_FARTHEST = 0.04  # from where it was in its own head, of the box
+_LEAST_CHANGE = 10.0  # of 255: less cannot be seen, and the label would lie
+_SMALLEST, _LARGEST = 120, 0.12  # pixels; share of the picture
+_SMALLEST_RING = 200  # pixels
+_OFF_MIDLINE = 0.08  # of the width: where a pituitary tumour's middle may lie
+
+
+@dataclass(frozen=True, slots=True)
+class Transplanted:
+    """A head with another's tumour, and its mask."""
+
+    picture: Grey
+    mask: Area
+
+
+def transplanted(donor: Head, head: Head) -> Transplanted | None:
+    """`donor`'s tumour in `head`; None where it would not look at home, by the limits above."""
+    if donor.mask is None:
+        return None
+    rim = _RIM[donor.row.label]
+    placed = place(donor, head, grown(resized(donor.mask, head), rim))
+    assert placed.mask is not None
+    mask = placed.mask
+    if not _SMALLEST <= mask.sum() <= _LARGEST * mask.size:
+        return None
+    area = grown(mask, rim)
+    inside = head_area(head.picture)
+    ring = ring_around(area, head.picture, placed.picture)
+    if (
+        inside[mask].mean() < _LEAST_INSIDE
+        or ring.sum() < _SMALLEST_RING
+        or _tissue_share(head.picture, area, inside) < _LEAST_TISSUE
+        or likeness(head.picture, placed.picture, ring) < _LEAST_LIKENESS
+        or likeness(head.picture, placed.picture, _inner(inside, area)) < _LEAST_INNER_LIKENESS
+        or not _in_place(donor, mask, head)
+    ):
+        return None
+    # What is air in the head stays air: a tumour grows in tissue.
+    picture = blended(head.picture, levelled(placed.picture, head.picture, ring), area & inside)
+    change = np.abs(picture.astype(np.float32) - head.picture)[mask].mean()
+    return Transplanted(picture, mask) if change >= _LEAST_CHANGE else None
+
+
+def _inner(inside: Area, area: Area) -> Area:
+    return ~grown(~np.pad(inside, 1), _SKULL)[1:-1, 1:-1] & ~area
+
+
+def _tissue_share(picture: Grey, area: Area, inside: Area) -> float:
+    around = grown(area, 10) & inside
+    return float(tissue(picture)[around].mean())
+
+
+def _in_place(donor: Head, mask: Area, head: Head) -> bool:
+    assert donor.mask is not None
+    before, after = middle_of(donor.mask), middle_of(mask)
+    if np.abs(before - after).max() > _FARTHEST:
+        return False
+    if donor.row.label == "pituitary" and head.plane != "sagittal":
+        return bool(abs(after[1] - 0.5) <= _OFF_MIDLINE)
+    return True
+
+
+def middle_of(mask: Area) -> npt.NDArray[np.float64]:
+    """The middle of a mask, (down, across), as shares of the picture."""
+    middle: npt.NDArray[np.float64] = np.argwhere(mask).mean(0) / mask.shape
+    return middle
+
+
+def resized(mask: Area, head: Head) -> Area:
+    """A mask of another head, box on box."""
+    height, width = head.picture.shape
+    return cv2.resize(mask.astype(np.uint8), (width, height)) > 0
