@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
+from batchmri.classifier.checkpoint import SHIPPED, load_checkpoint, save_checkpoint
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
 
@@ -125,3 +125,13 @@ def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path: Path) -> 
 def test_the_file_is_plain_safetensors(saved: Path) -> None:
     weights = safetensors.torch.load_file(saved)
     assert all(t.dtype == torch.float16 for t in weights.values() if t.is_floating_point())
+
+
+def test_the_shipped_checkpoint_loads_and_says_what_it_is() -> None:
+    network, card = load_checkpoint(SHIPPED)
+    assert SHIPPED.stat().st_size <= 16e6
+    assert card.no_tumor_class == "notumor"
+    assert network.linear.out_features == len(card.classes)
+    assert card.figures["test"]["n"] == 616
+    assert card.sources and all(source.licence for source in card.sources)
+    assert card.licence and card.field and "not a medical device" in card.intended_use.lower()
