@@ -34,6 +34,7 @@ class ArchiveSettings(_Section):
     """Walking and reading headers."""
 
     exclude: tuple[str, ...] = Field((), description="Globs of paths below a root to leave out.")
+    follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
     nifti_study: Literal["file", "folder"] = Field(
         "file", description="What joins NIfTI files outside BIDS trees into a study."
     )

@@ -1,8 +1,6 @@
 """Read the headers of a chunk of files, in a worker process: one bad file costs that file only."""
 
 import logging
-import os
-import stat
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ from batchmri.archive.nifti import companion_of, header_beside, header_entry, re
 from batchmri.archive.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance
+from batchmri.regular import open_regular
 
 __all__ = ["HeaderContext", "read_headers"]
 
@@ -46,7 +45,7 @@ def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[I
 
 def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
     try:
-        with _open(entry.path) as file:
+        with open_regular(entry.path) as file:
             return _read_open(entry, context, file)
     except MemoryError as error:
         return FileNote(entry.source, Reason.TOO_LARGE, str(error))
@@ -81,13 +80,3 @@ def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | 
             return companion_of(header, entry)
     assert kind.reason is not None
     return FileNote(entry.source, kind.reason, kind.name)
-
-
-def _open(path: str) -> BinaryIO:
-    """Open a regular file; O_NONBLOCK, so that a pipe put in its place does not stop the reader."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError(0, "no longer a regular file")
-    return file

@@ -26,6 +26,7 @@ from batchmri.settings import Settings
 @option_of("report.identifiers", "--identifiers", is_flag=True, default=None)
 @option_of("report.group_readable", "--group-readable", is_flag=True, default=None)
 @option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB")
+@option_of("archive.follow_links", "--follow-links", is_flag=True, default=None)
 @option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None)
 @option_of("night.settle", "--settle", metavar="10m")
 @option_of("night.time_budget", "--time-budget", metavar="6h")

@@ -70,7 +70,8 @@ def export(
             row = _write_study(judged, montage.path, classes, settings, writers, totals)
             verdict = judged.verdict.name if judged.verdict else ""
             now = ToldStudy(uid, str(row["source"]), judged.version, verdict, montage.digest)
-            _write_change(store, now, writers["changes"], totals)
+            if judged.foreign:
+                _write_change(store, now, writers["changes"], totals)
         for uid in store.studies.gone():
             told = store.studies.get(uid)
             assert told is not None

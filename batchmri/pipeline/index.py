@@ -74,7 +74,7 @@ def _walk(
         console.stage("walking folders") as progress,
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
-        for item in stop.until(walk(roots, settings.exclude, left_alone)):
+        for item in stop.until(walk(roots, settings.exclude, left_alone, settings.follow_links)):
             store.files.met(item)
             progress.advance()
             bulk.tick()

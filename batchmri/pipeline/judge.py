@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchmri.pipeline.pictures import honoured_pictures, wanted_pictures
-from batchmri.reasons import Status
+from batchmri.reasons import Reason, Status
 from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
 from batchmri.settings import Settings
 from batchmri.verdict import series_verdict, study_verdict
@@ -28,9 +28,14 @@ class Judged:
 
     @property
     def version(self) -> str:
-        """Changes when any file of the study does, or the model."""
-        parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.results]
+        """Changes when any file of the study does, but for our own objects, or the model."""
+        parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.foreign]
         return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+    @property
+    def foreign(self) -> list[SeriesResult]:
+        """Its series but for those that batchmri made itself."""
+        return [r for r in self.results if r.reason is not Reason.OWN_RESULT]
 
     @property
     def pictures(self) -> tuple[str, ...]:

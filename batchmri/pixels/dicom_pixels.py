@@ -16,6 +16,7 @@ from batchmri.pixels.encapsulated import Fragment, frame_fragments, read_frame
 from batchmri.pixels.task import DecodeTask, Refusal, Refused
 from batchmri.reasons import Reason
 from batchmri.records import Display, FloatArray, Tile
+from batchmri.regular import open_regular
 
 _NATIVE = {
     uid.ImplicitVRLittleEndian: uid.ExplicitVRLittleEndian,
@@ -35,7 +36,7 @@ def read_dicom(task: DecodeTask) -> tuple[FloatArray | Refusal, ...]:
     pydicom raises for a header that it cannot read. Sizes are checked before anything is
     allocated (PS3.3 C.7.6.3; padding C.7.5.1.1.2; rescale C.11.1, C.7.6.16.2.9).
     """
-    with open(task.path, "rb") as stream:
+    with open_regular(task.path) as stream:
         file = open_dicom(stream, task.max_bytes)
         form = _format(file)
         whole = form.rows * form.columns

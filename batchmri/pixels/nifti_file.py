@@ -24,6 +24,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
+from batchmri.regular import open_regular
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -103,7 +104,7 @@ def read_volume(file: NiftiFile, max_bytes: int) -> npt.NDArray[np.generic]:
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     """The content, inflated where it is gzipped; what gzip raises becomes Refused."""
-    with open(path, "rb") as stream:
+    with open_regular(path) as stream:
         zipped = stream.read(2) == _GZIP
         stream.seek(0)
         try:

@@ -167,3 +167,15 @@ def test_changed_selection_rules_process_only_what_is_newly_wanted(
     fresh = tmp_path / "fresh"
     scan([archive], out=fresh, settings=everything)
     assert contents(out) == contents(fresh)
+
+
+def test_our_own_objects_never_make_a_study_new_or_changed(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    save(instance("a", "ours", 0, Manufacturer="batchmri"), archive / "a" / "ours")
+    save(instance("z", "ours", 0, Manufacturer="batchmri"), archive / "z" / "ours")
+    scan([archive], out=out, settings=settings)
+    assert table(out, "changes") == []
+    assert [row["reason"] for row in table(out, "series")].count("own_result") == 2

@@ -1,0 +1,24 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from batchmri.pixels import DecodeTask, Refusal, decode_many
+from batchmri.reasons import Reason
+from batchmri.records import Format
+from batchmri.regular import open_regular
+
+
+def test_a_pipe_in_a_files_place_stops_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no longer a regular file"):
+        open_regular(str(tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize("format_", ["dicom", "nifti"])
+def test_decoding_what_became_a_pipe_is_an_io_error(tmp_path: Path, format_: Format) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (decoded,) = decode_many([DecodeTask(format_, str(tmp_path / "pipe"), (1,))])
+    (refusal,) = decoded.slices
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.IO_ERROR
