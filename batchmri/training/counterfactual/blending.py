@@ -16,7 +16,7 @@ _ALIGN_AT = 0.5
 _FARTHEST = 0.04  # shift of the middle of the head that an alignment may ask for, of its side
 _STRETCH = (0.88, 1.14)
 _SHEAR = 0.12
-_GAIN = (0.6, 1.7)
+_GAIN = (0.6, 1.35)
 _BLUR_OF_PIXEL = 0.45  # sigma of a pixel's box, in pixels
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 
@@ -82,12 +82,15 @@ def blended(picture: Grey, patch: Floats, area: Area) -> Grey:
 
 def likeness(a: Grey, b: Floats, area: Area) -> float:
     """Correlation of two pictures' coarse structure in an area; 0 where one of them is flat."""
-    ours, theirs = (
-        _blurred(picture.astype(np.float32), _COARSE)[area].astype(np.float64) for picture in (a, b)
-    )
+    ours, theirs = (smooth(picture)[area].astype(np.float64) for picture in (a, b))
     if ours.size < 2 or not (ours.std() > 0 and theirs.std() > 0):
         return 0.0
     return float(np.corrcoef(ours, theirs)[0, 1])
+
+
+def smooth(picture: Grey | Floats) -> Floats:
+    """The picture's coarse structure."""
+    return _blurred(picture.astype(np.float32), _COARSE)
 
 
 def _blurred(picture: Floats, sigma: float) -> Floats:

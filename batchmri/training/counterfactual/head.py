@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.pixels.brain_box import brain_box
-from batchmri.training.pictures import read_grey, read_picture
+from batchmri.training.pictures import AXES, read_grey, read_picture, read_volume
 from batchmri.training.table import Plane, Row
 
 Grey = npt.NDArray[np.uint8]
@@ -23,7 +23,8 @@ class Head:
     """A picture (rows, columns), its mask, and how blurred it is.
 
     `pitch`: pixels of this picture per pixel of the file, at least 1. `plane` is None where the
-    table does not say. Sagittal heads look to the left once `plane` has been told.
+    table does not say. Sagittal heads look to the left once `plane` has been told. `depth`: where
+    a slice lies in its volume, 0 left, posterior or inferior, 1 at the other end.
     """
 
     row: Row
@@ -31,6 +32,7 @@ class Head:
     mask: Area | None
     pitch: float
     plane: Plane | None
+    depth: float | None = None
 
     @property
     def aspect(self) -> float:
@@ -62,7 +64,14 @@ def read_head(row: Row) -> Head | None:
     enlarged = scale * max(down, across)
     interpolation = cv2.INTER_LINEAR if enlarged > 1 else cv2.INTER_AREA
     grey = cv2.resize(stretched, size, interpolation=interpolation).round().astype(np.uint8)
-    return Head(row, grey, mask, max(1.0, enlarged), row.plane)
+    return Head(row, grey, mask, max(1.0, enlarged), row.plane, _depth(row))
+
+
+def _depth(row: Row) -> float | None:
+    if row.slice is None or row.plane is None:
+        return None
+    volume, _ = read_volume(row.file)
+    return (row.slice + 0.5) / int(volume.shape[AXES[row.plane]])
 
 
 def head_area(picture: Grey) -> Area:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from batchmri.training.counterfactual import build_counterfactuals
+from batchmri.training.counterfactual.build import controls, removals
 from batchmri.training.counterfactual.head import Head
 from batchmri.training.counterfactual.sheet import sheet
 from batchmri.training.table import read_table
@@ -102,6 +103,22 @@ def test_gliomas_are_not_removed(table: Path, tmp_path: Path) -> None:
     made = [row for row in read_table(tmp_path / "out" / "table.csv") if row.source == "removed"]
     gliomas = {f"tumors p{number}" for number in range(0, 18, 3)}
     assert made and not gliomas & {row.patient for row in made}
+
+
+def test_no_fill_is_made_twice(make_head: MakeHead) -> None:
+    made = list(removals([make_head("t", (90, 40), "meningioma")], np.random.default_rng(0)))
+    assert [one.donor.row for one in made] == [made[0].head.row]  # its other half, once
+
+
+def test_controls_leave_the_tumor_alone_and_change_something_else(make_head: MakeHead) -> None:
+    tumors = [make_head(f"t{n}", PLACES[label], label) for n, label in enumerate(sorted(PLACES))]
+    donors = [make_head(f"d{n}", noise=n + 1) for n in range(4)]
+    made = list(controls([*tumors, *donors], 5, np.random.default_rng(0)))
+    assert {one.head.mask is None for one in made} == {True, False}
+    for one in made:
+        changed = one.picture != one.head.picture
+        assert changed.any() and one.label == one.head.row.label
+        assert one.head.mask is None or not (changed & one.head.mask).any()
 
 
 def test_a_sheet_shows_every_picture() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from batchmri.training.counterfactual.head import Head, grown
+from batchmri.training.counterfactual.head import Grey, Head, grown
 from batchmri.training.counterfactual.transplant import middle_of, transplanted
 
 MakeHead = Callable[..., Head]
@@ -51,3 +51,31 @@ def test_a_head_that_differs_under_its_skull_is_no_home(make_head: MakeHead) -> 
     inner = ~grown(head.picture < 20, 16)
     inverted[inner] = 220 - np.minimum(inverted[inner], 200)
     assert transplanted(donor, replace(head, picture=inverted)) is None
+
+
+def test_a_slice_of_a_volume_shows_the_sella_or_gets_no_pituitary_tumor(
+    make_head: MakeHead,
+) -> None:
+    donor = make_head("a", tumor=(190, 104), label="pituitary")
+    head = make_head("b", noise=1)
+    assert transplanted(donor, replace(head, depth=0.4)) is not None
+    assert transplanted(donor, replace(head, depth=0.9)) is None
+
+
+def test_an_average_of_heads_is_no_home(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="meningioma")
+    head = make_head("b", noise=1)
+    average = replace(head, picture=cv2.GaussianBlur(head.picture, (0, 0), 4))
+    assert transplanted(donor, average) is None
+
+
+def test_a_sharp_tumor_is_blurred_as_its_new_head_is(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="meningioma")
+    head = make_head("b", noise=1)
+    sharp, blurred = transplanted(donor, head), transplanted(donor, replace(head, pitch=4.0))
+    assert sharp is not None and blurred is not None
+
+    def steepest(picture: Grey) -> float:
+        return float(np.abs(np.diff(picture[PLACE[0]].astype(float)))[80:140].max())
+
+    assert steepest(blurred.picture) < 0.8 * steepest(sharp.picture)
