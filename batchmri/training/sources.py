@@ -21,8 +21,7 @@ from batchmri.training.table import OPTIONAL, REQUIRED, Plane
 
 Record = dict[str, Any]
 
-_TRAIN_STEP_MM = 5.0  # between the slices taken of a training head
-_DEV_STEP_MM = 4.0
+_TRAIN_STEP_MM = 5.0  # between the slices taken of a training head; those of dev are all taken
 _SMALLEST_FIELD_MM = 80.0  # a thinner slab is no picture in the planes across it
 _FLATTEST_PIXEL = 2.0  # longest over shortest side
 _SMALLEST_FOREGROUND = 0.03
@@ -112,8 +111,8 @@ def _heads(folder: Path) -> Iterator[Record]:
         train = row["split_hint"] == "train"
         taken = _planes(folder / row["file"]) if train else ("axial",)
         for plane in taken:
-            step = _TRAIN_STEP_MM if train else _DEV_STEP_MM
-            for index in _slices(folder / row["file"], plane, step):
+            step_mm = _TRAIN_STEP_MM if train else 0.0
+            for index in _slices(folder / row["file"], plane, step_mm):
                 yield {
                     "file": folder / row["file"],
                     "label": "notumor",
