@@ -5,7 +5,7 @@ import pytest
 
 from batchmri.pixels import DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
-from batchmri.records import Format
+from batchmri.records import Display, Format
 from batchmri.regular import open_regular
 
 
@@ -18,7 +18,8 @@ def test_a_pipe_in_a_files_place_stops_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format_", ["dicom", "nifti"])
 def test_decoding_what_became_a_pipe_is_an_io_error(tmp_path: Path, format_: Format) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (decoded,) = decode_many([DecodeTask(format_, str(tmp_path / "pipe"), (1,))])
+    task = DecodeTask(format_, str(tmp_path / "pipe"), (1,), 2, Display(), 1 << 20)
+    (decoded,) = decode_many([task])
     (refusal,) = decoded.slices
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.IO_ERROR
