@@ -92,7 +92,7 @@ class VerdictSettings(_Section):
         0.5, ge=0, le=1, description="A leading class below this is indeterminate."
     )
     min_box_fraction: float = Field(
-        0.0,
+        0.5,
         ge=0,
         le=1,
         description="A slice with a brain box below this share of the largest does not decide.",

@@ -26,9 +26,9 @@ from instances import (
 from lesions import Glioma, Meningioma
 from phantom import make_head
 
-ALPHA = Examination("alpha", "PHANTOM^ALPHA", "SAMPLE-A")
-BETA = Examination("beta", "PHANTOM^BETA", "SAMPLE-B")
-BROKEN = Examination("broken", "PHANTOM^BROKEN", "SAMPLE-X")
+ALPHA = Examination("alpha", "MADEUP^ALPHA", "SAMPLE-A")
+BETA = Examination("beta", "MADEUP^BETA", "SAMPLE-B")
+BROKEN = Examination("broken", "MADEUP^BROKEN", "SAMPLE-X")
 
 _LEFT = (-1.0, 0.0, 0.0)
 _BACK = (0.0, -1.0, 0.0)
