@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.training.counterfactual.head import Area, Head, grown, head_area
+from batchmri.training.counterfactual.head import Area, Head, grown, head_area, resized
 from batchmri.training.counterfactual.library import Library, read_heads
 from batchmri.training.counterfactual.output import Made, write
 from batchmri.training.counterfactual.removal import filled
-from batchmri.training.counterfactual.transplant import resized, transplanted
+from batchmri.training.counterfactual.transplant import transplanted
 from batchmri.training.table import Plane, Row, read_table
 
 WANTED = {"removed": 900, "control": 900, "transplanted": 1200}

@@ -93,3 +93,9 @@ def grown(area: Area, pixels: int) -> Area:
     """The area and what lies up to `pixels` around it."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     return cv2.dilate(area.astype(np.uint8), kernel) > 0
+
+
+def resized(mask: Area, head: Head) -> Area:
+    """A mask of another head, box on box."""
+    height, width = head.picture.shape
+    return cv2.resize(mask.astype(np.uint8), (width, height)) > 0

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from batchmri.training.counterfactual.head import Area, Head, read_head
+from batchmri.training.counterfactual.head import Area, Head, grown, read_head, resized
 from batchmri.training.counterfactual.pairing import Gallery, tell_planes
 from batchmri.training.table import Plane, Row
 
 _PLANE_OF_SOURCE: dict[str, Plane] = {"lgg": "axial"}  # pictures, all in one plane
 _EVERY = 3  # of the heads of known plane suffice to tell the others'
 _LIKENESS: dict[Plane, float] = {"axial": 0.8, "coronal": 0.7, "sagittal": 0.7}
+_APART = 10  # pixels between an area and the tumour of a head that is to fill it
 _Shelf = tuple[list[Head], Gallery]
 
 
@@ -33,7 +34,8 @@ class Library:
     def like(self, head: Head, beside: Area, most: int) -> list[Head]:
         """Up to `most` heads of other patients, the likest outside the area first.
 
-        Only of the same plane, and like enough to show the same part of the head.
+        Only of the same plane, like enough to show the same part of the head, and without tumour
+        in the area.
         """
         if head.plane is None or head.plane not in self.shelves:
             return []
@@ -43,7 +45,7 @@ class Library:
         for index in np.argsort(-found, kind="stable"):
             if found[index] < _LIKENESS[head.plane] or len(partners) == most:
                 break
-            if _other_patient(head.row, kept[index].row):
+            if _other_patient(head.row, kept[index].row) and _is_free(kept[index], head, beside):
                 partners.append(kept[index])
         return partners
 
@@ -66,6 +68,10 @@ def read_heads(rows: Sequence[Row]) -> list[Head]:
     # resemble each other more than the volumes.
     told = tell_planes(unknown, volumes)
     return [*known, *tell_planes(told, [*volumes, *told])]
+
+
+def _is_free(partner: Head, head: Head, area: Area) -> bool:
+    return partner.mask is None or not (grown(resized(partner.mask, head), _APART) & area).any()
 
 
 def _other_patient(row: Row, other: Row) -> bool:

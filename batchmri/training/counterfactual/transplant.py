@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +15,15 @@ from batchmri.training.counterfactual.blending import (
     ring_around,
     smooth,
 )
-from batchmri.training.counterfactual.head import Area, Grey, Head, grown, head_area, tissue
+from batchmri.training.counterfactual.head import (
+    Area,
+    Grey,
+    Head,
+    grown,
+    head_area,
+    resized,
+    tissue,
+)
 from batchmri.training.table import Plane
 
 _RIM = {"glioma": 5, "meningioma": 3, "pituitary": 3}  # pixels that come along with the tumour
@@ -117,9 +124,3 @@ def middle_of(mask: Area) -> npt.NDArray[np.float64]:
     """The middle of a mask, (down, across), as shares of the picture."""
     middle: npt.NDArray[np.float64] = np.argwhere(mask).mean(0) / mask.shape
     return middle
-
-
-def resized(mask: Area, head: Head) -> Area:
-    """A mask of another head, box on box."""
-    height, width = head.picture.shape
-    return cv2.resize(mask.astype(np.uint8), (width, height)) > 0

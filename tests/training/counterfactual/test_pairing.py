@@ -50,6 +50,14 @@ def test_partners_are_other_patients_of_the_same_plane(make_head: MakeHead) -> N
     assert [partner.row.patient for partner in partners] == ["b"]
 
 
+def test_a_head_with_a_tumor_in_the_area_is_no_partner(make_head: MakeHead) -> None:
+    head = make_head("a", tumor=(190, 110))
+    assert head.mask is not None
+    there, elsewhere = make_head("b", tumor=(192, 112)), make_head("c", tumor=(70, 150))
+    partners = Library.of([there, elsewhere]).like(head, head.mask, 1)
+    assert [partner.row.patient for partner in partners] == ["c"]
+
+
 def test_too_unlike_heads_are_no_partners(make_head: MakeHead) -> None:
     head = make_head("a", tumor=(190, 110))
     assert head.mask is not None
