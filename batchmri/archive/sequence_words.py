@@ -16,7 +16,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("adc", r"[ed]?adc|apparent|exp adc"),
     (
         "dwi",
-        r"dwi|dti|dki|dsi|dwibs|hardi|noddi|diff|diffusion\w*|difusion|ep2d diff\w*|trace|tracew"
+        r"dwi|dti|dki|dsi|dwibs|noddi|diff|diffusion\w*|difusion|ep2d diff\w*|trace|tracew"
         r"|tensor|tractograph\w*|colfa|fa map|b ?=? ?[1-9]\d{2,3}|b ?=? ?0 (?:dwi|diff\w*)"
         r"|\d+ ?dir\w*",
     ),
