@@ -61,7 +61,11 @@ def scan(
         store = stack.enter_context(Store(database))
         # Workers start from a server that must exist before the model brings torch along.
         pool = stack.enter_context(
-            WorkerPool(settings.pixels.n_workers, settings.archive.file_timeout_s)
+            WorkerPool(
+                settings.pixels.n_workers,
+                settings.archive.file_timeout_s,
+                settings.pixels.max_file_mb << 20,
+            )
         )
         model = Model.describe(settings.classifier)
         made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}

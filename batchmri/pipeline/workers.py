@@ -4,6 +4,7 @@ They start by forkserver, which is started before torch or OpenVINO are loaded, 
 what reads files.
 """
 
+import resource
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from batchmri.reasons import Reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# What a worker may take beside the pixels of a file: libraries, caches, a second copy.
+_BYTES_BESIDE = 1 << 30
+_COPIES = 3
 _PRELOAD = ["batchmri.archive.header", "batchmri.pixels.decode"]
 
 
@@ -37,15 +41,29 @@ class Task(Generic[Item, Result]):
     future: "Future[Sequence[Result]]"
 
 
-class WorkerPool:
-    """Processes for reading headers and decoding; `timeout_s` bounds one task."""
+def _bound_memory(n_bytes: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
-    def __init__(self, processes: int, timeout_s: float) -> None:
+
+class WorkerPool:
+    """Processes for reading headers and decoding.
+
+    `timeout_s` bounds one task, `max_file_bytes` the memory of a process.
+    """
+
+    def __init__(self, processes: int, timeout_s: float, max_file_bytes: int = 1 << 31) -> None:
         context = get_context("forkserver")
         context.set_forkserver_preload(_PRELOAD)
         self.processes = processes
         self._timeout_s = timeout_s
-        self._pool = ProcessPool(max_workers=processes, context=context)
+        self._pool = ProcessPool(
+            max_workers=processes,
+            context=context,
+            initializer=_bound_memory,
+            initargs=(_BYTES_BESIDE + _COPIES * max_file_bytes,),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -56,7 +56,7 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
     console.say(
         f"A scan would classify {survey.wanted_series} series with {survey.wanted_slices} slices: "
         f"roughly {minutes:.1f} minutes on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
-        "at most. Some label maps show only when pixels are read."
+        f"and {survey.inodes} files at most. Some label maps show only when pixels are read."
     )
 
 

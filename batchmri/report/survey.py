@@ -18,6 +18,9 @@ SECTIONS = ("decision", "modality", "sequence", "plane", "manufacturer", "transf
 # Rough figures of one core and of the pictures of a tumour series; benchmarks/ measures them.
 _SLICES_PER_SECOND = 40
 _BYTES_PER_SLICE_ROW = 400
+_PICTURES_PER_SERIES = 3
+_INODES_PER_STUDY = 2  # its folder and its montage
+_INODES_PER_OUTPUT = 300  # tables, state, and the folders between
 _BYTES_PER_SERIES_PICTURES = 1_000_000
 _MOST_VALUES = 2000
 
@@ -74,6 +77,15 @@ class Survey:
         """Rough disk that a scan takes at most."""
         pictures = self.wanted_series * _BYTES_PER_SERIES_PICTURES
         return self.wanted_slices * _BYTES_PER_SLICE_ROW + pictures
+
+    @property
+    def inodes(self) -> int:
+        """Rough number of files and folders that a scan leaves at most."""
+        return (
+            _INODES_PER_OUTPUT
+            + _INODES_PER_STUDY * self.studies
+            + (_PICTURES_PER_SERIES * self.wanted_series)
+        )
 
     def rows(self) -> Iterator[dict[str, object]]:
         """The rows of dry-run.csv, in a stable order."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.builders import write_series
 
-_UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
 def batchmri(
@@ -107,7 +107,7 @@ def test_an_unreadable_file_and_folder_are_named_and_the_rest_is_scanned(archive
     (archive / "series-000").chmod(0)
     (archive / "locked").chmod(0)
     # root may read everything unless it gives that up
-    done = batchmri("scan", archive, "--dry-run", before=_UNPRIVILEGED if os.getuid() == 0 else ())
+    done = batchmri("scan", archive, "--dry-run", before=UNPRIVILEGED if os.getuid() == 0 else ())
     (archive / "locked").chmod(0o700)
     assert done.returncode == 0
     assert re.search(r"io_error\W+2\b", done.stdout), done.stdout

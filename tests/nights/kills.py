@@ -20,7 +20,7 @@ from batchmri.classifier import Card, ClassMapNetwork, save_checkpoint
 from tests.pipeline.builders import write_series
 from tests.pipeline.outputs import contents
 
-_POINTS = ("moment", "png", "rename", "commit")
+_POINTS = ("commit", "png", "rename", "moment")
 
 
 def make_archive(folder: Path, n_series: int) -> Path:

@@ -11,12 +11,17 @@ from batchmri.reasons import Reason
 
 
 def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
-    """Hangs on a file named hang, dies on one named crash, and cannot read one named stalled."""
+    """Hangs on a file named hang, dies on one named crash, takes all memory for one named glutton.
+
+    One named stalled gives an I/O error.
+    """
     found: list[Decoded] = []
     for task in tasks:
         name = Path(task.path).name
         if name.startswith("hang"):
             time.sleep(60)
+        if name.startswith("glutton"):
+            bytearray(64 << 30)
         if name.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
         if name.startswith("stalled"):

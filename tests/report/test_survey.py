@@ -28,6 +28,7 @@ def test_wanted_and_estimates() -> None:
     assert survey().seconds(1) > survey().seconds(4) > 0
     assert survey().disk_bytes > 0
     assert Survey().disk_bytes == 0
+    assert survey().inodes > Survey().inodes
 
 
 def test_rows(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_state_db_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_foreign_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StateError, match="not a state.db"):
+    with pytest.raises(StateError, match=r"not a state\.db"):
         Store(tmp_path / "state.db")
 
 
