@@ -2,8 +2,9 @@
 
     python -m benchmarks.memory [FILES ...]          (default 1000 10000 100000)
 
-Archives of small made-up series are scanned by a process of its own, the network replaced by
-arithmetic (tests/nights/driver.py), and the peak resident size of that process is printed.
+Archives of small made-up series, one in ten of them T1 and so classified, are scanned by a process
+of its own, the network replaced by arithmetic (tests/nights/driver.py), and the peak resident size
+of that process is printed.
 """
 
 import os
@@ -21,6 +22,7 @@ from tests.pipeline.builders import head, instance
 
 _SLICES = 5
 _SERIES_PER_STUDY = 2
+_CLASSIFIED = 10  # one series in so many
 
 
 def _template() -> tuple[list[bytes], dict[str, str]]:
@@ -46,6 +48,8 @@ def make_archive(folder: Path, n_files: int) -> None:
         for place, content in enumerate(contents):
             for before, after in swaps.items():
                 content = content.replace(before.encode(), after.encode())
+            if number % _CLASSIFIED:
+                content = content.replace(b"AX T1", b"AX T2")
             (study / f"{number}-{place}").write_bytes(content)
 
 

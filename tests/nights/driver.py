@@ -1,8 +1,9 @@
 """One scan in a process of its own that may kill itself at a planted point.
 
-    python -m tests.nights.driver ARCHIVE OUT MODEL [png|rename|commit N]
+    python -m tests.nights.driver ARCHIVE OUT MODEL [png|rename|commit|term N]
 
-The N-th PNG is cut off half-way, the N-th rename is not made, or the N-th commit is not reached.
+The N-th PNG is cut off half-way, the N-th rename is not made, or the N-th commit is not reached;
+with term, a SIGTERM comes before the N-th commit.
 The network is replaced by arithmetic, so that a run takes a second.
 """
 
@@ -66,10 +67,10 @@ def plant(point: str, number: int) -> None:
         files.NewFile.write = at_call(number, half, real_write)  # type: ignore[method-assign]
     elif point == "rename":
         Path.replace = at_call(number, lambda *_: die(), Path.replace)  # type: ignore[method-assign]
-    elif point == "commit":
-        real_exit = Transaction.__exit__
+    else:
+        signals = {"commit": signal.SIGKILL, "term": signal.SIGTERM}
         Transaction.__exit__ = at_call(  # type: ignore[method-assign]
-            number, lambda *_: die(), real_exit
+            number, lambda *_: os.kill(os.getpid(), signals[point]), Transaction.__exit__
         )
 
 

@@ -81,17 +81,21 @@ def test_a_study_still_arriving_waits_and_is_done_when_it_settled(
 
 
 def test_a_hang_and_a_crash_cost_their_own_files_only(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
-    for number, name in enumerate(("hang", "crash"), start=6):
-        save(instance("a", "one", number), archive / "a" / name)
+    for study in range(10):
+        write_series(tmp_path / "archive" / str(study), f"study-{study}", "one", n=50)
+    for name in ("hang", "crash"):
+        (tmp_path / "archive" / "3" / f"one-{20 + len(name):03d}").rename(
+            tmp_path / "archive" / "3" / name
+        )
     out = tmp_path / "out"
     quick = changed(settings, "archive", file_timeout_s=5.0)
-    assert scan([archive], out=out, settings=quick).exit_code == 1
+    assert scan([tmp_path / "archive"], out=out, settings=quick).exit_code == 1
     assert reasons(out) == {"hang": "decoder_timeout", "crash": "decoder_crashed"}
-    assert len(table(out, "slices")) == 12
-    assert_every_file_accounted_for(out, 14)
+    assert len(table(out, "slices")) == 498
+    assert_every_file_accounted_for(out, 500)
 
 
 def test_a_passing_failure_is_tried_again_and_is_no_news_the_second_time(
