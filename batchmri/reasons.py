@@ -7,6 +7,9 @@ the codes, so a code is never renamed.
 from dataclasses import dataclass
 from enum import StrEnum
 
+TRIES = 3
+"""Runs in which something that failed for a passing reason is tried, before it is given up."""
+
 
 class Status(StrEnum):
     """What became of a file, series or study."""

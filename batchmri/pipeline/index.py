@@ -11,12 +11,12 @@ from batchmri.pipeline.guard import check_archive
 from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import Lost, Task, WorkerPool
+from batchmri.reasons import TRIES
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.report import Console
 from batchmri.settings import ArchiveSettings, Settings
 from batchmri.state import Store
 
-TRIES = 3
 _FILES_PER_TASK = 32
 _FILES_PER_TRANSACTION = 4096
 
@@ -54,7 +54,10 @@ def index(
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
         for entry, found in _headers(pool, read, stop.until(store.files.unread())):
-            failed += store.files.put_header(entry, found, seen_s)
+            tries = store.files.put_header(entry, found, seen_s)
+            failed += tries == 1
+            if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
+                console.warn("given up after three runs", file=entry.source, reason=found.reason)
             progress.advance()
             bulk.tick()
     return failed

@@ -103,6 +103,8 @@ def _classify(
             protocol.n_series += 1
             protocol.n_slices += len(done.result.scores)
             protocol.new_failures += done.newly_failed
+            if done.given_up:
+                console.warn("given up after three runs", series=done.result.series.source)
             if settings.night.too_many(protocol.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{protocol.new_failures} new failures, more than allowed"

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from batchmri.archive import assemble, select
-from batchmri.pipeline.index import TRIES
 from batchmri.pipeline.options import ScanOptions
-from batchmri.reasons import Reason, Status
+from batchmri.reasons import TRIES, Reason, Status
 from batchmri.records import Decision, Series, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state import Store

@@ -15,10 +15,10 @@ from batchmri.pipeline.pictures import draw_pictures, gradcam, wanted_pictures
 from batchmri.pipeline.tray import Tray, held_bytes
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.pixels import PreparationSettings, prepare
-from batchmri.reasons import Status
+from batchmri.reasons import TRIES, Status
 from batchmri.records import CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
 from batchmri.settings import Settings
-from batchmri.state import Store
+from batchmri.state import Store, Trouble
 from batchmri.verdict import series_verdict
 
 _MEGABYTE = 1 << 20
@@ -33,10 +33,11 @@ class _Tag:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A committed series, and whether it failed and had not failed before."""
+    """A committed series: whether it failed for the first time, or is not tried any more."""
 
     result: SeriesResult
     newly_failed: bool
+    given_up: bool
 
 
 class Run:
@@ -103,11 +104,12 @@ class Run:
         left_out = tray.left_out()
         if result.status is Status.CLASSIFIED:
             result = self._draw(tray, result)
-        newly_failed = self._store.series.put_result(
+        tries = self._store.series.put_result(
             result, tray.series.fingerprint, left_out, tray.trouble
         )
         del self._trays[tray.series.key]
-        return Done(result, newly_failed)
+        passing = tray.trouble is Trouble.PASSING
+        return Done(result, newly_failed=tries == 1, given_up=passing and tries == TRIES)
 
     def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
         classes = self._model.classes

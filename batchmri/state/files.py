@@ -106,21 +106,22 @@ class FileIndex:
 
     # --- headers
 
-    def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> bool:
-        """Note what a file's header says, and when; whether it failed and had not before."""
+    def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> int:
+        """Note what a file's header says, and when; in how many runs it has failed by now."""
         before = self._db.execute(
-            "SELECT tries, reason FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
+            "SELECT tries FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
             (entry.source, entry.size, entry.mtime_ns),
         ).fetchone()
-        tries, reason_before = before or (0, None)
         row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, int(seen_s))
         if isinstance(found, Instance):
             # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
             document = _INSTANCE.dump_json(replace(found, path="")).decode()
             self._put(*row, 0, found.study_uid, document, None, None)
-            return False
-        self._put(*row, tries + 1, None, None, found.reason, found.detail)
-        return found.reason.status is Status.FAILED and not reason_before
+            return 0
+        failed = found.reason.status is Status.FAILED
+        tries = (before[0] if before else 0) + 1 if failed else 0
+        self._put(*row, tries, None, None, found.reason, found.detail)
+        return tries
 
     def _put(self, *row: object) -> None:
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

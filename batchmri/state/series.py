@@ -69,11 +69,11 @@ class SeriesIndex:
 
     def put_result(
         self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote], trouble: Trouble
-    ) -> bool:
+    ) -> int:
         """Write everything that the pixels of a series gave, in one transaction.
 
-        Nothing is written where its files are no longer those of `fingerprint`. Gives whether it
-        failed and had not failed before.
+        Nothing is written where its files are no longer those of `fingerprint`. Gives in how many
+        runs it has failed by now, wholly or in part.
         """
         key = result.series.key
         with Transaction(self._db):
@@ -81,8 +81,8 @@ class SeriesIndex:
                 f"SELECT tries FROM series WHERE {_BY_KEY} AND fingerprint = ?", (*key, fingerprint)
             ).fetchone()
             if row is None:
-                return False
-            failed = trouble is not Trouble.NONE
+                return 0
+            tries: int = 0 if trouble is Trouble.NONE else row[0] + 1
             self._db.execute(
                 "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
                 f"tries = ?, may_pass = ?, picture_class = ?, model_digest = ? WHERE {_BY_KEY}",
@@ -91,7 +91,7 @@ class SeriesIndex:
                     result.status,
                     result.reason,
                     result.detail,
-                    row[0] + 1 if failed else 0,
+                    tries,
                     trouble is Trouble.PASSING,
                     result.picture_class,
                     result.model_digest,
@@ -107,7 +107,7 @@ class SeriesIndex:
                 ),
             )
             self.put_left_out(left_out)
-        return failed and row[0] == 0
+        return tries
 
     def has_another_try(self, key: SeriesKey, *, tries: int, retry_failed: bool) -> bool:
         """Whether a processed series failed, wholly or in part, and is to be tried again."""

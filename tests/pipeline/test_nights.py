@@ -98,17 +98,24 @@ def test_a_hang_and_a_crash_cost_their_own_files_only(
     assert_every_file_accounted_for(out, 500)
 
 
-def test_a_passing_failure_is_tried_again_and_is_no_news_the_second_time(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_passing_failure_is_tried_on_three_nights_and_is_news_once(
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     save(instance("a", "one", 6), archive / "a" / "stalled")
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
-        codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(2)]
-    assert codes == [1, 0]
-    assert reasons(out) == {"stalled": "io_error"}
+        codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
+        assert "given up after three runs" in capsys.readouterr().err
+    assert codes == [1, 0, 0]
     assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert reasons(out) == {"stalled": "io_error"}, "given up: not tried any more"
+    again = ScanOptions(retry_failed=True)
+    assert scan([archive], out=out, settings=settings, options=again).exit_code == 0
     assert reasons(out) == {}
     fresh = tmp_path / "fresh"
     scan([archive], out=fresh, settings=settings)
