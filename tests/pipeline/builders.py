@@ -8,6 +8,8 @@ import pydicom
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from batchmri.settings import Settings
+
 
 def head(rows: int = 64, columns: int = 64, seed: int = 0) -> np.ndarray:
     """A bright ellipse with texture on a dark background, 12 bit."""
@@ -79,3 +81,9 @@ def write_series(
         save(instance(study, series, i, **tags), folder / f"{series}-{i:03d}")
         for i in (range(n) if numbers is None else numbers)
     ]
+
+
+def changed(settings: Settings, section: str, **values: object) -> Settings:
+    """Settings with some of a section replaced."""
+    part = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: part})

@@ -10,13 +10,8 @@ from batchmri.errors import ArchiveError, UsageError
 from batchmri.pipeline import ScanOptions, scan
 from batchmri.settings import Settings
 from tests.pipeline import planted
-from tests.pipeline.builders import instance, save, uid, write_series
+from tests.pipeline.builders import changed, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
-
-
-def changed(settings: Settings, section: str, **values: object) -> Settings:
-    part = getattr(settings, section).model_copy(update=values)
-    return settings.model_copy(update={section: part})
 
 
 @pytest.fixture

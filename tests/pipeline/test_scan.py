@@ -7,13 +7,8 @@ import pytest
 from batchmri.errors import StateError, UsageError
 from batchmri.pipeline import ScanOptions, reverdict, scan
 from batchmri.settings import Settings
-from tests.pipeline.builders import head, instance, save, uid, write_series
+from tests.pipeline.builders import changed, head, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
-
-
-def changed(settings: Settings, section: str, **values: object) -> Settings:
-    part = getattr(settings, section).model_copy(update=values)
-    return settings.model_copy(update={section: part})
 
 
 @pytest.fixture
