@@ -12,6 +12,7 @@ from batchmri.records import Decision, Series, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state import Store
 
+_STUDIES_PER_TRANSACTION = 256
 _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment ago")
 
 
@@ -31,10 +32,10 @@ class Planner:
     def plan(self) -> int:
         """Decide on every series; returns how many newly failed by their headers alone."""
         failed = 0
-        for header_study in islice(self.store.files.header_studies(), self.options.limit):
-            studies = _studies(self.store, header_study)
-            with self.store.transaction():
-                failed += self._plan_studies(header_study, studies)
+        with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
+            for header_study in islice(self.store.files.header_studies(), self.options.limit):
+                failed += self._plan_studies(header_study, _studies(self.store, header_study))
+                bulk.tick()
         return failed
 
     def _plan_studies(self, header_study: str, studies: list[Study]) -> int:

@@ -17,13 +17,15 @@ from batchmri.errors import StateError
 
 VERSION = 1
 
+# Rows of files and series are long: without rowids each would take a page of its own.
+
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
     source TEXT PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     seen_s INTEGER NOT NULL, tries INTEGER NOT NULL,
     header_study TEXT, instance TEXT, reason TEXT, detail TEXT
-) WITHOUT ROWID;
+);
 CREATE INDEX files_by_study ON files (header_study) WHERE header_study IS NOT NULL;
 CREATE TABLE series (
     study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
@@ -33,7 +35,7 @@ CREATE TABLE series (
     may_pass INTEGER NOT NULL DEFAULT 0, picture_class TEXT NOT NULL DEFAULT '',
     model_digest TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (study_uid, series_uid, part)
-) WITHOUT ROWID;
+);
 CREATE INDEX series_by_header_study ON series (header_study);
 CREATE TABLE slices (
     study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, part TEXT NOT NULL,
