@@ -2,11 +2,14 @@
 
     python -m benchmarks.memory [FILES ...]          (default 1000 10000 100000)
 
+Prints a table, and draws it as memory.png in the folder it is called from.
+
 Archives of small made-up series, one in ten of them T1 and so classified, are scanned by a process
 of its own, the network replaced by arithmetic (tests/nights/driver.py), and the peak resident size
 of that process is printed.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
@@ -82,9 +87,34 @@ def measure(n_files: int) -> tuple[float, float]:
         return usage.ru_maxrss / 1024, time.monotonic() - start
 
 
+def draw(points: list[tuple[int, float]], path: str) -> None:
+    """Peak memory (MB, from 0) against files (logarithmic)."""
+    canvas = np.full((320, 520, 3), 255, np.uint8)
+    most = 1.3 * max(peak for _, peak in points)
+    first, last = math.log10(points[0][0]), math.log10(points[-1][0])
+    place = [
+        (
+            60 + round(400 * (math.log10(n) - first) / max(last - first, 1e-9)),
+            280 - round(240 * peak / most),
+        )
+        for n, peak in points
+    ]
+    cv2.line(canvas, (60, 280), (480, 280), (0, 0, 0))
+    cv2.line(canvas, (60, 280), (60, 30), (0, 0, 0))
+    cv2.polylines(canvas, [np.array(place, np.int32)], False, (180, 80, 20), 2, cv2.LINE_AA)
+    for (x, y), (n, peak) in zip(place, points, strict=True):
+        cv2.circle(canvas, (x, y), 4, (180, 80, 20), -1, cv2.LINE_AA)
+        for text, at in ((f"{peak:.0f} MB", (x - 30, y - 10)), (f"{n} files", (x - 40, 300))):
+            cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.imwrite(path, canvas)
+
+
 if __name__ == "__main__":
     counts = [int(argument) for argument in sys.argv[1:]] or [1000, 10_000, 100_000]
     print("| files | peak MB | seconds |\n|---|---|---|")
+    measured = []
     for count in counts:
         peak, seconds = measure(count)
+        measured.append((count, peak))
         print(f"| {count} | {peak:.0f} | {seconds:.0f} |", flush=True)
+    draw(measured, "memory.png")

@@ -36,13 +36,15 @@ def planted(number: int) -> pydicom.Dataset:
 
 
 def test_nothing_planted_in_a_header_is_found_in_any_output(
-    tmp_path: Path, settings: Settings
+    tmp_path: Path, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(6):
         save(planted(number), tmp_path / "archive" / f"{number}.dcm")
     out = tmp_path / "out"
     scan([tmp_path / "archive"], out=out, settings=settings, log_format="json")
     assert table(out, "series"), "the planted series must at least be seen"
+    told = "".join(capfd.readouterr()).lower()
+    assert "zzplanted" not in told and "19470123" not in told
     for path in (p for p in out.rglob("*") if p.is_file()):
         content = path.read_bytes().lower()
         for word in (b"zzplanted", b"19470123"):
