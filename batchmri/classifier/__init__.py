@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from batchmri.classifier.checkpoint import load_checkpoint as load_checkpoint
     from batchmri.classifier.checkpoint import read_card as read_card
     from batchmri.classifier.checkpoint import save_checkpoint as save_checkpoint
+    from batchmri.classifier.heat import gradcam as gradcam
     from batchmri.classifier.network import ClassMapNetwork as ClassMapNetwork
 
 _HOMES = {
+    "gradcam": "heat",
     "Backend": "backends.base",
     "Card": "card",
     "Chosen": "backends.select",

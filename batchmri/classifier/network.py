@@ -8,7 +8,6 @@ of class c at A, up to a positive factor.
 
 from typing import Any
 
-import torch
 from monai.networks.nets import EfficientNetBN
 from torch import Tensor, nn
 from torch.nn import functional
@@ -61,8 +60,3 @@ class ClassMapNetwork(nn.Module):
 def logits(maps: Tensor) -> Tensor:
     """The logits (N, classes) behind class maps (N, classes, h, w)."""
     return maps.float().mean((2, 3))
-
-
-def grad_cam(maps: Tensor, bias: Tensor) -> Tensor:
-    """Grad-CAM (N, classes, h, w) of every class at once, up to a positive factor."""
-    return torch.relu(maps - bias[:, None, None])

@@ -65,13 +65,14 @@ def export(
         }
         for uid, results in store.series.studies():
             judged = judge(uid, results, classes, settings)
-            montage = _montage(judged, store.studies.get(uid), output, draw=draw)
+            before = store.studies.get(uid)
+            montage = _montage(judged, before, output, draw=draw)
             _sweep_study(output, uid, [*judged.pictures, montage.path])
             row = _write_study(judged, montage.path, classes, settings, writers, totals)
             verdict = judged.verdict.name if judged.verdict else ""
             now = ToldStudy(uid, str(row["source"]), judged.version, verdict, montage.digest)
             if judged.foreign:
-                _write_change(store, now, writers["changes"], totals)
+                _write_change(store, before, now, writers["changes"], totals)
         for uid in store.studies.gone():
             told = store.studies.get(uid)
             assert told is not None
@@ -121,8 +122,9 @@ def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSetti
     return rules.slices == "all"
 
 
-def _write_change(store: Store, now: ToldStudy, writer: TableWriter, totals: Totals) -> None:
-    before = store.studies.get(now.uid)
+def _write_change(
+    store: Store, before: ToldStudy | None, now: ToldStudy, writer: TableWriter, totals: Totals
+) -> None:
     change = _change(before, now)
     if change:
         verdict_before = before.verdict if before else ""

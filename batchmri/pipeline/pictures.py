@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from batchmri.pixels import map_to_picture
 from batchmri.records import Classes, FloatArray, Scores, Series, SeriesResult, Verdict
 from batchmri.report import Caption, montage, montage_path, overlay, picture_path, write_atomic
@@ -66,15 +64,6 @@ def draw_pictures(
         write_atomic(output / path, overlay(picture, placed, scale, spacing, caption))
         drawn.append((index, path))
     return tuple(drawn)
-
-
-def gradcam(maps: FloatArray, bias: FloatArray, position: int) -> FloatArray:
-    """Grad-CAM of one class from class maps (classes, h, w), up to a positive factor.
-
-    Selvaraju et al., 2017; at the last activation it is ReLU(M[c] - b[c]).
-    """
-    heat: FloatArray = np.maximum(maps[position] - bias[position], 0.0)
-    return heat
 
 
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:

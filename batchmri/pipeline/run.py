@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.classifier import probabilities
+from batchmri.classifier import gradcam, probabilities
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.loader import Parcel, load, load_some
 from batchmri.pipeline.model import Model
-from batchmri.pipeline.pictures import draw_pictures, gradcam, wanted_pictures
+from batchmri.pipeline.pictures import draw_pictures, wanted_pictures
 from batchmri.pipeline.tray import Tray, held_bytes
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.pixels import PreparationSettings, prepare
@@ -119,7 +119,7 @@ class Run:
             return result
         position = classes.names.index(verdict.shown_class)
         heat = {
-            index: gradcam(maps, self._model.backend.bias, position)
+            index: gradcam(maps, self._model.backend.bias)[position]
             for index, maps in tray.maps.items()
         }
         pixels = {index: tray.kept[index] for index in wanted if index in tray.kept}

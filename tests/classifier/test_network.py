@@ -5,7 +5,8 @@ from monai.visualize import GradCAM
 from torch import Tensor, nn
 
 from batchmri.classifier.checkpoint import SHIPPED, load_checkpoint
-from batchmri.classifier.network import ClassMapNetwork, grad_cam, logits
+from batchmri.classifier.heat import gradcam
+from batchmri.classifier.network import ClassMapNetwork, logits
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,8 @@ def _distance_to_monais_grad_cam(network: ClassMapNetwork, batch: Tensor) -> flo
     distances, seen = [], 0
     for picture in batch[:, None]:
         with torch.no_grad():
-            ours = grad_cam(network(picture)[0], network.linear.bias)[0]
+            maps, bias = network(picture)[0][0], network.linear.bias
+            ours = torch.from_numpy(gradcam(maps.detach().numpy(), bias.detach().numpy()))
         for label, forward in enumerate(ours):
             backward = theirs.compute_map(picture, class_idx=label)[0, 0].detach()
             distances.append(float((_to_one(forward) - _to_one(backward)).abs().max()))
