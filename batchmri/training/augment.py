@@ -1,5 +1,8 @@
 """Changes that keep the label: how a head lies, and what scanners and archives do to it."""
 
+from typing import Any
+
+import cv2
 import torch
 from monai.data import set_track_meta
 from monai.transforms import (
@@ -10,9 +13,28 @@ from monai.transforms import (
     RandFlip,
     RandGaussianNoise,
     RandGaussianSmooth,
+    RandHistogramShift,
+    RandomizableTransform,
     RandSimulateLowResolution,
 )
 from torch import Tensor
+
+_WORST_JPEG, _BEST_JPEG = 30, 95
+
+
+class RandJpeg(RandomizableTransform):
+    """What storing a picture (1, rows, columns) in 0 to 1 as a JPEG leaves of it."""
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """The picture, at random through a JPEG of random quality."""
+        self.randomize(None)
+        if not self._do_transform:
+            return picture
+        quality = self.R.randint(_WORST_JPEG, _BEST_JPEG)
+        grey = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        _, stored = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        read: Any = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
+        return torch.from_numpy(read)[None] / 255
 
 
 class Augmentation:
@@ -36,6 +58,7 @@ class Augmentation:
             [
                 RandBiasField(prob=0.3, degree=2, coeff_range=(-0.25, 0.25)),
                 RandAdjustContrast(prob=0.5, gamma=(0.65, 1.5)),
+                RandHistogramShift(prob=0.2, num_control_points=(5, 10)),
                 RandSimulateLowResolution(
                     prob=0.3,
                     zoom_range=(0.4, 0.9),
@@ -44,6 +67,7 @@ class Augmentation:
                 ),
                 RandGaussianSmooth(prob=0.2, sigma_x=(0.4, 1.3), sigma_y=(0.4, 1.3)),
                 RandGaussianNoise(prob=0.3, std=0.04),
+                RandJpeg(prob=0.2),
             ]
         )
 

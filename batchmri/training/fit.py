@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.training.dataset import DrawnPictures, Draws, Floats
+from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
 from batchmri.training.loss import MapLoss, Targets
 from batchmri.training.progress import Progress
@@ -58,7 +60,9 @@ def fit(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    per_epoch = settings.draws // settings.batch_size
+    if device.type == "cpu":
+        train_depthwise_fast(network)
+    per_epoch = (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size
     optimizer = AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )

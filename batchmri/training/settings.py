@@ -24,7 +24,11 @@ class TrainSettings(BaseModel):
     preparation: PreparationSettings = PreparationSettings()
 
     epochs: int = Field(16, ge=1)
-    draws: int = Field(3200, ge=1, description="Pictures drawn per epoch, with replacement.")
+    draws: int | None = Field(
+        None,
+        ge=1,
+        description="Pictures drawn per epoch, with replacement; none: as the train split.",
+    )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1.2e-3, gt=0, description="Highest of the one-cycle schedule.")
     weight_decay: float = Field(0.02, ge=0)

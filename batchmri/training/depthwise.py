@@ -1,0 +1,68 @@
+"""Depthwise convolutions whose backward pass is not the slow one of bfloat16 on processors.
+
+oneDNN takes three to five times as long for it as in fp32 (benchmarks/depthwise.py), half the time
+of a whole training step of EfficientNetB1. The forward pass stays as it is.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pictures: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(pictures, weight)
+        ctx.stride = stride
+        return conv2d(pictures, weight, stride=stride, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        pictures, weight = ctx.saved_tensors
+        of_weight = _backward(gradients[0], pictures, weight, ctx.stride, torch.float32, 1)
+        # Without stride it is another forward pass, which bfloat16 is good at.
+        kept = pictures.dtype if ctx.stride == (1, 1) else torch.float32
+        of_pictures = _backward(gradients[0], pictures, weight, ctx.stride, kept, 0)
+        return of_pictures.to(pictures.dtype), of_weight.to(weight.dtype), None
+
+
+def _backward(
+    gradient: Tensor,
+    pictures: Tensor,
+    weight: Tensor,
+    stride: tuple[int, int],
+    dtype: torch.dtype,
+    wanted: int,
+) -> Tensor:
+    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+        gradient.to(dtype),
+        pictures.to(dtype),
+        weight.to(dtype),
+        None,
+        stride,
+        (0, 0),
+        (1, 1),
+        False,
+        (0, 0),
+        len(weight),
+        (wanted == 0, wanted == 1, False),
+    )
+    return found[wanted]
+
+
+def _forward(module: nn.Conv2d, pictures: Tensor) -> Tensor:
+    weight = module.weight.to(pictures.dtype)
+    result: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]
+        pictures, weight, module.stride
+    )
+    return result
+
+
+def train_depthwise_fast(network: nn.Module) -> None:
+    """Give the unpadded depthwise convolutions of a network the faster backward pass."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+            module.forward = partial(_forward, module)  # type: ignore[method-assign]
