@@ -17,7 +17,7 @@ _COMMANDS = {
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
     "status": "Show how the last runs of an output went and what it holds.",
     "config": "Show the effective settings.",
-    "train": "Train a classifier from a table of labelled pictures.",
+    "train": "Train a classifier from labelled pictures.",
     "data": "Tables of training data.",
 }
 

@@ -9,21 +9,24 @@ from batchmri.cli.options import config_option
 
 
 @click.command("train")
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @config_option
 @click.option("--resume", is_flag=True, help="Go on with the training in --out.")
-def command(table: Path, out: Path, config: Path | None, resume: bool) -> None:
-    """Train a classifier from a TABLE (CSV) of labelled pictures.
+def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
+    """Train a classifier from labelled pictures.
 
-    Columns: file, label, split (train, val, test, dev); optional: source, patient, weight, mask,
-    mask_use (full, outside), slice and plane (file is then a NIfTI volume). Files are relative to
-    the table.
+    DATA is a folder per class, such folders per split (Training and Testing, or train, val, test),
+    or a table (CSV). Without a folder for val, every tenth picture of train is kept for it.
+
+    Columns of a table: file, label, split (train, val, test, dev); optional: source, patient,
+    weight, mask, mask_use (full, outside), slice and plane (file is then a NIfTI volume). Files
+    are relative to the table.
     """
     from batchmri.training import TrainSettings, train
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    card = train(table, out, TrainSettings.load(config), resume)
+    card = train(data, out, TrainSettings.load(config), resume)
     for split, figures in card.figures.items():
         for name, value in figures.items():
             click.echo(f"{split} {name} {value}")

@@ -9,6 +9,7 @@ from typing import Any
 _HOMES = {
     "TrainSettings": "settings",
     "build_table": "sources",
+    "read_data": "table",
     "read_table": "table",
     "train": "run",
 }

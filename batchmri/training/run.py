@@ -1,4 +1,4 @@
-"""`batchmri train`: a table in, a checkpoint and its card out."""
+"""`batchmri train`: labelled pictures in, a checkpoint and its card out."""
 
 import json
 import logging
@@ -28,19 +28,19 @@ from batchmri.training.evaluate import (
 from batchmri.training.fit import fit
 from batchmri.training.progress import LAST
 from batchmri.training.settings import TrainSettings
-from batchmri.training.table import classes_of, read_table
+from batchmri.training.table import classes_of, read_data
 
 CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
 _log = logging.getLogger(__name__)
 
 
-def train(table: Path, out: Path, settings: TrainSettings, resume: bool = False) -> Card:
-    """Train on a table into the folder `out`; the card of the checkpoint left there.
+def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) -> Card:
+    """Train on a table or folder into the folder `out`; the card of the checkpoint left there.
 
-    Raises UsageError for a table that cannot be used, a folder that holds a training unless
+    Raises UsageError for data that cannot be used, a folder that holds a training unless
     `resume` is given, and one of other data or settings where it is.
     """
-    rows = read_table(table)
+    rows = read_data(data)
     classes = classes_of(rows)
     if settings.no_tumor_class not in classes:
         raise UsageError(f"no_tumor_class {settings.no_tumor_class!r} is none of {classes}")

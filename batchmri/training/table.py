@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from batchmri.errors import UsageError
+from batchmri.training.folders import find_pictures
 
 Split = Literal["train", "val", "test", "dev"]
 Plane = Literal["axial", "coronal", "sagittal"]
@@ -39,6 +40,18 @@ class Row:
     plane: Plane | None = None
 
 
+def read_data(path: Path) -> list[Row]:
+    """The rows of a table, or of a folder of pictures (see folders.py).
+
+    A folder of class folders alone has no test rows: its rows are train and val. Raises UsageError.
+    """
+    if not path.is_dir():
+        return read_table(path)
+    rows = [Row(file, label, split) for file, label, split in find_pictures(path)]
+    _check_splits(f"folder {path}", rows)
+    return rows
+
+
 def read_table(path: Path) -> list[Row]:
     """Read and check a table (CSV, UTF-8); its files are relative to it.
 
@@ -51,7 +64,7 @@ def read_table(path: Path) -> list[Row]:
             rows = [_row(path, line, record) for line, record in enumerate(reader, start=2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"table {path}: cannot be read: {error}") from None
-    _check_splits(path, rows)
+    _check_splits(f"table {path}", rows)
     return rows
 
 
@@ -110,12 +123,12 @@ def _one_of(value: str, allowed: tuple[_Choice, ...], what: str) -> _Choice:
     raise ValueError(f"{what} {value!r} is none of {', '.join(map(str, allowed))}")
 
 
-def _check_splits(path: Path, rows: Sequence[Row]) -> None:
+def _check_splits(where: str, rows: Sequence[Row]) -> None:
     known = {row.label for row in rows if row.split == "train"}
     if len(known) < 2:
-        raise UsageError(f"table {path}: split train needs at least two classes")
+        raise UsageError(f"{where}: split train needs at least two classes")
     if not any(row.split == "val" for row in rows):
-        raise UsageError(f"table {path}: split val is empty")
+        raise UsageError(f"{where}: split val is empty")
     for row in rows:
         if row.label not in known:
-            raise UsageError(f"table {path}: class {row.label!r} is in {row.split}, not in train")
+            raise UsageError(f"{where}: class {row.label!r} is in {row.split}, not in train")

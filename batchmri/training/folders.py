@@ -1,0 +1,95 @@
+"""Pictures that lie in a folder per class, with or without a folder per split above them."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from batchmri.errors import UsageError
+
+FolderSplit = Literal["train", "val", "test"]
+PICTURE_SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+_SPLITS: dict[str, FolderSplit] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+_VAL_STEP = 10
+_log = logging.getLogger(__name__)
+
+
+class Labelled(NamedTuple):
+    """A picture file, the class folder it lies in, and its split."""
+
+    file: Path
+    label: str
+    split: FolderSplit
+
+
+def find_pictures(folder: Path) -> list[Labelled]:
+    """The pictures of FOLDER/class/ or FOLDER/split/class/, ordered by path.
+
+    Without a folder for val, every tenth picture of each class of train becomes val. Names that
+    begin with a dot, and files without the suffix of a picture, are left out. Raises UsageError
+    for a class folder without pictures.
+    """
+    folders = _subfolders(folder)
+    splits = [path for path in folders if path.name.lower() in _SPLITS]
+    if splits:
+        for other in sorted(set(folders) - set(splits)):
+            _log.warning("%s: left out, its name is no split", other)
+        parts = [
+            (_SPLITS[path.name.lower()], label) for path in splits for label in _subfolders(path)
+        ]
+    else:
+        parts = [("train", label) for label in folders]
+    found = [
+        Labelled(file, label.name, split) for split, label in parts for file in _pictures(label)
+    ]
+    if not found:
+        raise UsageError(f"folder {folder}: no class folders with pictures in it")
+    if any(picture.split == "val" for picture in found):
+        return found
+    _log.warning(
+        "%s: no folder for val: every tenth picture of train is taken; where pictures are "
+        "duplicated it judges too well (see batchmri data audit)",
+        folder,
+    )
+    return list(_with_val(found))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in _by_name(folder) if path.is_dir()]
+    except OSError as error:
+        raise UsageError(f"folder {folder}: cannot be read ({error.strerror})") from None
+
+
+def _pictures(label: Path) -> list[Path]:
+    try:
+        files = [path for path in _by_name(label) if path.is_file()]
+    except OSError as error:
+        raise UsageError(f"folder {label}: cannot be read ({error.strerror})") from None
+    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not pictures:
+        raise UsageError(f"class folder {label}: no pictures in it")
+    if len(pictures) < len(files):
+        _log.warning("%s: %d files that are no pictures", label, len(files) - len(pictures))
+    return pictures
+
+
+def _by_name(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _with_val(found: Sequence[Labelled]) -> Iterator[Labelled]:
+    seen: dict[str, int] = {}
+    for picture in found:
+        if picture.split == "train":
+            place = seen[picture.label] = seen.get(picture.label, -1) + 1
+            if place % _VAL_STEP == _VAL_STEP - 1:
+                picture = picture._replace(split="val")
+        yield picture

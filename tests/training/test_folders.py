@@ -1,0 +1,85 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import UsageError
+from batchmri.training.table import classes_of, read_data
+
+
+def fill(folder: Path, names: Sequence[str]) -> None:
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).touch()
+
+
+def numbered(n: int) -> list[str]:
+    return [f"{number:02d}.png" for number in range(n)]
+
+
+def test_split_folders_of_any_case_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for split in ("Validation", "TEST", "Training"):
+        for label in ("wasp", "bee"):
+            fill(tmp_path / split / label, ["b.JPG", "a.png"])
+    rows = read_data(tmp_path)
+    assert [row.split for row in rows] == ["test"] * 4 + ["train"] * 4 + ["val"] * 4
+    assert [row.label for row in rows[:4]] == ["bee", "bee", "wasp", "wasp"]
+    assert [row.file.name for row in rows[:2]] == ["a.png", "b.JPG"]
+    assert classes_of(rows) == ("bee", "wasp")
+
+
+def test_without_val_every_tenth_picture_of_a_class_is_taken_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for label, n in (("bee", 21), ("wasp", 9)):
+        fill(tmp_path / "Training" / label, numbered(n))
+        fill(tmp_path / "Testing" / label, numbered(12))
+    rows = read_data(tmp_path)
+    val = [(row.label, row.file.name) for row in rows if row.split == "val"]
+    assert val == [("bee", "09.png"), ("bee", "19.png")]
+    assert sum(row.split == "test" for row in rows) == 24
+    assert "data audit" in caplog.text
+
+
+def test_a_folder_per_class_alone_is_train_and_val(tmp_path: Path) -> None:
+    for label in ("bee", "wasp"):
+        fill(tmp_path / label, numbered(10))
+    splits = [row.split for row in read_data(tmp_path)]
+    assert splits == (["train"] * 9 + ["val"]) * 2
+
+
+def test_hidden_and_foreign_files_and_folders_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for split in ("train", "val"):
+        for label in ("bee", "wasp"):
+            fill(tmp_path / split / label, ["a.png", ".DS_Store", "Thumbs.db"])
+    fill(tmp_path / "train" / ".cache", ["a.png"])
+    fill(tmp_path / "masks", ["a.png"])
+    assert len(read_data(tmp_path)) == 4
+    assert "masks: left out" in caplog.text
+    assert "1 files that are no pictures" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("folders", "says"),
+    [
+        ({"bee": 20, "wasp": 0}, "wasp: no pictures in it"),
+        ({"train/bee": 20, "train/wasp": 20, "test/wasp": 0}, "test/wasp: no pictures in it"),
+        ({"train/bee": 20, "train/wasp": 20, "test/ant": 1}, "'ant' is in test, not in train"),
+        ({"bee": 20}, "at least two classes"),
+        ({"test/bee": 20, "test/wasp": 20}, "at least two classes"),
+        ({"bee": 9, "wasp": 9}, "split val is empty"),
+        ({}, "no class folders"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, folders: dict[str, int], says: str) -> None:
+    for name, n in folders.items():
+        fill(tmp_path / name, numbered(n))
+    with pytest.raises(UsageError, match=says) as caught:
+        read_data(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_is_read_as_ever(heads: Path) -> None:
+    assert len(read_data(heads)) == 16
