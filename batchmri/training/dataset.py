@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -81,6 +82,7 @@ def _identity(row: Row) -> list[Any]:
 
 
 def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[Bytes, Bytes]:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
     pictures = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
     for place, row in zip(pictures, track(rows, "preparing"), strict=True):

@@ -14,6 +14,8 @@ from batchmri.errors import UsageError
 from batchmri.training.table import Plane, Row
 
 AXES: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
+_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 FloatPicture = npt.NDArray[np.float32]
 Spacing = tuple[float, float]
 
@@ -33,9 +35,17 @@ def read_picture(row: Row) -> tuple[FloatPicture, Spacing]:
 
 def read_grey(path: Path) -> FloatPicture:
     """A picture file of any colour mode and depth as one grey channel."""
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    if picture is None:
-        raise UsageError(f"{path}: not a readable picture")
+    try:
+        content = path.read_bytes()
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), _GREY) if content else None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except cv2.error:  # a header that promises more pixels than OpenCV takes
+        picture = None
+    # OpenCV makes what is missing of a JPEG grey, and says nothing.
+    cut = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
+    if picture is None or cut:
+        raise UsageError(f"{path}: {'a JPEG cut short' if cut else 'not a readable picture'}")
     return picture.astype(np.float32)
 
 

@@ -60,3 +60,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     cut.write_bytes(b"\x1f\x8b cut")
     with pytest.raises(UsageError, match=r"cut\.nii\.gz: not a readable volume"):
         read_volume(cut)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "tiff"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_picture_cut_short_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    whole = cv2.imencode(f".{kind}", noise)[1].tobytes()
+    path = tmp_path / f"cut.{kind}"
+    path.write_bytes(whole)
+    assert read_grey(path).shape == (64, 64)
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UsageError, match=rf"cut\.{kind}: (a JPEG cut short|not a readable)"):
+        read_grey(path)
