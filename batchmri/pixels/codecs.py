@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -22,6 +22,7 @@ from batchmri.pixels.codestream import read_codestream
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
 
+_JPEG_LOSSLESS = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 _ENCAPSULATED = uid.UID("1.2.840.10008.1.2.1.98")  # uncompressed, in fragments
 
 Image = npt.NDArray[Any]  # whole numbers or floats, as stored
@@ -32,7 +33,10 @@ gdcm.Trace.ErrorOff()
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """The Image Pixel module of one grey frame (DICOM PS3.3 C.7.6.3)."""
+    """The Image Pixel module of one grey frame (DICOM PS3.3 C.7.6.3).
+
+    `bits_below` counts the unused bits of a cell below those stored (High Bit, PS3.5 8.1.1).
+    """
 
     rows: int
     columns: int
@@ -41,6 +45,7 @@ class PixelFormat:
     signed: bool
     keyword: str = "PixelData"
     vr: str = "OW"
+    bits_below: int = 0
 
     @property
     def n_bytes(self) -> int:
@@ -68,6 +73,7 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
         raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, name)
     if syntax not in _WITHOUT_HEADER:
         _check(data, form)
+        form = replace(form, bits_below=0)  # a codestream holds values, not the cells of memory
     failures = []
     for name, decoder in decoders.items():
         try:
@@ -108,13 +114,14 @@ def _as_array(data: bytes, syntax: uid.UID, form: PixelFormat, plugin: str) -> I
         "photometric_interpretation": "MONOCHROME2",
         "number_of_frames": 1,
         "bits_allocated": form.bits_allocated,
-        "bits_stored": form.bits_stored,
+        "bits_stored": form.bits_below + form.bits_stored,
         "pixel_representation": int(form.signed),
         "pixel_keyword": form.keyword,
         "pixel_vr": form.vr,
     }
     decoder = get_decoder(syntax)
-    return decoder.as_array(data, index=0, raw=True, decoding_plugin=plugin, **options)[0]
+    cells: Image = decoder.as_array(data, index=0, raw=True, decoding_plugin=plugin, **options)[0]
+    return cells >> form.bits_below if form.bits_below else cells
 
 
 def _pydicom(plugin: str) -> Decoder:
@@ -132,7 +139,7 @@ def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
         raise ValueError("not a picture that OpenCV reads")
     if not form.signed:
         return image
-    return _sign(image.view(f"i{image.itemsize}"), stream.precision, form.signed)
+    return _narrowed(image.view(f"i{image.itemsize}"), stream.precision)
 
 
 def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
@@ -158,7 +165,9 @@ def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     # The binding hands bytes over as text.
     raw = image.GetBuffer().encode("utf-8", "surrogateescape")
     dtype = np.dtype(f"{'i' if form.signed else 'u'}{allocated // 8}")
-    return _sign(np.frombuffer(raw, dtype).reshape(form.rows, form.columns), bits, form.signed)
+    # A lossy codestream may pass the bits stored by a little; a lossless one may hold an overlay.
+    kept = min(bits, form.bits_stored) if syntax in _JPEG_LOSSLESS else bits
+    return _narrowed(np.frombuffer(raw, dtype).reshape(form.rows, form.columns), kept)
 
 
 @contextmanager
@@ -174,10 +183,10 @@ def _silent() -> Iterator[None]:
         os.close(saved)
 
 
-def _sign(image: Image, bits: int, signed: bool) -> Image:
-    """Extend the sign of values narrower than their type."""
+def _narrowed(image: Image, bits: int) -> Image:
+    """The lowest bits of each value, the sign of signed ones extended."""
     spare = image.dtype.itemsize * 8 - bits
-    return (image << spare) >> spare if signed and spare else image
+    return (image << spare) >> spare if spare else image
 
 
 def _uncompressed(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:

@@ -1,4 +1,4 @@
-"""Frames of one DICOM file: decoded, rescaled, MONOCHROME1 inverted, padding taken out."""
+"""Frames of one DICOM file: decoded, in real values, white on black, padding taken out."""
 
 import math
 from typing import Any
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.pixels.processing import apply_modality_lut
 
 from batchmri.pixels.codecs import Image, PixelFormat, decode_frame, decode_native
 from batchmri.pixels.dicom_file import DicomFile, open_dicom
@@ -34,7 +35,8 @@ def read_dicom(task: DecodeTask) -> tuple[FloatArray | Refusal, ...]:
 
     Raises Refused where the whole file is refused, OSError where it cannot be read, and what
     pydicom raises for a header that it cannot read. Sizes are checked before anything is
-    allocated (PS3.3 C.7.6.3; padding C.7.5.1.1.2; rescale C.11.1, C.7.6.16.2.9).
+    allocated (PS3.3 C.7.6.3; padding C.7.5.1.1.2; rescale and look-up table C.11.1,
+    C.7.6.16.2.9; inversion C.11.6). Private scaling is left out: a factor changes no picture.
     """
     with open_regular(task.path) as stream:
         file = open_dicom(stream, task.max_bytes)
@@ -139,39 +141,60 @@ def _format(file: DicomFile) -> PixelFormat:
     if allocated not in (8, 16, 32) and (file.keyword, allocated) != ("DoubleFloatPixelData", 64):
         raise Refused(Reason.UNSUPPORTED_OBJECT, f"{allocated} bits allocated")
     stored = int(_number(header, "BitsStored") or allocated)
+    stored = stored if 1 <= stored <= allocated else allocated
+    high_bit = int(_number(header, "HighBit") or stored - 1)
     return PixelFormat(
         rows,
         columns,
         allocated,
-        stored if 1 <= stored <= allocated else allocated,
+        stored,
         bool(_number(header, "PixelRepresentation") == 1),
         file.keyword,
         file.vr,
+        bits_below=high_bit + 1 - stored if stored <= high_bit < allocated else 0,
     )
 
 
 def _values(
     stored: Image, header: Dataset, form: PixelFormat, number: int
 ) -> npt.NDArray[np.floating]:
-    """Real values; padding becomes the least of the rest, MONOCHROME1 is turned round."""
-    slope, intercept = _rescale(header, number - 1)
-    values = stored.astype(np.float64) * slope + intercept
-    if _first(header, "PhotometricInterpretation") == "MONOCHROME1":
-        values = _extent(values, form, slope, intercept) - values
+    """Real values, turned round where low ones are white; padding becomes the least of the rest."""
+    if form.keyword == "PixelData" and _item(header, "ModalityLUTSequence", 0) is not None:
+        values, extent = _looked_up(stored, header)
+    else:
+        slope, intercept = _rescale(header, number - 1)
+        values = stored.astype(np.float64) * slope + intercept
+        extent = _extent(form, slope, intercept)
+    if _is_inverted(header):
+        values = extent - values
     padding = _padding(stored, header)
     if padding is not None and padding.any() and not padding.all():
         values[padding] = values[~padding].min()
     return values
 
 
-def _extent(
-    values: npt.NDArray[np.float64], form: PixelFormat, slope: float, intercept: float
-) -> float:
+def _looked_up(stored: Image, header: Dataset) -> tuple[npt.NDArray[np.float64], float]:
+    """Values of the Modality LUT, which stands in place of a slope, and the highest it may give."""
+    values = apply_modality_lut(stored.astype(np.int64), header)
+    return values.astype(np.float64), float(np.iinfo(values.dtype).max)
+
+
+def _extent(form: PixelFormat, slope: float, intercept: float) -> float:
     """Lowest plus highest value that a pixel can have: the same for each slice of a series."""
     if form.keyword != "PixelData":
         return 0.0
     low = -(2 ** (form.bits_stored - 1)) if form.signed else 0
     return float(2 * low + 2**form.bits_stored - 1) * slope + 2 * intercept
+
+
+def _is_inverted(header: Dataset) -> bool:
+    """Whether low values are white: by the shape of the presentation LUT, which has the last word,
+    or else by the photometric interpretation, which the shape of an image repeats.
+    """
+    shape = _first(header, "PresentationLUTShape")
+    if shape in ("IDENTITY", "INVERSE"):
+        return bool(shape == "INVERSE")
+    return bool(_first(header, "PhotometricInterpretation") == "MONOCHROME1")
 
 
 def _padding(stored: Image, header: Dataset) -> npt.NDArray[np.bool_] | None:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 
 from batchmri.pixels import dicom_pixels
 from batchmri.reasons import Reason
 from batchmri.records import Display
+from tests.pixels.test_codecs import gdcm_encoded
 
 
 def transformation(slope: float, intercept: float) -> Dataset:
@@ -45,7 +47,8 @@ def test_rescale_of_functional_groups(ramp, dicom, decoded) -> None:
 
 
 def test_monochrome1_is_turned_round(ramp, dicom, decoded) -> None:
-    path = dicom(ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12, RescaleSlope="2")
+    path = dicom(ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11,
+                 RescaleSlope="2")  # fmt: skip
     np.testing.assert_array_equal(decoded(path).slices[0], (4095.0 - ramp) * 2)
 
 
@@ -53,6 +56,67 @@ def test_monochrome1_signed(ramp, dicom, decoded) -> None:
     stored = ramp.astype(np.int16) - 1000
     path = dicom(stored, PhotometricInterpretation="MONOCHROME1", BitsStored=16)
     np.testing.assert_array_equal(decoded(path).slices[0], -1.0 - stored)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "inverted"),
+    [
+        ("MONOCHROME1", None, True),
+        ("MONOCHROME1", "", True),
+        ("MONOCHROME1", "INVERSE", True),
+        ("MONOCHROME1", "IDENTITY", False),
+        ("MONOCHROME2", None, False),
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME2", "IDENTITY", False),
+    ],
+)
+def test_the_presentation_shape_has_the_last_word(
+    photometric: str, shape: str | None, inverted: bool, ramp, dicom, decoded
+) -> None:
+    """DCMTK's dcm2pnm and highdicom show these seven the same way."""
+    tags = {"PhotometricInterpretation": photometric, "BitsStored": 12, "HighBit": 11}
+    path = dicom(ramp, **tags, **({} if shape is None else {"PresentationLUTShape": shape}))
+    np.testing.assert_array_equal(decoded(path).slices[0], 4095.0 - ramp if inverted else ramp)
+
+
+def look_up(first: int, entries: np.ndarray, bits: int, vr: str = "US") -> Dataset:
+    table = Dataset()
+    table.LUTDescriptor = [len(entries), first, bits]
+    table["LUTDescriptor"].VR = "SS" if first < 0 else "US"
+    table.ModalityLUTType = "US"
+    table.LUTData = entries.astype("<u2").tobytes() if vr == "OW" else entries.tolist()
+    table["LUTData"].VR = vr
+    return table
+
+
+@pytest.mark.parametrize("vr", ["US", "OW"])
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian])
+def test_a_modality_look_up_table_stands_in_place_of_rescale(
+    syntax: uid.UID, vr: str, ramp, dicom, decoded
+) -> None:
+    entries = (np.arange(1000) * 7 % 5000).astype(np.uint16)
+    table = look_up(100, entries, 16, vr)
+    path = dicom(ramp, syntax, ModalityLUTSequence=[table], RescaleSlope="3", RescaleIntercept="9")
+    expected = entries[np.clip(ramp.astype(int) - 100, 0, 999)]
+    np.testing.assert_array_equal(decoded(path).slices[0], expected)
+
+
+def test_a_look_up_table_of_signed_pixels_and_turned_round(ramp, dicom, decoded) -> None:
+    entries = np.arange(0, 240, 2, dtype=np.uint16)
+    table = look_up(-60, entries, 8)
+    path = dicom(ramp.astype(np.int16) - 500, ModalityLUTSequence=[table],
+                 PhotometricInterpretation="MONOCHROME1")  # fmt: skip
+    expected = 255.0 - entries[np.clip(ramp.astype(int) - 440, 0, 119)]
+    np.testing.assert_array_equal(decoded(path).slices[0], expected)
+
+
+def test_a_look_up_table_that_is_cut_short_or_no_table(ramp, dicom, decoded) -> None:
+    entries = np.arange(1000, dtype=np.uint16)
+    lies, empty = look_up(0, entries, 16, "OW"), Dataset()
+    lies.LUTDescriptor = [60_000, 0, 16]
+    for table in (lies, empty, look_up(0, entries, 13)):
+        refusal = decoded(dicom(ramp, ModalityLUTSequence=[table])).slices[0]
+        assert refusal.reason is Reason.BAD_PIXELS
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
@@ -88,6 +152,66 @@ def test_unused_bits_are_ignored(ramp, dicom, decoded) -> None:
     stored = ramp % 4096
     path = dicom(stored | 0xF000, BitsStored=12, HighBit=11)
     np.testing.assert_array_equal(decoded(path).slices[0], stored)
+
+
+def test_an_overlay_in_the_unused_bits_is_no_part_of_the_picture(ramp, dicom, decoded) -> None:
+    path = dicom(ramp % 4096 | 0x8000, BitsStored=12, HighBit=11)
+    ds = dcmread(path)
+    for tag, vr, value in ((0x0010, "US", 40), (0x0011, "US", 36), (0x0040, "CS", "G"),
+                           (0x0100, "US", 16), (0x0102, "US", 15)):  # fmt: skip
+        ds.add_new(0x60000000 | tag, vr, value)
+    ds.save_as(path)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp % 4096)
+    path = gdcm_encoded(path, "JPEGLosslessProcess14_1")
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp % 4096)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    "syntax",
+    [uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, uid.RLELossless,
+     uid.UID("1.2.840.10008.1.2.1.98")],
+)  # fmt: skip
+def test_values_lie_below_the_high_bit(syntax: uid.UID, signed: bool, ramp, dicom, decoded) -> None:
+    values = ramp.astype(np.int16) - 1500 if signed else ramp
+    stored = (values << 3 | 5).astype(np.int16 if signed else np.uint16)  # noise in three low bits
+    tags = {"BitsStored": 13, "HighBit": 15}
+    if not syntax.is_encapsulated:
+        path = dicom(stored, syntax, **tags)
+    elif syntax == uid.RLELossless:
+        path = dicom(stored, **tags)
+        ds = dcmread(path)
+        ds.compress(syntax)
+        ds.save_as(path)
+    else:
+        path = dicom(stored, syntax, encapsulate([stored.tobytes()]), **tags)
+    np.testing.assert_array_equal(decoded(path).slices[0], values)
+
+
+@pytest.mark.parametrize("high_bit", [None, 3, 40])
+def test_a_high_bit_that_makes_no_sense_says_nothing(
+    high_bit: int | None, ramp, dicom, decoded
+) -> None:
+    path = dicom(ramp, BitsStored=12, HighBit=high_bit)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+@pytest.mark.parametrize("bits", [11, 13, 15])
+def test_the_sign_of_an_odd_number_of_bits(bits: int, dicom, decoded) -> None:
+    values = np.linspace(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 400).reshape(20, 20)
+    values = values.astype(np.int16)
+    bare = values.view(np.uint16) & (2**bits - 1)
+    for above in (0, 0xFFFF << bits & 0xFFFF):
+        stored = (bare | above).astype(np.uint16).view(np.int16)
+        path = dicom(stored, BitsStored=bits, HighBit=bits - 1)
+        np.testing.assert_array_equal(decoded(path).slices[0], values)
+
+
+def test_padding_of_an_implicit_file(ramp, dicom, decoded) -> None:
+    stored = ramp.astype(np.int16) + 100
+    stored[:5] = -32768
+    path = dicom(stored, uid.ImplicitVRLittleEndian, PixelPaddingValue=-32768)
+    assert decoded(path).slices[0].min() == stored[5:].min()
 
 
 @pytest.mark.parametrize("keyword", ["FloatPixelData", "DoubleFloatPixelData"])
