@@ -1,14 +1,17 @@
-"""Numbers from the CSA2 headers of Siemens: private elements that hold a small binary table.
+"""Numbers from the CSA headers of Siemens: private elements that hold a small binary table.
 
-`SV10`, the number of tags, and per tag a name of 64 bytes, counts, and its items as text, each
-padded to four bytes (layout: nibabel's documentation, "Siemens format DICOM with CSA header").
-CSA1, of scanners before syngo VB, is not read.
+The number of tags, and per tag a name of 64 bytes, counts, and its items as text, each padded to
+four bytes. Before it stands `SV10` (CSA2), or nothing (CSA1, scanners before syngo VB). Layout:
+nibabel's documentation, "Siemens format DICOM with CSA header"; of CSA1, too, the second number of
+an item is its length, as GDCM and dcm2niix read it. nibabel's own reader is not used: a value of
+any tag that makes no sense ends it, an item of negative length leads it back.
 """
 
 import struct
 from collections.abc import Collection, Iterator
 
-_MAGIC = b"SV10"
+_MAGIC = b"SV10\4\3\2\1"
+_CHECK = 77
 _TAG = struct.Struct("<64s i 4s i i i")  # name, vm, vr, syngo dt, number of items, check value
 _ITEM = struct.Struct("<4i")
 _MAX_TAGS, _MAX_ITEMS = 1024, 1024
@@ -27,12 +30,11 @@ def csa_numbers(raw: bytes, names: Collection[str]) -> dict[str, list[float]]:
 
 
 def _tags(raw: bytes) -> Iterator[tuple[str, list[str]]]:
-    if not raw.startswith(_MAGIC):
-        return
-    (count,) = struct.unpack_from("<I", raw, 8)
-    if count > _MAX_TAGS:
-        raise ValueError(f"{count} tags")
-    at = 16
+    at = len(_MAGIC) if raw.startswith(_MAGIC) else 0
+    count, check = struct.unpack_from("<II", raw, at)
+    if check != _CHECK or count > _MAX_TAGS:
+        raise ValueError(f"{count} tags, check value {check}")
+    at += 8
     for _ in range(count):
         name, _, _, _, n_items, _ = _TAG.unpack_from(raw, at)
         at += _TAG.size

@@ -1,8 +1,10 @@
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from nibabel.nicom import csareader
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -12,12 +14,13 @@ from batchmri.reasons import Reason
 from tests.archive.make import dataset, read_instance, write
 
 
-def csa(tags: dict[str, list[str]]) -> bytes:
-    """A CSA2 header as Siemens writes it."""
-    blob = b"SV10\4\3\2\1" + struct.pack("<II", len(tags), 77)
+def csa(tags: dict[str, list[str]], magic: bytes = b"SV10\4\3\2\1") -> bytes:
+    """A CSA2 header as Siemens writes it, or without magic a CSA1 header."""
+    blob = magic + struct.pack("<II", len(tags), 77)
     for name, values in tags.items():
-        blob += struct.pack("<64si4siii", name.encode(), len(values), b"DS\0\0", 3, 6, 77)
-        for value in (*values, *[""] * (6 - len(values))):
+        n_items = 6 if values else 0
+        blob += struct.pack("<64si4siii", name.encode(), len(values), b"DS\0\0", 3, n_items, 77)
+        for value in (*values, *[""] * (n_items - len(values))):
             length = len(value) + 1 if value else 0
             blob += struct.pack("<4i", length, length, 77, length)
             blob += value.encode().ljust(-(-length // 4) * 4, b"\0")
@@ -60,6 +63,19 @@ def test_tiles_row_by_row_with_the_place_of_each(tmp_path: Path) -> None:
     assert [frame.position for frame in found.frames] == [(40.0, 30.0, 4.0 * k) for k in range(5)]
 
 
+def test_a_csa1_header_of_older_scanners_tells_the_same(tmp_path: Path) -> None:
+    # nibabel takes what its second tag counts off every length: of older scanners that is nothing
+    down = {"CoilForGradient": [], "FlowVenc": [], **MOSAIC}
+    down["SliceNormalVector"] = ["0.0", "0.0", "-1.0"]
+    old = csa(down, magic=b"")
+    said = csareader.read(old)["tags"]
+    assert csa_numbers(old, down) == {name: said[name]["items"] for name in down}
+    found = read_instance(mosaic(tmp_path / "m", old))
+    assert found == replace(read_instance(mosaic(tmp_path / "n", csa(down))),
+                            source=found.source, path=found.path)  # fmt: skip
+    assert [frame.position[2] for frame in found.frames if frame.position] == [0, -4, -8, -12, -16]
+
+
 def test_the_stated_normal_says_which_way_tiles_run(tmp_path: Path) -> None:
     down = {**MOSAIC, "SliceNormalVector": ["0.0", "0.0", "-1.0"]}
     found = read_instance(mosaic(tmp_path / "m", csa(down)))
@@ -89,6 +105,7 @@ def test_a_further_mosaic_is_a_further_volume(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "blob",
     [None, b"", b"SV10", b"SV10\4\3\2\1\xff\xff\xff\xff", csa(MOSAIC)[:250],
+     csa(MOSAIC, magic=b"SV99"), csa(MOSAIC, magic=b"")[:250], b"STEP;\nHEADER;\n" + bytes(500),
      csa({**MOSAIC, "NumberOfImagesInMosaic": ["lots"]}),
      csa({**MOSAIC, "NumberOfImagesInMosaic": ["999999"]})],
 )  # fmt: skip
@@ -129,8 +146,8 @@ def test_csa_numbers() -> None:
 
 def test_csa_of_noise_gives_nothing_and_raises_nothing() -> None:
     chance = np.random.default_rng(1)
-    whole = csa(MOSAIC)
-    for _ in range(300):
+    for number in range(300):
+        whole = csa(MOSAIC, magic=b"" if number % 2 else b"SV10\4\3\2\1")
         noisy = bytearray(whole)
         for at in chance.integers(0, len(whole), 5):
             noisy[at] = chance.integers(256)
