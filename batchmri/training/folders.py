@@ -30,11 +30,27 @@ class Labelled(NamedTuple):
 
 
 def find_pictures(folder: Path) -> list[Labelled]:
-    """The pictures of FOLDER/class/ or FOLDER/split/class/, ordered by path.
+    """The pictures of a folder, for training.
 
-    Without a folder for val, every tenth picture of each class of train becomes val. Names that
-    begin with a dot, and files without the suffix of a picture, are left out. Raises UsageError
-    for a class folder without pictures.
+    Without a folder for val, every tenth picture of each class of train becomes val. Raises
+    UsageError for a class folder without pictures.
+    """
+    found = pictures_in(folder)
+    if any(picture.split == "val" for picture in found):
+        return found
+    _log.warning(
+        "%s: no folder for val: every tenth picture of train is taken; where pictures are "
+        "duplicated it judges too well (see batchmri data audit)",
+        folder,
+    )
+    return list(_with_val(found))
+
+
+def pictures_in(folder: Path) -> list[Labelled]:
+    """The pictures of FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
+
+    Names that begin with a dot, and files without the suffix of a picture, are left out. Raises
+    UsageError for a class folder without pictures.
     """
     folders = _subfolders(folder)
     splits = [path for path in folders if path.name.lower() in _SPLITS]
@@ -51,14 +67,12 @@ def find_pictures(folder: Path) -> list[Labelled]:
     ]
     if not found:
         raise UsageError(f"folder {folder}: no class folders with pictures in it")
-    if any(picture.split == "val" for picture in found):
-        return found
-    _log.warning(
-        "%s: no folder for val: every tenth picture of train is taken; where pictures are "
-        "duplicated it judges too well (see batchmri data audit)",
-        folder,
-    )
-    return list(_with_val(found))
+    return found
+
+
+def has_split_folders(folder: Path) -> bool:
+    """Whether the folder's pictures lie in a folder per split."""
+    return any(path.name.lower() in _SPLITS for path in _subfolders(folder))
 
 
 def _subfolders(folder: Path) -> list[Path]:

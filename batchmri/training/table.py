@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from batchmri.errors import UsageError
-from batchmri.training.folders import find_pictures
+from batchmri.training.folders import find_pictures, pictures_in
 
 Split = Literal["train", "val", "test", "dev"]
 Plane = Literal["axial", "coronal", "sagittal"]
@@ -52,20 +52,31 @@ def read_data(path: Path) -> list[Row]:
     return rows
 
 
+def read_rows(path: Path) -> list[Row]:
+    """As `read_data`, whatever the splits are: what is judged need not be fit for training."""
+    if not path.is_dir():
+        return _read(path)
+    return [Row(file, label, split) for file, label, split in pictures_in(path)]
+
+
 def read_table(path: Path) -> list[Row]:
     """Read and check a table (CSV, UTF-8); its files are relative to it.
 
     Raises UsageError with the line that is wrong, or what the table as a whole lacks.
     """
+    rows = _read(path)
+    _check_splits(f"table {path}", rows)
+    return rows
+
+
+def _read(path: Path) -> list[Row]:
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             reader = csv.DictReader(handle)
             _check_columns(path, reader.fieldnames or [])
-            rows = [_row(path, line, record) for line, record in enumerate(reader, start=2)]
+            return [_row(path, line, record) for line, record in enumerate(reader, start=2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"table {path}: cannot be read: {error}") from None
-    _check_splits(f"table {path}", rows)
-    return rows
 
 
 def classes_of(rows: Sequence[Row]) -> tuple[str, ...]:
