@@ -1,6 +1,8 @@
 """What the path of a NIfTI file says: BIDS entities, derivatives, label maps."""
 
 import re
+from collections.abc import Iterator
+from itertools import combinations
 
 from batchmri.archive.naming import folder_of, name_of
 from batchmri.archive.vocabulary import normalised
@@ -8,6 +10,7 @@ from batchmri.archive.vocabulary import normalised
 _ENDINGS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
+_MAX_ENTITIES = 5  # besides sub- and ses-: of more the first, for each doubles the names to try
 _LABELS = re.compile(
     r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
     r"(?![a-z0-9])"
@@ -24,6 +27,31 @@ def description_of(source: str) -> str:
     parts = stem_of(source).split("_")
     kept = [part for part in parts if not (_SUBJECT.fullmatch(part) or _SESSION.fullmatch(part))]
     return "_".join(kept)
+
+
+def sidecar_stems(path: str, depth: int) -> Iterator[str]:
+    """Paths without ending of the sidecars that may speak of an image, the nearest first.
+
+    Its own; then, in a BIDS tree, those of its suffix and some of its entities, in the folders
+    above up to the one that holds sub- (inheritance principle). `depth` counts the folders of
+    `path` from the root on: none above it is named. In its own folder a name of fewer entities is
+    left to the image of that name.
+    """
+    *above, name = path.split("/")
+    yield "/".join((*above, stem_of(name)))
+    *entities, suffix = stem_of(name).split("_")
+    lowest = max(0, len(above) - depth)
+    subject = next((i for i in range(lowest, len(above)) if _SUBJECT.fullmatch(above[i])), None)
+    if subject is None:
+        return
+    optional = [one for one in entities if one not in above[subject:]][:_MAX_ENTITIES]
+    for end in range(len(above) - 1, max(subject, lowest + 1) - 1, -1):
+        folders = above[:end]
+        given = folders[subject:]
+        for size in range(len(optional), -1, -1):
+            for chosen in combinations(optional, size):
+                kept = [one for one in entities if one in given or one in chosen]
+                yield "/".join((*folders, "_".join((*kept, suffix))))
 
 
 def subject_folder(source: str) -> str:

@@ -15,6 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from batchmri.archive.bids import description_of, is_derivative, is_label_map, subject_folder
 from batchmri.archive.context import HeaderContext
+from batchmri.archive.descrip import with_description
 from batchmri.archive.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
 from batchmri.archive.naming import folder_of, made_uid
 from batchmri.archive.sidecar import with_sidecar
@@ -107,7 +108,7 @@ def read_nifti(
         series_description=described,
         body_part=body_part_of(described),
     )
-    facts, more_flags = with_sidecar(named, entry.path)
+    facts, more_flags = with_sidecar(named, entry.path, entry.source.count("/"))
     return Instance(
         source=entry.source,
         path=entry.path,
@@ -115,7 +116,7 @@ def read_nifti(
         study_uid=made_uid("study", _study_of(entry.source, context)),
         series_uid=uid,
         instance_uid=uid,
-        header=facts,
+        header=with_description(facts, header["descrip"].tobytes()),
         rows=volume.shape[row_axis],
         columns=volume.shape[column_axis],
         frames=()

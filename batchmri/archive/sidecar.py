@@ -1,5 +1,6 @@
-"""What the files beside a NIfTI image say of it: its JSON sidecar, and that it has b-values.
+"""What the files beside a NIfTI image say of it: its JSON sidecars, and that it has b-values.
 
+Of several, those of the folders above a BIDS image among them, the nearest counts, key by key.
 Keys are those of BIDS and dcm2niix (times in seconds). Only numbers, known codes, the manufacturer
 and what free text names are kept. A sidecar that is no such object, too large, or no regular file
 says nothing, and the image is flagged `sidecar_ignored`.
@@ -8,13 +9,13 @@ says nothing, and the image is flagged `sidecar_ignored`.
 import json
 import os
 import stat
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
 
-from batchmri.archive.bids import stem_of
+from batchmri.archive.bids import sidecar_stems
 from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
 from batchmri.archive.facts import SCANNING, is_agent
-from batchmri.archive.naming import folder_of
 from batchmri.archive.sequences import named_sequence, sequence_in_words
 from batchmri.archive.vocabulary import body_part_of
 from batchmri.records import Header
@@ -27,18 +28,19 @@ _MAX_NUMBER = 1e6
 Said = Mapping[str, object]
 
 
-def with_sidecar(header: Header, image_path: str) -> tuple[Header, frozenset[str]]:
-    """The header, filled with what the files beside the image say, and flags."""
-    stem = os.path.join(folder_of(image_path), stem_of(image_path))  # noqa: PTH118 - may hold any bytes
-    if os.path.lexists(stem + ".bval"):
+def with_sidecar(header: Header, image_path: str, depth: int) -> tuple[Header, frozenset[str]]:
+    """The header, filled with what the files beside the image say, and flags.
+
+    `depth` is how many folders of its path may be looked into: those up to the root.
+    """
+    own, *above = sidecar_stems(image_path, depth)
+    if os.path.lexists(own + ".bval"):
         header = replace(header, named_sequence="dwi")
-    content = _content(stem + ".json")
-    if content is None:
-        return header, frozenset()
-    said = _parsed(content)
-    if said is None:
-        return header, frozenset({_IGNORED})
-    return _filled(header, said), frozenset()
+    contents = [_content(stem + ".json") for stem in (own, *above)]
+    parsed = [_parsed(content) for content in contents if content is not None]
+    said = [one for one in parsed if one is not None]
+    flags = frozenset({_IGNORED} if len(said) < len(parsed) else ())
+    return (_filled(header, ChainMap(*said)) if said else header), flags
 
 
 def _content(path: str) -> bytes | None:
@@ -58,7 +60,7 @@ def _content(path: str) -> bytes | None:
         return file.read(_MAX_BYTES + 1)
 
 
-def _parsed(content: bytes) -> Said | None:
+def _parsed(content: bytes) -> dict[str, object] | None:
     if len(content) > _MAX_BYTES:
         return None
     try:

@@ -75,6 +75,50 @@ def test_b_values_beside_it_make_it_diffusion(tmp_path: Path) -> None:
     assert sequence_of(read_instance(tmp_path / "v.nii").header, "v.nii") == "dwi"
 
 
+def inherited(root: Path, said: dict[str, dict[str, object]], image: str) -> Instance:
+    for name, content in said.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(json.dumps(content))
+    return read_instance(nifti(root / image), f"{root.name}/{image}")
+
+
+def test_sidecars_of_folders_above_apply_and_the_nearest_counts(tmp_path: Path) -> None:
+    said = {
+        "T1w.json": {"Manufacturer": "far", "EchoTime": 0.001, "FlipAngle": 5},
+        "sub-1/sub-1_T1w.json": {"Manufacturer": "near", "EchoTime": 0.002},
+        "sub-1/anat/sub-1_run-2_T1w.json": {"EchoTime": 0.003},
+        "sub-2/sub-2_T1w.json": {"Manufacturer": "of another"},
+        "T2w.json": {"RepetitionTime": 9},
+        "sub-1/sub-1_run-1_T1w.json": {"InversionTime": 8},
+    }
+    header = inherited(tmp_path / "set", said, "sub-1/anat/sub-1_run-2_T1w.nii.gz").header
+    assert header.manufacturer == "near"
+    assert (header.echo_time, header.flip_angle) == (3.0, 5.0)
+    assert (header.repetition_time, header.inversion_time) == (None, None)
+
+
+def test_a_sidecar_of_the_root_names_the_task(tmp_path: Path) -> None:
+    said = {"task-rest_bold.json": {"RepetitionTime": 2, "Manufacturer": "GE"},
+            "task-tap_bold.json": {"Manufacturer": "of another"}}  # fmt: skip
+    header = inherited(tmp_path / "set", said, "sub-1/func/sub-1_task-rest_bold.nii").header
+    assert (header.repetition_time, header.manufacturer) == (2000.0, "GE")
+
+
+def test_contrast_told_above_is_told(tmp_path: Path) -> None:
+    said: dict[str, dict[str, object]] = {"sub-1/sub-1_T1w.json": {"ContrastBolusIngredient": "GD"}}
+    found = inherited(tmp_path / "set", said, "sub-1/ses-a/anat/sub-1_ses-a_T1w.nii")
+    assert sequence_of(found.header, "sub-1_ses-a_T1w.nii") == "t1_contrast"
+
+
+def test_one_bad_sidecar_of_several_is_flagged_and_the_others_are_read(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    (root / "T1w.json").write_text("{")
+    said: dict[str, dict[str, object]] = {"sub-1/sub-1_T1w.json": {"EchoTime": 0.002}}
+    found = inherited(root, said, "sub-1/anat/sub-1_T1w.nii")
+    assert (found.flags, found.header.echo_time) == (("sidecar_ignored",), 2.0)
+
+
 def test_of_a_pair_too_and_the_sidecar_stays_one(tmp_path: Path) -> None:
     nifti(tmp_path / "r/v.img", kind=nibabel.Nifti1Pair)
     (tmp_path / "r/v.json").write_text(json.dumps(SAID))
