@@ -1,13 +1,11 @@
 """From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
 
-import re
-
 from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
 from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import is_valid_uid
 from batchmri.archive.sequences import named_sequence
 from batchmri.archive.tags import Tags
-from batchmri.archive.vocabulary import body_part_of, normalised
+from batchmri.archive.vocabulary import body_part_of, is_phantom
 from batchmri.records import Header
 
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
@@ -16,8 +14,6 @@ _MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00
 
 SCANNING = ("SE", "IR", "GR", "EP", "RM")
 _COILED = ("extremity", "chest", "heart")
-# Quality checks are registered as a patient of that name.
-_PHANTOM = re.compile(r"(?<![a-z])(?:phantom|fantom)")
 _NO_AGENT = frozenset(("NO", "NONE", "N", "0", "WITHOUT", "OHNE", "SANS", "SIN"))
 
 
@@ -106,8 +102,7 @@ def _body_part(tags: Tags, description: str, protocol: str, study: str) -> str:
     species = tags.text(0x00102201).lower()
     if species and "homo" not in species and "human" not in species:
         return "animal"
-    names = (normalised(tags.text(tag)) for tag in (0x00100010, 0x00100020))
-    if any(_PHANTOM.search(name) for name in names):
+    if is_phantom(tags.text(0x00100010), tags.text(0x00100020)):
         return "phantom"
     named = body_part_of(description, protocol, tags.text(0x00180015), study)
     return named or _body_part_of_coil(tags)

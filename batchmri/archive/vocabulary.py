@@ -19,8 +19,9 @@ _BODY_PARTS: tuple[tuple[str, str], ...] = (
             r"|sella\w*|hypophys\w*|hipofisis|schadel|kopf|hirn|gehirn|neurocranium|tete|crane"
             r"|cerveau|encefalo|craneo|cabeza|iacs?|kbw|orbits?|orbitae?|headneck|temporal lobe"
             r"|hippocamp\w*|nav(?:igation)?"),
-    ("spine", r"\w*spine|spinal|wirbel\w*|hws|bws|lws|cervical\w*|lumb\w*|thoracic|sacr\w*"
-              r"|rachis|columna|vertebra\w*|cspine|tspine|lspine|ls spine|myelon|cord"),
+    ("spine", r"\w*spine|spinal|\w*wirbel\w*|hws|bws|lws|[cz]ervi[ck]al\w*|(?:thoraco|dorso)?lumb\w*"
+              r"|thoracic|sacr\w*|sakr\w*|iliosa[ck]ral\w*|isg|coccyx|rachis|columna|vertebra\w*"
+              r"|myelon|cord"),
     ("neck", r"necks?|hals|cou|cuello|larynx|thyroid|soft tissue neck|carotid\w*|brachial plexus"),
     ("chest", r"chest|thorax|lungs?|lunge|poumons?|breasts?|mamma\w*|brust|sein|seno|sternum"
               r"|mediastin\w*|ribs?"),
@@ -35,6 +36,14 @@ _BODY_PARTS: tuple[tuple[str, str], ...] = (
                   r"|arms?|forearm|humerus|extremit\w*|fingers?|toes?|meniscus|tmj"),
     ("whole body", r"whole ?body|wholebody|ganzkorper"),
 )  # fmt: skip
+
+# Quality checks are registered as a patient. What may be a family name too counts where it is all
+# there is, without a given name.
+_NO_PERSON = re.compile(r"(?<![a-z])(?:phantom|fantom)")
+_NO_PERSON_ALONE = re.compile(
+    r"(?:fruit|agar|water|oil|bottle|sphere|acr|test ?object|(?:daily |weekly |mr |mri )?(?:qa|qc)"
+    r"|quality (?:control|assurance))(?: ?\d+)?"
+)
 
 _MODALITIES = (
     ("CT", frozenset(("ct", "cta", "cbct", "ncct", "hu"))),
@@ -66,6 +75,13 @@ def body_part_of(*texts: str) -> str:
         if other in said:
             return other
     return next((code for code in said if code), "")
+
+
+def is_phantom(patient_name: str, patient_id: str) -> bool:
+    """Whether what is registered as a patient is a phantom."""
+    name = normalised(patient_name)
+    said = (name, normalised(patient_id))
+    return any(map(_NO_PERSON.search, said)) or _NO_PERSON_ALONE.fullmatch(name) is not None
 
 
 def modality_of(file_name: str) -> str:

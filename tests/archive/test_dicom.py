@@ -359,7 +359,16 @@ def test_a_coil_made_for_one_part_of_the_body_names_it(tmp_path: Path, coil, par
 
 
 @pytest.mark.parametrize(
-    ("name", "part"), [("PHANTOM^ACR", "phantom"), ("Fantom 1", "phantom"), ("Agar^Ann", "brain")]
+    ("name", "part"),
+    [
+        ("PHANTOM^ACR", "phantom"),
+        ("Fantom 1", "phantom"),
+        ("FRUIT", "phantom"),
+        ("QA^2", "phantom"),
+        ("Agar^Ann", "brain"),
+        ("Fruit^John", "brain"),
+        ("Waters", "brain"),
+    ],
 )
 def test_quality_checks_are_told_by_the_name_of_the_patient(tmp_path: Path, name, part) -> None:
     found = read_instance(dicom(tmp_path / "a", PatientName=name, BodyPartExamined="HEAD"))

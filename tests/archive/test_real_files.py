@@ -97,7 +97,7 @@ OUT_OF_FIELD = {
     "mr-abdomen-02": {TAKEN},
     "mr-heart-01": {"too_few_slices"},
     "mr-knee-01": {"not_brain"},
-    "mr-phantom-01": {"too_few_slices"},
+    "mr-phantom-01": {"not_brain"},
     "mr-phantom-02": {"too_few_slices"},
     "mr-phantom-03": {TAKEN},
     "mr-phantom-04": {"not_brain"},
