@@ -19,9 +19,9 @@ _BODY_PARTS: tuple[tuple[str, str], ...] = (
             r"|sella\w*|hypophys\w*|hipofisis|schadel|kopf|hirn|gehirn|neurocranium|tete|crane"
             r"|cerveau|encefalo|craneo|cabeza|iacs?|kbw|orbits?|orbitae?|headneck|temporal lobe"
             r"|hippocamp\w*|nav(?:igation)?"),
-    ("spine", r"\w*spine|spinal|\w*wirbel\w*|hws|bws|lws|[cz]ervi[ck]al\w*|(?:thoraco|dorso)?lumb\w*"
-              r"|thoracic|sacr\w*|sakr\w*|iliosa[ck]ral\w*|isg|coccyx|rachis|columna|vertebra\w*"
-              r"|myelon|cord"),
+    ("spine", r"\w*spine|spinal|\w*wirbel\w*|hws|bws|lws|[cz]ervi[ck]al\w*"
+              r"|(?:thoraco|dorso)?lumb\w*|thoracic|sacr\w*|sakr\w*|iliosa[ck]ral\w*|isg|coccyx|rachis"
+              r"|columna|vertebra\w*|myelon|cord"),
     ("neck", r"necks?|hals|cou|cuello|larynx|thyroid|soft tissue neck|carotid\w*|brachial plexus"),
     ("chest", r"chest|thorax|lungs?|lunge|poumons?|breasts?|mamma\w*|brust|sein|seno|sternum"
               r"|mediastin\w*|ribs?"),
