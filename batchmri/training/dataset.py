@@ -29,13 +29,15 @@ Floats = npt.NDArray[np.float64]
 class Prepared:
     """The pictures of a table's rows, (rows, size, size), 0 black to 255 white; masks likewise.
 
-    `mask_of[row]` is the mask's place in `masks`, −1 where the row has none.
+    `mask_of[row]` is the mask's place in `masks`, −1 where the row has none. `boxes` (rows, 7) are
+    the brain boxes: x, y, width, height, 1 where none was found, rows and columns of the picture.
     """
 
     rows: Sequence[Row]
     pictures: Bytes
     masks: Bytes
     mask_of: npt.NDArray[np.int64]
+    boxes: npt.NDArray[np.int32]
 
     def digest(self, split: str) -> str:
         """sha256 of the prepared pictures and labels of one split."""
@@ -61,18 +63,18 @@ def prepare_table(rows: Sequence[Row], folder: Path, settings: PreparationSettin
     key = hashlib.sha256(
         json.dumps([settings.model_dump(), [_identity(row) for row in rows]]).encode()
     ).hexdigest()
-    pictures_file = folder / f"pictures-{key[:16]}.npy"
-    masks_file = folder / f"masks-{key[:16]}.npy"
-    if not masks_file.exists():
+    names = ("pictures", "masks", "boxes")
+    files = [folder / f"{name}-{key[:16]}.npy" for name in names]
+    if not files[-1].exists():
         folder.mkdir(parents=True, exist_ok=True)
-        pictures, masks = _prepare(rows, settings)
-        for file, array in ((pictures_file, pictures), (masks_file, masks)):
+        for file, array in zip(files, _prepare(rows, settings), strict=True):
             temporary = file.with_suffix(".tmp.npy")
             np.save(temporary, array)
             temporary.replace(file)
+    pictures, masks, boxes = (np.load(file) for file in files)
     has_mask = np.array([row.mask is not None for row in rows])
     mask_of = np.where(has_mask, np.cumsum(has_mask) - 1, -1)
-    return Prepared(rows, np.load(pictures_file), np.load(masks_file), mask_of)
+    return Prepared(rows, pictures, masks, mask_of, boxes)
 
 
 def _identity(row: Row) -> list[Any]:
@@ -81,20 +83,24 @@ def _identity(row: Row) -> list[Any]:
     return [str(row.file), state.st_size, state.st_mtime_ns, mask, row.slice, row.plane]
 
 
-def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[Bytes, Bytes]:
+def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.NDArray[Any], ...]:
+    """Pictures, masks and boxes, as Prepared holds them."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
     pictures = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
-    for place, row in zip(pictures, track(rows, "preparing"), strict=True):
+    boxes = np.empty((len(rows), 7), np.int32)
+    for place, told, row in zip(pictures, boxes, track(rows, "preparing"), strict=True):
         picture, spacing = read_picture(row)
         prepared = prepare(picture[None], spacing, settings)
         unit = (prepared.pixels[0, 0] - settings.black) / (settings.white - settings.black)
         place[:] = _bytes(unit)
+        box = prepared.boxes[0]
+        told[:] = (box.x, box.y, box.width, box.height, box.failed, *picture.shape)
         if row.mask is not None:
-            mask = prepare_mask(read_grey(row.mask), prepared.boxes[0], spacing, settings.size)
+            mask = prepare_mask(read_grey(row.mask), box, spacing, settings.size)
             masks.append(_bytes(mask[0]))
     side = settings.size
-    return pictures, np.array(masks, np.uint8).reshape(len(masks), side, side)
+    return pictures, np.array(masks, np.uint8).reshape(len(masks), side, side), boxes
 
 
 def _bytes(unit: Tensor) -> Bytes:

@@ -21,7 +21,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
-from batchmri.classifier.network import ClassMapNetwork
+from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.training.dataset import DrawnPictures, Draws, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
@@ -62,7 +62,7 @@ def fit(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         train_depthwise_fast(network)
-    per_epoch = (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size
+    per_epoch = max(1, (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size)
     optimizer = AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -118,6 +118,13 @@ def _batch(
     return moved.pop("picture"), Targets(**moved)
 
 
+def _accuracy(output: dict[str, Any]) -> Tensor:
+    """The share of a batch that the network, in training, calls right."""
+    called, labels = logits(output["pred"]).argmax(1), output["label"].label
+    share: Tensor = (called == labels).float().mean()
+    return share
+
+
 def _close_epochs(
     trainer: SupervisedTrainer,
     averaged: ClassMapNetwork,
@@ -126,6 +133,7 @@ def _close_epochs(
     settings: TrainSettings,
 ) -> None:
     Average(lambda output: output["loss"]).attach(trainer, "train_loss")
+    Average(_accuracy).attach(trainer, "train_accuracy")
 
     @trainer.on(Events.EPOCH_STARTED)
     def _seed(engine: Engine) -> None:
@@ -133,8 +141,9 @@ def _close_epochs(
 
     @trainer.on(Events.EPOCH_COMPLETED)
     def _close(engine: Engine) -> None:
-        train_loss = round(float(engine.state.metrics["train_loss"]), 4)
-        figures: Figures = {"epoch": engine.state.epoch, "train_loss": train_loss}
+        figures: Figures = {"epoch": engine.state.epoch}
+        for name in ("train_loss", "train_accuracy"):
+            figures[name] = round(float(engine.state.metrics[name]), 4)
         progress.close_epoch(figures | judge(averaged), averaged)
         if progress.stalled_for(settings.patience):
             _log.info("no lower validation loss for %d epochs: stopped", settings.patience)

@@ -3,6 +3,7 @@
 import csv
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,28 @@ class Progress:
         network.load_state_dict(best)
 
     def _append(self, figures: Figures) -> None:
+        """A row that an epoch left which was cut off before its end is written anew."""
         path = self.folder / METRICS
-        is_new = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as handle:
-            writer = csv.DictWriter(handle, list(figures), lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow(figures)
+        rows: list[Mapping[str, object]] = [
+            row for row in read_metrics(self.folder) if int(row["epoch"]) < self.epoch
+        ]
+        rows.append(figures)
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w", encoding="utf-8", newline="") as handle:
+            columns = list(dict.fromkeys(name for row in rows for name in row))
+            writer = csv.DictWriter(handle, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(path)
+
+
+def read_metrics(folder: Path) -> list[dict[str, str]]:
+    """The rows of a training's metrics.csv, one per epoch; none before the first."""
+    path = folder / METRICS
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

@@ -43,7 +43,10 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     rows = read_data(data)
     classes = classes_of(rows)
     if settings.no_tumor_class not in classes:
-        raise UsageError(f"no_tumor_class {settings.no_tumor_class!r} is none of {classes}")
+        raise UsageError(
+            f"no_tumor_class {settings.no_tumor_class!r} is none of {', '.join(classes)}: "
+            "name the class that means no tumour in --config"
+        )
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -61,7 +64,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     )
     judged = _Judged(prepared, classes, settings)
     network = fit(
-        first_network(settings, len(classes)),
+        first_network(settings, classes),
         pictures,
         draw_weights(rows, classes, settings.shares),
         judged.each_epoch,
@@ -80,14 +83,20 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     return judged.finish(out / CHECKPOINT, network.cpu(), card)
 
 
-def first_network(settings: TrainSettings, n_classes: int) -> ClassMapNetwork:
-    """The network as it is before training, by `init`. Raises ModelError."""
-    if settings.init not in ("imagenet", "lite1", "random"):
-        network, _ = load_checkpoint(Path(settings.init))
-        return network
-    network = ClassMapNetwork(n_classes, settings.last_stride, settings.init == "imagenet")
+def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
+    """The network as it is before training, by `init`. Raises ModelError.
+
+    Of a file with other classes, all but the last layer is taken.
+    """
+    network = ClassMapNetwork(len(classes), settings.last_stride, settings.init == "imagenet")
     if settings.init == "lite1":
         load_lite1(network)
+    elif settings.init not in ("imagenet", "random"):
+        trained, card = load_checkpoint(Path(settings.init))
+        weights = trained.state_dict()
+        if card.classes != classes:
+            weights |= {f"linear.{name}": own for name, own in network.linear.state_dict().items()}
+        network.load_state_dict(weights)
     return network
 
 
@@ -95,12 +104,12 @@ def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool)
     told = settings.model_dump(mode="json", exclude={"threads", "loaders", "card"})
     claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
     file = out / _CLAIM
-    if (out / LAST).exists():
-        if not resume:
-            raise UsageError(f"{out} holds a training: give --resume, or another --out")
-        if file.read_text(encoding="utf-8") != claim:
-            raise UsageError(f"{out} holds a training of other data or settings: see {file}")
-    file.write_text(claim, encoding="utf-8")
+    if not (out / LAST).exists():
+        file.write_text(claim, encoding="utf-8")
+    elif not resume:
+        raise UsageError(f"{out} holds a training: give --resume, or another --out")
+    elif file.read_text(encoding="utf-8") != claim:
+        raise UsageError(f"{out} holds a training of other data or settings: see {file}")
 
 
 class _Judged:

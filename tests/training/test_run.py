@@ -14,6 +14,7 @@ SETTINGS = TrainSettings.model_validate(
         "epochs": 2,
         "draws": 8,
         "batch_size": 4,
+        "threads": 1,
         "loaders": 0,
         "preparation": {"size": 32},
         "card": {"licence": "none", "sources": [{"name": "made up", "licence": "CC0"}]},
