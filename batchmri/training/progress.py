@@ -1,4 +1,4 @@
-"""Where a training stands, in its folder: last.pt to go on from, best.pt, metrics.csv."""
+"""Where a training stands, in its folder: last.pt to go on from, best.pt, metrics.csv, curves."""
 
 import csv
 import logging
@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from batchmri.training.evaluate import Figures
+from batchmri.training.figures import draw_curves
 
-LAST, BEST, METRICS = "last.pt", "best.pt", "metrics.csv"
+LAST, BEST, METRICS, FIGURES = "last.pt", "best.pt", "metrics.csv", "figures"
 _log = logging.getLogger(__name__)
 
 
@@ -39,13 +40,14 @@ class Progress:
         return self.epoch - self.best_epoch >= epochs
 
     def close_epoch(self, figures: Figures, network: nn.Module) -> None:
-        """Log the figures of an epoch (with `epoch` and `loss`) and save all that it left."""
+        """Log the figures of an epoch (with `epoch` and `loss`), save and draw all that it left."""
         self.epoch = int(figures["epoch"])
         if float(figures["loss"]) < self.best_loss:
             self.best_loss, self.best_epoch = float(figures["loss"]), self.epoch
             _save(self.folder / BEST, network.state_dict())
         _log.info("  ".join(f"{name} {value}" for name, value in figures.items()))
         self._append(figures)
+        draw_curves(read_metrics(self.folder), self.folder / FIGURES)
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state["progress"] = [self.epoch, self.best_epoch, self.best_loss]
         _save(self.folder / LAST, state)

@@ -25,8 +25,9 @@ from batchmri.training.evaluate import (
     predict,
     split_figures,
 )
+from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
-from batchmri.training.progress import LAST
+from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_data
 
@@ -62,6 +63,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         Augmentation(),
         settings.seed,
     )
+    draw_data(prepared, classes, settings.seed, out / FIGURES)
     judged = _Judged(prepared, classes, settings)
     network = fit(
         first_network(settings, classes),

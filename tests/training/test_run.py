@@ -34,6 +34,8 @@ def test_resumed_training_equals_an_uninterrupted_one(
     assert card.figures["test"]["n"] == 4
     assert card.weights_digest and card.training_data_digest and card.sources
     assert (tmp_path / "whole" / "metrics.csv").read_text().count("\n") == 3
+    figures = {path.stem for path in (tmp_path / "whole" / "figures").iterdir()}
+    assert {"curves", "class_distribution", "crop_quality", "augmentations"} <= figures
 
     class CutError(Exception):
         pass
