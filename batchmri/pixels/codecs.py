@@ -22,6 +22,7 @@ from batchmri.pixels.codestream import read_codestream
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
 
+_END_OF_IMAGE = b"\xff\xd9"
 _JPEG_LOSSLESS = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 _ENCAPSULATED = uid.UID("1.2.840.10008.1.2.1.98")  # uncompressed, in fragments
 
@@ -131,6 +132,11 @@ def _pydicom(plugin: str) -> Decoder:
     return decode
 
 
+def _pyjpegls(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
+    """JPEG-LS; CharLS looks for the end of a damaged stream for seconds unless one is marked."""
+    return _as_array(encapsulate([data + _END_OF_IMAGE]), syntax, form, "pyjpegls")
+
+
 def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     """JPEG of 8 bits, JPEG 2000 of up to 16 whose codestream is unsigned."""
     stream = read_codestream(data)
@@ -214,7 +220,7 @@ _FAILURES = (
 
 _JPEG: dict[str, Decoder] = {"gdcm": _gdcm}
 _JPEG_8_BIT: dict[str, Decoder] = {"opencv": _opencv, "gdcm": _gdcm}
-_JPEG_LS: dict[str, Decoder] = {"pyjpegls": _pydicom("pyjpegls"), "gdcm": _pydicom("gdcm")}
+_JPEG_LS: dict[str, Decoder] = {"pyjpegls": _pyjpegls, "gdcm": _pydicom("gdcm")}
 # gdcm reads JPEG 2000 as well, but a damaged codestream makes it end the process.
 _JPEG_2000: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "opencv": _opencv}
 _RLE: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "pydicom": _pydicom("pydicom")}
