@@ -64,7 +64,7 @@ def overlay(
     plain = np.stack([grey, grey, grey], axis=-1)
     strength = np.clip(cv2.resize(heat, size) / max(scale, 1e-9), 0, 1, dtype=np.float32)
     drawn = canvas.black(_HEIGHT, _WIDTH)
-    for panel, left in zip((plain, _heated(plain, strength)), _LEFTS, strict=True):
+    for panel, left in zip((plain, heated(plain, strength)), _LEFTS, strict=True):
         canvas.place(drawn, panel, *_centred(size, left))
         _letters(drawn, left, caption.plane)
     _colour_bar(drawn)
@@ -111,7 +111,8 @@ def _resized_grey(picture: FloatArray, size: tuple[int, int]) -> Image:
     return window
 
 
-def _heated(plain: Image, strength: FloatArray) -> Image:
+def heated(plain: Image, strength: FloatArray) -> Image:
+    """A picture (rows, columns, 3) below heat of a strength from 0 to 1 (rows, columns)."""
     # Not from the map's black end on: faint heat would darken anatomy.
     level = 255 * (_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength)
     colour = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
@@ -134,7 +135,7 @@ def _colour_bar(drawn: Image) -> None:
     top, height = _HEAD + 40, _PANEL - 80
     ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_BAR, axis=1)
     ground = np.full((height, _BAR, 3), 110, np.uint8)
-    canvas.place(drawn, _heated(ground, ramp), top, _BAR_LEFT)
+    canvas.place(drawn, heated(ground, ramp), top, _BAR_LEFT)
     for label, y in (("1", top), ("0.5", top + height // 2), ("0", top + height)):
         canvas.text(drawn, label, (_BAR_LEFT + _BAR + 6, y + 5), 14, DIM)
 
