@@ -6,6 +6,7 @@
     scores, calibration, coverage, localisation   what is measured
     output, picture_tables, plots, sheets         what people get
     run             all of it, for pictures
+    volume_labels, volume_join, volume_scores, volume_run   the same for volumes, from a scan
 
 Importing the package loads neither torch nor scikit-learn.
 """
@@ -17,8 +18,17 @@ from batchmri.lazy import exporter
 if TYPE_CHECKING:
     from batchmri.training.evaluation.run import Asked as Asked
     from batchmri.training.evaluation.run import evaluate_pictures as evaluate_pictures
+    from batchmri.training.evaluation.volume_labels import VolumeLabel as VolumeLabel
+    from batchmri.training.evaluation.volume_labels import read_volume_labels as read_volume_labels
+    from batchmri.training.evaluation.volume_run import evaluate_volumes as evaluate_volumes
 
-_HOMES = {"Asked": "run", "evaluate_pictures": "run"}
+_HOMES = {
+    "Asked": "run",
+    "VolumeLabel": "volume_labels",
+    "evaluate_pictures": "run",
+    "evaluate_volumes": "volume_run",
+    "read_volume_labels": "volume_labels",
+}
 __all__ = list(_HOMES)
 
 __getattr__ = exporter(__name__, _HOMES)

@@ -8,7 +8,7 @@ from batchmri.training.folders import has_split_folders
 from batchmri.training.table import Row, read_rows
 
 ALL = "all"
-_DEFAULT = "test"
+DEFAULT = "test"
 
 
 def choose_rows(data: Path, split: str | None, classes: Sequence[str]) -> list[Row]:
@@ -20,7 +20,7 @@ def choose_rows(data: Path, split: str | None, classes: Sequence[str]) -> list[R
     rows = read_rows(data)
     if split is None:
         flat = data.is_dir() and not has_split_folders(data)
-        split = ALL if flat else _DEFAULT
+        split = ALL if flat else DEFAULT
     chosen = [row for row in rows if split in (ALL, row.split)]
     if not chosen:
         there = ", ".join(sorted({row.split for row in rows})) or "none"

@@ -46,11 +46,9 @@ def write_metrics(
 
 
 def show(console: Console, notes: Sequence[str], tables: Sequence[TextTable]) -> None:
-    """The same on the console."""
-    for note in notes:
-        console.say(note)
-    for table in tables:
-        console.table(table.title, table.head, table.rows)
+    """The text of metrics.txt on the console, where no table is cut to the width of a terminal."""
+    for line in as_text(notes, tables).splitlines():
+        console.say(line)
 
 
 def as_text(notes: Sequence[str], tables: Sequence[TextTable]) -> str:

@@ -49,7 +49,7 @@ def picture_tables(
     tables.append(
         TextTable(
             "All classes",
-            ("", *subsets),
+            ("figure", *subsets),
             _kept(
                 (name, *(cell(find(subset, metric)) for subset in subsets))
                 for metric, name in _OVERALL.items()
@@ -59,7 +59,7 @@ def picture_tables(
     tables.append(
         TextTable(
             "Each class against all others",
-            ("", *(f"{s}, {m.replace('_', ' ')}" for s in subsets for m in _RANKING)),
+            ("class", *(f"{s}, {m.replace('_', ' ')}" for s in subsets for m in _RANKING)),
             [(n, *(cell(find(s, m, n)) for s in subsets for m in _RANKING)) for n in classes],
         )
     )

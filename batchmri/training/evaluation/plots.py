@@ -108,9 +108,8 @@ def _reliability(axes: Axes, judged: Judged) -> None:
     share = found.counts / max(int(found.counts.sum()), 1)
     axes.bar(middles, share, 0.9 / BINS, color="0.88", label="share of pictures")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1)
-    axes.plot(
-        found.confidence[some], found.accuracy[some], marker="o", markersize=4, label="called right"
-    )
+    area = 12 + 250 * share[some]  # a point of few pictures says little
+    axes.scatter(found.confidence[some], found.accuracy[some], s=area, label="called right")
     _unit_square(axes, "confidence", "called right", "upper left")
 
 

@@ -91,7 +91,8 @@ def _told(judged: Judged, index: int) -> tuple[str, str]:
     sure = judged.probabilities[index, called]
     row = judged.rows[index]
     name = row.file.name if row.slice is None else f"{row.file.name} {row.plane} {row.slice}"
-    return f"{judged.classes[label]}, called {judged.classes[called]} {sure:.2f}", name
+    told = "rightly so" if label == called else f"called {judged.classes[called]}"
+    return f"{judged.classes[label]}, {told} {sure:.2f}", name
 
 
 def _sheet(title: str, tiles: Sequence[Tile]) -> canvas.Image:

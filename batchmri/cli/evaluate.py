@@ -1,0 +1,80 @@
+"""`batchmri evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchmri.cli.options import config_option, log_format_option, option_of, sections
+from batchmri.report import LogFormat
+from batchmri.settings import Settings
+
+_INTERRUPTED_OR_STOPPED = 2  # from this exit code of a scan on, its tables are not whole
+
+
+@click.command("evaluate")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@option_of("classifier.model", "--model", type=click.Path(path_type=Path))
+@option_of("classifier.device", "--device")
+@option_of("classifier.precision", "--precision", default="fp32", show_default=True)
+@option_of("classifier.batch_size", "--batch-size", metavar="auto|N")
+@config_option
+@click.option(
+    "--split", help="Rows judged: train, val, test, dev or all. Default: test, where there is one."
+)
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path),
+    help="CSV that says which pictures show one image: leak-free figures beside the raw ones.",
+)
+@click.option(
+    "--trained-on",
+    type=click.Path(path_type=Path),
+    help="Folder or table that the model was trained on: likewise.",
+)
+@click.option("--randomised", is_flag=True, help="Compare heat maps with a random last layer.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="CSV of path and label: DATA is a folder of volumes, which is scanned into OUT/scan.",
+)
+@log_format_option
+def command(
+    data: Path,
+    out: Path,
+    config: Path | None,
+    split: str | None,
+    manifest: Path | None,
+    trained_on: Path | None,
+    randomised: bool,
+    labels: Path | None,
+    log_format: LogFormat,
+    **flags: Any,
+) -> None:
+    """Judge a model on DATA: a folder per class, a table of pictures, or (--labels) volumes.
+
+    Leaves metrics (JSON, CSV, text), predictions and figures in OUT. Research use only.
+    """
+    from batchmri.report import Console
+    from batchmri.training import evaluation
+
+    settings = Settings.load(config, **sections(flags))
+    console = Console(log_format)
+    if labels is None:
+        asked = evaluation.Asked(data, split, manifest, trained_on, randomised)
+        evaluation.evaluate_pictures(asked, settings.classifier, out, console)
+        return
+    if manifest or trained_on or randomised:
+        raise click.UsageError("--manifest, --trained-on and --randomised are for pictures")
+
+    from batchmri import pipeline
+    from batchmri.classifier import SHIPPED, read_card
+
+    card = read_card(settings.classifier.model or SHIPPED)
+    found = evaluation.read_volume_labels(labels, data, split, card.classes)
+    scanned = pipeline.scan([data], out=out / "scan", settings=settings, log_format=log_format)
+    if scanned.exit_code >= _INTERRUPTED_OR_STOPPED:
+        sys.exit(scanned.exit_code)
+    evaluation.evaluate_volumes(data, found, out / "scan", card, out, console)
