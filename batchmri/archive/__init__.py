@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from batchmri.archive.assembly import assemble as assemble
     from batchmri.archive.geometry import display_of as display_of
     from batchmri.archive.geometry import plane_of as plane_of
+    from batchmri.archive.header import HEADER_VERSION as HEADER_VERSION
     from batchmri.archive.header import HeaderContext as HeaderContext
     from batchmri.archive.header import read_headers as read_headers
     from batchmri.archive.selection import select as select
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from batchmri.archive.walker import walk as walk
 
 _HOME = {
+    "HEADER_VERSION": "header",
     "HeaderContext": "header",
     "Kind": "sniffer",
     "assemble": "assembly",

@@ -32,9 +32,9 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
     """The studies of all instances that state one StudyInstanceUID: one, or one per patient.
 
     `versions[source]` is a short text of a file's size and time of change; it enters the
-    fingerprint of the series. Every instance is counted in `n_files` of one series, those of
-    `left_out` too: duplicates, refused objects among images, further volumes at places already
-    taken.
+    fingerprint of the series, as does all that its headers say. Every instance is counted in
+    `n_files` of one series, those of `left_out` too: duplicates, refused objects among images,
+    further volumes at places already taken.
     """
     by_study: dict[str, list[Instance]] = defaultdict(list)
     for instance in _apart_by_patient(sorted(instances, key=lambda one: one.source)):
@@ -156,7 +156,7 @@ class _Assembler:
         header = _header_of(first, part)
         flags = {flag for cell in stack.kept for flag in cell.instance.flags}
         touched = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
-        return Series(
+        series = Series(
             key=SeriesKey(instance.study_uid, instance.series_uid, part.name),
             source=common_folder(touched),
             format=instance.format,
@@ -180,9 +180,9 @@ class _Assembler:
             refusal=part.refusal,
             detail=part.detail,
             flags=tuple(sorted(flags | stack.flags | part.flags)),
-            fingerprint=self._fingerprint(touched),
             identifiers=instance.identifiers,
         )
+        return self._with_fingerprint(series, touched)
 
     def _without_slices(self) -> Series:
         """A series of objects that are all refused, or of an .img whose .hdr is unreadable."""
@@ -192,7 +192,7 @@ class _Assembler:
         sources = sorted(one.source for one in every)
         for extra, _ in files.duplicates:
             self._note(extra, self._bare, Reason.DUPLICATE_INSTANCE)
-        return Series(
+        series = Series(
             key=SeriesKey(shown.study_uid, shown.series_uid, self._bare.name),
             source=common_folder(sources),
             format=shown.format,
@@ -208,12 +208,16 @@ class _Assembler:
             refusal=shown.refusal or Reason.BAD_HEADER,
             detail=shown.detail,
             flags=tuple(sorted({*shown.flags} - {COMPANION})),
-            fingerprint=self._fingerprint(sources),
             identifiers=shown.identifiers,
         )
+        return self._with_fingerprint(series, sources)
 
-    def _fingerprint(self, sources: list[str]) -> str:
-        return digest(*(f"{source}\0{self._versions.get(source, '')}" for source in sources))
+    def _with_fingerprint(self, series: Series, sources: list[str]) -> Series:
+        # Not of where files are mounted, nor of who the patient is.
+        slices = tuple(replace(ref, path="") for ref in series.slices)
+        said = repr(replace(series, slices=slices, identifiers=()))
+        versions = (f"{source}\0{self._versions.get(source, '')}" for source in sources)
+        return replace(series, fingerprint=digest(said, *versions))
 
 
 _WHOLE = Part("", (), 0, 0)

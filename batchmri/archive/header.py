@@ -18,7 +18,10 @@ from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.regular import open_regular
 
-__all__ = ["HeaderContext", "read_headers"]
+__all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
+
+HEADER_VERSION = 1
+"""To be raised whenever the same file gives another Instance or FileNote: outputs read anew."""
 
 # What nibabel, zlib and the reader of elements raise on a header that makes no sense.
 _SENSELESS = (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError, zlib.error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from batchmri.archive import HeaderContext, read_headers, walk
+from batchmri.archive import HEADER_VERSION, HeaderContext, read_headers, walk
 from batchmri.pipeline.guard import check_archive
 from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.stop import Stop
@@ -17,6 +17,7 @@ from batchmri.report import Console
 from batchmri.settings import ArchiveSettings, Settings
 from batchmri.state import Store
 
+_READ_BY = "header_version"
 _FILES_PER_TASK = 32
 _FILES_PER_TRANSACTION = 4096
 
@@ -42,6 +43,9 @@ def index(
         return 0
     check_archive(store, roots, allow_shrink=options.allow_shrink)
     with store.transaction():
+        if store.meta(_READ_BY) != str(HEADER_VERSION):
+            store.files.forget_headers()
+            store.set_meta(_READ_BY, str(HEADER_VERSION))
         unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed)
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers

@@ -62,11 +62,15 @@ class FileIndex:
         query = "SELECT count(*) FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
         return int(self._db.execute(query).fetchone()[0])
 
+    def forget_headers(self) -> None:
+        """Have every file read anew; how often it failed, and when it changed, is remembered."""
+        self._db.execute("UPDATE files SET tries = -1 - tries WHERE tries >= 0")
+
     def apply_walk(self, *, tries: int, retry_failed: bool) -> int:
         """Forget files that are gone, with what was found in them; gives how many are unread.
 
-        Unread is what is new, has changed, or failed for a passing reason in fewer than `tries`
-        runs; with `retry_failed` whatever failed.
+        Unread is what is new, has changed, was forgotten, or failed for a passing reason in fewer
+        than `tries` runs; with `retry_failed` whatever failed.
         """
         self._db.execute("DELETE FROM files WHERE source NOT IN (SELECT source FROM temp.walked)")
         self._db.execute(
@@ -82,7 +86,7 @@ class FileIndex:
         self._db.execute(
             "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
             "WHERE files.source = walked.source AND files.size = walked.size "
-            "AND files.mtime_ns = walked.mtime_ns AND (files.reason IS NULL "
+            "AND files.mtime_ns = walked.mtime_ns AND files.tries >= 0 AND (files.reason IS NULL "
             f"OR files.reason IS walked.reason OR files.reason NOT IN ({_marks(again)}) "
             "OR files.tries >= ?))",
             (*again, 1_000_000 if retry_failed else tries),
@@ -107,19 +111,23 @@ class FileIndex:
     # --- headers
 
     def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> int:
-        """Note what a file's header says, and when; in how many runs it has failed by now."""
+        """Note what a file's header says, and when; in how many runs it has failed by now.
+
+        Of a file that is read again without having changed, the time it was seen to stays.
+        """
         before = self._db.execute(
-            "SELECT tries FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
+            "SELECT tries, seen_s FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
             (entry.source, entry.size, entry.mtime_ns),
         ).fetchone()
-        row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, int(seen_s))
+        failures, seen_s = before or (0, int(seen_s))
+        row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, seen_s)
         if isinstance(found, Instance):
             # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
             document = _INSTANCE.dump_json(replace(found, path="")).decode()
             self._put(*row, 0, found.study_uid, document, None, None)
             return 0
         failed = found.reason.status is Status.FAILED
-        tries = (before[0] if before else 0) + 1 if failed else 0
+        tries = (failures if failures >= 0 else -1 - failures) + 1 if failed else 0
         self._put(*row, tries, None, None, found.reason, found.detail)
         return tries
 

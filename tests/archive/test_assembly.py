@@ -1,5 +1,6 @@
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -279,3 +280,14 @@ def test_fingerprint_follows_the_versions_of_all_its_files() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert assemble([], {}) == []
+
+
+def test_fingerprint_follows_what_its_headers_say_but_not_where_they_lie() -> None:
+    def fingerprint(**fields: Any) -> str:
+        return assemble([instance(1), instance(2, **fields)], {})[0].series[0].fingerprint
+
+    known = fingerprint()
+    assert fingerprint(z=11.0) != known
+    assert fingerprint(flags=("uid_replaced",)) != known
+    assert fingerprint(path="/elsewhere/0002.dcm") == known
+    assert fingerprint(identifiers=("P1",)) == known

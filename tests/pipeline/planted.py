@@ -1,13 +1,16 @@
-"""Decoders with a fault, run in the workers in the place of the real one."""
+"""Decoders and a header reader with a fault, run in the workers in the place of the real one."""
 
 import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from batchmri.archive import HeaderContext, read_headers
 from batchmri.pixels import Decoded, DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
+from batchmri.records import FileEntry, FileNote, Instance
 
 
 def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
@@ -28,4 +31,16 @@ def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
             found.append(Decoded((Refusal(Reason.IO_ERROR, "planted"),) * len(task.frames)))
         else:
             found += decode_many((task,))
+    return found
+
+
+def reads_otherwise(
+    entries: Sequence[FileEntry], context: HeaderContext
+) -> list[Instance | FileNote]:
+    """As another version would: files below a folder `b` are described in other words."""
+    found: list[Instance | FileNote] = []
+    for one in read_headers(entries, context):
+        if isinstance(one, Instance) and "/b/" in one.source:
+            one = replace(one, header=replace(one.header, series_description="T1 anew"))
+        found.append(one)
     return found

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import time
@@ -185,3 +186,43 @@ def test_our_own_objects_never_make_a_study_new_or_changed(
     scan([archive], out=out, settings=settings)
     assert table(out, "changes") == []
     assert [row["reason"] for row in table(out, "series")].count("own_result") == 2
+
+
+def test_another_version_of_the_header_reader_reads_anew_and_redoes_what_differs(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def described() -> dict[str, str]:
+        return {row["study_uid"]: row["series_description"] for row in table(out, "series")}
+
+    def classified_now() -> int:
+        return json.loads((out / "run.json").read_text())["slices_classified_now"]
+
+    out = tmp_path / "out"
+    long_ago = time.time() - 3600
+    for path in archive.rglob("*-*"):
+        os.utime(path, (long_ago, long_ago))
+    scan([archive], out=out, settings=settings)
+    monkeypatch.setattr("batchmri.pipeline.index.read_headers", planted.reads_otherwise)
+    scan([archive], out=out, settings=settings)
+    assert described() == {uid("a"): "AX T1", uid("b"): "AX T1"}, "no file has changed"
+    monkeypatch.setattr("batchmri.pipeline.index.HEADER_VERSION", 0)
+    settled = changed(settings, "night", settle=timedelta(minutes=1))
+    scan([archive], out=out, settings=settled)
+    assert described() == {uid("a"): "AX T1", uid("b"): "T1 anew"}
+    assert classified_now() == 6, "study a reads as before, so its results stand"
+    assert [row["study_uid"] for row in table(out, "changes")] == [uid("b")]
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=settings)
+    assert contents(out) == contents(fresh)
+    scan([archive], out=out, settings=settings)
+    assert classified_now() == 0
+
+
+def test_a_rescan_reads_headers_anew(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    monkeypatch.setattr("batchmri.pipeline.index.read_headers", planted.reads_otherwise)
+    scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
+    assert {row["series_description"] for row in table(out, "series")} == {"AX T1", "T1 anew"}

@@ -194,3 +194,21 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StateError, match="schema 999"):
         Store(path)
+
+
+def test_forgotten_headers_are_read_anew_one_by_one(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        met = [entry("a"), entry("b"), entry("bad")]
+        assert walked(store, *met) == ["a", "b", "bad"]
+        for one in met[:2]:
+            store.files.put_header(one, instance(one.source), 5.0)
+        failed = FileNote("bad", Reason.IO_ERROR)
+        assert store.files.put_header(met[2], failed, 5.0) == 1
+        assert walked(store, *met, tries=1) == []
+        store.files.forget_headers()
+        store.files.forget_headers()
+        assert walked(store, *met, tries=1) == ["a", "b", "bad"]
+        store.files.put_header(met[0], instance("a"), 99.0)
+        assert walked(store, *met, tries=1) == ["b", "bad"], "what was read since is not read again"
+        assert store.files.last_change_s("1.1") == 5.0, "reading anew is no change"
+        assert store.files.put_header(met[2], failed, 99.0) == 2
