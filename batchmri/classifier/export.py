@@ -1,0 +1,137 @@
+"""The network for other runtimes, ONNX or OpenVINO, held against torch before it is kept.
+
+Input `slices` (N, 1, S, S), prepared as the card says; outputs `maps` (N, classes, h, w), whose
+mean over (h, w) is the logits, and `features` (N, k).
+"""
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from batchmri.classifier.backends.openvino import load_openvino
+from batchmri.classifier.card import Card
+from batchmri.classifier.checkpoint import load_checkpoint
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.errors import ExportError, ModelError, OutputError
+from batchmri.records import FloatArray
+
+Format = Literal["onnx", "openvino"]
+TOLERANCE = 1e-3  # of a logit; rounding alone gives 3e-5
+_BATCHES = (1, 8)
+_OUTPUTS = ("maps", "features")
+_Runner = Callable[[FloatArray], tuple[FloatArray, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and the largest absolute difference to torch in fp32, by output."""
+
+    files: tuple[Path, ...]
+    differences: dict[str, float]
+
+
+def export_model(model: Path, kind: Format, out: Path) -> Exported:
+    """Write a checkpoint's network into `out`, its card beside it.
+
+    Raises ModelError for the checkpoint, OutputError, and ExportError where what was written does
+    not give what torch gives: then nothing is kept.
+    """
+    network, card = load_checkpoint(model)
+    write = {"onnx": _write_onnx, "openvino": _write_openvino}[kind]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out, prefix=".export-") as folder:
+            path = Path(folder, model.stem)
+            differences = _differences(network, write(network, card, path), _size(card))
+            for name, difference in differences.items():
+                if not difference <= TOLERANCE:  # nan is refused as well
+                    raise ExportError(
+                        f"export of {model}: {name} differ from torch by {difference:.2g}, "
+                        f"more than {TOLERANCE:g}: nothing was kept"
+                    )
+            path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
+            files = tuple(file.replace(out / file.name) for file in sorted(Path(folder).iterdir()))
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
+    return Exported(files, differences)
+
+
+def _size(card: Card) -> int:
+    try:
+        return int(card.preparation["size"])
+    except (KeyError, TypeError, ValueError):
+        raise ModelError("the model's card: preparation names no size") from None
+
+
+def _write_onnx(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
+    onnx, onnxruntime, _ = map(import_module, ("onnx", "onnxruntime", "onnxscript"))
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # says that torchvision is missing
+    size = _size(card)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program: Any = torch.onnx.export(
+            network,
+            # Two: a dimension of one would be taken for fixed.
+            (torch.zeros(2, 1, size, size),),
+            input_names=["slices"],
+            output_names=list(_OUTPUTS),
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # names the source files of this machine
+    onnx.helper.set_model_props(model, {"card": card.model_dump_json()})
+    onnx.checker.check_model(model)
+    file = path.with_suffix(".onnx")
+    onnx.save(model, file)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return lambda slices: tuple(session.run(list(_OUTPUTS), {"slices": slices}))
+
+
+def _write_openvino(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
+    openvino = load_openvino()
+    size = _size(card)
+    with warnings.catch_warnings():
+        # The tracer warns of shapes that become constants, as they should.
+        warnings.simplefilter("ignore")
+        model = openvino.convert_model(
+            network, example_input=torch.zeros(2, 1, size, size), input=[[-1, 1, size, size]]
+        )
+    model.input(0).get_tensor().set_names({"slices"})
+    for place, name in enumerate(_OUTPUTS):
+        model.output(place).get_tensor().set_names({name})
+    model.set_rt_info(card.model_dump_json(), "card")
+    file = path.with_suffix(".xml")
+    openvino.save_model(model, file, compress_to_fp16=False)
+    hint = openvino.properties.hint
+    compiled = openvino.Core().compile_model(
+        file, "CPU", {hint.inference_precision: openvino.Type.f32}
+    )
+
+    def run(slices: FloatArray) -> tuple[FloatArray, ...]:
+        found = compiled(slices)
+        return tuple(found[name] for name in _OUTPUTS)
+
+    return run
+
+
+def _differences(network: ClassMapNetwork, run: _Runner, size: int) -> dict[str, float]:
+    random = np.random.default_rng(0)
+    worst = dict.fromkeys(_OUTPUTS, 0.0)
+    for n in _BATCHES:
+        slices = random.uniform(-1, 1, (n, 1, size, size)).astype(np.float32)
+        with torch.inference_mode():
+            wanted = [output.numpy() for output in network(torch.from_numpy(slices))]
+        for name, own, other in zip(_OUTPUTS, wanted, run(slices), strict=True):
+            worst[name] = float(np.maximum(worst[name], np.abs(own - other).max()))
+    return worst

@@ -1,0 +1,56 @@
+"""`batchmri model`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+_model_argument = click.argument("model", type=click.Path(path_type=Path))
+
+
+@click.group("model")
+def command() -> None:
+    """Show, check and export a model."""
+
+
+@command.command("show")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--json", "as_json", is_flag=True, help="The card as it is stored.")
+def show(model: Path | None, as_json: bool) -> None:
+    """Print the card of a MODEL (.safetensors), the one that ships unless another is given."""
+    from batchmri.classifier import SHIPPED, describe, read_card
+
+    card = read_card(model or SHIPPED)
+    click.echo(card.model_dump_json(indent=2) if as_json else describe(card))
+
+
+@command.command("verify")
+@_model_argument
+def verify(model: Path) -> None:
+    """Check a MODEL against its card: digest, classes, figures, preparation. Exit code 0 or 2."""
+    from batchmri.classifier import verify_model
+    from batchmri.pixels import PreparationSettings
+
+    checks = verify_model(model, PreparationSettings.model_validate)
+    for check in checks:
+        click.echo(f"{'ok' if check.passed else 'WRONG':<6} {check.name:<12} {check.found}")
+    sys.exit(0 if all(check.passed for check in checks) else 2)
+
+
+@command.command("export")
+@_model_argument
+@click.option("--format", "kind", type=click.Choice(["onnx", "openvino"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+def export(model: Path, kind: str, out: Path) -> None:
+    """Write a MODEL for another runtime, once it gives there what it gives in torch.
+
+    Input: slices (N, 1, S, S), prepared as the card says. Outputs: maps (N, classes, h, w), whose
+    mean over (h, w) is the logits, and features (N, k). Exit code 1 if they differ.
+    """
+    from batchmri.classifier import export_model
+
+    done = export_model(model, kind, out)  # type: ignore[arg-type]
+    for file in done.files:
+        click.echo(f"{file}")
+    for name, difference in done.differences.items():
+        click.echo(f"{name}: at most {difference:.1e} from torch in fp32")

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from batchmri.classifier import export
+from batchmri.classifier.backends.openvino import load_openvino
+from batchmri.classifier.card import Card
+from batchmri.classifier.checkpoint import read_card, save_checkpoint
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.errors import ExportError, ModelError
+
+SIZE = 32
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "own.safetensors"
+    card = Card(
+        classes=("a", "b", "c"),
+        no_tumor_class="a",
+        last_stride=False,
+        preparation={"size": SIZE},
+    )
+    save_checkpoint(path, ClassMapNetwork(3, last_stride=False), card)
+    return path
+
+
+def test_openvino_gives_what_torch_gives_and_keeps_the_card(model: Path, tmp_path: Path) -> None:
+    done = export.export_model(model, "openvino", tmp_path / "out")
+    assert [file.name for file in done.files] == ["own.bin", "own.json", "own.xml"]
+    assert sorted(done.files) == sorted((tmp_path / "out").iterdir())
+    assert all(0 < difference < 1e-4 for difference in done.differences.values())
+    assert Card.model_validate_json(done.files[1].read_bytes()) == read_card(model)
+    compiled = load_openvino().Core().compile_model(done.files[2], "CPU")
+    found = compiled(np.zeros((3, 1, SIZE, SIZE), np.float32))
+    assert found["maps"].shape == (3, 3, 2, 2) and len(found["features"]) == 3
+
+
+def test_onnx_gives_what_torch_gives_and_names_no_file_of_this_machine(
+    model: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript", reason="needs batchmri[export]")
+    onnx = pytest.importorskip("onnx", reason="needs batchmri[export]")
+    pytest.importorskip("onnxruntime", reason="needs batchmri[export]")
+    done = export.export_model(model, "onnx", tmp_path / "out")
+    assert [file.name for file in done.files] == ["own.json", "own.onnx"]
+    assert all(0 < difference < 1e-4 for difference in done.differences.values())
+    assert b".py" not in done.files[1].read_bytes()
+    stored = {entry.key: entry.value for entry in onnx.load(done.files[1]).metadata_props}
+    assert Card.model_validate_json(stored["card"]) == read_card(model)
+
+
+@pytest.mark.parametrize(("output", "wrong"), [(0, 0.1), (0, np.nan), (1, np.nan)])
+def test_a_network_that_differs_is_not_kept(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: int, wrong: float
+) -> None:
+    def differs(network: ClassMapNetwork, card: Card, path: Path) -> object:
+        path.with_suffix(".xml").touch()
+
+        def run(slices: np.ndarray) -> tuple[np.ndarray, ...]:
+            with torch.inference_mode():
+                found = [given.numpy() for given in network(torch.from_numpy(slices))]
+            if len(slices) == 8:
+                found[output][7] += wrong
+            return tuple(found)
+
+        return run
+
+    monkeypatch.setattr(export, "_write_openvino", differs)
+    with pytest.raises(ExportError, match=f"{('maps', 'features')[output]} differ") as caught:
+        export.export_model(model, "openvino", tmp_path / "out")
+    assert caught.value.exit_code == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_card_without_size_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    card = Card(classes=("a", "b"), no_tumor_class="a", preparation={})
+    save_checkpoint(path, ClassMapNetwork(2), card)
+    with pytest.raises(ModelError, match="names no size"):
+        export.export_model(path, "openvino", tmp_path / "out")

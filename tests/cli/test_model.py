@@ -1,0 +1,36 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from batchmri.classifier import SHIPPED
+from batchmri.cli import cli
+from batchmri.errors import ModelError
+
+
+def test_show_tells_the_card_of_the_model_that_ships() -> None:
+    shown = CliRunner().invoke(cli, ["model", "show"]).output
+    assert "Not a medical device" in shown
+    assert "glioma, meningioma, notumor, pituitary (notumor means no tumour)" in shown
+    assert "figures: test" in shown and "TCGA-LGG" in shown
+    stored = CliRunner().invoke(cli, ["model", "show", str(SHIPPED), "--json"]).output
+    assert json.loads(stored)["no_tumor_class"] == "notumor"
+
+
+def test_show_of_no_model_is_one_line(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["model", "show", str(tmp_path / "own.safetensors")])
+    assert isinstance(done.exception, ModelError)
+
+
+@pytest.mark.parametrize(("changed", "code"), [(False, 0), (True, 2)])
+def test_verify_ends_with_0_or_2(tmp_path: Path, changed: bool, code: int) -> None:
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(SHIPPED.with_suffix(suffix), tmp_path)
+    model = tmp_path / SHIPPED.name
+    if changed:
+        model.write_bytes(model.read_bytes()[:-1] + b"x")
+    done = CliRunner().invoke(cli, ["model", "verify", str(model)])
+    assert done.exit_code == code
+    assert [line.split()[0] for line in done.output.splitlines()].count("WRONG") == changed
