@@ -158,8 +158,8 @@ class Series:
     """An assembled series: its slices in order along the normal, and what is known of it.
 
     `rows`, `columns` and `pixel_spacing` (row, column) are as stored; `fingerprint` changes when
-    any of its files does; `slices` is empty in one that comes back from the state, `n_slices` is
-    not. `refusal` is set where it can never be classified.
+    any of its files does, or what is read of them; `slices` is empty in one that comes back from
+    the state, `n_slices` is not. `refusal` is set where it can never be classified.
     """
 
     key: SeriesKey
