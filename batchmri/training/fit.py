@@ -108,6 +108,8 @@ def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> D
         sampler=draws,
         num_workers=settings.loaders,
         multiprocessing_context="spawn" if settings.loaders else None,
+        # Its own: else the first epoch after a start would draw one random number more.
+        generator=torch.Generator(),
     )
 
 

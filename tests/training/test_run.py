@@ -14,6 +14,7 @@ SETTINGS = TrainSettings.model_validate(
         "epochs": 2,
         "draws": 8,
         "batch_size": 4,
+        "averaging": 0.5,
         "threads": 1,
         "loaders": 0,
         "preparation": {"size": 32},
