@@ -233,20 +233,38 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a slice looks like to the classifier beside its class.
+
+    `distance` is that from the training pictures, 1 where 5% of the validation pictures lie
+    beyond; `t1` and `contrast` the probabilities of a T1-weighted slice, and of one after contrast.
+    """
+
+    distance: float
+    t1: float
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """What the classifier says of one slice: calibrated probabilities, in the card's order."""
+    """What the classifier says of one slice: calibrated probabilities, in the card's order.
+
+    `look` is None with a model that does not know its field.
+    """
 
     ref: SliceRef
     probabilities: tuple[float, ...]
     box: CropBox
     flags: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a series or study is called: a class, or `indeterminate`.
 
-    `probabilities` are those of the series, in the card's order; `shown` are the slice indices
+    `probabilities` are those of the series, in the card's order; `distance` that of its Look, where
+    the model knows its field; `shown` are the slice indices
     that decided, the most telling first, and `shown_class` the class whose map is drawn for them.
     """
 
@@ -255,6 +273,7 @@ class Verdict:
     probabilities: tuple[float, ...]
     deciding_slice: int | None
     n_tumor_slices: int = 0
+    distance: float | None = None
     shown_class: str = ""
     shown: tuple[int, ...] = ()
     flags: tuple[str, ...] = field(default=())

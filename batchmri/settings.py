@@ -85,11 +85,11 @@ class ClassifierSettings(_Section):
 
 
 class VerdictSettings(_Section):
-    """From slices to series to study."""
+    """From slices to series to study. What is not set here is taken from the model's card."""
 
-    top_slices: int = Field(3, ge=1, description="Most suspicious slices that are averaged.")
-    min_confidence: float = Field(
-        0.5, ge=0, le=1, description="A leading class below this is indeterminate."
+    top_slices: int = Field(3, ge=1, description="Neighbouring slices that decide, at least.")
+    run_fraction: float = Field(
+        0.05, ge=0, le=1, description="Neighbouring slices that decide, as a share of the series."
     )
     min_box_fraction: float = Field(
         0.5,
@@ -97,6 +97,41 @@ class VerdictSettings(_Section):
         le=1,
         description="A slice with a brain box below this share of the largest does not decide.",
     )
+    tumor_above: float = Field(
+        0.5, ge=0, le=1, description="A tumour is called from this probability of any tumour on."
+    )
+    notumor_below: float = Field(
+        0.5, ge=0, le=1, description="No tumour is called up to this probability of any tumour."
+    )
+    min_confidence: float = Field(
+        0.5, ge=0, le=1, description="A leading class below this is indeterminate."
+    )
+    max_distance: float = Field(
+        1.0, gt=0, description="Further from the training pictures is out of the model's field."
+    )
+    brain_distance: float = Field(
+        1.5, gt=0, description="Further from the training pictures does not look like a brain."
+    )
+    min_t1: float = Field(
+        0.5, ge=0, le=1, description="Less likely T1-weighted looks like another sequence."
+    )
+    min_contrast: float = Field(
+        0.5, ge=0, le=1, description="Less likely after contrast counts as without."
+    )
+    without_contrast_confidence: float = Field(
+        0.75, ge=0, le=1, description="Highest confidence of no tumour without contrast."
+    )
+
+    def over(self, card: dict[str, Any]) -> Self:
+        """These settings, with the card's where nothing was set. Raises SettingsError."""
+        try:
+            return type(self).model_validate(card | self.model_dump(exclude_unset=True))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(
+                f"verdict rules of the model's card: {where}: {first['msg']}"
+            ) from None
 
 
 class ReportSettings(_Section):

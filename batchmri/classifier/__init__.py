@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from batchmri.classifier.description import describe as describe
     from batchmri.classifier.export import Exported as Exported
     from batchmri.classifier.export import export_model as export_model
+    from batchmri.classifier.field import Field as Field
+    from batchmri.classifier.field import load_field as load_field
     from batchmri.classifier.heat import gradcam as gradcam
     from batchmri.classifier.network import ClassMapNetwork as ClassMapNetwork
     from batchmri.classifier.verify import Check as Check
@@ -37,8 +39,10 @@ _HOMES = {
     "choose": "backends.select",
     "describe": "description",
     "export_model": "export",
+    "Field": "field",
     "load_backend": "backends.select",
     "load_checkpoint": "checkpoint",
+    "load_field": "field",
     "probabilities": "calibration",
     "read_card": "checkpoint",
     "save_checkpoint": "checkpoint",

@@ -24,7 +24,8 @@ class Card(_Part):
 
     `classes` are in the order of the network's outputs. `preparation` is handed to the stage that
     prepares slices, as it was in training. Calibrated probabilities are
-    softmax(logits / temperature). `commands` made the model and print
+    softmax(logits / temperature). `verdict` holds the rules that were chosen for this model, in the
+    words of the settings. `commands` made the model and print
     its figures. `weights_digest` is the sha256 of the weights file. No clock
     time stands in it: the same training gives the same card.
     """
@@ -35,6 +36,7 @@ class Card(_Part):
     last_stride: bool = True
     preparation: dict[str, Any]
     temperature: float = Field(1.0, gt=0)
+    verdict: dict[str, Any] = {}
     weights_digest: str = ""
     training_data_digest: str = ""
     sources: tuple[DataSource, ...] = ()

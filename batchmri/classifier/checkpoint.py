@@ -13,18 +13,23 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from batchmri.classifier.card import Card
+from batchmri.classifier.field import PREFIX, Field
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
 
 SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
 
 
-def save_checkpoint(path: Path, network: ClassMapNetwork, card: Card) -> Card:
+def save_checkpoint(
+    path: Path, network: ClassMapNetwork, card: Card, field: Field | None = None
+) -> Card:
     """Write `path` (.safetensors) and the card with its digest beside it; the card as written.
 
     Raises ModelError where a weight does not fit half precision.
     """
     weights = {name: _half(name, tensor) for name, tensor in network.state_dict().items()}
+    if field is not None:
+        weights |= {name: torch.from_numpy(array) for name, array in field.tensors().items()}
     content = safetensors.torch.save(weights)
     card = card.model_copy(update={"weights_digest": hashlib.sha256(content).hexdigest()})
     _replace(path, content)
@@ -63,7 +68,8 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card]:
         )
     network = ClassMapNetwork(len(card.classes), card.last_stride)
     try:
-        network.load_state_dict(safetensors.torch.load(content))
+        tensors = safetensors.torch.load(content)
+        network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
     except (SafetensorError, RuntimeError) as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"model {path}: not weights of this network ({line})") from None

@@ -4,23 +4,31 @@ Behind the last activation A (N, K, h, w) stand only average pooling and one lin
 Their order is changed, since both are linear: class maps M[c] = Σ_k w[c, k]·A[k] + b[c], whose
 mean over (h, w) is the logit of class c, and ReLU(M[c] − b[c]) is Grad-CAM (Selvaraju et al., 2017)
 of class c at A, up to a positive factor.
+
+The class-free look of a slice is told better further down, where nothing has been given up yet that
+the classes do not need: behind the pooled A, the features hold mean and standard deviation of every
+channel after the fifth of the seven stages (classifier/field.py).
 """
 
 from typing import Any
 
+import torch
 from monai.networks.nets import EfficientNetBN
 from torch import Tensor, nn
 from torch.nn import functional
 
 ARCHITECTURE = "efficientnet-b1"
 _LAST_STRIDED_STAGE = 5
+_TEXTURE_STAGE = 4
+POOLED = 1280
+"""How many of the features are the pooled last activation; the texture follows."""
 
 
 class ClassMapNetwork(nn.Module):
     """EfficientNetB1 for grey slices: forward takes (N, 1, H, W), gives maps and features.
 
-    Maps (N, classes, h, w), features (N, 1280). `last_stride` False removes the last of the five
-    strides, so that h, w are H/16, W/16 instead of H/32, W/32. `pretrained` downloads MONAI's
+    Maps (N, classes, h, w), features (N, 1280 + 224). `last_stride` False removes the last of the
+    five strides, so that h, w are H/16, W/16 instead of H/32, W/32. `pretrained` downloads MONAI's
     ImageNet weights.
     """
 
@@ -51,10 +59,17 @@ class ClassMapNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Class maps and features of prepared slices."""
-        activation = self.last_activation(self.head(self.blocks(self.stem(pictures))))
+        midway = self.blocks[: _TEXTURE_STAGE + 1](self.stem(pictures))
+        late = self.blocks[_TEXTURE_STAGE + 1 :](midway)
+        activation = self.last_activation(self.head(late))
         weight = self.linear.weight[:, :, None, None]
         maps = functional.conv2d(self.dropout(activation), weight, self.linear.bias)
-        return maps, activation.mean((2, 3))
+        return maps, torch.cat([activation.mean((2, 3)), *_texture(midway)], 1)
+
+
+def _texture(activation: Tensor) -> tuple[Tensor, Tensor]:
+    mean = activation.mean((2, 3), keepdim=True)
+    return mean.flatten(1), (activation - mean).square().mean((2, 3)).sqrt()
 
 
 def logits(maps: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def judge_series(
     result: SeriesResult, classes: Classes, settings: Settings
 ) -> tuple[Verdict, tuple[tuple[int, str], ...], bool]:
     """The verdict of a classified series, its pictures, and whether any picture is missing."""
-    verdict = series_verdict(result.scores, classes, settings.verdict)
+    verdict = series_verdict(result.series, result.scores, classes, settings.verdict)
     wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
     pictures = honoured_pictures(result, verdict, wanted)
     return verdict, pictures, len(pictures) < len(wanted)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from batchmri.errors import StateError, UsageError
 from batchmri.records import Classes
+from batchmri.settings import Settings
 from batchmri.state import Store
 
 _KEY = "made_with"
@@ -31,9 +33,10 @@ def check_made_with(store: Store, now: Mapping[str, str], *, rescan: bool) -> No
     store.set_meta(_KEY, json.dumps(now, sort_keys=True))
 
 
-def remember_classes(store: Store, classes: Classes) -> None:
-    """Note what the probabilities in the state stand for."""
+def remember_model(store: Store, classes: Classes, rules: Mapping[str, Any]) -> None:
+    """Note what the probabilities in the state stand for, and the model's own verdict rules."""
     store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
+    store.set_meta("verdict_rules", json.dumps(rules))
 
 
 def known_classes(store: Store) -> Classes:
@@ -43,3 +46,14 @@ def known_classes(store: Store) -> Classes:
         raise UsageError("this output holds no results yet; run batchmri scan first")
     names, no_tumor = json.loads(known)
     return Classes(tuple(names), no_tumor)
+
+
+def with_model_rules(settings: Settings, rules: Mapping[str, Any]) -> Settings:
+    """The settings, with the model's verdict rules where nothing else was asked for."""
+    return settings.model_copy(update={"verdict": settings.verdict.over(dict(rules))})
+
+
+def known_rules(store: Store) -> dict[str, Any]:
+    """The verdict rules of the model that made the results."""
+    rules: dict[str, Any] = json.loads(store.meta("verdict_rules") or "{}")
+    return rules

@@ -10,7 +10,7 @@ from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import index
 from batchmri.pipeline.judge import pictures_stand
 from batchmri.pipeline.lock import hold
-from batchmri.pipeline.made_with import check_made_with, remember_classes
+from batchmri.pipeline.made_with import check_made_with, remember_model, with_model_rules
 from batchmri.pipeline.model import Model
 from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.output import make_output, state_path
@@ -68,9 +68,10 @@ def scan(
             )
         )
         model = Model.describe(settings.classifier)
+        settings = with_model_rules(settings, model.card.verdict)
         made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
         check_made_with(store, made_with, rescan=options.rescan)
-        remember_classes(store, model.classes)
+        remember_model(store, model.classes, model.card.verdict)
 
         with protocol.stage("index"):
             protocol.new_failures += index(

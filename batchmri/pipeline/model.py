@@ -9,9 +9,11 @@ from batchmri.classifier import (
     Backend,
     Card,
     Chosen,
+    Field,
     choose,
     load_backend,
     load_checkpoint,
+    load_field,
     read_card,
 )
 from batchmri.records import Classes
@@ -53,3 +55,8 @@ class Model:
         """The loaded network."""
         network, _ = load_checkpoint(self.path)
         return load_backend(network, self.card, self.chosen)
+
+    @cached_property
+    def field(self) -> Field | None:
+        """What its training pictures look like, where it knows."""
+        return load_field(self.path)

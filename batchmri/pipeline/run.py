@@ -94,7 +94,11 @@ class Run:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
         flags = ("crop_failed",) if tag.box.failed else ()
-        tag.tray.scores[tag.ref.index] = Scores(tag.ref, tuple(map(float, row)), tag.box, flags)
+        field = self._model.field
+        look = field.looks(classified.features[None])[0] if field else None
+        tag.tray.scores[tag.ref.index] = Scores(
+            tag.ref, tuple(map(float, row)), tag.box, flags, look
+        )
         tag.tray.maps[tag.ref.index] = classified.maps
         if tag.tray.complete:
             yield self._commit(tag.tray)
@@ -113,7 +117,7 @@ class Run:
 
     def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
         classes = self._model.classes
-        verdict = series_verdict(result.scores, classes, self._settings.verdict)
+        verdict = series_verdict(result.series, result.scores, classes, self._settings.verdict)
         wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
         if not wanted:
             return result

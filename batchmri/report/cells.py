@@ -27,6 +27,11 @@ def probability(value: float) -> str:
     return f"{min(max(value, 0.0), 1.0):.4f}"
 
 
+def distance(value: float | None) -> str:
+    """Three decimals; empty where unknown."""
+    return "" if value is None else f"{value:.3f}"
+
+
 def millimetres(value: float | None) -> str:
     """Three decimals at most; empty where unknown."""
     if value is None or not math.isfinite(value):

@@ -44,6 +44,9 @@ _REASON = Column("reason", "Why not classified: a code of docs/reasons.md.")
 _DETAIL = Column("detail", "The reason in words.")
 _VERDICT = Column("verdict", "A class, or indeterminate.")
 _CONFIDENCE = Column("confidence", "Calibrated probability of the leading class.", "number")
+_DISTANCE = Column(
+    "field_distance", "From the training pictures; above 1 out of the model's field.", "number"
+)
 _FLAGS = Column("flags", "What is true of it, codes joined by ';'.")
 _DIGEST = Column("model_digest", "sha256 of the weights.")
 
@@ -91,6 +94,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _CONFIDENCE,
         _EACH_CLASS,
         Column("n_tumor_slices", "Slices that a tumour class leads.", "integer"),
+        _DISTANCE,
         Column("deciding_slice", "The most suspicious slice (slice_index).", "integer"),
         _FLAGS,
         _DIGEST,
@@ -105,6 +109,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("predicted", "The leading class."),
         _CONFIDENCE,
         _EACH_CLASS,
+        _DISTANCE,
         Column("crop_x", "Brain box in the slice as displayed: left.", "integer", "pixel"),
         Column("crop_y", "Brain box: top.", "integer", "pixel"),
         Column("crop_width", "Brain box: width.", "integer", "pixel"),

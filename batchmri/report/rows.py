@@ -84,6 +84,7 @@ def series_row(
     if verdict is not None:
         row |= _verdict_cells(verdict, classes)
         row["n_tumor_slices"] = verdict.n_tumor_slices
+        row["field_distance"] = cells.distance(verdict.distance)
     return row
 
 
@@ -104,6 +105,7 @@ def slice_rows(result: SeriesResult, classes: Classes) -> Iterator[Row]:
             "predicted": predicted,
             "confidence": cells.probability(confidence),
             **cells.probabilities(scores.probabilities, classes.names),
+            "field_distance": cells.distance(scores.look.distance if scores.look else None),
             "crop_x": box.x,
             "crop_y": box.y,
             "crop_width": box.width,

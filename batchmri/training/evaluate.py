@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.pixels.preparation import PreparationSettings
+from batchmri.records import FloatArray
 from batchmri.training.dataset import Prepared
 from batchmri.training.table import Row
 
@@ -70,7 +71,17 @@ def pointing_game(
     }
 
 
-@torch.inference_mode()
+def features_of(
+    network: ClassMapNetwork,
+    prepared: Prepared,
+    indices: Sequence[int],
+    settings: PreparationSettings,
+) -> FloatArray:
+    """Features (len(indices), k) of rows, not augmented."""
+    found = [f for _, f in _outputs(network, prepared, indices, settings, half=False)]
+    return torch.cat(found).numpy() if found else np.empty((0, 0), np.float32)
+
+
 def _maps(
     network: ClassMapNetwork,
     prepared: Prepared,
@@ -78,13 +89,24 @@ def _maps(
     settings: PreparationSettings,
     half: bool,
 ) -> Iterator[Tensor]:
+    return (maps for maps, _ in _outputs(network, prepared, indices, settings, half))
+
+
+@torch.inference_mode()
+def _outputs(
+    network: ClassMapNetwork,
+    prepared: Prepared,
+    indices: Sequence[int],
+    settings: PreparationSettings,
+    half: bool,
+) -> Iterator[tuple[Tensor, Tensor]]:
     device = next(network.parameters()).device
     network.eval()
     for start in range(0, len(indices), _BATCH):
         pictures = prepared.batch(indices[start : start + _BATCH], settings).to(device)
         with half_where_it_pays(device, half):
-            maps, _ = network(pictures.contiguous(memory_format=torch.channels_last))
-        yield maps.float().cpu()
+            maps, features = network(pictures.contiguous(memory_format=torch.channels_last))
+        yield maps.float().cpu(), features.float().cpu()
 
 
 def fit_temperature(values: Tensor, labels: Tensor) -> float:

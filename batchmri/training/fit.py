@@ -56,7 +56,7 @@ def fit(
     """Train, or go on with the training in `out`.
 
     `weights` are the rows' probabilities to be drawn; `judge` gives figures of an epoch's averaged
-    network, among them its validation `loss`. Returns that with the lowest.
+    network, among them its validation `loss`. Returns that with the lowest, or the last one.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -97,7 +97,8 @@ def fit(
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
         _close_epochs(trainer, averaged, progress, judge, settings)
         trainer.run()
-    progress.load_best(averaged)
+    if settings.keep == "best":
+        progress.load_best(averaged)
     return averaged  # type: ignore[no-any-return]
 
 

@@ -25,6 +25,7 @@ from batchmri.training.evaluate import (
     predict,
     split_figures,
 )
+from batchmri.training.field import fit_field
 from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
 from batchmri.training.progress import FIGURES, LAST
@@ -155,11 +156,15 @@ class _Judged:
             figures["test"] |= pointing_game(
                 network, self.prepared, self.test, self.labels.tolist(), preparation
             )
+        field = fit_field(network, self.prepared, preparation)
+        if field is not None:
+            figures["field"] = field[1]
         temperature = fit_temperature(values, torch.from_numpy(labels))
         changed = {"temperature": temperature, "figures": figures}
         for split, found_figures in figures.items():
             _log.info("%s: %s", split, found_figures)
-        return save_checkpoint(path, network, card.model_copy(update=changed))
+        card = card.model_copy(update=changed)
+        return save_checkpoint(path, network, card, field[0] if field else None)
 
     def _dev(self, network: ClassMapNetwork, half: bool = False) -> Figures:
         if not self.dev:

@@ -1,7 +1,7 @@
 """The settings of a training (configs/train.yaml shows them all)."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,9 @@ class TrainSettings(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
     averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
+    keep: Literal["best", "last"] = Field(
+        "best", description="The epoch of the lowest validation loss, or the last one."
+    )
     patience: int = Field(5, ge=1, description="Epochs without a lower validation loss.")
     shares: dict[str, dict[str, float]] = Field(
         {}, description="Share of the draws by source and class; none: classes alike, then sources."

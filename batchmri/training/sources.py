@@ -21,6 +21,8 @@ from batchmri.training.table import OPTIONAL, REQUIRED, Plane
 
 Record = dict[str, Any]
 
+_NOTUMOR_SEQUENCES = Path(__file__).parent / "notumor_sequences.csv"
+
 _TRAIN_STEP_MM = 5.0  # between the slices taken of a training head; those of dev are all taken
 _SMALLEST_FIELD_MM = 80.0  # a thinner slab is no picture in the planes across it
 _FLATTEST_PIXEL = 2.0  # longest over shortest side
@@ -58,6 +60,8 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _brain_tumor_mri(folder: Path, turned_masks: Path) -> Iterator[Record]:
+    # Of the tumour-free pictures nobody says it: told by eye, by no radiologist.
+    seen = {row["file"]: row["sequence"] for row in _read(_NOTUMOR_SEQUENCES)}
     for row in _read(folder / "manifest.csv"):
         if row["representative"] != "1":
             continue
@@ -74,6 +78,7 @@ def _brain_tumor_mri(folder: Path, turned_masks: Path) -> Iterator[Record]:
             "source": "brain-tumor-mri",
             "patient": row["person"],
             "mask": mask,
+            "sequence": "t1_contrast" if row["cheng_class"] else seen.get(Path(row["file"]).name),
         }
 
 
@@ -101,6 +106,7 @@ def _lgg(folder: Path) -> Iterator[Record]:
             "mask": folder / row["mask"] if row["mask"] else None,
             # It outlines what FLAIR shows: more than can be seen here, and surely all of it.
             "mask_use": "outside",
+            "sequence": "t1_contrast",
         }
 
 
@@ -123,6 +129,7 @@ def _heads(folder: Path) -> Iterator[Record]:
                     "weight": f"{volumes[row['source']] ** -0.5:.4f}",
                     "slice": index,
                     "plane": plane,
+                    "sequence": "t1",
                 }
 
 

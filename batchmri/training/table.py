@@ -14,7 +14,7 @@ Plane = Literal["axial", "coronal", "sagittal"]
 MaskUse = Literal["full", "outside"]
 _Choice = TypeVar("_Choice")
 REQUIRED = ("file", "label", "split")
-OPTIONAL = ("source", "patient", "weight", "mask", "mask_use", "slice", "plane")
+OPTIONAL = ("source", "patient", "weight", "mask", "mask_use", "slice", "plane", "sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Row:
     of other sources) is watched on the way. `mask_use`: a full mask says where the tumour is and
     where not; of an outside one only what lies outside is believed. With `slice` and `plane`,
     `file` is a NIfTI volume: the slice of that index along the plane's axis, counted from left,
-    posterior, inferior, as radiologists view the plane.
+    posterior, inferior, as radiologists view the plane. `sequence` is t1, t1_contrast or another
+    word for what the picture is weighted by; empty where nobody says.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class Row:
     mask_use: MaskUse = "full"
     slice: int | None = None
     plane: Plane | None = None
+    sequence: str = ""
 
 
 def read_data(path: Path) -> list[Row]:
@@ -108,6 +110,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> Row:
             mask_use=_one_of(given.get("mask_use", "full"), get_args(MaskUse), "mask_use"),
             slice=int(index) if index else None,
             plane=_one_of(plane, get_args(Plane), "plane") if plane else None,
+            sequence=given.get("sequence", ""),
         )
     except KeyError as error:
         raise UsageError(f"table {path}, line {line}: {error.args[0]} is empty") from None

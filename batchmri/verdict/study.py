@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from batchmri.records import Classes, SeriesKey, Verdict
+from batchmri.verdict.field import OUTSIDE, WITHOUT_CONTRAST
 
 
 def study_verdict(
@@ -10,13 +11,22 @@ def study_verdict(
 ) -> tuple[SeriesKey, Verdict] | None:
     """The series that decides and its verdict; None where no series was classified.
 
-    `verdicts` maps a series to its sequence and verdict. T1 after contrast decides where there is
-    one, since the model learned tumours on it; among equals the most suspicious series does.
+    `verdicts` maps a series to its sequence and verdict. One in the model's field decides before
+    one outside, T1 after contrast before others, since the model learned tumours on it, and what
+    the header calls so before what looks so; among equals the most suspicious.
     """
     if not verdicts:
         return None
-    preferred = {k: v for k, v in verdicts.items() if v[0] == "t1_contrast"} or verdicts
-    key = min(
-        preferred, key=lambda k: (-classes.tumor_probability(preferred[k][1].probabilities), k)
-    )
-    return key, preferred[key][1]
+
+    def rank(key: SeriesKey) -> tuple[bool, bool, bool, float, SeriesKey]:
+        sequence, verdict = verdicts[key]
+        return (
+            bool(OUTSIDE & set(verdict.flags)),
+            sequence != "t1_contrast",
+            WITHOUT_CONTRAST in verdict.flags,
+            -classes.tumor_probability(verdict.probabilities),
+            key,
+        )
+
+    key = min(verdicts, key=rank)
+    return key, verdicts[key][1]

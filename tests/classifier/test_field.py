@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from batchmri.classifier.field import POOLED, Field
+from batchmri.classifier.network import POOLED as OF_THE_NETWORK
+
+
+def a_field() -> Field:
+    arrays = ([1.0, 2.0, 3.0], [1.0, 2.0, 1.0], [[1, 0, 0]], [2.0], [4.0], [2.0])
+    probes = [[0.0, 0.0, 5.0, 0.0], [0.0, 0.0, 0.0, -20.0]]
+    return Field(*(np.array(a, np.float32) for a in (*arrays, probes)))
+
+
+def features(*texture: float) -> np.ndarray:
+    return np.concatenate([np.zeros(POOLED), texture]).astype(np.float32)[None]
+
+
+def test_distance_along_and_beside_the_axes_by_hand() -> None:
+    assert a_field().distances(features(1, 2, 3))[0] == 0
+    assert a_field().distances(features(5, 2, 3))[0] == pytest.approx(2)  # 4 / spread 2
+    assert a_field().distances(features(1, 10, 3))[0] == pytest.approx(2)  # 4² / rest 4
+    both = a_field().distances(features(5, 10, 3))[0]
+    assert both == pytest.approx(8**0.5)
+
+
+def test_a_look_is_in_units_of_the_limit_and_probes_are_probabilities() -> None:
+    look = a_field().looks(features(5, 2, 3.5))[0]
+    assert look.distance == pytest.approx((4 + 0.0625) ** 0.5 / 2)
+    assert look.t1 == pytest.approx(1 / (1 + np.exp(-2.5)))
+    assert look.contrast < 1e-6
+
+
+def test_the_pooled_activation_does_not_count() -> None:
+    changed = features(5, 2, 3)
+    changed[0, :POOLED] = 1e6
+    assert a_field().distances(changed)[0] == pytest.approx(2)
+    assert POOLED == OF_THE_NETWORK
+
+
+def test_a_field_comes_back_from_its_tensors() -> None:
+    again = Field.from_tensors(a_field().tensors())
+    assert again is not None and again.looks(features(2, 2, 2)) == a_field().looks(
+        features(2, 2, 2)
+    )
+    assert Field.from_tensors({}) is None
