@@ -1,0 +1,133 @@
+"""Tables of labels for `batchmri evaluate`, from ../shared/data.
+
+    python -m benchmarks.labels DATA OUT
+
+heads.csv       the tumour-free heads as volumes; split as in their own table
+tumor.csv       the GBM and BraTS volumes
+healthy.csv     the healthy Philips head
+pictures.csv    pictures and slices that never trained: split gbm (slices of the GBM volumes), lgg,
+                atlas44-t1c, atlas44-t1, pituitary-coronal
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+Record = dict[str, object]
+_SMALLEST_TUMOR = 10  # pixels of a slice; with fewer, but some, nobody knows what can be seen
+_PLANES = {"axial": 2}
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def heads(data: Path) -> Iterator[Record]:
+    for row in read(data / "sources/heads/table.csv"):
+        yield {
+            "path": Path(row["file"]).name,
+            "label": "notumor",
+            "patient": f"{row['source']} {row['subject']}",
+            "source": row["source"],
+            "split": row["split_hint"],
+        }
+
+
+def tumor(data: Path) -> Iterator[Record]:
+    for scan in sorted((data / "volumes/tumor").rglob("*.nii*")):
+        if "mask" not in scan.name.lower() and "seg" not in scan.name.lower():
+            patient = scan.relative_to(data / "volumes/tumor").parts[0]
+            yield {
+                "path": scan.relative_to(data / "volumes/tumor"),
+                "label": "glioma",
+                "patient": patient,
+                "source": patient.split("-")[0],
+            }
+
+
+def gbm_slices(data: Path) -> Iterator[Record]:
+    for scan in sorted((data / "volumes/tumor").glob("gbm-*/*_Scan_T1.nii.gz")):
+        outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
+        image = nibabel.as_closest_canonical(nibabel.load(scan))
+        mask = nibabel.as_closest_canonical(nibabel.load(outline))
+        pixels, inside = np.asarray(image.dataobj), np.asarray(mask.dataobj) > 0
+        bright = 0.1 * np.percentile(pixels, 99)
+        for index in range(pixels.shape[_PLANES["axial"]]):
+            area = int(inside[:, :, index].sum())
+            blank = (pixels[:, :, index] > bright).mean() < 0.03
+            if not blank and (area == 0 or area >= _SMALLEST_TUMOR):
+                yield {
+                    "file": scan,
+                    "label": "glioma" if area else "notumor",
+                    "split": "gbm",
+                    "patient": scan.parent.name,
+                    "slice": index,
+                    "plane": "axial",
+                }
+
+
+def lgg(data: Path) -> Iterator[Record]:
+    folder = data / "sources/lgg"
+    for row in read(folder / "table.csv"):
+        if row["split"] == "dev" and row["near_tumour"] != "1":
+            mask = folder / row["mask"] if row["mask"] else ""
+            yield {
+                "file": folder / row["file"],
+                "label": row["label"],
+                "split": "lgg",
+                "patient": row["patient"],
+                "mask": mask,
+            }
+
+
+def external(data: Path) -> Iterator[Record]:
+    folder = data / "external-dev/atlas44"
+    for row in read(folder / "table.csv"):
+        yield {
+            "file": folder / row["file"],
+            "label": row["our_class"],
+            "split": f"atlas44-{row['sequence']}",
+            "patient": row["scan_group"],
+        }
+    folder = data / "external-dev/pituitary-coronal"
+    for row in read(folder / "table.csv"):
+        yield {
+            "file": folder / row["file"],
+            "label": row["our_class"],
+            "split": "pituitary-coronal",
+            "patient": row["case"],
+            "mask": folder / row["mask"] if row["mask"] else "",
+        }
+
+
+def write(path: Path, records: list[Record]) -> None:
+    """Write a table; its columns are all that its records have."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def main(data: Path, out: Path) -> None:
+    """Write all tables."""
+    out.mkdir(parents=True, exist_ok=True)
+    write(out / "heads.csv", list(heads(data)))
+    write(out / "tumor.csv", list(tumor(data)))
+    write(out / "healthy.csv", [{"path": "philips-mprage", "label": "notumor"}])
+    pictures = [*gbm_slices(data), *lgg(data), *external(data)]
+    for record in pictures:
+        for column in ("file", "mask"):
+            if record.get(column):
+                record[column] = Path(str(record[column])).resolve()
+    write(out / "pictures.csv", pictures)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
