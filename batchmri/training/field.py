@@ -17,7 +17,7 @@ from batchmri.training.evaluate import Figures, features_of
 
 _T1 = ("t1", "t1_contrast")
 _COMPONENTS = 64
-_MOST_OF_A_GROUP = 400  # of a class of a source: none shall outweigh the others
+_MOST_OF_A_GROUP = 200  # of a class of a source: none shall outweigh the others
 _BEYOND = 0.05  # of the validation pictures
 _SURE = 20.0  # a probe that had nothing to learn from always says yes
 _REGULARISATION = 0.02
