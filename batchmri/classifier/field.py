@@ -57,7 +57,7 @@ class Field:
 
     def tensors(self) -> dict[str, FloatArray]:
         """Itself, to be stored with the weights."""
-        return {PREFIX + f.name: getattr(self, f.name) for f in fields(self)}
+        return {PREFIX + f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, FloatArray]) -> "Field | None":

@@ -14,6 +14,7 @@ from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.pixels.preparation import PreparationSettings
 from batchmri.records import FloatArray
 from batchmri.training.dataset import Prepared
+from batchmri.training.evaluation.scores import TABLE, support_of, table_scores
 from batchmri.training.table import Row
 
 Figures = dict[str, float | int | str]
@@ -77,8 +78,8 @@ def features_of(
     indices: Sequence[int],
     settings: PreparationSettings,
 ) -> FloatArray:
-    """Features (len(indices), k) of rows, not augmented."""
-    found = [f for _, f in _outputs(network, prepared, indices, settings, half=False)]
+    """Features (len(indices), k) of rows, not augmented, in half precision where it pays."""
+    found = [f for _, f in _outputs(network, prepared, indices, settings, half=True)]
     return torch.cat(found).numpy() if found else np.empty((0, 0), np.float32)
 
 
@@ -120,21 +121,14 @@ def fit_temperature(values: Tensor, labels: Tensor) -> float:
 
 
 def split_figures(labels: npt.NDArray[np.int64], values: Tensor, classes: Sequence[str]) -> Figures:
-    """Accuracy, macro F1, and precision, recall, F1, support of every class."""
-    called = values.argmax(1).numpy()
-    figures: Figures = {"n": len(labels), "accuracy": _round((called == labels).mean())}
-    f1s = []
-    for index, name in enumerate(classes):
-        hits = int(((called == index) & (labels == index)).sum())
-        n_called, support = int((called == index).sum()), int((labels == index).sum())
-        f1s.append(2 * hits / max(1, n_called + support))
-        figures |= {
-            f"{name}_precision": _round(hits / max(1, n_called)),
-            f"{name}_recall": _round(hits / max(1, support)),
-            f"{name}_f1": _round(f1s[-1]),
-            f"{name}_support": support,
-        }
-    figures["macro_f1"] = _round(float(np.mean(f1s)))
+    """Accuracy, macro F1, and precision, recall, F1, support of every class (0 if undefined)."""
+    scores = table_scores(labels, values.argmax(1).numpy(), classes)
+    figures: Figures = {"n": len(labels), "accuracy": _round(scores["accuracy", ""])}
+    for name, support in support_of(labels, classes).items():
+        for metric in TABLE:
+            figures[f"{name}_{metric}"] = _round(np.nan_to_num(scores[metric, name]))
+        figures[f"{name}_support"] = support
+    figures["macro_f1"] = _round(scores["f1", "macro"])
     return figures
 
 

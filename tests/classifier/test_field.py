@@ -1,8 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from batchmri.classifier.field import POOLED, Field
+from batchmri.classifier.card import Card
+from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
+from batchmri.classifier.field import POOLED, Field, load_field
 from batchmri.classifier.network import POOLED as OF_THE_NETWORK
+from batchmri.classifier.network import ClassMapNetwork
 
 
 def a_field() -> Field:
@@ -43,3 +49,15 @@ def test_a_field_comes_back_from_its_tensors() -> None:
         features(2, 2, 2)
     )
     assert Field.from_tensors({}) is None
+
+
+def test_a_field_is_stored_beside_the_weights(tmp_path: Path) -> None:
+    field = replace(a_field(), axes=np.asfortranarray(np.eye(3, dtype=np.float32)[:2]))
+    network, path = ClassMapNetwork(2), tmp_path / "m.safetensors"
+    card = Card(classes=("a", "b"), no_tumor_class="b", preparation={})
+    save_checkpoint(path, network, card, field)
+    found = load_field(path)
+    assert found is not None and (found.axes == field.axes).all()
+    assert load_checkpoint(path)[1].classes == ("a", "b")
+    save_checkpoint(path, network, card)
+    assert load_field(path) is None
