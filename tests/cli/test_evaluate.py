@@ -1,0 +1,66 @@
+"""`batchmri evaluate` as a person meets it."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from batchmri.classifier import Card, ClassMapNetwork, save_checkpoint
+from tests.pipeline.builders import write_series
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    torch.manual_seed(5)
+    path = tmp_path / "model.safetensors"
+    card = Card(classes=("notumor", "tumor"), no_tumor_class="notumor", preparation={"size": 64})
+    save_checkpoint(path, ClassMapNetwork(2), card)
+    return path
+
+
+def evaluate(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "batchmri", "evaluate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_volumes_are_scanned_and_judged(model: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    write_series(archive / "one", study="one", series="one")
+    write_series(archive / "two", study="two", series="two")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label,patient,slice\none,tumor,p1,\ntwo,notumor,p2,0\n")
+    out = tmp_path / "out"
+    done = evaluate(archive, "--labels", labels, "--out", out, "--model", model)
+    assert done.returncode == 0, done.stderr
+    scanned = {row["source"]: row["verdict"] for row in read(out / "scan" / "series.csv")}
+    judged = {row["source"]: row for row in read(out / "predictions.csv")}
+    assert {source: row["verdict"] for source, row in judged.items()} == scanned
+    assert judged["archive/one"]["label"] == "tumor"
+    assert judged["archive/two"]["label"] == "notumor"
+    assert {row["patient"] for row in read(out / "patients.csv")} == {"p1", "p2"}
+    found = {(r["subset"], r["metric"], r["of"]): r for r in read(out / "metrics.csv")}
+    right = int(scanned["archive/one"] == "tumor")
+    assert float(found["series", "sensitivity", ""]["value"]) == right
+    assert found["slices", "tumor_free_called_tumor", ""]["n"] == "1"
+    assert "2 labels, 2 series, 2 patients, 1 labelled slices" in done.stdout
+
+
+def test_what_is_wrong_is_one_line_and_2(model: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "data" / "cyst" / "a.png"
+    picture.parent.mkdir(parents=True)
+    cv2.imwrite(str(picture), np.eye(40, dtype=np.uint8) * 200)
+    done = evaluate(picture.parent.parent, "--out", tmp_path / "out", "--model", model)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "class 'cyst' is unknown to the model (knows notumor, tumor)" in done.stderr
+    assert not (tmp_path / "out").exists()
