@@ -5,8 +5,8 @@
 heads.csv       the tumour-free heads as volumes; split as in their own table
 tumor.csv       the GBM and BraTS volumes
 healthy.csv     the healthy Philips head
-pictures.csv    pictures and slices that never trained: split gbm (slices of the GBM volumes), lgg,
-                atlas44-t1c, atlas44-t1, pituitary-coronal
+gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
+                slices and pictures that never trained
 """
 
 import csv
@@ -65,7 +65,7 @@ def gbm_slices(data: Path) -> Iterator[Record]:
                 yield {
                     "file": scan,
                     "label": "glioma" if area else "notumor",
-                    "split": "gbm",
+                    "set": "gbm-slices",
                     "patient": scan.parent.name,
                     "slice": index,
                     "plane": "axial",
@@ -80,7 +80,7 @@ def lgg(data: Path) -> Iterator[Record]:
             yield {
                 "file": folder / row["file"],
                 "label": row["label"],
-                "split": "lgg",
+                "set": "lgg-dev",
                 "patient": row["patient"],
                 "mask": mask,
             }
@@ -92,7 +92,7 @@ def external(data: Path) -> Iterator[Record]:
         yield {
             "file": folder / row["file"],
             "label": row["our_class"],
-            "split": f"atlas44-{row['sequence']}",
+            "set": f"atlas44-{row['sequence']}",
             "patient": row["scan_group"],
         }
     folder = data / "external-dev/pituitary-coronal"
@@ -100,7 +100,7 @@ def external(data: Path) -> Iterator[Record]:
         yield {
             "file": folder / row["file"],
             "label": row["our_class"],
-            "split": "pituitary-coronal",
+            "set": "pituitary-coronal",
             "patient": row["case"],
             "mask": folder / row["mask"] if row["mask"] else "",
         }
@@ -121,12 +121,14 @@ def main(data: Path, out: Path) -> None:
     write(out / "heads.csv", list(heads(data)))
     write(out / "tumor.csv", list(tumor(data)))
     write(out / "healthy.csv", [{"path": "philips-mprage", "label": "notumor"}])
-    pictures = [*gbm_slices(data), *lgg(data), *external(data)]
-    for record in pictures:
+    sets: dict[object, list[Record]] = {}
+    for record in (*gbm_slices(data), *lgg(data), *external(data)):
         for column in ("file", "mask"):
             if record.get(column):
                 record[column] = Path(str(record[column])).resolve()
-    write(out / "pictures.csv", pictures)
+        sets.setdefault(record.pop("set"), []).append(record | {"split": "test"})
+    for name, records in sets.items():
+        write(out / f"{name}.csv", records)
 
 
 if __name__ == "__main__":

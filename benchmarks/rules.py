@@ -63,6 +63,7 @@ def curves(labels: Path, scan: Path, fraction: float) -> dict[tuple[str, str], l
         label = next((r for r in wanted if f"/{r['path']}" in f"/{source}"), None)
         if label is None:
             continue
+        slices = [s for s in slices if "crop_failed" not in s["flags"]] or slices
         areas = [int(s["crop_width"]) * int(s["crop_height"]) for s in slices]
         fit = [s for s, area in zip(slices, areas, strict=True) if area >= fraction * max(areas)]
         found[label["label"], label.get("split", "")].append(
