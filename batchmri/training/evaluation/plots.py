@@ -130,4 +130,5 @@ def _unit_square(axes: Axes, across: str, up: str, legend: Corner) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel(across)
     axes.set_ylabel(up)
-    axes.legend(fontsize=8, loc=legend)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, loc=legend)

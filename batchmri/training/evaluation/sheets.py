@@ -91,7 +91,7 @@ def _told(judged: Judged, index: int) -> tuple[str, str]:
     sure = judged.probabilities[index, called]
     row = judged.rows[index]
     name = row.file.name if row.slice is None else f"{row.file.name} {row.plane} {row.slice}"
-    told = "rightly so" if label == called else f"called {judged.classes[called]}"
+    told = "called so" if label == called else f"called {judged.classes[called]}"
     return f"{judged.classes[label]}, {told} {sure:.2f}", name
 
 
