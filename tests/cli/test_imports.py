@@ -31,7 +31,9 @@ def test_help_answers_without_heavy_libraries(command: str) -> None:
     assert loaded_by(command) == "LOADED []"
 
 
-@pytest.mark.parametrize("command", ["scan", "verdict", "config", "train", "evaluate", "data", "model"])
+@pytest.mark.parametrize(
+    "command", ["scan", "verdict", "config", "train", "evaluate", "data", "model"]
+)
 def test_help_of_a_command_answers_without_heavy_libraries(command: str) -> None:
     assert loaded_by(command, "--help") == "LOADED []"
 

@@ -27,7 +27,7 @@ def test_pictures_of_any_size_and_depth(classifier: Classifier) -> None:
     assert found.probabilities.shape == (3, 4)
     np.testing.assert_allclose(found.probabilities.sum(1), 1)
     assert found.predicted[1] == classifier.classes[found.probabilities[1].argmax()]
-    assert found.maps.shape == (3, 4, 4, 4) and found.features.shape == (3, 1280)
+    assert found.maps.shape == (3, 4, 4, 4) and found.features.shape == (3, 1504)
 
 
 def test_a_picture_is_classified_alike_in_any_company(classifier: Classifier) -> None:

@@ -91,8 +91,8 @@ CONTRACT = {
     "pixel_spacing_mm slice_spacing_mm status reason detail verdict confidence p_a p_b "
     "n_tumor_slices field_distance deciding_slice flags model_digest",
     "slices": "study_uid series_uid series_part instance_uid source frame slice_index "
-    "position_mm predicted confidence p_a p_b field_distance crop_x crop_y crop_width crop_height flags "
-    "gradcam_png",
+    "position_mm predicted confidence p_a p_b field_distance crop_x crop_y crop_width crop_height "
+    "flags gradcam_png",
     "files": "source status reason detail study_uid series_uid series_part",
     "changes": "study_uid source change verdict_before verdict",
 }
