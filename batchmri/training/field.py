@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -78,9 +79,7 @@ def _limited(
     sequences = np.array([prepared.rows[index].sequence for index in judged])
     own = np.isin(sequences, ("", *_T1))
     limit = np.quantile(field.distances(features[own]), 1 - _BEYOND)
-    arrays = field.tensors() | {"field.limit": np.asarray([limit], np.float32)}
-    limited = Field.from_tensors(arrays)
-    assert limited is not None
+    limited = replace(field, limit=np.asarray([limit], np.float32))
     looks = limited.looks(features)
     told = {
         "t1": ([look.t1 for look in looks], np.isin(sequences, _T1), sequences != ""),

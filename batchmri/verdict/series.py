@@ -43,10 +43,10 @@ def series_verdict(
 
 def _called(probabilities: tuple[float, ...], classes: Classes, rules: VerdictSettings) -> str:
     suspicion = classes.tumor_probability(probabilities)
-    if suspicion <= rules.notumor_below and suspicion < rules.tumor_above:
-        called = classes.no_tumor
-    elif suspicion >= rules.tumor_above:
+    if suspicion >= rules.tumor_above:
         called = classes.leading(probabilities, tumor_only=True)
+    elif suspicion <= rules.notumor_below:
+        called = classes.no_tumor
     else:
         return INDETERMINATE
     sure = probabilities[classes.names.index(called)] >= rules.min_confidence
