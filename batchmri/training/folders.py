@@ -17,7 +17,7 @@ _SPLITS: dict[str, FolderSplit] = {
     "test": "test",
     "testing": "test",
 }
-_VAL_STEP = 10
+VAL_STEP = 10
 _log = logging.getLogger(__name__)
 
 
@@ -29,21 +29,22 @@ class Labelled(NamedTuple):
     split: FolderSplit
 
 
-def find_pictures(folder: Path) -> list[Labelled]:
+def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
     """The pictures of a folder, for training.
 
-    Without a folder for val, every tenth picture of each class of train becomes val. Raises
-    UsageError for a class folder without pictures.
+    Without a folder for val, one in `val_step` pictures of each class of train becomes val.
+    Raises UsageError for a class folder without pictures.
     """
     found = pictures_in(folder)
     if any(picture.split == "val" for picture in found):
         return found
     _log.warning(
-        "%s: no folder for val: every tenth picture of train is taken; where pictures are "
+        "%s: no folder for val: one in %d pictures of train is taken; where pictures are "
         "duplicated it judges too well (see batchmri data audit)",
         folder,
+        val_step,
     )
-    return list(_with_val(found))
+    return list(_with_val(found, val_step))
 
 
 def pictures_in(folder: Path) -> list[Labelled]:
@@ -99,11 +100,11 @@ def _by_name(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _with_val(found: Sequence[Labelled]) -> Iterator[Labelled]:
+def _with_val(found: Sequence[Labelled], val_step: int) -> Iterator[Labelled]:
     seen: dict[str, int] = {}
     for picture in found:
         if picture.split == "train":
             place = seen[picture.label] = seen.get(picture.label, -1) + 1
-            if place % _VAL_STEP == _VAL_STEP - 1:
+            if place % val_step == val_step - 1:
                 picture = picture._replace(split="val")
         yield picture

@@ -42,7 +42,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     Raises UsageError for data that cannot be used, a folder that holds a training unless
     `resume` is given, and one of other data or settings where it is.
     """
-    rows = read_data(data)
+    rows = read_data(data, settings.val_step)
     classes = classes_of(rows)
     if settings.no_tumor_class not in classes:
         raise UsageError(

@@ -22,6 +22,9 @@ class TrainSettings(BaseModel):
     )
     last_stride: bool = Field(False, description="Keep the last stride; without it, finer maps.")
     preparation: PreparationSettings = PreparationSettings()
+    val_step: int = Field(
+        10, ge=2, description="Of folders without one for val, one picture in so many becomes val."
+    )
 
     epochs: int = Field(16, ge=1)
     draws: int | None = Field(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from batchmri.errors import UsageError
-from batchmri.training.folders import find_pictures, pictures_in
+from batchmri.training.folders import VAL_STEP, find_pictures, pictures_in
 
 Split = Literal["train", "val", "test", "dev"]
 Plane = Literal["axial", "coronal", "sagittal"]
@@ -42,14 +42,14 @@ class Row:
     sequence: str = ""
 
 
-def read_data(path: Path) -> list[Row]:
+def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
     """The rows of a table, or of a folder of pictures (see folders.py).
 
     A folder of class folders alone has no test rows: its rows are train and val. Raises UsageError.
     """
     if not path.is_dir():
         return read_table(path)
-    rows = [Row(file, label, split) for file, label, split in find_pictures(path)]
+    rows = [Row(file, label, split) for file, label, split in find_pictures(path, val_step)]
     _check_splits(f"folder {path}", rows)
     return rows
 

@@ -41,6 +41,13 @@ def test_without_val_every_tenth_picture_of_a_class_is_taken_and_said(
     assert "data audit" in caplog.text
 
 
+def test_how_much_becomes_val_can_be_said(tmp_path: Path) -> None:
+    for label in ("bee", "wasp"):
+        fill(tmp_path / label, numbered(10))
+    val = [row.file.name for row in read_data(tmp_path, val_step=4) if row.split == "val"]
+    assert val == ["03.png", "07.png"] * 2
+
+
 def test_a_folder_per_class_alone_is_train_and_val(tmp_path: Path) -> None:
     for label in ("bee", "wasp"):
         fill(tmp_path / label, numbered(10))
