@@ -17,7 +17,8 @@ def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
     """Train a classifier from labelled pictures.
 
     DATA is a folder per class, such folders per split (Training and Testing, or train, val, test),
-    or a table (CSV). Without a folder for val, every tenth picture of train is kept for it (val_step).
+    or a table (CSV). Without a folder for val, every tenth picture of train (val_step) is kept for
+    it.
 
     Columns of a table: file, label, split (train, val, test, dev); optional: source, patient,
     weight, mask, mask_use (full, outside), slice and plane (file is then a NIfTI volume). Files
