@@ -1,6 +1,6 @@
 """From Scores to Verdicts: pure functions, documented in docs/verdict.md."""
 
-from batchmri.verdict.series import series_verdict
+from batchmri.verdict.series import most_suspicious_run, series_verdict
 from batchmri.verdict.study import study_verdict
 
-__all__ = ["series_verdict", "study_verdict"]
+__all__ = ["most_suspicious_run", "series_verdict", "study_verdict"]

@@ -18,7 +18,8 @@ def series_verdict(
     lies outside the model's field is indeterminate.
     """
     deciding = _deciding(scores, rules)
-    run = _most_suspicious_run(deciding, classes, rules)
+    suspicion = [classes.tumor_probability(s.probabilities) for s in deciding]
+    run = [deciding[place] for place in most_suspicious_run(suspicion, rules)]
     probabilities = _mean([s.probabilities for s in run])
     flags = field_flags(series, deciding, rules)
     name = INDETERMINATE if OUTSIDE & set(flags) else _called(probabilities, classes, rules)
@@ -41,6 +42,17 @@ def series_verdict(
     )
 
 
+def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> range:
+    """The places of the neighbouring slices, in order of a series, that together are the most so.
+
+    `suspicion` is each slice's probability of any tumour; at least one.
+    """
+    length = min(len(suspicion), max(rules.top_slices, ceil(rules.run_fraction * len(suspicion))))
+    starts = range(len(suspicion) - length + 1)
+    start = max(starts, key=lambda first: (sum(suspicion[first : first + length]), -first))
+    return range(start, start + length)
+
+
 def _called(probabilities: tuple[float, ...], classes: Classes, rules: VerdictSettings) -> str:
     suspicion = classes.tumor_probability(probabilities)
     if suspicion >= rules.tumor_above:
@@ -57,16 +69,6 @@ def _deciding(scores: Sequence[Scores], rules: VerdictSettings) -> list[Scores]:
     largest = max(s.box.area for s in scores)
     fit = [s for s in scores if not s.box.failed and s.box.area >= rules.min_box_fraction * largest]
     return sorted(fit or scores, key=lambda s: s.ref.index)
-
-
-def _most_suspicious_run(
-    deciding: Sequence[Scores], classes: Classes, rules: VerdictSettings
-) -> Sequence[Scores]:
-    length = max(rules.top_slices, ceil(rules.run_fraction * len(deciding)))
-    suspicion = [classes.tumor_probability(s.probabilities) for s in deciding]
-    starts = range(max(1, len(deciding) - length + 1))
-    start = max(starts, key=lambda first: (sum(suspicion[first : first + length]), -first))
-    return deciding[start : start + length]
 
 
 def _by_suspicion(scores: Sequence[Scores], classes: Classes) -> list[Scores]:
