@@ -20,6 +20,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 from batchmri.errors import SettingsError
 
@@ -127,8 +128,7 @@ class VerdictSettings(_Section):
         try:
             return type(self).model_validate(card | self.model_dump(exclude_unset=True))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where, first = first_error(error)
             raise SettingsError(
                 f"verdict rules of the model's card: {where}: {first['msg']}"
             ) from None
@@ -221,6 +221,12 @@ class Settings(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+def first_error(error: ValidationError) -> tuple[str, ErrorDetails]:
+    """Where the first thing that is not valid stands (`a.b`; empty: the whole), and its error."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), first
+
+
 def _read(config: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
@@ -244,8 +250,7 @@ def _environment() -> dict[str, dict[str, Any]]:
 
 
 def _explain(error: ValidationError, config: Path | None) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where, first = first_error(error)
     origin = f" (in {config}, the environment or the flags)" if config else ""
     if first["type"] != "extra_forbidden":
         return f"setting {where}: {first['msg'].lower()}, got {first['input']!r}{origin}"

@@ -16,6 +16,7 @@ from batchmri.classifier.card import Card
 from batchmri.classifier.field import PREFIX, Field
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
+from batchmri.settings import first_error
 
 SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
 
@@ -47,8 +48,7 @@ def read_card(path: Path) -> Card:
             f"model {path}: no card {beside.name} beside it ({error.strerror})"
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, first = first_error(error)
         raise ModelError(f"model card {beside}: {where} {first['msg']}".lower()) from None
 
 

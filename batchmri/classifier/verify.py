@@ -13,6 +13,7 @@ from batchmri.classifier.card import Card
 from batchmri.classifier.checkpoint import load_checkpoint, read_card
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
+from batchmri.settings import first_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ def _preparation(card: Card, read_preparation: Callable[[dict[str, Any]], object
     try:
         read_preparation(card.preparation)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where, first = first_error(error)
         return Check("preparation", False, f"{where}: {first['msg']}")
     told = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
     return Check("preparation", True, told or "defaults")

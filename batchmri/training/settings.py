@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchmri.errors import SettingsError
 from batchmri.pixels.preparation import PreparationSettings
+from batchmri.settings import first_error
 
 
 class TrainSettings(BaseModel):
@@ -46,6 +47,16 @@ class TrainSettings(BaseModel):
         {}, description="Share of the draws by source and class; none: classes alike, then sources."
     )
 
+    false_alarms: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Stated share of tumour-free series called a tumour.",
+    )
+    missed: float = Field(
+        0.1, ge=0, lt=1, description="Stated share of series with a tumour called tumour-free."
+    )
+
     seed: int = 0
     threads: int | None = Field(None, ge=1, description="Threads of torch; none: its own choice.")
     loaders: int = Field(1, ge=0, description="Processes that draw and augment.")
@@ -63,6 +74,5 @@ class TrainSettings(BaseModel):
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where, first = first_error(error)
             raise SettingsError(f"config file {config}: {where or 'it'}: {first['msg']}") from None
