@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from batchmri.classifier.card import Card
@@ -30,8 +31,10 @@ from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
-from batchmri.training.table import classes_of, read_data
+from batchmri.training.table import Row, classes_of, read_data
+from batchmri.training.thresholds import fit_thresholds
 
+_CHANGES_NO_WEIGHT = ("threads", "loaders", "card", "false_alarms", "missed")
 CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
 _log = logging.getLogger(__name__)
 
@@ -104,7 +107,7 @@ def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMap
 
 
 def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:
-    told = settings.model_dump(mode="json", exclude={"threads", "loaders", "card"})
+    told = settings.model_dump(mode="json", exclude=set(_CHANGES_NO_WEIGHT))
     claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
     file = out / _CLAIM
     if not (out / LAST).exists():
@@ -137,7 +140,7 @@ class _Judged:
             "loss": round(float(loss), 4),
             "accuracy": round(float((values.argmax(1) == labels).float().mean()), 4),
         }
-        return figures | self._dev(network, half=True)
+        return figures | self._dev_figures(self._dev(network, half=True))
 
     def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
         """Save, load again, and judge what was saved: the card with temperature and figures."""
@@ -146,9 +149,10 @@ class _Judged:
         preparation = self.settings.preparation
         values = predict(network, self.prepared, self.val, preparation)
         labels = self.labels[self.val]
+        dev = self._dev(network)
         figures: dict[str, Figures] = {
             "val": split_figures(labels, values, self.classes),
-            "dev": self._dev(network),
+            "dev": self._dev_figures(dev),
         }
         if self.test:
             found = predict(network, self.prepared, self.test, preparation)
@@ -160,17 +164,37 @@ class _Judged:
         if field is not None:
             figures["field"] = field[1]
         temperature = fit_temperature(values, torch.from_numpy(labels))
-        changed = {"temperature": temperature, "figures": figures}
+        rules, figures["verdict"] = self._thresholds(dev / temperature)
+        verdict = rules | card.verdict
+        changed = {"temperature": temperature, "figures": figures, "verdict": verdict}
         for split, found_figures in figures.items():
             _log.info("%s: %s", split, found_figures)
         card = card.model_copy(update=changed)
         return save_checkpoint(path, network, card, field[0] if field else None)
 
-    def _dev(self, network: ClassMapNetwork, half: bool = False) -> Figures:
+    def _dev(self, network: ClassMapNetwork, half: bool = False) -> Tensor:
+        """The logits (rows, classes) of the dev rows."""
+        if not self.dev:
+            return torch.empty(0, len(self.classes))
+        return predict(network, self.prepared, self.dev, self.settings.preparation, half)
+
+    def _dev_figures(self, values: Tensor) -> Figures:
         if not self.dev:
             return {}
-        preparation = self.settings.preparation
-        values = predict(network, self.prepared, self.dev, preparation, half)
         no_tumor = self.settings.no_tumor_class
-        rows = [self.prepared.rows[index] for index in self.dev]
-        return dev_figures(rows, values, self.classes.index(no_tumor), no_tumor)
+        return dev_figures(self._dev_rows, values, self.classes.index(no_tumor), no_tumor)
+
+    def _thresholds(self, values: Tensor) -> tuple[dict[str, float], Figures]:
+        settings = self.settings
+        suspicion = 1 - values.softmax(1)[:, self.classes.index(settings.no_tumor_class)]
+        return fit_thresholds(
+            self._dev_rows,
+            suspicion.tolist(),
+            settings.no_tumor_class,
+            settings.false_alarms,
+            settings.missed,
+        )
+
+    @property
+    def _dev_rows(self) -> list[Row]:
+        return [self.prepared.rows[index] for index in self.dev]

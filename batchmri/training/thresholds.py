@@ -1,0 +1,68 @@
+"""The two thresholds of a verdict, fitted to stated error rates on series that did not train.
+
+The rows of split dev, in the table's order, are slices of such series: a volume, or the pictures of
+one patient and label. Each is judged as a scan judges a series, by the mean probability of any
+tumour in its most suspicious run of neighbouring slices. Of further series like these n, a share of
+at most α is expected above the k-th highest of them, k = ⌊α (n + 1)⌋, whatever the distribution
+(split conformal prediction: Vovk et al., Algorithmic Learning in a Random World, 2005). Where k is
+0, with fewer than 1/α − 1 series of a kind, its threshold stays unfitted.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import ceil, floor
+
+from batchmri.settings import VerdictSettings
+from batchmri.training.evaluate import Figures
+from batchmri.training.table import Row
+from batchmri.verdict import most_suspicious_run
+
+_STEPS = 1000  # thresholds are told to three decimals
+
+
+def fit_thresholds(
+    rows: Sequence[Row],
+    suspicion: Sequence[float],
+    no_tumor_class: str,
+    false_alarms: float,
+    missed: float,
+) -> tuple[dict[str, float], Figures]:
+    """Verdict settings for the card, and from how many series they come.
+
+    `suspicion` is each row's calibrated probability of any tumour. At most `false_alarms` of the
+    tumour-free series shall be called a tumour, at most `missed` of those with one tumour-free.
+    """
+    free, tumor = _series(rows, suspicion, no_tumor_class)
+    fitted: dict[str, float] = {}
+    alarm, miss = _rank(false_alarms, len(free)), _rank(missed, len(tumor))
+    if miss:
+        fitted["notumor_below"] = floor(sorted(tumor)[miss - 1] * _STEPS) / _STEPS
+    if alarm:
+        highest = ceil(sorted(free)[-alarm] * _STEPS) / _STEPS
+        fitted["tumor_above"] = max(highest, fitted.get("notumor_below", 0.0))
+    figures: Figures = {
+        "tumor_free_series": len(free),
+        "tumor_series": len(tumor),
+        "false_alarms_stated": false_alarms,
+        "missed_stated": missed,
+    }
+    return fitted, figures | fitted
+
+
+def _series(
+    rows: Iterable[Row], suspicion: Iterable[float], no_tumor_class: str
+) -> tuple[list[float], list[float]]:
+    """The suspicion of tumour-free series, and of those with a tumour."""
+    curves: dict[tuple[str, ...], list[float]] = {}
+    for row, value in zip(rows, suspicion, strict=True):
+        volume = str(row.file) if row.slice is not None else row.patient
+        if volume:
+            curves.setdefault((row.label, row.source, volume, row.plane or ""), []).append(value)
+    found: tuple[list[float], list[float]] = ([], [])
+    for (label, *_), curve in curves.items():
+        run = most_suspicious_run(curve, VerdictSettings())
+        found[label != no_tumor_class].append(sum(curve[place] for place in run) / len(run))
+    return found
+
+
+def _rank(rate: float, n: int) -> int:
+    return floor(rate * (n + 1) + 1e-9)
