@@ -18,8 +18,10 @@ import safetensors.numpy
 
 from batchmri.records import FloatArray, Look
 
-POOLED = 1280  # as classifier/network.py, which would bring torch along
+POOLED = 1280
+"""How many of the features are the pooled last activation; the texture follows."""
 PREFIX = "field."
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,14 @@ class Field:
 
     def looks(self, features: FloatArray) -> list[Look]:
         """What slices of these features (N, k) look like."""
-        distances = self.distances(features) / self.limit[0]
-        t1, contrast = self._probed(features)
+        scaled = self._scaled(features)
+        distances = self._distances(scaled) / self.limit[0]
+        t1, contrast = self._probed(scaled)
         return [Look(*map(float, row)) for row in zip(distances, t1, contrast, strict=True)]
 
-    def distances(self, features: FloatArray) -> npt.NDArray[np.float64]:
+    def distances(self, features: FloatArray) -> Floats:
         """How far features (N, k) lie from those of the training pictures."""
-        scaled = self._scaled(features)
-        along = scaled @ self.axes.T.astype(np.float64)
-        beside = (scaled**2).sum(1) - (along**2).sum(1)
-        distances: npt.NDArray[np.float64] = np.sqrt(
-            ((along / self.spread) ** 2).mean(1) + np.maximum(beside, 0) / self.rest[0]
-        )
-        return distances
+        return self._distances(self._scaled(features))
 
     def tensors(self) -> dict[str, FloatArray]:
         """Itself, to be stored with the weights."""
@@ -67,14 +64,22 @@ class Field:
         found = {f.name: tensors[PREFIX + f.name].astype(np.float32) for f in fields(cls)}
         return cls(**found)
 
-    def _scaled(self, features: FloatArray) -> npt.NDArray[np.float64]:
+    def _scaled(self, features: FloatArray) -> Floats:
         texture = features[:, POOLED:].astype(np.float64)
-        scaled: npt.NDArray[np.float64] = (texture - self.mean) / self.scale
+        scaled: Floats = (texture - self.mean) / self.scale
         return scaled
 
-    def _probed(self, features: FloatArray) -> npt.NDArray[np.float64]:
-        evidence = self._scaled(features) @ self.probes[:, :-1].T + self.probes[:, -1]
-        probabilities: npt.NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(evidence, -50, 50)))
+    def _distances(self, scaled: Floats) -> Floats:
+        along = scaled @ self.axes.T.astype(np.float64)
+        beside = (scaled**2).sum(1) - (along**2).sum(1)
+        distances: Floats = np.sqrt(
+            ((along / self.spread) ** 2).mean(1) + np.maximum(beside, 0) / self.rest[0]
+        )
+        return distances
+
+    def _probed(self, scaled: Floats) -> Floats:
+        evidence = scaled @ self.probes[:, :-1].T + self.probes[:, -1]
+        probabilities: Floats = 1 / (1 + np.exp(-np.clip(evidence, -50, 50)))
         return probabilities.T
 
 

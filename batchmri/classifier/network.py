@@ -7,7 +7,7 @@ of class c at A, up to a positive factor.
 
 The class-free look of a slice is told better further down, where nothing has been given up yet that
 the classes do not need: behind the pooled A, the features hold mean and standard deviation of every
-channel after the fifth of the seven stages (classifier/field.py).
+channel after the fifth of the seven stages (classifier/field.py: POOLED tells them apart).
 """
 
 from typing import Any
@@ -20,8 +20,6 @@ from torch.nn import functional
 ARCHITECTURE = "efficientnet-b1"
 _LAST_STRIDED_STAGE = 5
 _TEXTURE_STAGE = 4
-POOLED = 1280
-"""How many of the features are the pooled last activation; the texture follows."""
 
 
 class ClassMapNetwork(nn.Module):

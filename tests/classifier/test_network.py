@@ -5,8 +5,9 @@ from monai.visualize import GradCAM
 from torch import Tensor, nn
 
 from batchmri.classifier.checkpoint import SHIPPED, load_checkpoint
+from batchmri.classifier.field import POOLED
 from batchmri.classifier.heat import gradcam
-from batchmri.classifier.network import POOLED, ClassMapNetwork, logits
+from batchmri.classifier.network import ClassMapNetwork, logits
 
 
 @pytest.fixture(scope="module")
