@@ -29,7 +29,6 @@ from batchmri.training.loss import MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
 
-_WARM_UP = 0.2  # of the schedule
 _log = logging.getLogger(__name__)
 Judge = Callable[[ClassMapNetwork], Figures]
 
@@ -67,7 +66,10 @@ def fit(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     schedule = OneCycleLR(
-        optimizer, settings.learning_rate, settings.epochs * per_epoch, pct_start=_WARM_UP
+        optimizer,
+        settings.learning_rate,
+        settings.epochs * per_epoch,
+        pct_start=settings.warm_up,
     )
     average = EMAHandler(network, momentum=settings.averaging, handle_buffers="update")
     averaged: Any = average.ema_model

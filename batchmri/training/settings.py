@@ -35,6 +35,7 @@ class TrainSettings(BaseModel):
     )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1.2e-3, gt=0, description="Highest of the one-cycle schedule.")
+    warm_up: float = Field(0.2, gt=0, lt=1, description="Share of the schedule before its highest.")
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
