@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from batchmri.classifier.export import Exported as Exported
     from batchmri.classifier.export import export_model as export_model
     from batchmri.classifier.field import Field as Field
-    from batchmri.classifier.field import load_field as load_field
     from batchmri.classifier.heat import gradcam as gradcam
     from batchmri.classifier.network import ClassMapNetwork as ClassMapNetwork
     from batchmri.classifier.verify import Check as Check
@@ -42,7 +41,6 @@ _HOMES = {
     "Field": "field",
     "load_backend": "backends.select",
     "load_checkpoint": "checkpoint",
-    "load_field": "field",
     "probabilities": "calibration",
     "read_card": "checkpoint",
     "save_checkpoint": "checkpoint",

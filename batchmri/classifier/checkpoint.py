@@ -52,8 +52,8 @@ def read_card(path: Path) -> Card:
         raise ModelError(f"model card {beside}: {where} {first['msg']}".lower()) from None
 
 
-def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card]:
-    """The network in single precision, ready to be asked, and its card.
+def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, Field | None]:
+    """The network in single precision, ready to be asked, its card, and its field if it has one.
 
     Raises ModelError where a file is missing, damaged, or of another network.
     """
@@ -70,10 +70,12 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card]:
     try:
         tensors = safetensors.torch.load(content)
         network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
-    except (SafetensorError, RuntimeError) as error:
+        own = {n: t.numpy() for n, t in tensors.items() if n.startswith(PREFIX)}
+        field = Field.from_tensors(own)
+    except (SafetensorError, RuntimeError, KeyError) as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"model {path}: not weights of this network ({line})") from None
-    return network.eval(), card
+    return network.eval(), card, field
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def export_model(model: Path, kind: Format, out: Path) -> Exported:
     Raises ModelError for the checkpoint, OutputError, and ExportError where what was written does
     not give what torch gives: then nothing is kept.
     """
-    network, card = load_checkpoint(model)
+    network, card, _ = load_checkpoint(model)
     write = {"onnx": _write_onnx, "openvino": _write_openvino}[kind]
     try:
         out.mkdir(parents=True, exist_ok=True)

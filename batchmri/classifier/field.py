@@ -10,11 +10,9 @@ tell T1 from other sequences, and T1 after contrast from T1 without.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.numpy
 
 from batchmri.records import FloatArray, Look
 
@@ -81,8 +79,3 @@ class Field:
         evidence = scaled @ self.probes[:, :-1].T + self.probes[:, -1]
         probabilities: Floats = 1 / (1 + np.exp(-np.clip(evidence, -50, 50)))
         return probabilities.T
-
-
-def load_field(path: Path) -> Field | None:
-    """The field stored in a checkpoint that load_checkpoint accepts; None where it has none."""
-    return Field.from_tensors(safetensors.numpy.load_file(path))

@@ -38,7 +38,7 @@ def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object
     named = f"{len(card.classes)} classes, {card.no_tumor_class} means no tumour"
     checks = [Check("card", True, named), _preparation(card, read_preparation), _figures(card)]
     try:
-        network, _ = load_checkpoint(path)
+        network, _, _ = load_checkpoint(path)
     except ModelError as error:
         return [*checks, Check("weights", False, str(error))]
     told = f"sha256 {card.weights_digest[:16]}… as in the card, {len(card.classes)} outputs"

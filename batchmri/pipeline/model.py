@@ -13,7 +13,6 @@ from batchmri.classifier import (
     choose,
     load_backend,
     load_checkpoint,
-    load_field,
     read_card,
 )
 from batchmri.records import Classes
@@ -50,13 +49,17 @@ class Model:
             "precision": self.chosen.precision,
         }
 
-    @cached_property
+    @property
     def backend(self) -> Backend:
         """The loaded network."""
-        network, _ = load_checkpoint(self.path)
-        return load_backend(network, self.card, self.chosen)
+        return self._loaded[0]
 
-    @cached_property
+    @property
     def field(self) -> Field | None:
         """What its training pictures look like, where it knows."""
-        return load_field(self.path)
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Backend, Field | None]:
+        network, _, field = load_checkpoint(self.path)
+        return load_backend(network, self.card, self.chosen), field

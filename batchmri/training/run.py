@@ -98,7 +98,7 @@ def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMap
     if settings.init == "lite1":
         load_lite1(network)
     elif settings.init not in ("imagenet", "random"):
-        trained, card = load_checkpoint(Path(settings.init))
+        trained, card, _ = load_checkpoint(Path(settings.init))
         weights = trained.state_dict()
         if card.classes != classes:
             weights |= {f"linear.{name}": own for name, own in network.linear.state_dict().items()}
@@ -145,7 +145,7 @@ class _Judged:
     def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
         """Save, load again, and judge what was saved: the card with temperature and figures."""
         save_checkpoint(path, network, card)
-        network, _ = load_checkpoint(path)
+        network, _, _ = load_checkpoint(path)
         preparation = self.settings.preparation
         values = predict(network, self.prepared, self.val, preparation)
         labels = self.labels[self.val]

@@ -70,7 +70,7 @@ def test_the_map_is_grad_cam_by_a_real_backward_pass(last_stride: bool) -> None:
 
 
 def test_the_map_of_the_shipped_network_is_grad_cam() -> None:
-    network, _ = load_checkpoint(SHIPPED)
+    network, _, _ = load_checkpoint(SHIPPED)
     picture = torch.full((1, 1, 160, 160), -1.0)
     picture[:, :, 20:140, 30:130] = -0.2
     picture[:, :, 60:80, 50:75] = 1.0

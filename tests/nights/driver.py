@@ -82,7 +82,7 @@ def main() -> None:
     archive, out, model, *planted = sys.argv[1:]
     if planted:
         plant(planted[0], int(planted[1]))
-    batchmri.pipeline.model.load_checkpoint = lambda _: (None, None)  # type: ignore[assignment]
+    batchmri.pipeline.model.load_checkpoint = lambda _: (None, None, None)  # type: ignore[assignment]
     batchmri.pipeline.model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)
     )

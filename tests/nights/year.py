@@ -92,7 +92,7 @@ def fill(disk: Path) -> Path:
 
 def simulate(nights: int, seed: int, patch: pytest.MonkeyPatch) -> bool:
     """Run the nights; whether a full disk was among them. Raises AssertionError on a difference."""
-    patch.setattr("batchmri.pipeline.model.load_checkpoint", lambda _: (None, None))
+    patch.setattr("batchmri.pipeline.model.load_checkpoint", lambda _: (None, None, None))
     patch.setattr(
         "batchmri.pipeline.model.load_backend",
         lambda network, card, chosen: Arithmetic(chosen.batch_size),

@@ -63,7 +63,7 @@ def evaluate_pictures(
     `out` cannot be written.
     """
     path = settings.model or SHIPPED
-    network, card = load_checkpoint(path)
+    network, card, _ = load_checkpoint(path)
     rows = choose_rows(asked.data, asked.split, card.classes)
     with console.stage("looking for leaks") as stage:
         leaks = check_leaks(rows, asked.manifest, asked.trained_on, stage.advance)
