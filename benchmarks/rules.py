@@ -11,11 +11,13 @@ import csv
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from math import ceil
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
+
+from batchmri.settings import VerdictSettings
+from batchmri.verdict import most_suspicious_run
 
 Rule = Callable[[Sequence[float]], float]
 
@@ -23,11 +25,8 @@ Rule = Callable[[Sequence[float]], float]
 def run(shortest: int, fraction: float) -> Rule:
     """The most suspicious run of neighbours."""
 
-    def rule(curve: Sequence[float]) -> float:
-        length = min(len(curve), max(shortest, ceil(fraction * len(curve))))
-        return float(np.convolve(curve, np.ones(length) / length, "valid").max())
-
-    return rule
+    rules = VerdictSettings(top_slices=shortest, run_fraction=fraction)
+    return lambda curve: float(np.mean([curve[i] for i in most_suspicious_run(curve, rules)]))
 
 
 def top(count: int) -> Rule:
