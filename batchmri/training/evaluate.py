@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import cross_entropy
 
 from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.pixels.preparation import PreparationSettings
 from batchmri.records import FloatArray
 from batchmri.training.dataset import Prepared
+from batchmri.training.evaluation.localisation import pointed
 from batchmri.training.evaluation.scores import TABLE, support_of, table_scores
 from batchmri.training.table import Row
 
@@ -60,11 +61,8 @@ def pointing_game(
         for found in maps:
             index = masked[done]
             mask = prepared.masks[prepared.mask_of[index]] > 127
-            heat = interpolate(found[None, labels[index], None], mask.shape, mode="bilinear")
-            row, column = divmod(int(heat.argmax()), mask.shape[1])
-            hits += bool(mask[row, column])
-            middle += bool(mask[mask.shape[0] // 2, mask.shape[1] // 2])
-            done += 1
+            hit, central = pointed(found[labels[index]].numpy(), mask)
+            hits, middle, done = hits + hit, middle + central, done + 1
     return {
         "pointing_n": done,
         "pointing": _round(hits / max(1, done)),

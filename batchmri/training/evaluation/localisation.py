@@ -59,15 +59,20 @@ def localisation_measures(subset: str, judged: Judged, resamples: int = RESAMPLE
 def _scores(judged: Judged, index: int) -> tuple[float, ...]:
     mask, label = judged.masks[index], int(judged.labels[index])
     maps = judged.maps[index]
-    warmest = np.unravel_index(resized(maps[label], mask.shape).argmax(), mask.shape)
+    hit, middle = pointed(maps[label], mask)
     heat = resized(gradcam(maps, judged.bias)[label], mask.shape)
-    middle = mask[mask.shape[0] // 2, mask.shape[1] // 2]
     return (
-        float(mask[warmest]),
+        float(hit),
         float(middle),
         _share(heat, mask),
         _share(_gaussian(mask.shape[0]), mask),
     )
+
+
+def pointed(values: FloatArray, mask: Mask) -> tuple[bool, bool]:
+    """Whether a map's (h, w) warmest point is in the mask, and whether the picture's middle is."""
+    warmest = np.unravel_index(resized(values, mask.shape).argmax(), mask.shape)
+    return bool(mask[warmest]), bool(mask[mask.shape[0] // 2, mask.shape[1] // 2])
 
 
 def resized(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
