@@ -77,4 +77,12 @@ def command(
     scanned = pipeline.scan([data], out=out / "scan", settings=settings, log_format=log_format)
     if scanned.exit_code >= _INTERRUPTED_OR_STOPPED:
         sys.exit(scanned.exit_code)
-    evaluation.evaluate_volumes(data, found, out / "scan", card, out, console)
+    evaluation.evaluate_volumes(
+        data,
+        found,
+        out / "scan",
+        card,
+        out,
+        console,
+        read=lambda places: pipeline.read_slices(out / "scan", settings, places),
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batchmri.pipeline.outlook import Outlook as Outlook
     from batchmri.pipeline.outlook import status as status
     from batchmri.pipeline.preview import dry_run as dry_run
+    from batchmri.pipeline.reread import read_slices as read_slices
     from batchmri.pipeline.rules_anew import reverdict as reverdict
 
 _HOMES = {
@@ -22,6 +23,7 @@ _HOMES = {
     "ScanOptions": "options",
     "dry_run": "preview",
     "load_classifier": "api",
+    "read_slices": "reread",
     "reverdict": "rules_anew",
     "scan": "main_job",
     "status": "outlook",

@@ -151,6 +151,11 @@ class FileIndex:
         ]
         return instances, {source: f"{size}:{mtime}" for source, _, size, mtime, _ in rows}
 
+    def path(self, source: str) -> str | None:
+        """Where a file was last met; None where it is not known."""
+        row = self._db.execute("SELECT path FROM files WHERE source = ?", (source,)).fetchone()
+        return os.fsdecode(row[0]) if row else None
+
     def last_change_s(self, header_study: str) -> float:
         """When a file of a study last changed, by its own time or as seen between two runs."""
         (mtime_ns, seen_s) = self._db.execute(

@@ -53,6 +53,12 @@ def test_volumes_are_scanned_and_judged(model: Path, tmp_path: Path) -> None:
     assert float(found["series", "sensitivity", ""]["value"]) == right
     assert found["slices", "tumor_free_called_tumor", ""]["n"] == "1"
     assert "2 labels, 2 series, 2 patients, 1 labelled slices" in done.stdout
+    plots = {"confusion", "roc", "precision_recall", "reliability", "coverage"}
+    assert {f"{name}.png" for name in plots} <= {path.name for path in out.iterdir()}
+    # Both series look the same, so that at least one is a mistake, of which a slice is shown.
+    mistakes = cv2.imread(str(out / "mistakes.png"), cv2.IMREAD_GRAYSCALE)
+    assert mistakes is not None
+    assert mistakes[100:160, 80:130].mean() > 80
 
 
 def test_what_is_wrong_is_one_line_and_2(model: Path, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@
     leaks           which of them the model cannot have seen (manifest, lookalikes)
     groups          what is drawn together for the intervals (measures)
     scores, calibration, coverage, localisation   what is measured
-    output, picture_tables, plots, sheets         what people get
+    output, picture_tables, panels, plots, sheets what people get
     run             all of it, for pictures
     volume_labels, volume_join, volume_scores, volume_run   the same for volumes, from a scan
+    volume_plots, volume_sheet                              and their figures
 
 Importing the package loads neither torch nor scikit-learn.
 """

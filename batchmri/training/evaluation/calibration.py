@@ -6,6 +6,7 @@ Guo et al., On Calibration of Modern Neural Networks, 2017.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -18,7 +19,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Of each bin of confidence: pictures, mean confidence, share called right."""
+    """Of each bin of confidence: how many, mean confidence, share called right."""
 
     counts: Ints
     confidence: Floats
@@ -70,8 +71,11 @@ def brier(labels: Ints, probabilities: Floats) -> dict[Key, float]:
 
 def reliability(labels: Ints, probabilities: Floats) -> Reliability:
     """What a reliability diagram shows, in the bins of `calibration_error`."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+    return binned(probabilities.max(1), probabilities.argmax(1) == labels)
+
+
+def binned(confidence: Floats, right: npt.NDArray[np.bool_]) -> Reliability:
+    """Probabilities (n,) that something is so, by their bins, and how often it is."""
     bins = _bins(confidence)
     counts = np.bincount(bins, minlength=BINS)
     some = np.maximum(counts, 1)

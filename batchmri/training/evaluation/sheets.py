@@ -13,9 +13,10 @@ from batchmri.report.pictures import heated
 from batchmri.training.evaluation.asked import Judged, Mask, prepared_picture
 from batchmri.training.evaluation.localisation import resized
 
-_TILE, _GAP, _HEAD, _FOOT = 192, 10, 34, 44
+TILE = 192
+WORST = 30
+_GAP, _HEAD, _LINE = 10, 34, 15
 _COLUMNS = 6
-_WORST = 30
 _PER_CLASS = 3
 _OUTLINE: canvas.Colour = (120, 255, 120)
 Tile = tuple[canvas.Image, Sequence[str]]  # with lines that stand below
@@ -26,7 +27,7 @@ def write_sheets(judged: Judged, settings: PreparationSettings, folder: Path) ->
     sheets = {
         "mistakes": (
             "Called wrong, the surest first",
-            [_mistake(judged, index, settings) for index in worst(judged, _WORST)],
+            [_mistake(judged, index, settings) for index in worst(judged, WORST)],
         ),
         "gradcam": (
             "Prepared pictures beside Grad-CAM of the class called; outlined: the mask",
@@ -34,11 +35,15 @@ def write_sheets(judged: Judged, settings: PreparationSettings, folder: Path) ->
         ),
     }
     for name, (title, tiles) in sheets.items():
-        path = folder / f"{name}.png"
-        if tiles:
-            write_atomic(path, canvas.png(_sheet(title, tiles)))
-        else:
-            path.unlink(missing_ok=True)
+        write_sheet(folder / f"{name}.png", title, tiles)
+
+
+def write_sheet(path: Path, title: str, tiles: Sequence[Tile]) -> None:
+    """Write a sheet (.png) of tiles of TILE pixels; with none, remove an earlier run's."""
+    if tiles:
+        write_atomic(path, canvas.png(_sheet(title, tiles)))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def worst(judged: Judged, at_most: int) -> list[int]:
@@ -76,12 +81,12 @@ def _explained(judged: Judged, index: int, settings: PreparationSettings) -> lis
 
 
 def _plain(picture: canvas.Image) -> canvas.Image:
-    tile = cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)
+    tile = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.cvtColor(tile, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _outline(tile: canvas.Image, mask: Mask) -> None:
-    shape = cv2.resize(mask.astype(np.uint8), (_TILE, _TILE), interpolation=cv2.INTER_NEAREST)
+    shape = cv2.resize(mask.astype(np.uint8), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(tile, contours, -1, _OUTLINE, 1)
 
@@ -96,26 +101,26 @@ def _told(judged: Judged, index: int) -> tuple[str, str]:
 
 
 def _sheet(title: str, tiles: Sequence[Tile]) -> canvas.Image:
-    height = _TILE + _FOOT
+    height = TILE + _LINE * max(len(lines) for _, lines in tiles) + 14
     rows = -(-len(tiles) // _COLUMNS)
-    sheet = canvas.black(_HEAD + rows * height, _COLUMNS * (_TILE + _GAP) + _GAP)
+    sheet = canvas.black(_HEAD + rows * height, _COLUMNS * (TILE + _GAP) + _GAP)
     canvas.text(sheet, title, (_GAP, 23), 16)
     for number, (tile, lines) in enumerate(tiles):
         row, column = divmod(number, _COLUMNS)
-        top, left = _HEAD + row * height, _GAP + column * (_TILE + _GAP)
+        top, left = _HEAD + row * height, _GAP + column * (TILE + _GAP)
         canvas.place(sheet, tile, top, left)
         for place, line in enumerate(lines):
             colour = canvas.BRIGHT if place == 0 else canvas.DIM
-            canvas.text(sheet, _fitting(line), (left, top + _TILE + 15 + 15 * place), 12, colour)
+            canvas.text(sheet, _fitting(line), (left, top + TILE + _LINE * (place + 1)), 12, colour)
     return sheet
 
 
 def _fitting(line: str) -> str:
     """The line, cut in its middle where it is wider than a tile."""
-    if canvas.text_width(line, 12) <= _TILE:
+    if canvas.text_width(line, 12) <= TILE:
         return line
     kept = len(line)
-    while kept > 2 and canvas.text_width(_shortened(line, kept), 12) > _TILE:
+    while kept > 2 and canvas.text_width(_shortened(line, kept), 12) > TILE:
         kept -= 1
     return _shortened(line, kept)
 

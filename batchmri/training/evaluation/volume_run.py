@@ -1,11 +1,10 @@
 """`batchmri evaluate --labels`: what a scan made of labelled volumes."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from batchmri.classifier import Card
-from batchmri.records import INDETERMINATE
 from batchmri.report import Console, write_table
 from batchmri.report.cells import probability
 from batchmri.report.contract import Column
@@ -21,14 +20,19 @@ from batchmri.training.evaluation.volume_join import (
     slice_cases,
 )
 from batchmri.training.evaluation.volume_labels import VolumeLabel
+from batchmri.training.evaluation.volume_plots import (
+    verdict_counts,
+    verdicts_of,
+    write_volume_plots,
+)
 from batchmri.training.evaluation.volume_scores import (
     SHARES,
     SLICE_SHARES,
     case_measures,
     slice_measures,
 )
+from batchmri.training.evaluation.volume_sheet import ReadSlices, write_volume_mistakes
 
-_NO_VERDICT = "not classified"
 _SCAN_KEYS = ("source", "study_uid", "series_uid", "series_part")
 _CASE = (
     Column("label", "True class."),
@@ -48,11 +52,13 @@ def evaluate_volumes(
     card: Card,
     out: Path,
     console: Console,
+    read: ReadSlices,
     resamples: int = RESAMPLES,
 ) -> list[Measure]:
     """Judge the scan of `data` in the folder `scanned` by labels, into `out`; what was measured.
 
-    Raises OutputError where `out` cannot be written.
+    `read` gives slices of the scan, for the sheet of mistakes. Raises OutputError where `out`
+    cannot be written.
     """
     tables = ScanTables(scanned, data, card.no_tumor_class)
     series = series_cases(tables, labels)
@@ -82,6 +88,9 @@ def evaluate_volumes(
     write_metrics(out, about, measures, notes, texts)
     _write_cases(out / "predictions.csv", series, (*_SCAN_KEYS, *STRATA))
     _write_cases(out / "patients.csv", patients, ("study_uid",))
+    write_volume_plots(series, patients, card.classes, card.no_tumor_class, out)
+    with console.stage("drawing mistakes"):
+        write_volume_mistakes(series, card.no_tumor_class, read, out)
     show(console, notes, texts)
     return measures
 
@@ -111,15 +120,10 @@ def _shares(measures: Sequence[Measure], subset: str, metrics: Sequence[str]) ->
     return TextTable(subset, ("of", *(m.replace("_", " ") for m in metrics)), rows)
 
 
-def _verdicts(title: str, cases: Iterable[Case], classes: Sequence[str]) -> TextTable:
-    counts = Counter((case.label, case.verdict or _NO_VERDICT) for case in cases)
-    called = (*classes, INDETERMINATE, _NO_VERDICT)
-    rows = [
-        (label, *(str(counts[label, verdict]) for verdict in called))
-        for label in classes
-        if any(counts[label, verdict] for verdict in called)
-    ]
-    return TextTable(title, ("true", *called), rows)
+def _verdicts(title: str, cases: Sequence[Case], classes: Sequence[str]) -> TextTable:
+    true, counts = verdict_counts(cases, classes)
+    rows = [(label, *map(str, row)) for label, row in zip(true, counts.tolist(), strict=True)]
+    return TextTable(title, ("true", *verdicts_of(classes)), rows)
 
 
 def _write_cases(path: Path, cases: Sequence[Case], from_scan: Sequence[str]) -> None:

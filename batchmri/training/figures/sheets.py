@@ -46,20 +46,25 @@ def save_sheet(lines: Sequence[Line], path: Path) -> None:
 
 
 def tile_of(
-    picture: npt.NDArray[Any], spacing: tuple[float, float] = (1.0, 1.0), box: CropBox | None = None
+    picture: npt.NDArray[Any],
+    spacing: tuple[float, float] = (1.0, 1.0),
+    box: CropBox | None = None,
+    side: int = _TILE,
 ) -> canvas.Image:
-    """A picture (rows, columns) of any grey levels as a tile; `spacing` is (row, column)."""
+    """A picture (rows, columns) of any grey levels as a square; `spacing` is (row, column)."""
     low, high = np.percentile(picture, _STRETCH) if picture.dtype != np.uint8 else (0, 255)
     scaled = (picture.astype(np.float32) - low) * (255 / max(float(high - low), 1e-6))
-    scale = _TILE / max(picture.shape[0] * spacing[0], picture.shape[1] * spacing[1])
+    scale = side / max(picture.shape[0] * spacing[0], picture.shape[1] * spacing[1])
     down, across = scale * spacing[0], scale * spacing[1]
     size = (max(1, round(picture.shape[1] * across)), max(1, round(picture.shape[0] * down)))
-    small = cv2.resize(np.clip(scaled, 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+    smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    small = cv2.resize(np.clip(scaled, 0, 255).astype(np.uint8), size, interpolation=method)
     shown = np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), np.uint8)
     if box is not None:
         corner = (round(box.x * across), round(box.y * down))
         end = (round((box.x + box.width) * across) - 1, round((box.y + box.height) * down) - 1)
         cv2.rectangle(shown, corner, end, _BOX, 1)
-    tile = canvas.black(_TILE, _TILE)
-    canvas.place(tile, shown, (_TILE - size[1]) // 2, (_TILE - size[0]) // 2)
+    tile = canvas.black(side, side)
+    canvas.place(tile, shown, (side - size[1]) // 2, (side - size[0]) // 2)
     return tile
