@@ -10,7 +10,7 @@ from batchmri.report.contract import Column
 from batchmri.training.evaluation.asked import Judged
 from batchmri.training.evaluation.measures import Measure
 from batchmri.training.evaluation.output import Cells, TextTable, cell
-from batchmri.training.evaluation.scores import AVERAGES, TABLE
+from batchmri.training.evaluation.scores import AVERAGES, TABLE, TUMOR
 
 _OVERALL = {
     "accuracy": "accuracy",
@@ -54,6 +54,13 @@ def picture_tables(
                 (name, *(cell(find(subset, metric)) for subset in subsets))
                 for metric, name in _OVERALL.items()
             ),
+        )
+    )
+    tables.append(
+        TextTable(
+            "Called a tumour, of whatever class",
+            ("class", *subsets),
+            [(name, *(cell(find(s, TUMOR, name)) for s in subsets)) for name in classes],
         )
     )
     tables.append(

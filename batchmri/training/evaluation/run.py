@@ -117,7 +117,7 @@ def _measures(subset: str, judged: Judged, asked: Asked) -> list[Measure]:
 
     calibration = calibration_scores(labels, probabilities)
     return [
-        *table_measures(subset, labels, called, classes, groups, resamples),
+        *table_measures(subset, labels, called, classes, judged.no_tumor, groups, resamples),
         *ranking_measures(subset, labels, probabilities, classes),
         *bootstrapped(subset, by_confidence, groups, resamples),
         *(Measure(subset, *key, value, n=len(labels)) for key, value in calibration.items()),

@@ -11,6 +11,7 @@ from batchmri.training.evaluation.scores import (
     ranking_measures,
     table_measures,
     table_scores,
+    tumor_scores,
 )
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
@@ -46,8 +47,13 @@ def test_a_class_without_pictures_is_undefined_and_in_no_average() -> None:
     assert never_called["precision", "b"] == never_called["f1", "b"] == 0
 
 
+def test_a_tumour_of_the_wrong_class_is_still_called_a_tumour() -> None:
+    found = tumor_scores(LABELS, CALLED, CLASSES, no_tumor=2)
+    assert found == {("called_tumor", "a"): 1, ("called_tumor", "b"): 0.5, ("called_tumor", "c"): 0}
+
+
 def test_support_stands_in_n() -> None:
-    measures = table_measures("raw", LABELS, CALLED, CLASSES, np.arange(8), resamples=20)
+    measures = table_measures("raw", LABELS, CALLED, CLASSES, 2, np.arange(8), resamples=20)
     assert {m.of: m.n for m in measures if m.metric == "recall"} == {
         "a": 4,
         "b": 2,
