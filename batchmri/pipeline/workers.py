@@ -2,13 +2,18 @@
 
 They start by forkserver, which is started before torch or OpenVINO are loaded, and import only
 what reads files.
+
+A night that is stopped is often stopped whole: systemd sends SIGTERM to every process of a service.
+Workers let it pass, so that the scan can end as it does when it is stopped alone; one that hangs is
+ended by SIGKILL.
 """
 
 import resource
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -41,6 +46,17 @@ class Task(Generic[Item, Result]):
     future: "Future[Sequence[Result]]"
 
 
+def _start_forkserver() -> None:
+    """Start it with SIGTERM blocked, which its workers inherit."""
+    forkserver.set_forkserver_preload(_PRELOAD)
+    resource_tracker.ensure_running()  # where it is not yet, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _bound_memory(n_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
@@ -54,13 +70,12 @@ class WorkerPool:
     """
 
     def __init__(self, processes: int, timeout_s: float, max_file_bytes: int = 1 << 31) -> None:
-        context = get_context("forkserver")
-        context.set_forkserver_preload(_PRELOAD)
+        _start_forkserver()
         self.processes = processes
         self._timeout_s = timeout_s
         self._pool = ProcessPool(
             max_workers=processes,
-            context=context,
+            context=get_context("forkserver"),
             initializer=_bound_memory,
             initargs=(_BYTES_BESIDE + _COPIES * max_file_bytes,),
         )
