@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
@@ -19,6 +20,7 @@ from monai.inferers import SimpleInferer
 from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from batchmri.classifier.network import ClassMapNetwork, logits
@@ -29,6 +31,7 @@ from batchmri.training.loss import MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
 
+_SETTLING_BATCHES = 40
 _log = logging.getLogger(__name__)
 Judge = Callable[[ClassMapNetwork], Figures]
 
@@ -97,11 +100,40 @@ def fit(
         trainer.state.iteration = progress.epoch * per_epoch
         average.attach(trainer, event=Events.ITERATION_COMPLETED)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
-        _close_epochs(trainer, averaged, progress, judge, settings)
+
+        def judge_settled(network: ClassMapNetwork) -> Figures:
+            drawn = np.random.default_rng((settings.seed, progress.epoch)).choice(
+                len(weights),
+                (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
+                p=weights,
+            )
+            settle(network, pictures, drawn)
+            return judge(network)
+
+        _close_epochs(trainer, averaged, progress, judge_settled, settings)
         trainer.run()
     if settings.keep == "best":
         progress.load_best(averaged)
     return averaged  # type: ignore[no-any-return]
+
+
+def settle(
+    averaged: ClassMapNetwork, pictures: DrawnPictures, drawn: npt.NDArray[np.int64]
+) -> None:
+    """Measure the batch statistics of averaged weights: those of the last weights do not fit them.
+
+    `drawn` are the rows of the pictures to measure them on, (batches, batch). Izmailov et al.,
+    Averaging Weights Leads to Wider Optima and Better Generalization, 2018.
+    """
+    device = next(averaged.parameters()).device
+    batches = (
+        pictures.prepared.batch(some.tolist(), pictures.settings).to(
+            device, memory_format=torch.channels_last
+        )
+        for some in drawn
+    )
+    with half_where_it_pays(device):
+        update_bn(batches, averaged)
 
 
 def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> DataLoader[Any]:

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from batchmri.classifier.network import ClassMapNetwork
+from batchmri.pixels.preparation import PreparationSettings
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import DrawnPictures, Prepared
+from batchmri.training.fit import settle
+from batchmri.training.table import Row
+
+
+def test_settled_batch_statistics_are_those_of_the_pictures_as_they_are_judged() -> None:
+    side, n = 32, 8
+    pictures = np.random.default_rng(0).integers(0, 255, (n, side, side), np.uint8)
+    rows = [Row(Path(f"{i}.png"), "ab"[i % 2], "train") for i in range(n)]
+    none = np.full(n, -1)
+    boxes = np.zeros((n, 7), np.int32)
+    prepared = Prepared(rows, pictures, np.empty((0, side, side), np.uint8), none, boxes)
+    settings = PreparationSettings(size=side)
+    drawn = DrawnPictures(prepared, ("a", "b"), "b", settings, Augmentation(), 0)
+    torch.manual_seed(0)
+    network = ClassMapNetwork(2).eval()
+    first = next(m for m in network.modules() if isinstance(m, nn.BatchNorm2d))
+    momentum = first.momentum
+    assert first.running_mean is not None
+    first.running_mean += 5  # as after weights that were other ones
+
+    settle(network, drawn, np.arange(n).reshape(2, 4))
+
+    with torch.no_grad():
+        before = network.stem[:2](prepared.batch(list(range(n)), settings))
+    torch.testing.assert_close(
+        first.running_mean, before.mean((0, 2, 3)), rtol=0.02, atol=0.02 * float(before.std())
+    )
+    assert first.momentum == momentum
+    assert not network.training
