@@ -59,7 +59,7 @@ def test_big_endian(tmp_path: Path) -> None:
     [
         ("x", b"", Reason.EMPTY_FILE),
         ("x.nii", b"short", Reason.TRUNCATED),
-        ("x.nii.gz", gzip.compress(b"a" * 1000), Reason.BAD_HEADER),
+        ("x.nii.gz", gzip.compress(b"a" * 1000, mtime=0), Reason.BAD_HEADER),
         ("x.nii.gz", b"\x1f\x8b damaged", Reason.TRUNCATED),
         ("x.dcm", b"text " * 100, Reason.BAD_HEADER),
         ("x.json", b"{}", Reason.SIDECAR),
@@ -67,7 +67,7 @@ def test_big_endian(tmp_path: Path) -> None:
         ("x.TSV", b"a\tb", Reason.SIDECAR),
         ("README", b"some words", Reason.NOT_AN_IMAGE),
         ("x.png", b"\x89PNG\r\n", Reason.NOT_AN_IMAGE),
-        ("x.mgz", gzip.compress(b"\0\0\0\1" + bytes(400)), Reason.UNSUPPORTED_FORMAT),
+        ("x.mgz", gzip.compress(b"\0\0\0\1" + bytes(400), mtime=0), Reason.UNSUPPORTED_FORMAT),
         ("x.mha", b"ObjectType = Image", Reason.UNSUPPORTED_FORMAT),
         ("x", b"NRRD0004\n", Reason.UNSUPPORTED_FORMAT),
         ("x.mnc", b"\x89HDF\r\n", Reason.UNSUPPORTED_FORMAT),

@@ -157,7 +157,7 @@ def damaged(dice: random.Random, name: str, content: bytes) -> bytes:
     mutated = bytearray(gzip.decompress(content) if inside else content)
     for _ in range(dice.choice((1, 1, 2, 3))):
         mutated = dice.choice(MUTATIONS)(dice, mutated) or bytearray(b"\0")
-    return gzip.compress(mutated, 1) if inside else bytes(mutated)
+    return gzip.compress(mutated, 1, mtime=0) if inside else bytes(mutated)
 
 
 def test_damaged_files(originals: list[tuple[str, bytes]], tmp_path: Path) -> None:
