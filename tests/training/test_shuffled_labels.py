@@ -6,11 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from torch.nn import BatchNorm2d
 
-from batchmri.classifier import SHIPPED, ClassMapNetwork
+from batchmri.classifier import SHIPPED
 from batchmri.training import run
-from batchmri.training.run import first_network
 from batchmri.training.settings import TrainSettings
 
 CLASSES = ("none", "spot")
@@ -64,15 +62,6 @@ def write_heads(folder: Path, shuffled: bool) -> Path:
     return folder / "table.csv"
 
 
-def quick_to_follow(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
-    """The first network, its batch statistics soon at home among made-up heads."""
-    network = first_network(settings, classes)
-    for module in network.modules():
-        if isinstance(module, BatchNorm2d):
-            module.momentum = 0.3
-    return network
-
-
 def accuracy_on_test(folder: Path, shuffled: bool) -> float:
     folder.mkdir()
     table = write_heads(folder / "heads", shuffled)
@@ -82,7 +71,6 @@ def accuracy_on_test(folder: Path, shuffled: bool) -> float:
 def test_true_labels_are_learned_and_shuffled_ones_leave_held_out_heads_at_chance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "first_network", quick_to_follow)
     # So few steps do not bridge what augmentation puts between heads trained on and held out.
     monkeypatch.setattr(run, "Augmentation", lambda: lambda picture, mask, seed: (picture, mask))
     assert accuracy_on_test(tmp_path / "true", shuffled=False) > 0.85
