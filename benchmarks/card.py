@@ -1,6 +1,6 @@
 """The figures of evaluations, written into a model's card.
 
-    python -m benchmarks.card MODEL.json leak_free_test=OUT dev_heads=OUT ...
+    python -m benchmarks.card MODEL.json test=OUT dev_heads=OUT ...
 
 OUT is what `batchmri evaluate` left. Leak-free figures are taken where there are any, else those of
 the pictures, or of the series; 95% intervals as `<figure>_95`. Figures that the card holds under

@@ -31,10 +31,10 @@ from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
-from batchmri.training.table import Row, classes_of, read_data
+from batchmri.training.table import classes_of, read_data
 from batchmri.training.thresholds import fit_thresholds
 
-_CHANGES_NO_WEIGHT = ("threads", "loaders", "card", "false_alarms", "missed")
+_CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
 CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMap
 
 
 def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:
-    told = settings.model_dump(mode="json", exclude=set(_CHANGES_NO_WEIGHT))
+    told = settings.model_dump(mode="json", exclude=_CHANGES_NO_WEIGHT)
     claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
     file = out / _CLAIM
     if not (out / LAST).exists():
@@ -130,6 +130,8 @@ class _Judged:
         self.val, self.dev, self.test = (
             np.flatnonzero(splits == split).tolist() for split in ("val", "dev", "test")
         )
+        self.dev_rows = [prepared.rows[index] for index in self.dev]
+        self.no_tumor = classes.index(settings.no_tumor_class)
 
     def each_epoch(self, network: ClassMapNetwork) -> Figures:
         """Loss and accuracy on val, and what is made of the dev rows."""
@@ -179,22 +181,15 @@ class _Judged:
         return predict(network, self.prepared, self.dev, self.settings.preparation, half)
 
     def _dev_figures(self, values: Tensor) -> Figures:
-        if not self.dev:
-            return {}
-        no_tumor = self.settings.no_tumor_class
-        return dev_figures(self._dev_rows, values, self.classes.index(no_tumor), no_tumor)
+        return dev_figures(self.dev_rows, values, self.no_tumor, self.settings.no_tumor_class)
 
     def _thresholds(self, values: Tensor) -> tuple[dict[str, float], Figures]:
         settings = self.settings
-        suspicion = 1 - values.softmax(1)[:, self.classes.index(settings.no_tumor_class)]
+        suspicion = 1 - values.softmax(1)[:, self.no_tumor]
         return fit_thresholds(
-            self._dev_rows,
+            self.dev_rows,
             suspicion.tolist(),
             settings.no_tumor_class,
             settings.false_alarms,
             settings.missed,
         )
-
-    @property
-    def _dev_rows(self) -> list[Row]:
-        return [self.prepared.rows[index] for index in self.dev]

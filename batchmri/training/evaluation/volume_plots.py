@@ -43,18 +43,15 @@ def write_volume_plots(
     save_figure(
         folder / "confusion.png", "Series by verdict", {f"series, n = {len(series)}": table}
     )
-    curves = [
-        curve
-        for name, cases in (("series", series), ("patients", patients))
-        if (curve := tumor_curve(name, cases, no_tumor))
-    ]
+    of_series = tumor_curve("series", series, no_tumor)
+    curves = [c for c in (of_series, tumor_curve("patients", patients, no_tumor)) if c]
     plots: dict[str, tuple[str, Draw]] = {
         "roc": ("ROC", partial(draw_roc, curves=curves)),
         "precision_recall": ("Precision and recall", partial(draw_precision_recall, curves=curves)),
     }
     for file, (title, draw) in plots.items():
         save_figure(folder / f"{file}.png", title, {_TUMOR: draw} if curves else {})
-    _write_of_series(tumor_curve("series", series, no_tumor), folder)
+    _write_of_series(of_series, folder)
 
 
 def _write_of_series(curve: Curve | None, folder: Path) -> None:
