@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, Sampler
 from batchmri.errors import UsageError
 from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
 from batchmri.training.augment import Augmentation
-from batchmri.training.pictures import read_grey, read_picture
+from batchmri.training.pictures import read_mask, read_picture
 from batchmri.training.table import Row
 
 Bytes = npt.NDArray[np.uint8]
@@ -97,7 +97,7 @@ def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.ND
         box = prepared.boxes[0]
         told[:] = (box.x, box.y, box.width, box.height, box.failed, *picture.shape)
         if row.mask is not None:
-            mask = prepare_mask(read_grey(row.mask), box, spacing, settings.size)
+            mask = prepare_mask(read_mask(row), box, spacing, settings.size)
             masks.append(_bytes(mask[0]))
     side = settings.size
     return pictures, np.array(masks, np.uint8).reshape(len(masks), side, side), boxes

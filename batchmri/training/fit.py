@@ -27,6 +27,7 @@ from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.training.dataset import DrawnPictures, Draws, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
+from batchmri.training.freeze import freeze, frozen_parts, states
 from batchmri.training.loss import MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
@@ -64,7 +65,19 @@ def fit(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         train_depthwise_fast(network)
+
+    def settle_drawn(network: ClassMapNetwork, epoch: int) -> None:
+        drawn = np.random.default_rng((settings.seed, epoch)).choice(
+            len(weights),
+            (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
+            p=weights,
+        )
+        settle(network, pictures, drawn, settings.frozen_stages)
+
     per_epoch = max(1, (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size)
+    if settings.epochs == 0:
+        settle_drawn(network, 0)
+        return network
     optimizer = AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -76,6 +89,7 @@ def fit(
     )
     average = EMAHandler(network, momentum=settings.averaging, handle_buffers="update")
     averaged: Any = average.ema_model
+    freeze(network, settings.frozen_stages)
     progress = Progress(
         out,
         {"network": network, "average": averaged, "optimizer": optimizer, "schedule": schedule},
@@ -102,12 +116,7 @@ def fit(
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
 
         def judge_settled(network: ClassMapNetwork) -> Figures:
-            drawn = np.random.default_rng((settings.seed, progress.epoch)).choice(
-                len(weights),
-                (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
-                p=weights,
-            )
-            settle(network, pictures, drawn)
+            settle_drawn(network, progress.epoch)
             return judge(network)
 
         _close_epochs(trainer, averaged, progress, judge_settled, settings)
@@ -118,13 +127,19 @@ def fit(
 
 
 def settle(
-    averaged: ClassMapNetwork, pictures: DrawnPictures, drawn: npt.NDArray[np.int64]
+    averaged: ClassMapNetwork,
+    pictures: DrawnPictures,
+    drawn: npt.NDArray[np.int64],
+    frozen_stages: int = 0,
 ) -> None:
     """Measure the batch statistics of averaged weights: those of the last weights do not fit them.
 
-    `drawn` are the rows of the pictures to measure them on, (batches, batch). Izmailov et al.,
-    Averaging Weights Leads to Wider Optima and Better Generalization, 2018.
+    `drawn` are the rows of the pictures to measure them on, (batches, batch); frozen stages keep
+    theirs. Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization,
+    2018.
     """
+    frozen = frozen_parts(averaged, frozen_stages)
+    kept = states(frozen)
     device = next(averaged.parameters()).device
     batches = (
         pictures.prepared.batch(some.tolist(), pictures.settings).to(
@@ -134,6 +149,8 @@ def settle(
     )
     with half_where_it_pays(device):
         update_bn(batches, averaged)
+    for part, state in zip(frozen, kept, strict=True):
+        part.load_state_dict(state)
 
 
 def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> DataLoader[Any]:

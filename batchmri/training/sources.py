@@ -3,6 +3,7 @@
 brain-tumor-mri   rows of manifest.csv that stand for their duplicates, with the tumour masks
 lgg               low-grade gliomas and tumour-free slices of the same patients
 heads             tumour-free heads of many scanners, three planes, every height
+gbm               glioblastomas, slices of volumes with masks
 """
 
 import csv
@@ -27,6 +28,7 @@ _TRAIN_STEP_MM = 5.0  # between the slices taken of a training head; those of de
 _SMALLEST_FIELD_MM = 80.0  # a thinner slab is no picture in the planes across it
 _FLATTEST_PIXEL = 2.0  # longest over shortest side
 _SMALLEST_FOREGROUND = 0.03
+_SMALLEST_TUMOR = 10  # pixels of a slice
 
 
 def build_table(shared_data: Path, out: Path) -> int:
@@ -39,6 +41,7 @@ def build_table(shared_data: Path, out: Path) -> int:
         *_brain_tumor_mri(shared_data / "brain-tumor-mri", out.parent / "masks"),
         *_lgg(shared_data / "sources" / "lgg"),
         *_heads(shared_data / "sources" / "heads"),
+        *_gbm(shared_data / "volumes" / "tumor"),
     ]
     for record in records:
         for column in ("file", "mask"):
@@ -131,6 +134,28 @@ def _heads(folder: Path) -> Iterator[Record]:
                     "plane": plane,
                     "sequence": "t1",
                 }
+
+
+def _gbm(folder: Path) -> Iterator[Record]:
+    for scan in sorted(folder.glob("gbm-*/*_Scan_T1.nii.gz")):
+        outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
+        areas = (read_volume(outline)[0] > 0).sum((0, 1))
+        for index in _slices(scan, "axial", 0.0):
+            beside = areas[max(0, index - 1) : index + 2]
+            if (areas[index] == 0 and beside.any()) or 0 < areas[index] < _SMALLEST_TUMOR:
+                continue  # nobody knows what can be seen there
+            tumor = bool(areas[index])
+            yield {
+                "file": scan,
+                "label": "glioma" if tumor else "notumor",
+                "split": "train",
+                "source": "gbm",
+                "patient": scan.parent.name,
+                "mask": outline if tumor else None,
+                "slice": index,
+                "plane": "axial",
+                "sequence": "t1_contrast",
+            }
 
 
 def _planes(path: Path) -> Iterable[Plane]:

@@ -74,7 +74,7 @@ def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None
     ("text", "says"),
     [
         ("epoch: 3", "epoch: "),
-        ("epochs: 0", "epochs: "),
+        ("epochs: -1", "epochs: "),
         ("a: [", "config file"),
         ("- 1", "config file"),
     ],
@@ -93,3 +93,48 @@ def test_the_configs_of_the_project_are_valid(name: str) -> None:
     settings = TrainSettings.load(config)
     total = sum(sum(group.values()) for group in settings.shares.values())
     assert total == pytest.approx(0 if name == "paper" else 1)
+
+
+def test_frozen_stages_keep_weights_and_batch_statistics(heads: Path, tmp_path: Path) -> None:
+    train(heads, tmp_path / "first", SETTINGS.model_copy(update={"epochs": 1}))
+    first = tmp_path / "first" / "model.safetensors"
+    changed = {"init": str(first), "frozen_stages": 2, "epochs": 1}
+    train(heads, tmp_path / "second", SETTINGS.model_copy(update=changed))
+    before, after = weights_of(first.parent), weights_of(tmp_path / "second")
+    held = ("stem.", "blocks.0.", "blocks.1.")
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(held)} <= same
+    later = {name for name in before if name.startswith("blocks.2.") and "weight" in name}
+    assert later
+    assert not later & same
+
+
+def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> None:
+    files = []
+    for seed in (1, 2):
+        train(heads, tmp_path / str(seed), SETTINGS.model_copy(update={"epochs": 1, "seed": seed}))
+        files.append(str(tmp_path / str(seed) / "model.safetensors"))
+    card = train(
+        heads, tmp_path / "mean", SETTINGS.model_copy(update={"init": tuple(files), "epochs": 0})
+    )
+    assert card.figures["test"]["n"] == 4
+    one, other, mean = (weights_of(tmp_path / name)["linear.weight"] for name in ("1", "2", "mean"))
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(mean, (one + other) / 2, rtol=2e-3, atol=1e-4)  # half precision
+
+
+def test_patients_left_out_do_not_train(heads: Path, tmp_path: Path) -> None:
+    lines = heads.read_text().splitlines()
+    patients = ["patient", *(f"p{number // 4}" for number in range(len(lines) - 1))]
+    heads.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, patients, strict=True)))
+    with pytest.raises(UsageError, match="left_out: split train has no patient 'p9'"):
+        train(heads, tmp_path / "typo", SETTINGS.model_copy(update={"left_out": ("p9",)}))
+    digests = [
+        train(
+            heads,
+            tmp_path / "-".join(("run", *patients)),
+            SETTINGS.model_copy(update={"epochs": 0, "left_out": patients}),
+        ).training_data_digest
+        for patients in ((), ("p0",), ("p1",))
+    ]
+    assert len(set(digests)) == 3

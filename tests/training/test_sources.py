@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.training.pictures import read_grey
+from batchmri.training.pictures import read_grey, read_mask, read_picture
 from batchmri.training.sources import build_table
 from batchmri.training.table import Row, read_table
 
@@ -24,7 +24,8 @@ def test_splits_are_those_of_the_folders(rows: list[Row]) -> None:
     assert counts["brain-tumor-mri", "test"] == 616
     assert {source for source, split in counts if split == "dev"} == {"lgg", "heads"}
     named = {row.file.as_posix() for row in rows}
-    assert not any("external-dev" in name or "/volumes/tumor" in name for name in named)
+    assert not any("external-dev" in name or "brats" in name for name in named)
+    assert {row.split for row in rows if row.source == "gbm"} == {"train"}
 
 
 def test_no_person_and_no_file_crosses_a_split(rows: list[Row]) -> None:
@@ -57,3 +58,16 @@ def test_masks_lie_on_their_tumors(rows: list[Row]) -> None:
         ring = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25))) > mask
         brighter += picture[mask].mean() > picture[ring].mean()
     assert brighter >= 0.9 * len(meningiomas)  # they take up contrast
+
+
+def test_masks_of_volumes_lie_on_their_slices(rows: list[Row]) -> None:
+    tumors = [row for row in rows if row.source == "gbm" and row.label == "glioma"]
+    assert len({row.patient for row in tumors}) == 5
+    taken, brighter = tumors[::6], 0
+    for row in taken:
+        picture, mask = read_picture(row)[0], read_mask(row) > 0
+        head = picture > 0.1 * np.percentile(picture, 99)
+        assert picture.shape == mask.shape
+        assert head[mask].mean() > 0.9
+        brighter += picture[mask].mean() > picture[head].mean()
+    assert brighter >= 0.8 * len(taken)  # they take up contrast

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.pixels.brain_box import brain_box
-from batchmri.training.pictures import AXES, read_grey, read_picture, read_volume
+from batchmri.training.pictures import AXES, read_mask, read_picture, read_volume
 from batchmri.training.table import Plane, Row
 
 Grey = npt.NDArray[np.uint8]
@@ -59,7 +59,7 @@ def read_head(row: Row) -> Head | None:
     stretched = np.clip((picture[inside] - low) * (255 / max(high - low, 1e-6)), 0, 255)
     mask = None
     if row.mask is not None:
-        shares = (read_grey(row.mask)[inside] > 0).astype(np.float32)
+        shares = (read_mask(row)[inside] > 0).astype(np.float32)
         mask = cv2.resize(shares, size, interpolation=cv2.INTER_AREA) > _MASKED
     enlarged = scale * max(down, across)
     interpolation = cv2.INTER_LINEAR if enlarged > 1 else cv2.INTER_AREA

@@ -13,7 +13,7 @@ from batchmri.classifier.card import Card
 from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
 from batchmri.records import FloatArray
 from batchmri.training.evaluation.measures import Floats, Indices, Ints
-from batchmri.training.pictures import read_grey, read_picture
+from batchmri.training.pictures import read_mask, read_picture
 from batchmri.training.table import Row
 
 Mask = npt.NDArray[np.bool_]
@@ -121,8 +121,6 @@ def _batches(
             prepared = prepare(picture[None], spacing, settings)
             pixels.append(prepared.pixels.numpy())
             if row.mask is not None and masks is not None:
-                shares = prepare_mask(
-                    read_grey(row.mask), prepared.boxes[0], spacing, settings.size
-                )
+                shares = prepare_mask(read_mask(row), prepared.boxes[0], spacing, settings.size)
                 masks[index] = shares[0].numpy() > 0.5
         yield np.concatenate(pixels)
