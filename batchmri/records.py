@@ -42,6 +42,10 @@ class SeriesKey(NamedTuple):
 
 
 NO_SERIES = SeriesKey("", "", "")
+Place = tuple[SeriesKey, int]
+"""A series and the index of a slice in it."""
+Shown = tuple[FloatArray, tuple[float, float]]
+"""A slice (rows, columns) as displayed, and its spacing: mm between rows, between columns."""
 
 
 @dataclass(frozen=True, slots=True)

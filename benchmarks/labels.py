@@ -67,6 +67,7 @@ def gbm_slices(data: Path) -> Iterator[Record]:
                     "label": "glioma" if area else "notumor",
                     "set": "gbm-slices",
                     "patient": scan.parent.name,
+                    "mask": outline if area else "",
                     "slice": index,
                     "plane": "axial",
                 }

@@ -7,14 +7,9 @@ from pathlib import Path
 from batchmri.pipeline.loader import load_some
 from batchmri.pipeline.output import state_path
 from batchmri.pipeline.workers import WorkerPool
-from batchmri.records import FloatArray, Scores, SeriesKey, SliceRef
+from batchmri.records import Place, Scores, Shown, SliceRef
 from batchmri.settings import Settings
 from batchmri.state import Store
-
-Place = tuple[SeriesKey, int]
-"""A series and the index of a slice in it."""
-Shown = tuple[FloatArray, tuple[float, float]]
-"""A slice (rows, columns) as displayed, and its spacing: mm between rows, between columns."""
 
 
 def read_slices(

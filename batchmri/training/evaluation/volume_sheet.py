@@ -3,16 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from batchmri.records import INDETERMINATE, FloatArray, SeriesKey
+from batchmri.records import INDETERMINATE, Place, SeriesKey, Shown
 from batchmri.report import canvas
 from batchmri.training.evaluation.sheets import TILE, WORST, Tile, write_sheet
 from batchmri.training.evaluation.volume_join import Case
 from batchmri.training.figures.sheets import tile_of
 
-Place = tuple[SeriesKey, int]
-"""A series and the index of a slice in it."""
-Shown = tuple[FloatArray, tuple[float, float]]
-"""A slice (rows, columns) as displayed, and its spacing: mm between rows, between columns."""
 ReadSlices = Callable[[Sequence[Place]], Mapping[Place, Shown]]
 """Reads slices of the scan; what cannot be read any more is left out."""
 
