@@ -1,10 +1,13 @@
 """Rules from slices to series, compared on the slices that scans of labelled volumes left.
 
-    python -m benchmarks.rules LABELS SCAN [LABELS SCAN ...]
+    python -m benchmarks.rules LABELS OUT [LABELS OUT ...]
 
-LABELS as for `batchmri evaluate --labels`, SCAN the output of a scan of the same volumes. Prints
-for every rule the suspicion (mean probability of any tumour in the slices that decide) of tumour
-and of tumour-free series by their split: the lowest, the median, the highest, and the AUC.
+LABELS as for `batchmri evaluate --labels`, OUT the output of a scan of the same volumes; or a table
+of pictures, and what `batchmri evaluate` left of it: the pictures of one patient and label are then
+a series. Prints for every rule the suspicion (mean probability of any tumour in the slices that
+decide) of tumour and of tumour-free series by their split: the lowest, the median, the highest, and
+the AUC; and the AUC of a logistic regression on the rules together, each patient judged by one that
+was fitted on the others.
 """
 
 import csv
@@ -14,12 +17,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from batchmri.settings import VerdictSettings
 from batchmri.verdict import most_suspicious_run
 
 Rule = Callable[[Sequence[float]], float]
+Curve = tuple[str, list[float]]  # whose, and the suspicion of its slices in order
+Groups = dict[tuple[str, str], list[Curve]]  # by label and split
 
 
 def run(shortest: int, fraction: float) -> Rule:
@@ -51,13 +58,13 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def curves(labels: Path, scan: Path, fraction: float) -> dict[tuple[str, str], list[list[float]]]:
-    """The suspicion of the slices of every series, by (label, split)."""
+def curves_of_scan(labels: Path, scan: Path, fraction: float) -> Groups:
+    """The series of a scan; slices of a brain box below `fraction` of the largest left out."""
     rows = defaultdict(list)
     for row in read(scan / "slices.csv"):
         rows[row["source"] if row["series_part"] == "" else row["series_uid"]].append(row)
     wanted = read(labels)
-    found = defaultdict(list)
+    found: Groups = defaultdict(list)
     for source, slices in rows.items():
         label = next((r for r in wanted if f"/{r['path']}" in f"/{source}"), None)
         if label is None:
@@ -65,20 +72,56 @@ def curves(labels: Path, scan: Path, fraction: float) -> dict[tuple[str, str], l
         slices = [s for s in slices if "crop_failed" not in s["flags"]] or slices
         areas = [int(s["crop_width"]) * int(s["crop_height"]) for s in slices]
         fit = [s for s, area in zip(slices, areas, strict=True) if area >= fraction * max(areas)]
-        found[label["label"], label.get("split", "")].append(
-            [1 - float(s["p_notumor"]) for s in fit]
-        )
+        curve = [1 - float(s["p_notumor"]) for s in fit]
+        group = label["label"], label.get("split", "")
+        found[group].append((label.get("patient", source), curve))
     return found
+
+
+def curves_of_pictures(labels: Path, evaluation: Path) -> Groups:
+    """The pictures of a table, those of one patient and label together."""
+    series: dict[tuple[str, str], list[float]] = defaultdict(list)
+    rows = zip(read(labels), read(evaluation / "predictions.csv"), strict=True)
+    for row, told in rows:
+        if Path(row["file"]).name != Path(told["file"]).name:
+            raise SystemExit(f"{evaluation}: not of the pictures of {labels}")
+        series[row["label"], row["patient"]].append(1 - float(told["p_notumor"]))
+    found: Groups = defaultdict(list)
+    for (label, patient), curve in series.items():
+        found[label, "pictures"].append((patient, curve))
+    return found
+
+
+def learned_auc(groups: Groups) -> float:
+    """The AUC of a logistic regression on what all rules say."""
+    series = [(key[0] != "notumor", *one) for key, found in groups.items() for one in found]
+    truth = [tumor for tumor, _, _ in series]
+    told = [[rule(c) for rule in RULES.values()] for _, _, c in series]
+    found = cross_val_predict(
+        LogisticRegression(max_iter=1000),
+        np.array(told),
+        truth,
+        groups=[patient for _, patient, _ in series],
+        cv=LeaveOneGroupOut(),
+        method="predict_proba",
+    )
+    return float(roc_auc_score(truth, found[:, 1]))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the table of rules."""
     for fraction in (0.0, 0.5):
-        groups: dict[tuple[str, str], list[list[float]]] = {}
-        for labels, scan in zip(arguments[::2], arguments[1::2], strict=True):
-            groups |= curves(Path(labels), Path(scan), fraction)
+        groups: Groups = {}
+        for labels, out in zip(arguments[::2], arguments[1::2], strict=True):
+            if (Path(out) / "slices.csv").exists():
+                groups |= curves_of_scan(Path(labels), Path(out), fraction)
+            else:
+                groups |= curves_of_pictures(Path(labels), Path(out))
         for name, rule in RULES.items():
-            values = {key: sorted(map(rule, found)) for key, found in sorted(groups.items())}
+            values = {
+                key: sorted(rule(curve) for _, curve in found)
+                for key, found in sorted(groups.items())
+            }
             told = "  ".join(
                 f"{'/'.join(key)} {v[0]:.2f} {np.median(v):.2f} {v[-1]:.2f}"
                 for key, v in values.items()
@@ -87,6 +130,7 @@ def main(arguments: Sequence[str]) -> None:
             tumor = [v for key, found in values.items() if key[0] != "notumor" for v in found]
             auc = roc_auc_score([0] * len(free) + [1] * len(tumor), free + tumor)
             print(f"box {fraction:g}  {name:16} AUC {auc:.3f}  {told}")
+        print(f"box {fraction:g}  learned on all   AUC {learned_auc(groups):.3f}")
 
 
 if __name__ == "__main__":
