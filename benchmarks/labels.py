@@ -5,8 +5,10 @@
 heads.csv       the tumour-free heads as volumes; split as in their own table
 tumor.csv       the GBM and BraTS volumes
 healthy.csv     the healthy Philips head
+fold-a.csv, fold-b.csv, gbm-slices-a.csv, gbm-slices-b.csv
+                the GBM patients that configs/train-fourth-a.yaml and -b.yaml leave out
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
-                slices and pictures that never trained
+                slices and pictures of other sources; of these, all but the GBM slices never trained
 """
 
 import csv
@@ -17,8 +19,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from batchmri.training.settings import TrainSettings
+
 Record = dict[str, object]
 _SMALLEST_TUMOR = 10  # pixels of a slice; with fewer, but some, nobody knows what can be seen
+_CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 _PLANES = {"axial": 2}
 
 
@@ -107,6 +112,11 @@ def external(data: Path) -> Iterator[Record]:
         }
 
 
+def left_out(fold: str) -> tuple[str, ...]:
+    """The patients that do not train in a fold."""
+    return TrainSettings.load(_CONFIGS / f"train-fourth-{fold}.yaml").left_out
+
+
 def write(path: Path, records: list[Record]) -> None:
     """Write a table; its columns are all that its records have."""
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -128,6 +138,10 @@ def main(data: Path, out: Path) -> None:
             if record.get(column):
                 record[column] = Path(str(record[column])).resolve()
         sets.setdefault(record.pop("set"), []).append(record | {"split": "test"})
+    for fold in ("a", "b"):
+        patients = left_out(fold)
+        write(out / f"fold-{fold}.csv", [r for r in tumor(data) if r["patient"] in patients])
+        sets[f"gbm-slices-{fold}"] = [r for r in sets["gbm-slices"] if r["patient"] in patients]
     for name, records in sets.items():
         write(out / f"{name}.csv", records)
 

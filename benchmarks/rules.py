@@ -62,10 +62,11 @@ def curves_of_scan(labels: Path, scan: Path, fraction: float) -> Groups:
     """The series of a scan; slices of a brain box below `fraction` of the largest left out."""
     rows = defaultdict(list)
     for row in read(scan / "slices.csv"):
-        rows[row["source"] if row["series_part"] == "" else row["series_uid"]].append(row)
+        rows[row["study_uid"], row["series_uid"], row["series_part"]].append(row)
     wanted = read(labels)
     found: Groups = defaultdict(list)
-    for source, slices in rows.items():
+    for slices in rows.values():
+        source = slices[0]["source"]
         label = next((r for r in wanted if f"/{r['path']}" in f"/{source}"), None)
         if label is None:
             continue
@@ -111,25 +112,29 @@ def learned_auc(groups: Groups) -> float:
 def main(arguments: Sequence[str]) -> None:
     """Print the table of rules."""
     for fraction in (0.0, 0.5):
-        groups: Groups = {}
+        groups: Groups = defaultdict(list)
         for labels, out in zip(arguments[::2], arguments[1::2], strict=True):
-            if (Path(out) / "slices.csv").exists():
-                groups |= curves_of_scan(Path(labels), Path(out), fraction)
-            else:
-                groups |= curves_of_pictures(Path(labels), Path(out))
+            scanned = (Path(out) / "slices.csv").exists()
+            told = (
+                curves_of_scan(Path(labels), Path(out), fraction)
+                if scanned
+                else curves_of_pictures(Path(labels), Path(out))
+            )
+            for group, found in told.items():
+                groups[group] += found
         for name, rule in RULES.items():
             values = {
                 key: sorted(rule(curve) for _, curve in found)
                 for key, found in sorted(groups.items())
             }
-            told = "  ".join(
+            line = "  ".join(
                 f"{'/'.join(key)} {v[0]:.2f} {np.median(v):.2f} {v[-1]:.2f}"
                 for key, v in values.items()
             )
             free = [v for key, found in values.items() if key[0] == "notumor" for v in found]
             tumor = [v for key, found in values.items() if key[0] != "notumor" for v in found]
             auc = roc_auc_score([0] * len(free) + [1] * len(tumor), free + tumor)
-            print(f"box {fraction:g}  {name:16} AUC {auc:.3f}  {told}")
+            print(f"box {fraction:g}  {name:16} AUC {auc:.3f}  {line}")
         print(f"box {fraction:g}  learned on all   AUC {learned_auc(groups):.3f}")
 
 
