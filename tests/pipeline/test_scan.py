@@ -176,8 +176,12 @@ def test_a_missing_picture_is_drawn_again(
 
 
 def test_another_precision_is_refused_before_any_work(
-    archive: Path, tmp_path: Path, settings: Settings
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whatever this processor has: nothing is computed in the other one.
+    monkeypatch.setattr(
+        "batchmri.classifier.backends.openvino.supported_precisions", lambda: ("fp32", "bf16")
+    )
     out = tmp_path / "out"
     scan([archive], out=out, settings=changed(settings, "classifier", precision="fp32"))
     before = contents(out)
