@@ -16,15 +16,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import nibabel
-import numpy as np
-
 from batchmri.training.settings import TrainSettings
+from batchmri.training.sources import gbm_slices
 
 Record = dict[str, object]
-_SMALLEST_TUMOR = 10  # pixels of a slice; with fewer, but some, nobody knows what can be seen
 _CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-_PLANES = {"axial": 2}
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -54,28 +50,6 @@ def tumor(data: Path) -> Iterator[Record]:
                 "patient": patient,
                 "source": patient.split("-")[0],
             }
-
-
-def gbm_slices(data: Path) -> Iterator[Record]:
-    for scan in sorted((data / "volumes/tumor").glob("gbm-*/*_Scan_T1.nii.gz")):
-        outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
-        image = nibabel.as_closest_canonical(nibabel.load(scan))
-        mask = nibabel.as_closest_canonical(nibabel.load(outline))
-        pixels, inside = np.asarray(image.dataobj), np.asarray(mask.dataobj) > 0
-        bright = 0.1 * np.percentile(pixels, 99)
-        for index in range(pixels.shape[_PLANES["axial"]]):
-            area = int(inside[:, :, index].sum())
-            blank = (pixels[:, :, index] > bright).mean() < 0.03
-            if not blank and (area == 0 or area >= _SMALLEST_TUMOR):
-                yield {
-                    "file": scan,
-                    "label": "glioma" if area else "notumor",
-                    "set": "gbm-slices",
-                    "patient": scan.parent.name,
-                    "mask": outline if area else "",
-                    "slice": index,
-                    "plane": "axial",
-                }
 
 
 def lgg(data: Path) -> Iterator[Record]:
@@ -133,7 +107,9 @@ def main(data: Path, out: Path) -> None:
     write(out / "tumor.csv", list(tumor(data)))
     write(out / "healthy.csv", [{"path": "philips-mprage", "label": "notumor"}])
     sets: dict[object, list[Record]] = {}
-    for record in (*gbm_slices(data), *lgg(data), *external(data)):
+    gbm = gbm_slices(data / "volumes/tumor", beside_tumor=True)
+    judged = (record | {"set": "gbm-slices"} for record in gbm)
+    for record in (*judged, *lgg(data), *external(data)):
         for column in ("file", "mask"):
             if record.get(column):
                 record[column] = Path(str(record[column])).resolve()

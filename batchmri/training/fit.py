@@ -6,6 +6,7 @@ resumed after the last whole epoch goes on to the same result.
 
 import logging
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from batchmri.classifier.network import ClassMapNetwork, logits
 from batchmri.training.dataset import DrawnPictures, Draws, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
-from batchmri.training.freeze import freeze, frozen_parts, states
+from batchmri.training.freeze import freeze, frozen_parts
 from batchmri.training.loss import MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
@@ -65,6 +66,7 @@ def fit(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         train_depthwise_fast(network)
+    per_epoch = max(1, (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size)
 
     def settle_drawn(network: ClassMapNetwork, epoch: int) -> None:
         drawn = np.random.default_rng((settings.seed, epoch)).choice(
@@ -74,7 +76,6 @@ def fit(
         )
         settle(network, pictures, drawn, settings.frozen_stages)
 
-    per_epoch = max(1, (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size)
     if settings.epochs == 0:
         settle_drawn(network, 0)
         return network
@@ -139,7 +140,7 @@ def settle(
     2018.
     """
     frozen = frozen_parts(averaged, frozen_stages)
-    kept = states(frozen)
+    kept = [deepcopy(part.state_dict()) for part in frozen]
     device = next(averaged.parameters()).device
     batches = (
         pictures.prepared.batch(some.tolist(), pictures.settings).to(

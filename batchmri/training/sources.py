@@ -41,7 +41,10 @@ def build_table(shared_data: Path, out: Path) -> int:
         *_brain_tumor_mri(shared_data / "brain-tumor-mri", out.parent / "masks"),
         *_lgg(shared_data / "sources" / "lgg"),
         *_heads(shared_data / "sources" / "heads"),
-        *_gbm(shared_data / "volumes" / "tumor"),
+        *(
+            slice_ | {"split": "train", "source": "gbm", "sequence": "t1_contrast"}
+            for slice_ in gbm_slices(shared_data / "volumes" / "tumor", beside_tumor=False)
+        ),
     ]
     for record in records:
         for column in ("file", "mask"):
@@ -136,25 +139,26 @@ def _heads(folder: Path) -> Iterator[Record]:
                 }
 
 
-def _gbm(folder: Path) -> Iterator[Record]:
+def gbm_slices(folder: Path, beside_tumor: bool) -> Iterator[Record]:
+    """Slices of the glioblastoma volumes, all of whose tumour or lack of it can be seen.
+
+    `beside_tumor` False leaves out the tumour-free neighbours of slices with a tumour, too.
+    """
     for scan in sorted(folder.glob("gbm-*/*_Scan_T1.nii.gz")):
         outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
         areas = (read_volume(outline)[0] > 0).sum((0, 1))
         for index in _slices(scan, "axial", 0.0):
-            beside = areas[max(0, index - 1) : index + 2]
-            if (areas[index] == 0 and beside.any()) or 0 < areas[index] < _SMALLEST_TUMOR:
-                continue  # nobody knows what can be seen there
             tumor = bool(areas[index])
+            doubtful = not (tumor or beside_tumor) and areas[max(0, index - 1) : index + 2].any()
+            if doubtful or 0 < areas[index] < _SMALLEST_TUMOR:
+                continue  # nobody knows what can be seen there
             yield {
                 "file": scan,
                 "label": "glioma" if tumor else "notumor",
-                "split": "train",
-                "source": "gbm",
                 "patient": scan.parent.name,
                 "mask": outline if tumor else None,
                 "slice": index,
                 "plane": "axial",
-                "sequence": "t1_contrast",
             }
 
 

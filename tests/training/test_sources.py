@@ -24,7 +24,8 @@ def test_splits_are_those_of_the_folders(rows: list[Row]) -> None:
     assert counts["brain-tumor-mri", "test"] == 616
     assert {source for source, split in counts if split == "dev"} == {"lgg", "heads"}
     named = {row.file.as_posix() for row in rows}
-    assert not any("external-dev" in name or "brats" in name for name in named)
+    assert not any("external-dev" in name for name in named)
+    assert all("/volumes/tumor/gbm-" in name for name in named if "/volumes/tumor" in name)
     assert {row.split for row in rows if row.source == "gbm"} == {"train"}
 
 
