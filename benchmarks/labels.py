@@ -115,7 +115,7 @@ def main(data: Path, out: Path) -> None:
                 record[column] = Path(str(record[column])).resolve()
         sets.setdefault(record.pop("set"), []).append(record | {"split": "test"})
     for fold in ("a", "b"):
-        patients = left_out(fold)
+        patients = [name.removeprefix("gbm ") for name in left_out(fold)]
         write(out / f"fold-{fold}.csv", [r for r in tumor(data) if r["patient"] in patients])
         sets[f"gbm-slices-{fold}"] = [r for r in sets["gbm-slices"] if r["patient"] in patients]
     for name, records in sets.items():

@@ -29,9 +29,10 @@ from batchmri.training.evaluate import (
 from batchmri.training.field import fit_field
 from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
+from batchmri.training.left_out import without
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
-from batchmri.training.table import Row, classes_of, read_data
+from batchmri.training.table import classes_of, read_data
 from batchmri.training.thresholds import fit_thresholds
 
 _CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
@@ -45,7 +46,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     Raises UsageError for data that cannot be used, a folder that holds a training unless
     `resume` is given, and one of other data or settings where it is.
     """
-    rows = _without(read_data(data, settings.val_step), settings.left_out)
+    rows = without(read_data(data, settings.val_step), settings.left_out)
     classes = classes_of(rows)
     if settings.no_tumor_class not in classes:
         raise UsageError(
@@ -115,15 +116,6 @@ def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) ->
     if card.classes != classes:
         weights |= {f"linear.{name}": own for name, own in linear.items()}
     return weights
-
-
-def _without(rows: Sequence[Row], patients: Sequence[str]) -> list[Row]:
-    """The rows without those of the train split that are of these patients."""
-    known = {row.patient for row in rows if row.split == "train"}
-    for patient in patients:
-        if patient not in known:
-            raise UsageError(f"left_out: split train has no patient {patient!r}")
-    return [row for row in rows if row.split != "train" or row.patient not in patients]
 
 
 def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:

@@ -32,7 +32,9 @@ class TrainSettings(BaseModel):
     )
 
     left_out: tuple[str, ...] = Field(
-        (), description="Patients of the train split that do not train, to be judged on."
+        (),
+        description="Who of the train split does not train, to be judged on: sources, or patients "
+        "as 'source patient'; pictures made of theirs neither.",
     )
     epochs: int = Field(16, ge=0, description="0: nothing is trained, only measured and judged.")
     draws: int | None = Field(

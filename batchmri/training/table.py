@@ -14,7 +14,17 @@ Plane = Literal["axial", "coronal", "sagittal"]
 MaskUse = Literal["full", "outside"]
 _Choice = TypeVar("_Choice")
 REQUIRED = ("file", "label", "split")
-OPTIONAL = ("source", "patient", "weight", "mask", "mask_use", "slice", "plane", "sequence")
+OPTIONAL = (
+    "source",
+    "patient",
+    "weight",
+    "mask",
+    "mask_use",
+    "slice",
+    "plane",
+    "sequence",
+    "made_of",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,8 @@ class Row:
     where not; of an outside one only what lies outside is believed. With `slice` and `plane`,
     `file` is a NIfTI volume: the slice of that index along the plane's axis, counted from left,
     posterior, inferior, as radiologists view the plane. `sequence` is t1, t1_contrast or another
-    word for what the picture is weighted by; empty where nobody says.
+    word for what the picture is weighted by; empty where nobody says. `made_of` are the persons of
+    other rows whose pictures went into a made one.
     """
 
     file: Path
@@ -40,6 +51,12 @@ class Row:
     slice: int | None = None
     plane: Plane | None = None
     sequence: str = ""
+    made_of: tuple[str, ...] = ()
+
+    @property
+    def person(self) -> str:
+        """The patient, told apart from those of other sources."""
+        return f"{self.source} {self.patient}"
 
 
 def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
@@ -111,6 +128,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> Row:
             slice=int(index) if index else None,
             plane=_one_of(plane, get_args(Plane), "plane") if plane else None,
             sequence=given.get("sequence", ""),
+            made_of=tuple(given.get("made_of", "").split(";")) if "made_of" in given else (),
         )
     except KeyError as error:
         raise UsageError(f"table {path}, line {line}: {error.args[0]} is empty") from None

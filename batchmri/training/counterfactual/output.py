@@ -49,6 +49,7 @@ def _record_of(row: Row, out: Path) -> dict[str, object]:
     record["weight"] = f"{row.weight:g}"
     record["file"] = os.path.relpath(row.file, out)
     record["mask"] = os.path.relpath(row.mask, out) if row.mask else ""
+    record["made_of"] = ";".join(row.made_of)
     return record
 
 
@@ -59,7 +60,8 @@ def _written(number: int, one: Made, out: Path) -> dict[str, object]:
         "label": one.label,
         "split": "train",
         "source": one.source,
-        "patient": f"{one.head.row.source} {one.head.row.patient}",
+        "patient": one.head.row.person,
+        "made_of": ";".join(dict.fromkeys([one.head.row.person, one.donor.row.person])),
     }
     if one.mask is not None:
         record["mask"] = _write(Path("masks") / name, one.mask.astype(np.uint8) * 255, out)
