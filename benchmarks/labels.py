@@ -5,8 +5,8 @@
 heads.csv       the tumour-free heads as volumes; split as in their own table
 tumor.csv       the GBM and BraTS volumes
 healthy.csv     the healthy Philips head
-fold-a.csv, fold-b.csv, gbm-slices-a.csv, gbm-slices-b.csv
-                the GBM patients that configs/train-fourth-a.yaml and -b.yaml leave out
+heads-NAME.csv, tumor-NAME.csv, gbm-slices-NAME.csv
+                of these, who is left out of the training of configs/train-NAME.yaml
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
                 slices and pictures of other sources; of these, all but the GBM slices never trained
 """
@@ -86,9 +86,19 @@ def external(data: Path) -> Iterator[Record]:
         }
 
 
-def left_out(fold: str) -> tuple[str, ...]:
-    """The patients that do not train in a fold."""
-    return TrainSettings.load(_CONFIGS / f"train-fourth-{fold}.yaml").left_out
+def write_left_out(out: Path, tables: dict[str, list[Record]]) -> None:
+    """Write of each table the rows of those who are left out of a training, for each training."""
+    for config in sorted(_CONFIGS.glob("train-*.yaml")):
+        left_out = TrainSettings.load(config).left_out
+        for name, records in tables.items():
+            source = name.partition("-")[0].replace("tumor", "gbm")
+            judged = [
+                record | {"split": "test"}
+                for record in records
+                if any(f"{source} {record['patient']} ".startswith(f"{one} ") for one in left_out)
+            ]
+            if judged:
+                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
 
 
 def write(path: Path, records: list[Record]) -> None:
@@ -103,8 +113,9 @@ def write(path: Path, records: list[Record]) -> None:
 def main(data: Path, out: Path) -> None:
     """Write all tables."""
     out.mkdir(parents=True, exist_ok=True)
-    write(out / "heads.csv", list(heads(data)))
-    write(out / "tumor.csv", list(tumor(data)))
+    volumes = {"heads": list(heads(data)), "tumor": list(tumor(data))}
+    for name, records in volumes.items():
+        write(out / f"{name}.csv", records)
     write(out / "healthy.csv", [{"path": "philips-mprage", "label": "notumor"}])
     sets: dict[object, list[Record]] = {}
     gbm = gbm_slices(data / "volumes/tumor", beside_tumor=True)
@@ -114,12 +125,13 @@ def main(data: Path, out: Path) -> None:
             if record.get(column):
                 record[column] = Path(str(record[column])).resolve()
         sets.setdefault(record.pop("set"), []).append(record | {"split": "test"})
-    for fold in ("a", "b"):
-        patients = [name.removeprefix("gbm ") for name in left_out(fold)]
-        write(out / f"fold-{fold}.csv", [r for r in tumor(data) if r["patient"] in patients])
-        sets[f"gbm-slices-{fold}"] = [r for r in sets["gbm-slices"] if r["patient"] in patients]
     for name, records in sets.items():
         write(out / f"{name}.csv", records)
+    train_heads = [record for record in volumes["heads"] if record["split"] == "train"]
+    write_left_out(
+        out,
+        {"heads": train_heads, "tumor": volumes["tumor"], "gbm-slices": sets["gbm-slices"]},
+    )
 
 
 if __name__ == "__main__":

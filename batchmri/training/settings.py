@@ -76,13 +76,29 @@ class TrainSettings(BaseModel):
 
     @classmethod
     def load(cls, config: Path | None) -> Self:
-        """Read a YAML file; without one, the defaults. Raises SettingsError."""
+        """Read a YAML file; without one, the defaults. Raises SettingsError.
+
+        `extends` in it names a file beside it: what that one gives holds where this one is silent.
+        """
         if config is None:
             return cls()
+        given = _read(config)
+        if isinstance(given, dict) and "extends" in given:
+            other = config.parent / str(given.pop("extends"))
+            given = cls._checked(_read(other), other).model_dump(exclude_unset=True) | given
+        return cls._checked(given, config)
+
+    @classmethod
+    def _checked(cls, given: object, config: Path) -> Self:
         try:
-            return cls.model_validate(yaml.safe_load(config.read_text(encoding="utf-8")) or {})
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None
+            return cls.model_validate(given)
         except ValidationError as error:
             where, first = first_error(error)
             raise SettingsError(f"config file {config}: {where or 'it'}: {first['msg']}") from None
+
+
+def _read(config: Path) -> Any:
+    try:
+        return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None
