@@ -77,6 +77,8 @@ def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None
         ("epochs: -1", "epochs: "),
         ("a: [", "config file"),
         ("- 1", "config file"),
+        ("extends: none.yaml", "config file"),
+        ("extends: train.yaml", "extends: "),
     ],
 )
 def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> None:
@@ -87,9 +89,19 @@ def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_a_config_extends_another_and_goes_before_it(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("epochs: 3\nshares: {a: {b: 1}, c: {d: 1}}\nseed: 1\n")
+    config = tmp_path / "train.yaml"
+    config.write_text("extends: other.yaml\nseed: 2\nshares: {a: {b: 0.5}}\n")
+    settings = TrainSettings.load(config)
+    assert (settings.epochs, settings.seed, settings.shares) == (3, 2, {"a": {"b": 0.5}})
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
+        ("train-base", 1),
+        ("train-branch", 1),
         ("train-first", 1),
         ("train-second", 1),
         ("train-third", 1),
