@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from batchmri.training.left_out import is_of
 from batchmri.training.settings import TrainSettings
 from batchmri.training.sources import gbm_slices
 
@@ -95,7 +96,7 @@ def write_left_out(out: Path, tables: dict[str, list[Record]]) -> None:
             judged = [
                 record | {"split": "test"}
                 for record in records
-                if any(f"{source} {record['patient']} ".startswith(f"{one} ") for one in left_out)
+                if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
             ]
             if judged:
                 write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)

@@ -16,6 +16,10 @@ def without(rows: Sequence[Row], left_out: Sequence[str]) -> list[Row]:
     ]
 
 
+def is_of(person: str, one: str) -> bool:
+    """Whether a person is the one named, or of the source, or part of it, that is named."""
+    return f"{person} ".startswith(f"{one} ")
+
+
 def _shows(row: Row, one: str) -> bool:
-    """Whether a picture shows a person, or one of a group whose names begin so."""
-    return any(f"{person} ".startswith(f"{one} ") for person in row.made_of or (row.person,))
+    return any(is_of(person, one) for person in row.made_of or (row.person,))

@@ -56,7 +56,7 @@ class Row:
     @property
     def person(self) -> str:
         """The patient, told apart from those of other sources."""
-        return f"{self.source} {self.patient}"
+        return f"{self.source} {self.patient}".strip()
 
 
 def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
@@ -128,7 +128,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> Row:
             slice=int(index) if index else None,
             plane=_one_of(plane, get_args(Plane), "plane") if plane else None,
             sequence=given.get("sequence", ""),
-            made_of=tuple(given.get("made_of", "").split(";")) if "made_of" in given else (),
+            made_of=tuple(filter(None, given.get("made_of", "").split(";"))),
         )
     except KeyError as error:
         raise UsageError(f"table {path}, line {line}: {error.args[0]} is empty") from None

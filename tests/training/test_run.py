@@ -144,3 +144,20 @@ def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> 
     one, other, mean = (weights_of(tmp_path / name)["linear.weight"] for name in ("1", "2", "mean"))
     assert not torch.equal(one, other)
     torch.testing.assert_close(mean, (one + other) / 2, rtol=2e-3, atol=1e-4)  # half precision
+
+
+def test_patients_left_out_do_not_train(heads: Path, tmp_path: Path) -> None:
+    lines = heads.read_text().splitlines()
+    patients = ["patient", *(f"p{number // 4}" for number in range(len(lines) - 1))]
+    heads.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, patients, strict=True)))
+    with pytest.raises(UsageError, match="left_out: split train has no source or patient 'p9'"):
+        train(heads, tmp_path / "typo", SETTINGS.model_copy(update={"left_out": ("p9",)}))
+    digests = [
+        train(
+            heads,
+            tmp_path / "-".join(("run", *patients)),
+            SETTINGS.model_copy(update={"epochs": 0, "left_out": patients}),
+        ).training_data_digest
+        for patients in ((), ("made up p0",), ("made up p1",))
+    ]
+    assert len(set(digests)) == 3
