@@ -87,19 +87,17 @@ def external(data: Path) -> Iterator[Record]:
         }
 
 
-def write_left_out(out: Path, tables: dict[str, list[Record]]) -> None:
-    """Write of each table the rows of those who are left out of a training, for each training."""
+def write_left_out(out: Path, name: str, source: str, records: list[Record]) -> None:
+    """Write, for each training, the rows of those of a source who are left out of it."""
     for config in sorted(_CONFIGS.glob("train-*.yaml")):
         left_out = TrainSettings.load(config).left_out
-        for name, records in tables.items():
-            source = name.partition("-")[0].replace("tumor", "gbm")
-            judged = [
-                record | {"split": "test"}
-                for record in records
-                if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
-            ]
-            if judged:
-                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
+        judged = [
+            record | {"split": "test"}
+            for record in records
+            if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
+        ]
+        if judged:
+            write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
 
 
 def write(path: Path, records: list[Record]) -> None:
@@ -129,10 +127,9 @@ def main(data: Path, out: Path) -> None:
     for name, records in sets.items():
         write(out / f"{name}.csv", records)
     train_heads = [record for record in volumes["heads"] if record["split"] == "train"]
-    write_left_out(
-        out,
-        {"heads": train_heads, "tumor": volumes["tumor"], "gbm-slices": sets["gbm-slices"]},
-    )
+    write_left_out(out, "heads", "heads", train_heads)
+    write_left_out(out, "tumor", "gbm", volumes["tumor"])
+    write_left_out(out, "gbm-slices", "gbm", sets["gbm-slices"])
 
 
 if __name__ == "__main__":

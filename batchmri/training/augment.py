@@ -38,17 +38,21 @@ class RandJpeg(RandomizableTransform):
 
 
 class Augmentation:
-    """Random changes of a picture (size, size) in 0 to 1, its mask moved along."""
+    """Random changes of a picture (size, size) in 0 to 1, its mask moved along.
 
-    def __init__(self) -> None:
+    `width` 1 changes it lightly; more of it farther, and more often by what archives do to grey
+    levels.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
         self.geometry = Compose(
             [
                 RandAffine(
                     prob=1.0,
-                    rotate_range=0.22,
-                    shear_range=(0.06, 0.06),
-                    translate_range=(8, 8),
-                    scale_range=((-0.15, 0.15), (-0.15, 0.15)),
+                    rotate_range=0.22 * width,
+                    shear_range=(0.06 * width, 0.06 * width),
+                    translate_range=(8 * width, 8 * width),
+                    scale_range=((-0.15 * width, 0.15 * width),) * 2,
                     padding_mode="zeros",
                 ),
                 RandFlip(prob=0.5, spatial_axis=1),
@@ -56,9 +60,9 @@ class Augmentation:
         )
         self.grey_levels = Compose(
             [
-                RandBiasField(prob=0.3, degree=2, coeff_range=(-0.25, 0.25)),
-                RandAdjustContrast(prob=0.5, gamma=(0.65, 1.5)),
-                RandHistogramShift(prob=0.2, num_control_points=(5, 10)),
+                RandBiasField(prob=0.3, degree=2, coeff_range=(-0.25 * width, 0.25 * width)),
+                RandAdjustContrast(prob=0.5, gamma=(0.65**width, 1.5**width)),
+                RandHistogramShift(prob=0.2 * width, num_control_points=(5, 10)),
                 RandSimulateLowResolution(
                     prob=0.3,
                     zoom_range=(0.4, 0.9),
@@ -66,8 +70,8 @@ class Augmentation:
                     upsample_mode="bilinear",
                 ),
                 RandGaussianSmooth(prob=0.2, sigma_x=(0.4, 1.3), sigma_y=(0.4, 1.3)),
-                RandGaussianNoise(prob=0.3, std=0.04),
-                RandJpeg(prob=0.2),
+                RandGaussianNoise(prob=0.3, std=0.04 * width),
+                RandJpeg(prob=0.2 * width),
             ]
         )
 

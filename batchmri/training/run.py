@@ -65,10 +65,10 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         classes,
         settings.no_tumor_class,
         settings.preparation,
-        Augmentation(),
+        Augmentation(settings.augmentation),
         settings.seed,
     )
-    draw_data(prepared, classes, settings.seed, out / FIGURES)
+    draw_data(pictures, classes, out / FIGURES)
     judged = _Judged(prepared, classes, settings)
     network = fit(
         first_network(settings, classes),

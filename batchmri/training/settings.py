@@ -48,6 +48,9 @@ class TrainSettings(BaseModel):
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
+    augmentation: float = Field(
+        1.0, gt=0, le=3, description="How far pictures are changed at random; 1: lightly."
+    )
     averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
     keep: Literal["best", "last"] = Field(
         "best", description="The epoch of the lowest validation loss, or the last one."

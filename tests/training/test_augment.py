@@ -26,6 +26,16 @@ def test_the_mask_moves_with_the_picture_and_keeps_its_levels() -> None:
     assert flipped == {True, False}
 
 
+def test_more_width_moves_farther_and_changes_more() -> None:
+    picture = torch.zeros(96, 96)
+    picture[30:60, 40:70] = torch.linspace(0.2, 1, 30)
+    changes = []
+    for width in (0.5, 1.0, 2.0):
+        drawn = [Augmentation(width)(picture, picture, seed)[0] for seed in range(12)]
+        changes.append(torch.stack([(one - picture).abs().mean() for one in drawn]).mean())
+    assert changes[0] < changes[1] < changes[2]
+
+
 def test_a_jpeg_changes_little_and_keeps_range_and_shape() -> None:
     picture = torch.linspace(0, 1, 64 * 64).reshape(1, 64, 64)
     stored = RandJpeg(prob=1.0).set_random_state(3)(picture)

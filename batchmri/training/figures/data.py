@@ -8,8 +8,7 @@ from typing import get_args
 import numpy as np
 import torch
 
-from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import DrawnPictures
 from batchmri.training.figures.charts import COLOURS, new_chart, save_chart
 from batchmri.training.figures.crops import draw_crops
 from batchmri.training.figures.sheets import Line, save_sheet, tile_of
@@ -18,11 +17,12 @@ from batchmri.training.table import Row, Split
 _PER_LINE = 8
 
 
-def draw_data(prepared: Prepared, classes: Sequence[str], seed: int, folder: Path) -> None:
+def draw_data(pictures: DrawnPictures, classes: Sequence[str], folder: Path) -> None:
     """Write class_distribution, samples, crops, crop_quality, crops_doubtful, augmentations.
 
     All rows are counted; of a class, eight pictures of train are shown. Raises OutputError.
     """
+    prepared = pictures.prepared
     samples = {label: _sample(prepared.rows, label) for label in classes}
     _class_distribution(prepared.rows, classes, folder / "class_distribution.png")
     lines = [
@@ -32,7 +32,7 @@ def draw_data(prepared: Prepared, classes: Sequence[str], seed: int, folder: Pat
     save_sheet(lines, folder / "samples.png")
     draw_crops(prepared, samples, folder)
     lines = [
-        _augmented(label, prepared, rows[0], seed + number * _PER_LINE)
+        _augmented(label, pictures, rows[0], pictures.seed + number * _PER_LINE)
         for number, (label, rows) in enumerate(samples.items())
     ]
     save_sheet(lines, folder / "augmentations.png")
@@ -61,11 +61,12 @@ def _class_distribution(rows: Sequence[Row], classes: Sequence[str], path: Path)
     save_chart(figure, path)
 
 
-def _augmented(label: str, prepared: Prepared, row: int, seed: int) -> Line:
-    picture = torch.from_numpy(prepared.pictures[row]) / 255
-    augmentation, nothing = Augmentation(), torch.zeros_like(picture)
-    tiles = [tile_of(prepared.pictures[row])]
+def _augmented(label: str, pictures: DrawnPictures, row: int, seed: int) -> Line:
+    prepared = pictures.prepared.pictures[row]
+    picture = torch.from_numpy(prepared) / 255
+    nothing = torch.zeros_like(picture)
+    tiles = [tile_of(prepared)]
     for draw in range(_PER_LINE - 1):
-        changed, _ = augmentation(picture, nothing, seed + draw)
+        changed, _ = pictures.augmentation(picture, nothing, seed + draw)
         tiles.append(tile_of((changed * 255).round().to(torch.uint8).numpy()))
     return Line(label, tiles, ["as prepared", *[""] * (_PER_LINE - 1)])

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from batchmri.pixels.preparation import PreparationSettings
-from batchmri.training.dataset import prepare_table
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import DrawnPictures, prepare_table
 from batchmri.training.figures import draw_curves, draw_data
 from batchmri.training.table import read_table
 
@@ -24,14 +25,18 @@ def test_the_data_is_drawn_and_drawn_again_to_the_same_bytes(
 ) -> None:
     caplog.set_level("INFO")
     cv2.imwrite(str(tmp_path / "head3.png"), np.zeros((48, 40), np.uint8))  # no head to be found
-    prepared = prepare_table(read_table(heads), tmp_path / "run", PreparationSettings(size=48))
-    for folder in ("one", "two"):
-        draw_data(prepared, CLASSES, 0, tmp_path / folder)
+    settings = PreparationSettings(size=48)
+    prepared = prepare_table(read_table(heads), tmp_path / "run", settings)
+    for folder, width in (("one", 1.0), ("two", 1.0), ("wide", 2.0)):
+        pictures = DrawnPictures(prepared, CLASSES, "notumor", settings, Augmentation(width), 0)
+        draw_data(pictures, CLASSES, tmp_path / folder)
     drawn = {path.stem: path for path in (tmp_path / "one").iterdir()}
     assert set(drawn) == FIGURES | {"crops_doubtful"}
     for name, path in drawn.items():
         pixels(path)
         assert path.read_bytes() == (tmp_path / "two" / f"{name}.png").read_bytes(), name
+    wide = (tmp_path / "wide" / "augmentations.png").read_bytes()
+    assert wide != drawn["augmentations"].read_bytes()
     assert "brain box found in 15 of 16 pictures (93.8%)" in caplog.text
     assert "notumor: 1 of 8 without box" in caplog.text
 
