@@ -87,17 +87,18 @@ def external(data: Path) -> Iterator[Record]:
         }
 
 
-def write_left_out(out: Path, name: str, source: str, records: list[Record]) -> None:
-    """Write, for each training, the rows of those of a source who are left out of it."""
+def write_left_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> None:
+    """Write of each table, a source and its records, who is left out, for each training."""
     for config in sorted(_CONFIGS.glob("train-*.yaml")):
         left_out = TrainSettings.load(config).left_out
-        judged = [
-            record | {"split": "test"}
-            for record in records
-            if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
-        ]
-        if judged:
-            write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
+        for name, (source, records) in tables.items():
+            judged = [
+                record | {"split": "test"}
+                for record in records
+                if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
+            ]
+            if judged:
+                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
 
 
 def write(path: Path, records: list[Record]) -> None:
@@ -127,9 +128,14 @@ def main(data: Path, out: Path) -> None:
     for name, records in sets.items():
         write(out / f"{name}.csv", records)
     train_heads = [record for record in volumes["heads"] if record["split"] == "train"]
-    write_left_out(out, "heads", "heads", train_heads)
-    write_left_out(out, "tumor", "gbm", volumes["tumor"])
-    write_left_out(out, "gbm-slices", "gbm", sets["gbm-slices"])
+    write_left_out(
+        out,
+        {
+            "heads": ("heads", train_heads),
+            "tumor": ("gbm", volumes["tumor"]),
+            "gbm-slices": ("gbm", sets["gbm-slices"]),
+        },
+    )
 
 
 if __name__ == "__main__":
