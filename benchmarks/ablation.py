@@ -1,0 +1,109 @@
+"""What each source and each trick brings: short trainings from ImageNet, each without one of them.
+
+    python -m benchmarks.ablation TABLE OUT [NAME ...]
+
+TABLE is the one that `batchmri data counterfactual` leaves. Without names all are trained, one
+after the other; what is done is not done again, and what was interrupted goes on. Prints the
+figures of all that are done, a line each. The share of each class among the draws is the same in
+all.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from batchmri.pixels.preparation import PreparationSettings
+from batchmri.training.run import CHECKPOINT, train
+from batchmri.training.settings import TrainSettings
+
+Shares = dict[str, dict[str, float]]
+
+SHARES: Shares = {
+    "brain-tumor-mri": {"glioma": 0.15, "meningioma": 0.13, "notumor": 0.09, "pituitary": 0.12},
+    "lgg": {"glioma": 0.05, "notumor": 0.09},
+    "gbm": {"glioma": 0.03, "notumor": 0.04},
+    "heads": {"notumor": 0.13},
+    "removed": {"notumor": 0.05},
+    "control": {"glioma": 0.02, "meningioma": 0.01, "notumor": 0.02, "pituitary": 0.01},
+    "transplanted": {"glioma": 0.03, "meningioma": 0.03, "pituitary": 0.02},
+}
+EVERYTHING = TrainSettings(
+    init="lite1",
+    preparation=PreparationSettings(size=128),
+    epochs=4,
+    draws=3000,
+    keep="last",
+    shares=SHARES,
+    threads=1,
+)
+
+
+def without(*sources: str) -> dict[str, Any]:
+    """The shares without some sources; others of the same class are drawn more often instead."""
+    kept = {source: dict(shares) for source, shares in SHARES.items() if source not in sources}
+    for label in SHARES["brain-tumor-mri"]:
+        total, left = (
+            sum(shares.get(label, 0) for shares in group.values()) for group in (SHARES, kept)
+        )
+        for shares in kept.values():
+            if label in shares:
+                shares[label] *= total / left
+    return {"shares": kept}
+
+
+ALONE = without(*SHARES.keys() - {"brain-tumor-mri"})
+VARIANTS: dict[str, dict[str, Any]] = {
+    "everything": {},
+    "another-seed": {"seed": 1},
+    "data-set-alone": ALONE,
+    "data-set-alone-no-masks-last-stride": ALONE | {"map_weight": 0.0, "last_stride": True},
+    "no-heads": without("heads"),
+    "no-low-grade-gliomas": without("lgg"),
+    "no-gbm": without("gbm"),
+    "no-counterfactuals": without("removed", "control", "transplanted"),
+    "no-masks": {"map_weight": 0.0},
+    "last-stride": {"last_stride": True},
+    "wider-augmentation": {"augmentation": 1.6},
+}
+
+
+def run(table: Path, out: Path, name: str) -> None:
+    """Train one, unless that is done. Its prepared pictures are those of the others."""
+    done = out / name / "done"
+    if done.exists():
+        return
+    (out / name).mkdir(parents=True, exist_ok=True)
+    for prepared in out.glob("*/*-*.npy"):
+        own = out / name / prepared.name
+        if not own.exists() and ".tmp" not in own.name:
+            os.link(prepared, own)
+    train(table, out / name, EVERYTHING.model_copy(update=VARIANTS[name]), resume=True)
+    done.touch()
+
+
+def told(out: Path) -> Iterator[dict[str, Any]]:
+    """The figures of what is done: val, dev, and the pointing game on the test pictures."""
+    for name in VARIANTS:
+        if (out / name / "done").exists():
+            card = json.loads((out / name / CHECKPOINT).with_suffix(".json").read_text())
+            figures = card["figures"]
+            yield {
+                "training": name,
+                "val": figures["val"]["accuracy"],
+                **figures["dev"],
+                "pointing": figures["test"]["pointing"],
+            }
+
+
+def main(table: Path, out: Path, names: Sequence[str]) -> None:
+    for name in names or VARIANTS:
+        run(table, out, name)
+    for row in told(out):
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
