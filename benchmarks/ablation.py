@@ -33,7 +33,7 @@ SHARES: Shares = {
 EVERYTHING = TrainSettings(
     init="lite1",
     preparation=PreparationSettings(size=128),
-    epochs=4,
+    epochs=3,
     draws=3000,
     keep="last",
     shares=SHARES,
@@ -67,6 +67,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-masks": {"map_weight": 0.0},
     "last-stride": {"last_stride": True},
     "wider-augmentation": {"augmentation": 1.6},
+    "hardly-any-augmentation": {"augmentation": 0.1},
+    "no-imagenet": {"init": "random"},
 }
 
 
