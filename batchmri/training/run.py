@@ -29,7 +29,6 @@ from batchmri.training.evaluate import (
 from batchmri.training.field import fit_field
 from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
-from batchmri.training.hard_negatives import weigh_hard_negatives
 from batchmri.training.left_out import without
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
@@ -71,19 +70,10 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     )
     draw_data(pictures, classes, out / FIGURES)
     judged = _Judged(prepared, classes, settings)
-    network = first_network(settings, classes)
-    weighed = weigh_hard_negatives(
-        network,
-        prepared,
-        settings.preparation,
-        judged.no_tumor,
-        settings.no_tumor_class,
-        settings.hard_negatives,
-    )
     network = fit(
-        network,
+        first_network(settings, classes),
         pictures,
-        draw_weights(weighed, classes, settings.shares),
+        draw_weights(rows, classes, settings.shares),
         judged.each_epoch,
         out,
         settings,

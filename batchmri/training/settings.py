@@ -1,7 +1,7 @@
 """The settings of a training (configs/train.yaml shows them all)."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,12 +58,6 @@ class TrainSettings(BaseModel):
     patience: int = Field(5, ge=1, description="Epochs without a lower validation loss.")
     shares: dict[str, dict[str, float]] = Field(
         {}, description="Share of the draws by source and class; none: classes alike, then sources."
-    )
-
-    hard_negatives: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {},
-        description="By source: how much likelier a tumour-free picture is drawn, among those of "
-        "its source, that the first weights are sure shows a tumour. 0 and none: not at all.",
     )
 
     false_alarms: float = Field(
