@@ -3,9 +3,8 @@
     python -m benchmarks.ablation TABLE OUT [NAME ...]
 
 TABLE is the one that `batchmri data counterfactual` leaves. Without names all are trained, one
-after the other; what is done is not done again, and what was interrupted goes on. Prints the
-figures of all that are done, a line each. The share of each class among the draws is the same in
-all.
+after the other; what is done is not done again. Prints the figures of all that are done, a line
+each. The share of each class among the draws is the same in all.
 """
 
 import json
@@ -19,22 +18,14 @@ from batchmri.pixels.preparation import PreparationSettings
 from batchmri.training.run import CHECKPOINT, train
 from batchmri.training.settings import TrainSettings
 
-Shares = dict[str, dict[str, float]]
-
-SHARES: Shares = {
-    "brain-tumor-mri": {"glioma": 0.15, "meningioma": 0.13, "notumor": 0.09, "pituitary": 0.12},
-    "lgg": {"glioma": 0.05, "notumor": 0.09},
-    "gbm": {"glioma": 0.03, "notumor": 0.04},
-    "heads": {"notumor": 0.13},
-    "removed": {"notumor": 0.05},
-    "control": {"glioma": 0.02, "meningioma": 0.01, "notumor": 0.02, "pituitary": 0.01},
-    "transplanted": {"glioma": 0.03, "meningioma": 0.03, "pituitary": 0.02},
-}
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+SHARES = TrainSettings.load(CONFIGS / "train-wide.yaml").shares
 EVERYTHING = TrainSettings(
     init="lite1",
     preparation=PreparationSettings(size=128),
-    epochs=3,
-    draws=3000,
+    epochs=1,
+    draws=9000,
+    averaging=0.02,
     keep="last",
     shares=SHARES,
     threads=1,
