@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from batchmri.classifier.checkpoint import read_card
 from batchmri.pixels.preparation import PreparationSettings
 from batchmri.training.run import CHECKPOINT, train
 from batchmri.training.settings import TrainSettings
@@ -26,7 +27,6 @@ EVERYTHING = TrainSettings(
     epochs=1,
     draws=9000,
     averaging=0.02,
-    keep="last",
     shares=SHARES,
     threads=1,
 )
@@ -63,10 +63,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+def figures(out: Path, name: str) -> dict[str, Any]:
+    """Those in the card; none before the training is done."""
+    checkpoint = out / name / CHECKPOINT
+    written = checkpoint.with_suffix(".json").exists()
+    return read_card(checkpoint).figures if written else {}
+
+
 def run(table: Path, out: Path, name: str) -> None:
     """Train one, unless that is done. Its prepared pictures are those of the others."""
-    done = out / name / "done"
-    if done.exists():
+    if figures(out, name):
         return
     (out / name).mkdir(parents=True, exist_ok=True)
     for prepared in out.glob("*/*-*.npy"):
@@ -74,20 +80,17 @@ def run(table: Path, out: Path, name: str) -> None:
         if not own.exists() and ".tmp" not in own.name:
             os.link(prepared, own)
     train(table, out / name, EVERYTHING.model_copy(update=VARIANTS[name]), resume=True)
-    done.touch()
 
 
 def told(out: Path) -> Iterator[dict[str, Any]]:
     """The figures of what is done: val, dev, and the pointing game on the test pictures."""
     for name in VARIANTS:
-        if (out / name / "done").exists():
-            card = json.loads((out / name / CHECKPOINT).with_suffix(".json").read_text())
-            figures = card["figures"]
+        if found := figures(out, name):
             yield {
                 "training": name,
-                "val": figures["val"]["accuracy"],
-                **figures["dev"],
-                "pointing": figures["test"]["pointing"],
+                "val": found["val"]["accuracy"],
+                **found["dev"],
+                "pointing": found["test"]["pointing"],
             }
 
 
