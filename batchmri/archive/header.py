@@ -20,7 +20,7 @@ from batchmri.regular import open_regular
 
 __all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
 
-HEADER_VERSION = 1
+HEADER_VERSION = 2
 """To be raised whenever the same file gives another Instance or FileNote: outputs read anew."""
 
 # What nibabel, zlib and the reader of elements raise on a header that makes no sense.
