@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchmri.archive.geometry import display_of, plane_of
-from batchmri.archive.naming import common_folder, digest, made_uid, name_of
+from batchmri.archive.naming import common_folder, digest, made_uid, name_of, part_name
 from batchmri.archive.nifti import COMPANION
 from batchmri.archive.parts import Cell, Part, parts_of
 from batchmri.archive.sequences import sequence_of
@@ -221,7 +221,7 @@ class _Assembler:
 
 
 _WHOLE = Part("", (), 0, 0)
-_OWN = Part(digest("own_result", size=4), (), 0, 0)
+_OWN = Part(part_name("own_result"), (), 0, 0)
 
 
 def _sort(instances: Iterable[Instance]) -> _Sorted:

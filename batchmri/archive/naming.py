@@ -70,3 +70,8 @@ def made_uid(*parts: str) -> str:
 def digest(*parts: str, size: int = 16) -> str:
     """Blake2b of the parts, as hexadecimal text of 2 × size characters."""
     return hashlib.blake2b(chr(0).join(parts).encode(), digest_size=size).hexdigest()
+
+
+def part_name(*parts: str) -> str:
+    """Name of a series part: begins with a letter, so that no reader takes it for a number."""
+    return f"p{digest(*parts, size=4)}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from batchmri.archive.geometry import Orientation, dot, normal_of
-from batchmri.archive.naming import digest
+from batchmri.archive.naming import part_name
 from batchmri.reasons import Reason
 from batchmri.records import Frame, Instance
 
@@ -187,7 +187,7 @@ def _planes(orientations: list[Orientation]) -> int:
 
 
 def _name(group: _Group) -> str:
-    return digest(repr(_rounded(group)), size=4)
+    return part_name(repr(_rounded(group)))
 
 
 def _order(group: _Group) -> tuple[object, ...]:

@@ -36,7 +36,10 @@ _STUDY_UID = Column("study_uid", "StudyInstanceUID, or the UID that stands for i
 _SERIES_KEY = (
     _STUDY_UID,
     Column("series_uid", "SeriesInstanceUID, or the UID that stands for it."),
-    Column("series_part", "Which part of a series with several stacks; empty for a whole one."),
+    Column(
+        "series_part",
+        "Part of a series with several stacks: `p` and eight hexadecimal digits; empty if whole.",
+    ),
 )
 _SOURCE = Column("source", "Root label and path below it, odd characters escaped.")
 _STATUS = Column("status", "classified, skipped or failed.")

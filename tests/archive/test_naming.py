@@ -1,9 +1,19 @@
+import io
 import os
 
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmri.archive.naming import common_folder, escape, is_valid_uid, made_uid, unescape
+from batchmri.archive.naming import (
+    common_folder,
+    digest,
+    escape,
+    is_valid_uid,
+    made_uid,
+    part_name,
+    unescape,
+)
 
 
 @given(st.binary(max_size=40))
@@ -39,3 +49,14 @@ def test_common_folder() -> None:
     assert common_folder(["r/a/1.dcm", "r/ab/2.dcm"]) == "r"
     assert common_folder(["r/a/1.dcm", "s/2.dcm"]) == "r/a"
     assert common_folder(["one.dcm", "two.dcm"]) == "one.dcm"
+
+
+def test_part_names_are_read_as_text() -> None:
+    stacks = [f"stack {number}" for number in range(1000)]
+    looks_numeric = [s for s in stacks if digest(s, size=4).replace("e", "", 1).isdecimal()]
+    assert len(looks_numeric) > 10
+    for stack in looks_numeric:
+        name = part_name(stack)
+        table = pd.read_csv(io.StringIO(f"series_part\r\n{name}\r\n"))
+        assert table["series_part"].tolist() == [name]
+    assert len({part_name(stack) for stack in stacks}) == len(stacks)
