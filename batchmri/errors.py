@@ -13,6 +13,8 @@
 A file that cannot be read is no exception: it is a `FileNote` with a reason, and the scan goes on.
 """
 
+import signal
+
 
 class BatchmriError(Exception):
     """Something that stops a command: its text says what, where and what to do."""
@@ -56,3 +58,15 @@ class ExportError(BatchmriError):
     """An exported model does not give what the model gives."""
 
     exit_code = 1
+
+
+EXIT_INTERNAL = 70
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a command that ends with this error."""
+    if isinstance(error, BatchmriError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    return EXIT_INTERNAL

@@ -52,6 +52,7 @@ def scan(
     console = Console(log_format, protocol.run_id)
     budget = settings.night.time_budget
     with ExitStack() as stack:
+        stack.enter_context(protocol.recorded(settings))
         stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
         database = state_path(output, options.state)
         roots = find_roots(paths, database)
@@ -59,6 +60,7 @@ def scan(
         make_output(output)
         stack.enter_context(hold(output))
         store = stack.enter_context(Store(database))
+        stack.enter_context(protocol.recorded(settings, store))
         # Workers start from a server that must exist before the model brings torch along.
         pool = stack.enter_context(
             WorkerPool(
@@ -87,11 +89,11 @@ def scan(
             _classify(run, store, settings, console, stop, protocol)
         with protocol.stage("export"):
             totals = export(store, model.classes, settings, output, draw=True)
-        exit_code = stop.exit_code or int(protocol.new_failures > 0)
-        protocol.write(output, settings, model, totals, store, exit_code)
+        protocol.exit_code = stop.exit_code or int(protocol.new_failures > 0)
+        protocol.write(output, settings, model, totals, store)
         print_summary(console, totals, output)
         _say_what_is_left(console, store, stop, protocol.n_series)
-    return Outcome(exit_code, totals)
+    return Outcome(protocol.exit_code, totals)
 
 
 def _classify(

@@ -1,14 +1,16 @@
 """What one run was: run.json, a row for `batchmri status`, and a Prometheus text file."""
 
 import calendar
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from batchmri.errors import BatchmriError, exit_code_of
 from batchmri.pipeline.export import Totals
 from batchmri.pipeline.model import Model
 from batchmri.reasons import Reason
@@ -37,6 +39,8 @@ class Protocol:
         self.new_failures = 0
         self.n_series = 0
         self.n_slices = 0
+        self.exit_code = 0
+        self._ended = False
         self._started_s = time.time()
         self._seconds: dict[str, float] = {}
 
@@ -47,17 +51,28 @@ class Protocol:
         yield
         self._seconds[name] = round(time.monotonic() - start, 3)
 
-    def write(
-        self,
-        output: Path,
-        settings: Settings,
-        model: Model,
-        totals: Totals,
-        store: Store,
-        exit_code: int,
-    ) -> None:
-        """Write run.json, the row of this run, and the metrics file where one is asked for."""
-        write_json(output / "run.json", self._document(settings, model, totals, store))
+    @contextmanager
+    def recorded(self, settings: Settings, store: Store | None = None) -> Iterator[None]:
+        """Record how the run ends, whatever ends it: with `exit_code`, or with an exception.
+
+        Of nested ones the innermost records, and only once.
+        """
+        try:
+            yield
+        except BaseException as error:
+            # What stopped the run matters more than what could not be recorded of it.
+            with suppress(BatchmriError, OSError, sqlite3.Error):
+                self._end(settings, store, exit_code_of(error))
+            raise
+        self._end(settings, store, self.exit_code)
+
+    def _end(self, settings: Settings, store: Store | None, exit_code: int) -> None:
+        """Where every run ends: `store` is None if it ended before its state was opened."""
+        if self._ended:
+            return
+        self._ended = True
+        if store is None:
+            return
         left = store.series.n_waiting()
         store.put_run(
             {
@@ -73,6 +88,12 @@ class Protocol:
         )
         if settings.night.metrics_file is not None:
             write_atomic(settings.night.metrics_file, self._metrics(store, exit_code, left))
+
+    def write(
+        self, output: Path, settings: Settings, model: Model, totals: Totals, store: Store
+    ) -> None:
+        """Write run.json."""
+        write_json(output / "run.json", self._document(settings, model, totals, store))
 
     @property
     def _started(self) -> str:

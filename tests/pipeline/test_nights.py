@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -27,19 +28,25 @@ def reasons(out: Path) -> dict[str, str]:
     return {row["source"].rpartition("/")[2]: row["reason"] for row in table(out, "files")}
 
 
+def memory(out: Path) -> list[str]:
+    """Everything in state.db but the list of runs."""
+    with sqlite3.connect(out / "state.db") as connection:
+        return [line for line in connection.iterdump() if not line.startswith('INSERT INTO "runs"')]
+
+
 def test_a_root_that_is_not_mounted_changes_nothing(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
-    before = contents(out) | {"state": (out / "state.db").read_bytes()}
+    before = contents(out), memory(out)
     archive.rename(tmp_path / "away")
     with pytest.raises(ArchiveError, match="not mounted"):
         scan([archive], out=out, settings=settings)
     archive.mkdir()
     with pytest.raises(ArchiveError, match="12 files were known here and none is left"):
         scan([archive], out=out, settings=settings)
-    assert contents(out) | {"state": (out / "state.db").read_bytes()} == before
+    assert (contents(out), memory(out)) == before
 
 
 def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.errors import UsageError
-from batchmri.pipeline import scan, status
+from batchmri.errors import ArchiveError, StateError, UsageError
+from batchmri.pipeline import ScanOptions, scan, status
 from batchmri.settings import Settings
-from tests.pipeline.builders import write_series
+from tests.pipeline.builders import changed, write_series
 from tests.pipeline.outputs import contents
 
 
@@ -33,6 +33,27 @@ def test_the_last_runs_totals_and_reasons_are_told(
     assert told.file_reasons == {"empty_file": 1}
     with pytest.raises(UsageError, match="no results here"):
         status(tmp_path)
+
+
+def test_runs_that_fail_are_recorded_with_their_exit_code(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.main_job.export", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            scan([archive], out=out, settings=settings)
+    other = changed(settings, "report", identifiers=True)
+    with pytest.raises(StateError):
+        scan([archive], out=out, settings=other)
+    archive.rename(tmp_path / "away")
+    archive.mkdir()
+    with pytest.raises(ArchiveError):
+        scan([archive], out=out, settings=settings)
+    allowed = ScanOptions(allow_shrink=True)
+    assert scan([archive], out=out, settings=settings, options=allowed).exit_code == 0
+    assert [run["exit_code"] for run in status(out).runs] == [0, 3, 2, 70, 1]
 
 
 def test_the_metrics_file_tells_success_counts_and_what_waits(
