@@ -67,6 +67,8 @@ class Frame:
     the column index and then the row index grow (ImageOrientationPatient). `component` says what
     is shown where it is not the magnitude (phase, water, map …). `tile` is the part of the stored
     frame that holds this image, (first row, first column, rows, columns), where several share it.
+    `slice_location` is Slice Location, or the In-Stack Position Number of an enhanced object: it
+    orders slices whose positions are missing or all the same.
     """
 
     number: int = 1
@@ -77,6 +79,7 @@ class Frame:
     time_point: str = ""
     component: str = ""
     tile: Tile | None = None
+    slice_location: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ class Header:
 class Instance:
     """One DICOM object, or one NIfTI file, as its header describes it.
 
-    `patient` is a keyed digest of the patient id, empty where there is none. `refusal` says why
+    `patient` is a keyed digest of the normalized patient id, empty if there is none. `acquisition`
+    is Acquisition Number and Trigger Time: they differ between repeated images of one place.
+    `refusal` says why
     this kind of object is never classified. A NIfTI file has one Frame per slice along
     `slice_axis`, which indexes the stored array. `identifiers` are in the order of IDENTIFIERS,
     empty unless they were asked for.
@@ -129,6 +134,7 @@ class Instance:
     slice_axis: int = 2
     instance_number: int | None = None
     patient: str = ""
+    acquisition: str = ""
     refusal: Reason | None = None
     detail: str = ""
     flags: tuple[str, ...] = ()

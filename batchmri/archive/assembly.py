@@ -5,13 +5,15 @@ parts of a series apart stands in parts.py, the order of slices in stack.py.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from batchmri.archive.copies import without_copies
 from batchmri.archive.geometry import display_of, plane_of
-from batchmri.archive.naming import common_folder, digest, made_uid, name_of, part_name
+from batchmri.archive.naming import common_folder, digest, name_of, part_name
 from batchmri.archive.nifti import COMPANION
 from batchmri.archive.parts import Cell, Part, parts_of
+from batchmri.archive.patients import apart_by_patient
 from batchmri.archive.sequences import sequence_of
 from batchmri.archive.stack import Stack, stacked
 from batchmri.reasons import Reason
@@ -37,38 +39,9 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
     further volumes at places already taken.
     """
     by_study: dict[str, list[Instance]] = defaultdict(list)
-    for instance in _apart_by_patient(sorted(instances, key=lambda one: one.source)):
+    for instance in apart_by_patient(sorted(instances, key=lambda one: one.source)):
         by_study[instance.study_uid].append(instance)
     return [_study(uid, members, versions) for uid, members in sorted(by_study.items())]
-
-
-def _apart_by_patient(instances: list[Instance]) -> list[Instance]:
-    """UIDs used by two patients are replaced for both, by what names the patient's first file.
-
-    An object without patient id goes with its series, or else with those that have none either.
-    """
-    first: dict[str, str] = {}
-    owner: dict[str, str] = {}
-    for one in instances:
-        if one.patient:
-            first.setdefault(one.patient, one.source)
-            owner.setdefault(one.series_uid, one.patient)
-    if len(first) < 2:
-        return instances
-    nobody = next((one.source for one in instances if not one.patient), "")
-    return [
-        _readdressed(one, first.get(one.patient or owner.get(one.series_uid, ""), nobody))
-        for one in instances
-    ]
-
-
-def _readdressed(instance: Instance, first_source: str) -> Instance:
-    return replace(
-        instance,
-        study_uid=made_uid("patient", instance.study_uid, first_source),
-        series_uid=made_uid("patient", instance.series_uid, first_source),
-        flags=tuple(sorted({*instance.flags, "uid_replaced"})),
-    )
 
 
 def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
@@ -224,22 +197,15 @@ _WHOLE = Part("", (), 0, 0)
 _OWN = Part(part_name("own_result"), (), 0, 0)
 
 
-def _sort(instances: Iterable[Instance]) -> _Sorted:
-    """Apart by kind; of several files of one SOP instance the first by source is kept.
-
-    One that is refused comes last: a damaged copy never takes the place of a whole one.
-    """
-    sorted_out = _Sorted([], [], [], [])
-    seen: dict[str, Instance] = {}
-    for one in sorted(instances, key=lambda one: (one.refusal is not None, one.source)):
-        if COMPANION in one.flags:
-            sorted_out.companions.append(one)
-        elif one.instance_uid in seen:
-            sorted_out.duplicates.append((one, seen[one.instance_uid]))
-        else:
-            seen[one.instance_uid] = one
-            (sorted_out.refused if one.refusal else sorted_out.images).append(one)
-    return sorted_out
+def _sort(instances: Sequence[Instance]) -> _Sorted:
+    companions = [one for one in instances if COMPANION in one.flags]
+    kept, copies = without_copies(one for one in instances if COMPANION not in one.flags)
+    return _Sorted(
+        images=[one for one in kept if not one.refusal],
+        refused=[one for one in kept if one.refusal],
+        companions=companions,
+        duplicates=copies,
+    )
 
 
 def _header_of(cell: Cell, part: Part) -> Header:

@@ -34,14 +34,14 @@ _WANTED = frozenset((
     *_IDENTIFIERS,
     0x00020002, 0x00020010,
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
-    0x0008103E, 0x00081090, 0x00089209, 0x00100010, 0x00100020, 0x00100021, 0x00102201, 0x00180010,
+    0x0008103E, 0x00081090, 0x00089209, 0x00100010, 0x00100020, 0x00102201, 0x00180010,
     0x00180012, 0x00180015,
     0x00180020, 0x00180024, 0x00180050, 0x00180080, 0x00180081, 0x00180082, 0x00180086, 0x00180088,
-    0x00181063, 0x00181065, 0x00181250, 0x00181310,
-    0x00181030, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A,
-    0x0019100C, 0x0020000D, 0x0020000E, 0x00200011, 0x00200013, 0x00200032, 0x00200037, 0x00200100,
-    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301,
-    0x00291010, 0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x00651051, 0x20011003,
+    0x00181060, 0x00181063, 0x00181065, 0x00181250, 0x00181310, 0x00181030, 0x00181314, 0x00189005,
+    0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A, 0x0019100C, 0x0020000D, 0x0020000E,
+    0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037, 0x00200100, 0x00201041, 0x00280002,
+    0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301, 0x00291010,
+    0x0043102F, 0x00431039, 0x00651009, 0x00651050, 0x00651051, 0x20011003,
     SHARED_GROUPS, FRAME_GROUPS,
 ))  # fmt: skip
 
@@ -120,12 +120,19 @@ def _instance(
         columns=columns,
         frames=frames,
         instance_number=tags.integer(0x00200013),
-        patient=context.patient_digest(tags.text(0x00100020), tags.text(0x00100021)),
+        patient=context.patient_digest(tags.text(0x00100020)),
+        acquisition=_acquisition(tags),
         refusal=refusal[0] if refusal else None,
         detail=refusal[1] if refusal else "",
         flags=tuple(sorted(flags)),
         identifiers=tuple(map(tags.text, _IDENTIFIERS)) if context.identifiers else (),
     )
+
+
+def _acquisition(tags: Tags) -> str:
+    number, trigger_time = tags.integer(0x00200012), tags.number(0x00181060)
+    known = (("n", number), ("t", trigger_time))
+    return " ".join(f"{letter}{value:g}" for letter, value in known if value is not None)
 
 
 def _parse(file: BinaryIO, size: int) -> _Header:

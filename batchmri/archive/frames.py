@@ -57,6 +57,7 @@ def _classic(tags: Tags) -> Frame:
         echo=_echo(tags.number(0x00180081), tags.integer(0x00180086)),
         time_point=_time_point(b_value_of(tags, tags), tags.integer(0x00200100)),
         component=_component(tags.words(0x00080008)[2:]),
+        slice_location=tags.number(0x00201041),
     )
 
 
@@ -77,6 +78,7 @@ def _enhanced(number: int, top: Tags, own: Tags | None, shared: Tags) -> Frame:
         ),
         component=_component((*frame_type.words(0x00089007)[2:], frame_type.word(0x00089208)))
         or _component(top.words(0x00080008)[2:]),
+        slice_location=group(_FRAME_CONTENT).number(0x00209057),
     )
 
 

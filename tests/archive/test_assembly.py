@@ -238,6 +238,80 @@ def test_one_uid_of_two_patients_is_two_studies() -> None:
     assert studies == assemble([*theirs, *ours], {})
 
 
+def _resent(instances: list[Instance], **fields: Any) -> list[Instance]:
+    return [replace(one, source=f"root/again/{one.source}", **fields) for one in instances]
+
+
+@pytest.mark.parametrize("patient", ["p0", "p2", ""])
+def test_images_sent_again_under_a_corrected_id_are_copies(patient: str) -> None:
+    sent = [instance(n) for n in range(1, 9)]
+    again = _resent(sent, patient=patient)
+    (study,) = assemble([*sent, *again], {})
+    assert assemble([*again, *sent], {}) == [study]
+    (series,) = study.series
+    assert (study.uid, series.key.series_uid, len(series.slices)) == ("1.2.3", "1.2.3.0", 8)
+    assert series.flags == (("patient_id_changed",) if patient else ())
+    copies = [(one.source, Reason.DUPLICATE_INSTANCE) for one in again]
+    assert sorted(_left_out(study)) == sorted(copies)
+
+
+def test_a_correction_of_one_series_keeps_the_study_together() -> None:
+    first = [instance(n) for n in range(1, 6)]
+    second = [instance(n, series_uid="1.2.3.9", z=5.0 * n) for n in range(11, 16)]
+    third = [replace(one, patient="p3") for one in _resent(second[:2])]
+    (study,) = assemble([*first, *second, *_resent(first, patient="p2"), *third], {})
+    assert [s.flags for s in study.series] == [("patient_id_changed",)] * 2
+    assert [len(s.slices) for s in study.series] == [5, 5]
+    assert study.uid == "1.2.3"
+
+
+def test_patients_whose_images_share_uids_but_not_places_are_two_studies() -> None:
+    ours = [instance(n) for n in range(1, 6)]
+    theirs = [instance(n, z=10.0 * n - 5, patient="p2", source=f"r/{n}") for n in range(1, 6)]
+    studies = assemble([*ours, *theirs], {})
+    assert [s.flags for study in studies for s in study.series] == [("uid_replaced",)] * 2
+
+
+def test_one_sop_instance_uid_in_every_slice_is_a_series() -> None:
+    slices = [instance(n, instance_uid="1.2.9") for n in range(1, 9)]
+    study = _study([*slices, *_resent(slices[2:4])])
+    (series,) = study.series
+    assert [ref.source for ref in series.slices] == [one.source for one in slices]
+    assert len({ref.instance_uid for ref in series.slices}) == 8
+    assert series.flags == ("uid_replaced",)
+    assert _left_out(study) == [
+        (one.source, Reason.DUPLICATE_INSTANCE) for one in _resent(slices[2:4])
+    ]
+
+
+def test_uids_made_for_slices_do_not_depend_on_their_files() -> None:
+    slices = [instance(n, instance_uid="1.2.9") for n in range(1, 9)]
+    (series,) = _study(slices).series
+    (renamed,) = _study(_resent(slices)).series
+    assert [r.instance_uid for r in series.slices] == [r.instance_uid for r in renamed.slices]
+
+
+def test_damaged_files_among_slices_of_one_sop_instance_uid() -> None:
+    slices = [instance(n, instance_uid="1.2.9") for n in range(1, 9)]
+    broken = {"refusal": Reason.TRUNCATED, "frames": (), "instance_uid": "1.2.9"}
+    copy = instance(3, source="root/a", **broken)
+    lost = instance(9, source="root/b", **broken)
+    study = _study([copy, lost, *slices])
+    assert _left_out(study) == [
+        ("root/a", Reason.DUPLICATE_INSTANCE),
+        ("root/b", Reason.TRUNCATED),
+    ]
+    assert len(study.series[0].slices) == 8
+
+
+def test_a_copy_may_state_fewer_digits() -> None:
+    slices = [instance(n, z=5.12345678 * n) for n in range(1, 6)]
+    copies = [instance(n, z=round(5.12345678 * n, 5), source=f"root/c{n}") for n in range(1, 6)]
+    assert {reason for _, reason in _left_out(_study([*slices, *copies]))} == {
+        Reason.DUPLICATE_INSTANCE
+    }
+
+
 def test_an_object_without_patient_goes_with_its_series() -> None:
     ours = [instance(n) for n in range(1, 6)]
     theirs = [instance(n, patient="p2", series_uid="1.5") for n in range(11, 16)]

@@ -11,6 +11,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from batchmri.archive import HeaderContext
 from tests.archive.make import (
     CONTEXT,
     dataset,
@@ -119,9 +120,43 @@ def test_patient_digest_is_keyed_and_needs_an_id(tmp_path: Path) -> None:
     other = read_instance(dicom(tmp_path / "c", PatientID="P2"))
     issued = read_instance(dicom(tmp_path / "d", IssuerOfPatientID="Here"))
     none = read_instance(dicom(tmp_path / "e", PatientID=""))
-    assert one.patient == same.patient == CONTEXT.patient_digest("P1", "")
-    assert len({one.patient, other.patient, issued.patient, none.patient}) == 4
+    assert one.patient == same.patient == issued.patient == CONTEXT.patient_digest("P1")
+    assert one.patient != HeaderContext(b"another key").patient_digest("P1")
+    assert len({one.patient, other.patient, none.patient}) == 3
     assert none.patient == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ab12", "AB12"),
+        ("AB12", " AB12  "),
+        ("AB12", "AB12\0\0"),
+        ("AB 12", "AB  12"),
+        ("AB12", "\uff21\uff22\uff11\uff12"),
+        ("00123", "123"),
+        ("123", "123^^^HOSPITAL&1.2.3&ISO^MR"),
+    ],
+)
+def test_spellings_of_one_patient_id(one: str, other: str) -> None:
+    assert CONTEXT.patient_digest(one) == CONTEXT.patient_digest(other) != ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("AB12", "AB-12"), ("P0123", "P123"), ("1230", "123"), ("DOE^JOHN", "DOE^JANE"), ("0", "")],
+)
+def test_different_patient_ids(one: str, other: str) -> None:
+    assert CONTEXT.patient_digest(one) != CONTEXT.patient_digest(other)
+
+
+def test_what_orders_slices_besides_their_position(tmp_path: Path) -> None:
+    stated = read_instance(
+        dicom(tmp_path / "a", SliceLocation=-12.5, AcquisitionNumber=3, TriggerTime=20.5)
+    )
+    assert (stated.frames[0].slice_location, stated.acquisition) == (-12.5, "n3 t20.5")
+    plain = read_instance(dicom(tmp_path / "b"))
+    assert (plain.frames[0].slice_location, plain.acquisition) == (None, "")
 
 
 def test_several_values_none_and_of_the_wrong_kind(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ ELSEWHERE = {
 }  # fmt: skip
 FLAGS = {
     "gap", "multi_volume", "uid_replaced", "assumed_orientation", "lost_spacing", "sidecar_ignored",
+    "patient_id_changed", "no_positions", "series_joined",
 }  # fmt: skip
 
 
