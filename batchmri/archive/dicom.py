@@ -12,7 +12,8 @@ from pydicom.uid import (
 
 from batchmri.archive import kinds
 from batchmri.archive.context import HeaderContext
-from batchmri.archive.elements import UNDEFINED, CutError, Dataset, ElementReader, Encoding
+from batchmri.archive.elements import UNDEFINED, Dataset, ElementReader, Encoding
+from batchmri.archive.errors import CutError
 from batchmri.archive.facts import FRAME_GROUPS, SHARED_GROUPS, header_of
 from batchmri.archive.frames import frames_of
 from batchmri.archive.naming import folder_of, is_valid_uid, made_uid
@@ -27,7 +28,8 @@ _MAX_INFLATED = 256 * 2**20
 _MAX_FRAMES = 65_536
 _ENCAPSULATED_FRAME = 8  # bytes of the item header, the least that a compressed frame takes
 
-_CUT = "the header ends early"
+_CUT = "the file ends inside its header"
+_STUDY_UID = 0x0020000D
 
 _IDENTIFIERS = (0x00100020, 0x00100010, 0x00100030, 0x00080050, 0x00080020)
 _WANTED = frozenset((
@@ -48,13 +50,18 @@ _WANTED = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What was read of a file: `pixels` is their declared length, `left` what the file holds."""
+    """What was read of a file.
+
+    `pixels` is their declared length, `left` the bytes that follow in the file, `last` the last
+    tag that was kept of a header after which the file ends.
+    """
 
     meta: Tags
     tags: Tags
     pixels: int | None = None
     left: int = 0
     cut: bool = False
+    last: int = _STUDY_UID
 
 
 def read_dicom(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
@@ -83,12 +90,11 @@ def _facts(tags: Tags, meta: Tags) -> Header:
 
 def _note(source: str, header: Header, reading: _Header) -> FileNote:
     """An object of no study and no series."""
-    if reading.cut:
+    early = reading.last < _STUDY_UID and kinds.belongs_to_study(header.sop_class)
+    if reading.cut or early or header.sop_class in kinds.MR_CLASSES:
         return FileNote(source, Reason.TRUNCATED, _CUT)
     if not header.sop_class:
-        return FileNote(source, Reason.BAD_HEADER, "no object stands in it")
-    if header.sop_class in kinds.MR_CLASSES:
-        return FileNote(source, Reason.BAD_HEADER, "an image of no study, without pixels")
+        return FileNote(source, Reason.BAD_HEADER, "it contains no DICOM object")
     return FileNote(source, Reason.NO_PIXEL_DATA, kinds.name_of_uid(header.sop_class))
 
 
@@ -161,7 +167,7 @@ def _dataset(reader: ElementReader, start: int, encoding: Encoding, meta: Tags) 
         return _Header(meta, Tags(dataset, encoding), cut=True)
     tags = Tags(dataset, encoding)
     if end + 8 > reader.size:
-        return _Header(meta, tags)
+        return _Header(meta, tags, last=max(dataset, default=0))
     try:
         tag, _, length, value = reader.head(end, encoding)
     except CutError:
@@ -181,10 +187,9 @@ def _inflated(file: BinaryIO, start: int) -> bytes:
 
 def _encoding(syntax: str, reader: ElementReader, start: int) -> Encoding:
     """As the first element is written, where the transfer syntax says nothing or another VR."""
-    head = reader.bytes_at(start, 6) if start + 6 <= reader.size else b""
-    explicit = head[4:6].isalpha() and head[4:6].isupper()
-    little = syntax != ExplicitVRBigEndian if syntax else head[:1] != b"\0"
-    return Encoding(implicit=not explicit, little=little)
+    first = reader.bytes_at(start, 1) if start < reader.size else b""
+    little = syntax != ExplicitVRBigEndian if syntax else first != b"\0"
+    return Encoding(implicit=not reader.is_explicit(start, little), little=little)
 
 
 def _refusal(

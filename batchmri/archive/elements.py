@@ -12,18 +12,19 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple
 
+from batchmri.archive.errors import CutError, HeaderError
+
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # length of four bytes
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_KNOWN = _LONG | _SHORT
 _BULK = _LONG - {b"SQ", b"UN"}
 _CHUNK = 32_768
 _MAX_VALUE = 2**28
 _MAX_DEPTH = 64
-
-
-class CutError(ValueError):
-    """The file ends within an element."""
+_SHORT_FORM, _LONG_FORM, _IMPLICIT_FORM = range(3)
+_PADDING = b"\0\r\n \x1a"  # what transfers append to a file
 
 
 class Element(NamedTuple):
@@ -86,7 +87,11 @@ class ElementReader:
         Returns the place of the first element from `until` on, or of the end of the file. Raises
         CutError where the file ends within an element; what stands before is in `into` then.
         """
-        return self._elements(start, self.size, until, wanted, encoding, 0, into)
+        position = self._elements(start, self.size, until, wanted, encoding, 0, into)
+        rest = self.size - position
+        if 0 < rest < 8 and self.bytes_at(position, rest).strip(_PADDING):
+            raise CutError("an element")
+        return position
 
     def head(self, position: int, encoding: Encoding) -> tuple[int, str, int, int]:
         """Tag, VR, declared length and place of the value of the element at a place."""
@@ -97,12 +102,30 @@ class ElementReader:
             if not encoding.implicit and vr in _LONG:
                 length = struct.unpack_from(order + "I", self._chunk, offset + 8)[0]
                 return group << 16 | number, vr.decode(), length, position + 12
-            if encoding.implicit or not (vr.isalpha() and vr.isupper()):
+            if encoding.implicit:
                 length = struct.unpack_from(order + "I", self._chunk, offset + 4)[0]
                 return group << 16 | number, "", length, position + 8
         except struct.error:
             raise CutError("an element") from None
-        return group << 16 | number, vr.decode(), length, position + 8
+        tag = group << 16 | number
+        if vr in _SHORT:
+            return tag, vr.decode(), length, position + 8
+        length, size = self._unknown(position, tag, self.size, order)
+        return tag, "", length, position + size
+
+    def is_explicit(self, position: int, little: bool) -> bool:
+        """Whether the element at a position states a VR, one that the standard knows or not."""
+        order = "<" if little else ">"
+        if position + 8 > self.size:
+            return False
+        vr = self.bytes_at(position + 4, 2)
+        if vr in _KNOWN or (vr.isalpha() and vr.isupper()):
+            return True
+        tag = self._tag(position, order)
+        return any(
+            self._fits(position + size, length, tag, b"", form, self.size, order)
+            for form, (length, size) in enumerate(self._lengths(position, order)[:2])
+        )
 
     def items(self, start: int, end: int, encoding: Encoding, depth: int = 0) -> list[Dataset]:
         """The items of a sequence that ends at a place."""
@@ -119,7 +142,7 @@ class ElementReader:
         into: Dataset,
     ) -> int:
         if depth > _MAX_DEPTH:
-            raise ValueError(f"nested more than {_MAX_DEPTH} deep")
+            raise HeaderError(f"sequences are nested more than {_MAX_DEPTH} deep")
         unpack_explicit = struct.Struct(encoding.order + "HH2sH").unpack_from
         unpack_length = struct.Struct(encoding.order + "I").unpack_from
         implicit = encoding.implicit
@@ -140,13 +163,14 @@ class ElementReader:
                     raise CutError("an element")
                 length = unpack_length(self._chunk, offset + 8)[0]
                 position += 12
-            else:
-                # In explicit VR an unknown VR of two letters has a length of two bytes; anything
-                # else there is an element that somebody wrote in implicit VR.
-                if implicit or not (vr.isalpha() and vr.isupper()):
-                    length = unpack_length(self._chunk, offset + 4)[0]
-                    vr = b""
+            elif implicit:
+                length = unpack_length(self._chunk, offset + 4)[0]
+                vr = b""
                 position += 8
+            else:
+                length, size = self._unknown(position, tag, end, encoding.order)
+                vr = b""
+                position += size
             if length == UNDEFINED:
                 position = self._undefined(position, tag, vr, wanted, encoding, depth, into)
                 continue
@@ -158,6 +182,65 @@ class ElementReader:
             if position > end:
                 raise CutError(f"{length} bytes")
         return position
+
+    def _unknown(self, position: int, tag: int, end: int, order: str) -> tuple[int, int]:
+        """Length of the value and of the head of an element with a VR that the standard lacks.
+
+        It may be a wrong VR such as `??` or two spaces, a VR of a later edition, or an element
+        without a VR among others. What another element follows is believed. dcmtk and pydicom each
+        guess one of these by the two characters alone, which decide here where nothing follows.
+        """
+        vr = self.bytes_at(position + 4, 2)
+        lengths = self._lengths(position, order)
+        forms = (_SHORT_FORM, _LONG_FORM, _IMPLICIT_FORM)
+        if not _is_text(vr):
+            forms = (_IMPLICIT_FORM, _SHORT_FORM, _LONG_FORM)
+        for form in forms:
+            length, size = lengths[form]
+            if self._fits(position + size, length, tag, vr, form, end, order):
+                return length, size
+        return lengths[forms[0]]
+
+    def _lengths(self, position: int, order: str) -> list[tuple[int, int]]:
+        """Length of the value and of the head, as each form of an element states them."""
+        head = self.bytes_at(position, min(12, self.size - position)).ljust(12, b"\0")
+        short, long = struct.unpack_from(order + "HI", head, 6)
+        (implicit,) = struct.unpack_from(order + "I", head, 4)
+        return [(short, 8), (long, 12), (implicit, 8)]
+
+    def _fits(
+        self,
+        start: int,
+        length: int,
+        tag: int,
+        vr: bytes,
+        form: int,
+        end: int,
+        order: str,
+        hops: int = 2,
+    ) -> bool:
+        """Whether a value is followed by the end, or by later elements with a known VR, or with
+        the VR `vr` in the form `form`.
+        """
+        position = start + length
+        if length == UNDEFINED:
+            return start + 8 <= end and self._tag(start, order) in (_ITEM, _END_OF_SEQUENCE)
+        if position == end or hops == 0:
+            return position <= end
+        if position + 8 > end:
+            return False
+        following, next_vr = self._tag(position, order), self.bytes_at(position + 4, 2)
+        if following == _END_OF_ITEM:
+            return True
+        if following <= tag or not (next_vr in _KNOWN or next_vr == vr):
+            return False
+        next_form = _LONG_FORM if next_vr in _LONG else _SHORT_FORM
+        length, size = self._lengths(position, order)[next_form if next_vr in _KNOWN else form]
+        return self._fits(position + size, length, following, vr, form, end, order, hops - 1)
+
+    def _tag(self, position: int, order: str) -> int:
+        group, number = struct.unpack(order + "HH", self.bytes_at(position, 4))
+        return int(group << 16 | number)
 
     def _undefined(
         self,
@@ -195,7 +278,7 @@ class ElementReader:
             if tag == _END_OF_SEQUENCE:
                 break
             if tag != _ITEM:
-                raise ValueError("no item where one must be")
+                raise HeaderError("a sequence contains something other than items")
             if length != UNDEFINED and not keep:
                 position += length
                 continue
@@ -219,6 +302,11 @@ class ElementReader:
             if len(self._chunk) < 8:
                 raise CutError("an element")
         return offset
+
+
+def _is_text(vr: bytes) -> bool:
+    """Whether two bytes are more likely a VR than the lower half of a length."""
+    return vr == b"\0\0" or all(0x20 <= byte < 0x7F for byte in vr)
 
 
 def items_in(content: bytes, encoding: Encoding) -> list[Dataset]:

@@ -11,7 +11,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from batchmri.archive.context import HeaderContext
 from batchmri.archive.dicom import read_dicom
-from batchmri.archive.elements import CutError
+from batchmri.archive.errors import CutError, HeaderError
 from batchmri.archive.nifti import companion_of, header_beside, header_entry, read_nifti
 from batchmri.archive.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
 from batchmri.reasons import Reason
@@ -23,8 +23,16 @@ __all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
 HEADER_VERSION = 2
 """To be raised whenever the same file gives another Instance or FileNote: outputs read anew."""
 
-# What nibabel, zlib and the reader of elements raise on a header that makes no sense.
-_SENSELESS = (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError, zlib.error)
+# What nibabel, pydicom, zlib and Python raise on a header that makes no sense.
+_SENSELESS = (
+    HeaderDataError,
+    WrapStructError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    zlib.error,
+)
 
 
 def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
@@ -53,8 +61,7 @@ def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
     except MemoryError as error:
         return FileNote(entry.source, Reason.TOO_LARGE, str(error))
     except OSError as error:
-        detail = error.strerror or type(error).__name__
-        return FileNote(entry.source, Reason.IO_ERROR, detail)
+        return FileNote(entry.source, Reason.IO_ERROR, error.strerror or "it could not be read")
 
 
 def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
@@ -69,10 +76,13 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
             return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
         return _unread(entry, context, kind)
     except CutError:
-        return FileNote(entry.source, Reason.TRUNCATED, "the header ends early")
-    except _SENSELESS as error:
-        # The name of the error only: its text may repeat what stands in the header.
-        return FileNote(entry.source, Reason.BAD_HEADER, type(error).__name__)
+        return FileNote(entry.source, Reason.TRUNCATED, "the file ends inside its header")
+    except HeaderError as error:
+        return FileNote(entry.source, Reason.BAD_HEADER, str(error))
+    except _SENSELESS:
+        # Not the text of the error: it may repeat what stands in the header.
+        name = "DICOM" if kind.reader == "dicom" else "NIfTI"
+        return FileNote(entry.source, Reason.BAD_HEADER, f"its {name} header cannot be parsed")
 
 
 def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:

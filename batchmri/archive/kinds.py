@@ -34,12 +34,22 @@ _REFERENCED = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95")  # JPIP: pixe
 _CAPTURED = frozenset(("DV", "DI", "DF", "WSD", "SD", "SI", "DRW"))  # Conversion Type
 _MADE_PICTURE = frozenset(("SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "PASTED"))
 
+# Storage classes whose objects belong to no patient: protocols and inventories.
+_OF_NO_STUDY = tuple(f"{_STORAGE}{end}." for end in (200, 201))
+
 Refusal = tuple[Reason, str]
 
 
 def name_of_uid(uid: str) -> str:
     """The registered name of a UID, or the UID itself (nothing where it is no UID)."""
     return UID(uid).name if uid else ""
+
+
+def belongs_to_study(sop_class: str) -> bool:
+    """Whether an object of this class must have a Study Instance UID (or states no class)."""
+    if sop_class.startswith(_OF_NO_STUDY):
+        return False
+    return not sop_class or sop_class.startswith(_STORAGE)
 
 
 def is_own(manufacturer: str, model: str, instance_uid: str) -> bool:

@@ -16,6 +16,7 @@ from nibabel.spatialimages import HeaderDataError
 from batchmri.archive.bids import description_of, is_derivative, is_label_map, subject_folder
 from batchmri.archive.context import HeaderContext
 from batchmri.archive.descrip import with_description
+from batchmri.archive.errors import HeaderError
 from batchmri.archive.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
 from batchmri.archive.naming import folder_of, made_uid
 from batchmri.archive.sidecar import with_sidecar
@@ -88,7 +89,8 @@ def read_nifti(
     """The Instance of a NIfTI-1, NIfTI-2 or Analyze 7.5 file; one Frame per slice of a volume.
 
     `head` is the header, inflated. Declared sizes are checked against the file before anything is
-    made of them. Raises nibabel's HeaderDataError, or ValueError, on a header that makes no sense.
+    made of them. Raises HeaderError, nibabel's HeaderDataError, or ValueError for a header that
+    makes no sense.
     """
     header = _header_class(head, pair)(head[: _size_of(head)], check=False)
     volume = _volume_of(header, pair)
@@ -144,10 +146,10 @@ def _header_class(head: bytes, pair: bool) -> Any:
 def _volume_of(header: Any, pair: bool) -> _Volume:
     n_dimensions = int(header["dim"][0])
     if not 1 <= n_dimensions <= 7:
-        raise HeaderDataError(f"{n_dimensions} dimensions")
+        raise HeaderError(f"it states {n_dimensions} dimensions, not 1 to 7")
     sizes = [int(size) for size in header["dim"][1 : n_dimensions + 1]]
     if min(sizes) <= 0:
-        raise HeaderDataError("a dimension of no size")
+        raise HeaderError("it states a dimension of size 0 or less")
     sizes += [1] * (3 - len(sizes))
     offset = 0 if pair else max(352, _whole(header["vox_offset"]))
     bits = int(header["bitpix"])

@@ -5,19 +5,27 @@ meant, or none: what cannot be read as what it should be counts as not stated.
 """
 
 import math
+import re
 import struct
 from collections.abc import Sequence
 
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import CODES_TO_ENCODINGS, convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 
-from batchmri.archive.elements import CutError, Dataset, Encoding, items_in
+from batchmri.archive.elements import Dataset, Encoding, items_in
+from batchmri.archive.errors import CutError
 
 _CHARSET = 0x00080005
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H"}
 _LOOK_UP = ("", "UN", "OB")
 _MAX_TEXT = 1024  # no text here is allowed more than 64, and patterns are sought in it
+_MAX_RAW_TEXT = 16 * _MAX_TEXT  # bytes: each character may come with escape sequences
 _TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
+_SPACED_SIGN = re.compile(r"^([+-]) +")
+_ESCAPE = b"\x1b"
+_BY_ESCAPE = tuple(dict.fromkeys(CODES_TO_ENCODINGS.values()))
+# pydicom leaves those of ISO 2022 IR 58 in the text.
+_LEFT_ESCAPES = re.compile("|".join(re.escape(code.decode()) for code in CODES_TO_ENCODINGS))
 
 
 class Tags:
@@ -44,15 +52,18 @@ class Tags:
         return self._all_text(tag).strip("\0 ")[:_MAX_TEXT]
 
     def _all_text(self, tag: int) -> str:
-        raw = self.raw(tag)
-        if raw.isascii():
+        raw = self.raw(tag)[:_MAX_RAW_TEXT]
+        escaped = _ESCAPE in raw
+        if raw.isascii() and not escaped:
             return raw.decode("ascii")
-        if not self._charsets:
-            return raw.decode("utf-8", "replace")
+        charsets = self._charsets or ("utf-8",)
+        if escaped:  # whether the header declares the character sets it switches to or not
+            charsets = (*charsets, *_BY_ESCAPE)
         try:
-            return decode_bytes(raw, list(self._charsets), _TEXT_DELIMITERS)
+            text = decode_bytes(raw, charsets, _TEXT_DELIMITERS)
         except (LookupError, UnicodeError):
             return raw.decode("ascii", "replace")
+        return _LEFT_ESCAPES.sub("", text) if escaped else text
 
     def words(self, tag: int) -> tuple[str, ...]:
         """The coded values, upper case, without those that are empty."""
@@ -98,7 +109,7 @@ class Tags:
                 items = items_in(items, self._encoding)
             except (CutError, ValueError):
                 return []
-        return [Tags(item, self._encoding, self._charsets) for item in items]
+        return [Tags(item, self._encoding, _charsets(item) or self._charsets) for item in items]
 
     def item(self, tag: int) -> "Tags":
         """The first item of a sequence, or an empty one."""
@@ -112,9 +123,10 @@ def _charsets(dataset: Dataset) -> Sequence[str]:
     element = dataset.get(_CHARSET)
     if element is None or not isinstance(element.value, bytes) or not element.value:
         return ()
+    names = [name.strip("\0 ") for name in element.value.decode("ascii", "replace").split("\\")]
     try:
-        return convert_encodings(element.value.decode("ascii", "replace").strip("\0 ").split("\\"))
-    except LookupError:
+        return convert_encodings(names)
+    except (LookupError, ValueError):
         return ()
 
 
@@ -130,5 +142,17 @@ def _unpack(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
     if letter is not None:
         size = struct.calcsize(letter)
         return struct.unpack(f"{order}{len(raw) // size}{letter}", raw[: len(raw) // size * size])
-    text = raw.decode("ascii").strip("\0 ")
-    return tuple(float(value) for value in text.split("\\")) if text else ()
+    values = raw.decode("ascii", "replace").rstrip("\0\\ ").split("\\")
+    try:
+        return tuple(map(float, values)) if values != [""] else ()
+    except ValueError:
+        return tuple(map(_decimal, values))
+
+
+def _decimal(text: str) -> float:
+    """A number with a comma, a NUL behind it, a blank behind its sign or a Fortran exponent.
+
+    Raises ValueError.
+    """
+    number = text.strip("\0 ").partition("\0")[0].replace(",", ".").upper().replace("D", "E")
+    return float(_SPACED_SIGN.sub(r"\1", number))

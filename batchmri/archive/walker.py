@@ -177,7 +177,7 @@ def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNo
 
 
 def _unreadable(source: str, error: OSError) -> FileNote:
-    return FileNote(source, Reason.IO_ERROR, error.strerror or type(error).__name__)
+    return FileNote(source, Reason.IO_ERROR, error.strerror or "it could not be read")
 
 
 def _matches(below: str, name: str, globs: Sequence[str]) -> bool:

@@ -6,10 +6,13 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pydicom import dcmread, uid
+from pydicom import config, dcmread, uid
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import STANDARD_VR, VR
 
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
@@ -77,19 +80,56 @@ def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
         if _DEFLATED in head:
             header, stream = _inflated(stream, max_bytes)
         else:
-            tags = [int(tag) for tag in _WANTED]
-            header = dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
+            header = _read(stream)
     except (struct.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         # pydicom's own OSError, of a sequence that is cut, comes without a number.
         raise Refused(Reason.TRUNCATED, "the file ends inside its header") from None
+    _mend(header)
     at = stream.tell()
     size = stream.seek(0, io.SEEK_END)
     stream.seek(at)
     implicit, little = header.original_encoding
     keyword, vr, length = _element(stream, bool(implicit), "<" if little else ">")
     return DicomFile(header, _syntax(header), stream, size, keyword, vr, stream.tell(), length)
+
+
+def _read(stream: BinaryIO) -> Dataset:
+    """The wanted elements; leaves the stream at the pixels.
+
+    An element of an explicit file whose VR is no two letters (`??`, two spaces) is taken by pydicom
+    for one in implicit VR. Where that leads past the pixels, it is read as dcmtk does: as explicit.
+    """
+    tags = [int(tag) for tag in _WANTED]
+    for assume_implicit in (True, False):
+        stream.seek(0)
+        assumed = config.assume_implicit_vr_switch
+        config.assume_implicit_vr_switch = assume_implicit
+        try:
+            header = dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
+        except (struct.error, EOFError, NotImplementedError):
+            if not assume_implicit:
+                raise
+            continue
+        finally:
+            config.assume_implicit_vr_switch = assumed
+        if stream.read(1):
+            stream.seek(-1, io.SEEK_CUR)
+            break
+    return header
+
+
+def _mend(header: Dataset) -> None:
+    """Make what pydicom would refuse readable: VRs that do not exist, decimal commas."""
+    for tag, element in list(header._dict.items()):
+        if not isinstance(element, RawDataElement):
+            continue
+        if element.VR is not None and element.VR not in STANDARD_VR:
+            element = element._replace(VR=None)
+        if element.value and (element.VR or dictionary_VR(tag)) == VR.DS:
+            element = element._replace(value=element.value.replace(b",", b"."))
+        header._dict[tag] = element
 
 
 def _inflated(stream: BinaryIO, max_bytes: int) -> tuple[Dataset, BinaryIO]:

@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 
 import pydicom
@@ -178,6 +179,51 @@ def test_several_values_none_and_of_the_wrong_kind(tmp_path: Path) -> None:
     header, (frame,) = found.header, found.frames
     assert (header.echo_time, header.repetition_time, header.flip_angle) == (12.5, None, 90.0)
     assert (frame.position, frame.pixel_spacing) == (None, (10.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"0,5\\0,25", (0.5, 0.25)),
+        (b" 0.5 \\ 0,25 ", (0.5, 0.25)),
+        (b"0.5\\0.25\0", (0.5, 0.25)),
+        (b"0,5\0\\0,25", (0.5, 0.25)),
+        (b"0.5\0 rest\\0.25", (0.5, 0.25)),
+        (b"5E-01\\2,5e-1", (0.5, 0.25)),
+        (b"5,0D-01\\+ 0,25", (0.5, 0.25)),
+        (b"0,5\\0,25\\", (0.5, 0.25)),
+        (b"0,5", (0.5, 0.5)),
+        (b"1.234,5\\1", None),
+        (b"0.5,0.25", None),
+        (b"wide\\1", None),
+        (b"\\1,5", None),
+        (b"nan\\1", None),
+    ],
+)
+def test_decimal_strings_as_they_are_written(tmp_path: Path, written: bytes, read) -> None:
+    path = dicom(tmp_path / "a", PixelSpacing=None)
+    raw = path.read_bytes()
+    at = raw.index(b"\x28\x00\x00\x01US")
+    written += b" " * (len(written) % 2)
+    spacing = b"\x28\x00\x30\x00DS" + struct.pack("<H", len(written)) + written
+    path.write_bytes(raw[:at] + spacing + raw[at:])
+    assert read_instance(path).frames[0].pixel_spacing == read
+
+
+def test_the_geometry_with_decimal_commas(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a", ImagePositionPatient=[-10.5, 2.25, 0.5],
+                 ImageOrientationPatient=[0.6, 0.8, 0.0, 0.0, 0.0, -1.0],
+                 EchoTime="12.5", RepetitionTime="500.5")  # fmt: skip
+    plain = read_instance(path)
+    raw = path.read_bytes()
+    start = raw.index(b"\x20\x00\x32\x00DS")
+    end = raw.index(b"\x28\x00\x02\x00US")
+    geometry = raw[start:end].replace(b".", b",")
+    times = raw[:start].replace(b"12.5", b"12,5").replace(b"500.5", b"500,5")
+    path.write_bytes(times + geometry + raw[end:])
+    found = read_instance(path)
+    assert found.frames == plain.frames and found.header == plain.header
+    assert found.frames[0].position == (-10.5, 2.25, 0.5)
 
 
 def test_numbers_that_are_none(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pydicom
 import pytest
 from pydicom.dataelem import DataElement, RawDataElement
 
-from batchmri.archive.elements import CutError, Dataset, ElementReader, Encoding, items_in
+from batchmri.archive.elements import Dataset, ElementReader, Encoding, items_in
+from batchmri.archive.errors import CutError, HeaderError
 
 EXPLICIT = Encoding(implicit=False, little=True)
 FIRST_PIXELS = 0x7FE00008
@@ -159,6 +160,67 @@ def test_an_implicit_element_among_explicit_ones() -> None:
     assert 0x00200013 in found
 
 
+NO_VRS = [b"  ", b"??", b"\0\0", b"lo", b"Lo", b"-9", b"ZZ", b"QQ"]
+PIXELS = long(0x7FE00010, b"OW", bytes(40))
+
+
+@pytest.mark.parametrize("vr", NO_VRS)
+@pytest.mark.parametrize("form", [short, long])
+@pytest.mark.parametrize("value", [b"", b"T1 SE ", b"x" * 300])
+def test_a_vr_that_does_not_exist(vr: bytes, form, value: bytes) -> None:
+    """Of short or long form, in any place: the elements around it decide."""
+    odd = form(0x00191001, vr, value)
+    found, end = _read(NAME + odd + odd.replace(b"\x01\x10", b"\x02\x10", 1) + AFTER + PIXELS)
+    assert list(found) == [0x00100010, 0x00191001, 0x00191002, 0x00200013]
+    assert found[0x00191001] == ("", value) == found[0x00191002]
+    assert end == len(NAME + odd + odd + AFTER)
+
+
+@pytest.mark.parametrize("vr", NO_VRS)
+@pytest.mark.parametrize("form", [short, long])
+def test_a_vr_that_does_not_exist_inside_of_items(vr: bytes, form) -> None:
+    odd = form(0x00191001, vr, b"T1 SE ")
+    for content in (
+        item(NAME + odd + END_OF_ITEM, UNDEFINED) + END_OF_SEQUENCE,
+        item(NAME + odd + AFTER + END_OF_ITEM, UNDEFINED) + END_OF_SEQUENCE,
+        item(NAME + odd) + END_OF_SEQUENCE,
+    ):
+        found, _ = _read(long(0x00091140, b"SQ", content, UNDEFINED) + AFTER + PIXELS)
+        (one,) = found[0x00091140].value
+        assert isinstance(one, dict) and one[0x00191001].value == b"T1 SE "
+        assert found[0x00200013].value == b"7 "
+
+
+@pytest.mark.parametrize("vr", [b"  ", b"??", b"\0\0", b"ZZ"])
+def test_a_vr_that_does_not_exist_at_the_start(vr: bytes) -> None:
+    content = short(0x00080008, vr, b"ORIGINAL") + NAME + AFTER + PIXELS
+    assert ElementReader(io.BytesIO(content), len(content)).is_explicit(0, little=True)
+    implicit = struct.pack("<HHI", 8, 5, 10) + b"ISO_IR 100" + struct.pack("<HHI", 8, 8, 2) + b"M "
+    assert not ElementReader(io.BytesIO(implicit), len(implicit)).is_explicit(0, little=True)
+
+
+def test_items_of_undefined_length_behind_a_vr_that_does_not_exist() -> None:
+    sequence = item(NAME + END_OF_ITEM, UNDEFINED) + END_OF_SEQUENCE
+    found, _ = _read(long(0x00091140, b"??", sequence, UNDEFINED) + AFTER + PIXELS)
+    assert found[0x00200013].value == b"7 "
+
+
+def test_implicit_elements_in_a_row_among_explicit_ones() -> None:
+    row = b"".join(struct.pack("<HHI", 0x0010, n, 6) + b"AB12LO" for n in (0x20, 0x21, 0x22))
+    found, _ = _read(NAME + row + AFTER + PIXELS)
+    assert [found[tag].value for tag in (0x00100020, 0x00100021, 0x00100022)] == [b"AB12LO"] * 3
+    assert 0x00200013 in found
+
+
+@pytest.mark.parametrize(("rest", "cut"), [(b"\x20\0\x13", True), (b"\0\0", False), (b"\n", False)])
+def test_less_than_an_element_at_the_end(rest: bytes, cut: bool) -> None:
+    if not cut:
+        assert 0x00200013 in _read(NAME + AFTER + rest)[0]
+        return
+    with pytest.raises(CutError):
+        _read(NAME + AFTER + rest)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -180,7 +242,7 @@ def test_what_ends_early_is_told_and_what_was_read_is_kept(content: bytes) -> No
 
 def test_nesting_has_an_end() -> None:
     content = (long(0x00081140, b"SQ", b"", UNDEFINED) + item(b"", UNDEFINED)) * 1000
-    with pytest.raises(ValueError, match="nested"):
+    with pytest.raises(HeaderError, match="nested more than 64 deep"):
         _read(content)
 
 

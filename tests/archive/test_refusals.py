@@ -102,6 +102,35 @@ def test_every_cut_of_a_header_is_told(tmp_path: Path) -> None:
         }, (length, found)  # fmt: skip
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_file_cut_before_it_names_its_study(tmp_path: Path, bare: bool) -> None:
+    """Between two elements too, where nothing else shows that something is missing."""
+    path = write(tmp_path / "a", dataset(1, SOPClassUID=STORAGE + "2", Modality="CT"), bare=bare)
+    raw = path.read_bytes()
+    for tag in (b"\x08\x00\x18\x00UI", b"\x08\x00\x60\x00CS", b"\x20\x00\x0d\x00UI"):
+        path.write_bytes(raw[: raw.index(tag)])
+        note = read_note(path)
+        assert (note.reason, note.detail) == (Reason.TRUNCATED, "the file ends inside its header")
+
+
+def test_a_file_cut_behind_its_meta_header(tmp_path: Path) -> None:
+    path = dicom(tmp_path / "a")
+    raw = path.read_bytes()
+    path.write_bytes(raw[: raw.index(b"\x08\x00\x08\x00CS")])
+    assert read_note(path).reason is Reason.TRUNCATED
+
+
+def test_objects_of_no_study_are_not_cut(tmp_path: Path) -> None:
+    """Protocols, inventories and what is no storage class end before group 0020."""
+    none = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "PixelData", "SeriesNumber",
+                          "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient",
+                          "PixelSpacing", "Rows", "Columns", "BitsAllocated", "SamplesPerPixel",
+                          "PhotometricInterpretation"))  # fmt: skip
+    for sop_class in (STORAGE + "200.1", STORAGE + "201.1", "1.2.840.10008.5.1.4.38.1"):
+        note = read_note(dicom(tmp_path / sop_class, SOPClassUID=sop_class, **none))
+        assert note.reason is Reason.NO_PIXEL_DATA, sop_class
+
+
 def test_encapsulated_frames_that_cannot_all_be_there(tmp_path: Path) -> None:
     ds = dataset(1, NumberOfFrames=60000)
     ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit

@@ -200,7 +200,7 @@ def test_values_of_odd_length(tmp_path: Path) -> None:
     assert (found.header.series_description, found.rows, found.refusal) == ("T1 SE", 16, None)
 
 
-@pytest.mark.parametrize("vr", [b"ZZ", b"UN", b"LT", b"CS"])
+@pytest.mark.parametrize("vr", [b"ZZ", b"UN", b"LT", b"CS", b"  ", b"??", b"\0\0", b"lo"])
 def test_a_vr_that_is_wrong_or_unknown(tmp_path: Path, vr: bytes) -> None:
     long = vr == b"UN"
     length = struct.pack("<HI", 0, 6) if long else struct.pack("<H", 6)
@@ -239,6 +239,41 @@ def test_character_sets(tmp_path: Path, charset: str, encoding: str, text: str) 
     element = b"\x08\x00\x3e\x10LO" + struct.pack("<H", len(raw)) + raw
     path = _spliced(write(tmp_path / "a", ds), element, b"\x10\x00\x20\x00LO")
     assert read_instance(path).header.series_description == text
+
+
+@pytest.mark.parametrize(
+    ("charset", "raw", "text"),
+    [
+        ("\\ISO 2022 IR 87", b"\x1b$BG>\x1b(B T1\x1b$B6/D4\x1b(B", "脳 T1強調"),
+        ("ISO 2022 IR 13\\ISO 2022 IR 87", b"\xb1\xc0\xcf \x1b$BG>\x1b(J T1", "ｱﾀﾏ 脳 T1"),
+        ("\\ISO 2022 IR 159", b"T1 \x1b$(D0!\x1b(B", "T1 丂"),
+        ("\\ISO 2022 IR 149", b"\x1b$)C\xb3\xfa T1", "뇌 T1"),
+        ("\\ISO 2022 IR 149", b"T1\r\n\x1b$)C\xb3\xfa", "T1\r\n뇌"),
+        ("\\ISO 2022 IR 58", b"\x1b$)A\xc4\xd4 T1", "脑 T1"),
+        ("ISO 2022 IR 6\\ISO 2022 IR 100", b"Sch\x1b-A\xe4del", "Schädel"),
+        ("\\ISO 2022 IR 144", b"T1 \x1b-L\xd3\xde\xdb\xde\xd2\xd0", "T1 голова"),
+        ("ISO 2022 IR 100\\ISO 2022 IR 126", b"T\xeate \x1b-F\xea\xe5\xf6", "Tête κεφ"),
+        ("GBK", "T1 头部".encode("gbk"), "T1 头部"),
+        ("GB18030\\ISO 2022 IR 87", "T1 头部".encode("gb18030"), "T1 头部"),
+        ("ISO IR 192", "T1 頭".encode(), "T1 頭"),
+        ("ISO_IR 166 ", b"T1 \xca\xc1\xcd\xa7", "T1 สมอง"),
+        ("", b"\x1b$BG>\x1b(B T1", "脳 T1"),
+        ("ISO_IR 100", b"\x1b$BG>\x1b(B T1", "脳 T1"),
+        ("ISO_IR 100", b"T1 \x1b[31m", "T1 \x1b[31m"),
+        ("NO SUCH\0SET", b"T1", "T1"),
+    ],
+)
+def test_character_sets_that_are_switched_by_escape_sequences(
+    tmp_path: Path, charset: str, raw: bytes, text: str
+) -> None:
+    """PS3.5 6.1.2.5; what an escape sequence names is read, whether it was declared or not."""
+    stated = charset.encode() + b" " * (len(charset) % 2)
+    path = dicom(tmp_path / "a", SeriesDescription=None)
+    element = b"\x08\x00\x05\x00CS" + struct.pack("<H", len(stated)) + stated
+    path = _spliced(path, element, b"\x08\x00\x08\x00CS")
+    element = b"\x08\x00\x3e\x10LO" + struct.pack("<H", len(raw)) + raw
+    header = read_instance(_spliced(path, element, b"\x10\x00\x20\x00LO")).header
+    assert header.series_description == text
 
 
 def test_bytes_of_no_character_set_do_not_stop_it(tmp_path: Path) -> None:

@@ -275,3 +275,29 @@ def test_no_preamble_and_no_meta_header(ramp, dicom, decoded) -> None:
     del ds.file_meta
     ds.save_as(path, enforce_file_format=False, implicit_vr=True, little_endian=True)
     np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+@pytest.mark.parametrize("vr", [b"  ", b"??", b"\0\0", b"lo", b"ZZ"])
+def test_an_element_with_a_vr_that_does_not_exist(vr: bytes, ramp, dicom, decoded) -> None:
+    path = dicom(ramp, ProtocolName="T1 SE ")
+    raw = path.read_bytes()
+    assert b"\x18\x00\x30\x10LO" in raw
+    path.write_bytes(raw.replace(b"\x18\x00\x30\x10LO", b"\x18\x00\x30\x10" + vr))
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+def test_a_needed_element_with_a_vr_that_does_not_exist(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, RescaleSlope="0.5")
+    raw = path.read_bytes()
+    for tag, vr in ((b"\x28\x00\x10\x00", b"US"), (b"\x28\x00\x53\x10", b"DS")):
+        assert tag + vr in raw
+        raw = raw.replace(tag + vr, tag + b"??")
+    path.write_bytes(raw)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp * 0.5)
+
+
+def test_rescale_with_decimal_commas(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, RescaleSlope="0.5", RescaleIntercept="-7.5")
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"0.5 ", b"0,5 ").replace(b"-7.5", b"-7,5"))
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp * 0.5 - 7.5)
