@@ -1,24 +1,21 @@
 """Worker processes that may hang or die without harm: the file is lost, never the scan.
 
-They start by forkserver, which is started before torch or OpenVINO are loaded, and import only
-what reads files.
+They are forked from a server that imports only what reads files.
 
-A night that is stopped is often stopped whole: systemd sends SIGTERM to every process of a service.
-Workers let it pass, so that the scan can end as it does when it is stopped alone; one that hangs is
-ended by SIGKILL.
+Whoever stops a scan often signals all of its processes: systemd sends SIGTERM to a whole service, a
+terminal SIGINT to the whole group. Workers ignore both, and are ended by SIGKILL.
 """
 
 import resource
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context, resource_tracker
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
+from batchmri.pipeline.processes import Pool
 from batchmri.reasons import Reason
 
 Item = TypeVar("Item")
@@ -26,7 +23,6 @@ Result = TypeVar("Result")
 # What a worker may take beside the pixels of a file: libraries, caches, a second copy.
 _BYTES_BESIDE = 1 << 30
 _COPIES = 3
-_PRELOAD = ["batchmri.archive.header", "batchmri.pixels.decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +42,6 @@ class Task(Generic[Item, Result]):
     future: "Future[Sequence[Result]]"
 
 
-def _start_forkserver() -> None:
-    """Start it with SIGTERM blocked, which its workers inherit."""
-    forkserver.set_forkserver_preload(_PRELOAD)
-    resource_tracker.ensure_running()  # where it is not yet, it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _bound_memory(n_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
@@ -70,15 +55,9 @@ class WorkerPool:
     """
 
     def __init__(self, processes: int, timeout_s: float, max_file_bytes: int = 1 << 31) -> None:
-        _start_forkserver()
         self.processes = processes
         self._timeout_s = timeout_s
-        self._pool = ProcessPool(
-            max_workers=processes,
-            context=get_context("forkserver"),
-            initializer=_bound_memory,
-            initargs=(_BYTES_BESIDE + _COPIES * max_file_bytes,),
-        )
+        self._pool = Pool(processes, _bound_memory, (_BYTES_BESIDE + _COPIES * max_file_bytes,))
 
     def __enter__(self) -> Self:
         return self
