@@ -14,7 +14,7 @@ from batchmri.archive.naming import common_folder, digest, name_of, part_name
 from batchmri.archive.nifti import COMPANION
 from batchmri.archive.parts import Cell, Part, parts_of
 from batchmri.archive.patients import apart_by_patient
-from batchmri.archive.sequences import sequence_of
+from batchmri.archive.sequences import contradicts_times, has_b_value, sequence_of
 from batchmri.archive.stack import Stack, stacked
 from batchmri.reasons import Reason
 from batchmri.records import (
@@ -77,6 +77,9 @@ class _Assembler:
         self._bare = bare
         self._files = _sort(instances)
         self._notes: list[FileNote] = []
+        self._diffusion = any(
+            has_b_value(frame.time_point) for one in self._files.images for frame in one.frames
+        )
 
     def run(self) -> tuple[list[Series], list[FileNote]]:
         parts = parts_of([Cell(i, frame) for i in self._files.images for frame in i.frames])
@@ -127,7 +130,10 @@ class _Assembler:
         first = stack.kept[0]
         instance, frame = first.instance, first.frame
         header = _header_of(first, part)
+        sequence = sequence_of(header, _file_name(instance), diffusion=self._diffusion)
         flags = {flag for cell in stack.kept for flag in cell.instance.flags}
+        if contradicts_times(header, sequence):
+            flags.add("sequence_contradiction")
         touched = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
         series = Series(
             key=SeriesKey(instance.study_uid, instance.series_uid, part.name),
@@ -135,7 +141,7 @@ class _Assembler:
             format=instance.format,
             n_files=len(sources),
             header=header,
-            sequence=sequence_of(header, _file_name(instance)),
+            sequence=sequence,
             rows=part.rows,
             columns=part.columns,
             plane=plane_of(frame.orientation),

@@ -24,7 +24,7 @@ COMPONENTS = {
     **dict.fromkeys(("FF", "FF_RATIO"), "fat_fraction"),
     **dict.fromkeys(("T1 MAP", "T1_MAP", "R1"), "t1_map"),
     **dict.fromkeys(("T2 MAP", "T2_MAP", "R2", "T2_STAR MAP", "R2_STAR"), "t2_map"),
-    **dict.fromkeys(("B0 MAP", "B1 MAP"), "field_map"),
+    **dict.fromkeys(("B0 MAP", "B1 MAP", "FIELDMAP", "FIELDMAPHZ"), "field_map"),
     "ADC": "adc", "FA": "anisotropy", "TRACEW": "trace", "TRACE": "trace", "VELOCITY": "velocity",
 }  # fmt: skip
 """What a picture shows where it is not the magnitude: image types → `Frame.component`."""

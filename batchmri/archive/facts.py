@@ -1,9 +1,10 @@
 """From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
 
 from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
+from batchmri.archive.contrast import contrast_of, is_agent
 from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import is_valid_uid
-from batchmri.archive.sequences import named_sequence
+from batchmri.archive.sequences import named_sequence, sequence_in_words
 from batchmri.archive.tags import Tags
 from batchmri.archive.vocabulary import body_part_of, is_phantom
 from batchmri.records import Header
@@ -13,8 +14,9 @@ _MR_RECEIVE_COIL = 0x00189042
 _MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
 
 SCANNING = ("SE", "IR", "GR", "EP", "RM")
+_GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # their number; x, y, z of one
 _COILED = ("extremity", "chest", "heart")
-_NO_AGENT = frozenset(("NO", "NONE", "N", "0", "WITHOUT", "OHNE", "SANS", "SIN"))
+_CODE_MEANING = 0x00080104
 
 
 def header_of(tags: Tags, transfer_syntax: str) -> Header:
@@ -55,7 +57,7 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
         ),
         flip_angle=_first_number(tags.number(0x00181314), timing.number(0x00181314)),
         b_value=b_value_of(tags, _group(_MR_DIFFUSION, first, shared)),
-        contrast_agent=_contrast_agent(tags),
+        contrast_agent=contrast_of(description, _contrast_agent(tags), (protocol,)),
     )
 
 
@@ -75,12 +77,24 @@ def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
         return tags.number(0x0019100C, "IS")
     if vendor.startswith("GE"):
         coded = tags.number(0x00431039, "IS")  # 10⁹ + b where b is a label, not a time
-        return None if coded is None else coded % 100_000
+        return coded % 100_000 if coded == 0 or (coded and _is_ge_diffusion(tags)) else None
     if "PHILIPS" in vendor:
         return tags.number(0x20011003, "FL")
     if vendor.startswith("UIH") or "UNITED IMAGING" in vendor:
         return tags.number(0x00651009, "FD")
     return None
+
+
+def _is_ge_diffusion(tags: Tags) -> bool:
+    """Whether the b-value of GE means one: other sequences hold any number there.
+
+    Diffusion is echo-planar, has directions, or (PROPELLER) is called so.
+    """
+    if "EP" in _scanning(tags) or any(tags.number(tag, "DS") for tag in _GE_DIRECTIONS):
+        return True
+    return any(
+        sequence_in_words(tags.text(tag)) in ("dwi", "adc") for tag in (0x0008103E, 0x00181030)
+    )
 
 
 def _group(sequence: int, frame: Tags, shared: Tags) -> Tags:
@@ -118,7 +132,8 @@ def _body_part_of_coil(tags: Tags) -> str:
 def _scanning(tags: Tags) -> tuple[str, ...]:
     stated = tuple(value for value in tags.words(0x00180020) if value in SCANNING)
     if stated:
-        return stated
+        hidden = "EP" not in stated and "EPI_GEMS" in tags.words(0x00180022)
+        return ("EP", *stated) if hidden else stated
     kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
     kind = kinds.get(tags.word(0x00189008), ())
     planar = ("EP",) if tags.word(0x00189018) == "YES" else ()
@@ -127,9 +142,8 @@ def _scanning(tags: Tags) -> tuple[str, ...]:
 
 def _contrast_agent(tags: Tags) -> bool | None:
     stated = is_agent(tags.text(0x00180010))
-    return True if stated is None and tags.items(0x00180012) else stated
-
-
-def is_agent(text: str) -> bool | None:
-    """Whether the text that should name a contrast agent names one; None where there is none."""
-    return text.upper() not in _NO_AGENT if text else None
+    if stated is not None:
+        return stated
+    items = tags.items(0x00180012)
+    named = [is_agent(item.text(_CODE_MEANING)) for item in items]
+    return any(said is not False for said in named) if items else None

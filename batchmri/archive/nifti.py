@@ -15,6 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from batchmri.archive.bids import description_of, is_derivative, is_label_map, subject_folder
 from batchmri.archive.context import HeaderContext
+from batchmri.archive.contrast import contrast_in_words
 from batchmri.archive.descrip import with_description
 from batchmri.archive.errors import HeaderError
 from batchmri.archive.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
@@ -109,6 +110,7 @@ def read_nifti(
         modality=modality_of(described),
         series_description=described,
         body_part=body_part_of(described),
+        contrast_agent=contrast_in_words(described),
     )
     facts, more_flags = with_sidecar(named, entry.path, entry.source.count("/"))
     return Instance(

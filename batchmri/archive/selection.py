@@ -28,11 +28,17 @@ _SMALLEST_HEAD_MM = 80.0
 
 _DERIVED_WORDS = re.compile(
     r"(?<![a-z0-9])(?:m[ai]?x? ?ip|min ?ip|mips?|mpr range mip|subtr\w*|differenz\w*|projection\w*"
-    r"|vrt|volume rend\w*|3d rend\w*|[a-z0-9]*maps?|mapping|mapit|gre field\w*|magnitude[12]?"
-    r"|(?<!in )(?<!opp )(?<!opposed )(?<!out )(?<!out of )phase\w*(?! enc)"
+    r"|vrt|volume rend\w*|3d rend\w*|[a-z0-9]*maps?(?:hz)?|mapping|mapit|gre field\w*|field ?hz"
+    r"|magnitude[12]?"
+    r"|(?<!in )(?<!opp )(?<!opposed )(?<!out )(?<!out of )(?<!no )(?<!swap )"
+    r"phase\w*(?! (?:enc|over|wrap|os|fov|dir|correct|sensitive|navi))|ph(?= *$)"
+    r"|part (?:real|imag\w*)|imag(?:inary)?|real(?= *$)|mp2 ?rage(?: \w+)* [rt][12] images"
+    r"|(?:[rt]2(?: ?star)?|r1|pha) images|[rt][12] values?|q[rt][12]"
     r"|colou?r fa|colfa|r?cb[fv]|mtt|ttp|tmax|[zt]stat\w*|cope\d*|spm[tf]|probab\w*|quant\w*)"
     r"(?![a-z])"
 )
+_SIEMENS_MAP = re.compile(r"_[RT][12](?:[Ss]tar)?_Images(?![A-Za-z])")
+"""A map of MapIt or MP2RAGE: `T1_Images` after the name of the protocol. "T1 images" is none."""
 
 
 def select(series: Series, rules: SelectionSettings) -> Decision:
@@ -96,5 +102,6 @@ def _says_derived(series: Series) -> str:
     types = [value for value in series.header.image_type if value in DERIVED]
     if types:
         return types[0]
-    found = _DERIVED_WORDS.search(normalised(series.header.series_description))
+    description = series.header.series_description
+    found = _DERIVED_WORDS.search(normalised(description)) or _SIEMENS_MAP.search(description)
     return "by description" if found else ""

@@ -1,16 +1,24 @@
 """The words and codes that name a sequence: one table per place where they stand.
 
-English, German, French and Spanish, and the names of the vendors. A line holds patterns that
-stand between word borders of a text without accents, case and punctuation (`normalised`); in every
-table the first line that matches wins, so the special stand before the general.
+English, German, French and Spanish, and the names of the vendors. A line contains patterns of whole
+words in a text without accents, case and punctuation (`normalised`). The first line of a table that
+matches decides, so special ones come before general ones.
 """
+
+_BEFORE = (
+    r"(?:axi?|axial|tra|trans|sag|cor|kor|s|e|w|h|[23]d|wip|post|pre|mb|ce|gd|km|se|tse|fs)"
+    r"{0,3}"
+)
+T1 = _BEFORE + r"t1(?!\d)\w*"
+T2 = _BEFORE + r"t2(?!\d)\w*"
+"""The weighting itself, which more than one word of a description may qualify."""
 
 WORDS: tuple[tuple[str, str], ...] = (
     (
         "localizer",
         r"loc|locali[sz]er\w*|locali[sz]ation|locator|\w*scouts?|pilot|survey|surview|topo(?:gram)?"
         r"|3 ?pl(?:ane)?s?|plan ?scan|reperage|repere|localizador|localisateur|\w*ubersicht"
-        r"|smartbrain|smart ?exam|autoalign|calibration|cal|asset(?: cal)?|coil ?survey"
+        r"|smartbrain|smart ?exam|^autoalign|calibration|cal|^asset$|coil ?survey"
         r"|sense ?ref\w*|ref ?scan|shim\w*|prescan\w*",
     ),
     ("adc", r"[ed]?adc|apparent|exp adc"),
@@ -27,8 +35,8 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "bold",
-        r"bold|r?s?fmri|resting|rest\d*|task|func|functional|fonctionnelle|funktionell\w*|moco"
-        r"|finger ?tap\w*|(?:fmri|bold|ep2d) ?epi|epi ?(?:fmri|bold)",
+        r"bold|(?:fmri|bold|ep2d) ?epi|epi ?(?:fmri|bold|rt)|(?:rest\w*|task\w*)(?: \w+)* epi"
+        r"|epi (?:\w+ )*(?:rest\w*|task\w*)",
     ),
     (
         "swi",
@@ -37,45 +45,39 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "mra",
-        r"mra|mrv|\w*tof\w*|angio\w*|venogra\w*|phlebo\w*|3d ?pc|pc ?3d|pca|phase contrast|inhance"
-        r"|cow|willis|trance|qiss|arterio\w*|arterien|venen",
+        r"mra|mrv|\w*tof\w*|angio(?!ma)\w*|venogra\w*|phlebo\w*|3d ?pc|pc ?3d|pca|phase contrast"
+        r"|inhance|cow|willis|trance|qiss|arterio\w*|arterien|venen",
     ),
-    ("t1", r"t1\w*(?: \w+){0,2} flair|flair(?: \w+){0,2} t1\w*|t1 ?flair\w*|t1w? dark ?fluid"),
     ("flair", r"\w*flair\w*|dark ?fl\w*|tir2d\w*|space ?ir|fluid att\w*"),
-    ("t2", r"stir\w*|tirm\w*"),
+    ("tirm", r"tirm\w*"),
+    ("t2", r"stir\w*"),
     (
         "pd t2",
         r"(?:pd|dp)w? ?(?:\+|and|und|et|y)? ?t2\w*|t2w? ?(?:\+|and|und|et|y)? ?(?:pd|dp)\w*"
         r"|dual ?echo",
     ),
+    ("quantitative", r"t1 ?rho\w*|t1rho\w*"),
     (
         "t1",
-        r"(?:ax|tra|trans|sag|cor|kor|s|w|[23]d|wip|post|pre|mb)*t1(?!\d)\w*|\w*mp2? ?rage\w*|bravo"
+        rf"{T1}|\w*mp2? ?rage\w*|bravo"
         r"|\w*spgr|\w*tfl(?:3d)?|\w*vibe\w*|thrive|mdeft|lava|ir ?fspgr",
     ),
     (
+        "bold",
+        r"[rst]{0,2}fmri\w*|resting\w*|func|functional|fonctionnelle|funktionell\w*|finger ?tap\w*",
+    ),
+    (
         "t2",
-        r"(?:ax|tra|trans|sag|cor|kor|s|w|[23]d|wip|mb)*t2(?!\d)\w*|\w*haste\w*|ss ?fse|ss ?tse"
+        rf"{T2}|\w*haste\w*|ss ?fse|ss ?tse"
         r"|fiesta\w*|ciss|drive|frfse|\w*trufi\w*|balanced",
     ),
     ("pd", r"pdw?|pd ?w\w*|proton\w*|densite|rho|dp"),
     ("dwi", r"s0|nodif"),
-    ("bold", r"epi|ep2d\w*|epi2d\w*|(?:ge|se|fe) ?epi"),
+    ("bold", r"epi\d?|ep2d\w*|epi2d\w*|(?:ge|se|fe) ?epi|rest\d*|task|moco\w*"),
+    ("quantitative", r"megre|mese|vfa|irt1|mpm|mts|mtr|[tr]b1[a-z]+|sh?molli\w*|molli\w*|symri"),
 )
-"""Of descriptions, protocols and file names; `pd t2` is told apart by the echo time."""
-
-CONTRAST = (
-    r"gd|gad|gado\w*|post ?(?:gd|gad\w*|km|c)?|contrast\w*|kontrast\w*|contraste|km|mdc|ce|c\+"
-    r"|\+ ?(?:c|gd|gad\w*|km)|avec|con|nach|inj\w*|dotarem|gadovist|multihance|enhanced"
-    r"|t1w?\+?(?:gd|gad|km|ce|post|c)\+?"
-)
-"""Contrast medium was given: beside a word of T1."""
-
-NO_CONTRAST = (
-    r"(?:pre|without|w o|wo|no|non|ohne|sans|sin|vor|before|avant)(?: \w+)? (?:gd|gad\w*"
-    r"|contrast\w*|kontrast\w*|contraste|km|c|inj\w*|enhanced)|pre|nativ\w*|unenhanced|pre(?:gd|contrast)"
-)
-"""It was not, whatever the table above finds."""
+"""Of descriptions, protocols and file names. `pd t2` (both are named) and `tirm` (FLAIR, or T2, or
+T1 with fluid suppressed) are resolved by the other words and the times."""
 
 PULSE_SEQUENCES: tuple[tuple[str, str], ...] = (
     ("dwi", r"ep_?b\d+|re_b\d+|ep2d_diff|epse2d\w*diff|dwi"),
@@ -96,9 +98,25 @@ ACQUISITION_CONTRASTS = {
 """Acquisition Contrast of enhanced objects (PS3.3 C.8.13.3.1.1)."""
 
 BIDS_SUFFIXES = {
-    "t1w": "t1", "mp2rage": "t1", "unit1": "t1", "inplanet1": "t1", "t2w": "t2",
-    "inplanet2": "t2", "t2starw": "swi", "swi": "swi", "pdw": "pd", "pdt2": "pd", "flair": "flair",
-    "dwi": "dwi", "sbref": "bold", "bold": "bold", "cbv": "perfusion", "asl": "perfusion",
-    "m0scan": "perfusion", "angio": "mra",
+    **dict.fromkeys(("t1w", "unit1", "inplanet1"), "t1"),
+    **dict.fromkeys(("t2w", "inplanet2"), "t2"),
+    **dict.fromkeys(("t2starw", "t2star", "swi"), "swi"),
+    **dict.fromkeys(("bold", "sbref", "epi"), "bold"),
+    **dict.fromkeys(("asl", "m0scan", "cbv"), "perfusion"),
+    "pdw": "pd", "pdt2": "pd t2", "flair": "flair", "dwi": "dwi", "angio": "mra",
+    **dict.fromkeys(
+        ("vfa", "irt1", "mp2rage", "mese", "megre", "mtr", "mts", "mtsat", "mpm", "t1rho", "tb1dam",
+         "tb1epi", "tb1afi", "tb1tfl", "tb1rfm", "tb1srge", "rb1cor"),
+        "quantitative",
+    ),
+    **dict.fromkeys(
+        ("t1map", "r1map", "t2map", "r2map", "t2starmap", "r2starmap", "pdmap", "mtrmap", "mwfmap",
+         "pdt2map", "chimap", "m0map", "s0map", "tb1map", "rb1map", "b0map", "fieldmap",
+         "phasediff", "phase", "phase1", "phase2", "magnitude", "magnitude1", "magnitude2"),
+        "unknown",
+    ),
 }  # fmt: skip
-"""The suffix of a BIDS file name."""
+"""The suffix of a BIDS file name, in lower case (BIDS 1.10): images, the collections that maps are
+computed from, and the maps, which selection.py recognizes."""
+
+BIDS_DATATYPES = frozenset(("anat", "func", "dwi", "fmap", "perf"))

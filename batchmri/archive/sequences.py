@@ -1,17 +1,18 @@
-"""Which sequence a series is, as its header tells it: words first, then times.
+"""Which sequence a series is, according to its header: by words first, then by times.
 
-The words stand in sequence_words.py. Times are those of clinical scanners, 1.5 to 3 T.
+The words are in sequence_words.py. Times are those of clinical scanners, 1.5 to 3 T.
 """
 
 import re
 
 from batchmri.archive import sequence_words as table
+from batchmri.archive.contrast import contrast_in_words, contrast_of
 from batchmri.archive.vocabulary import normalised
 from batchmri.records import Header
 
 UNKNOWN = "unknown"
 
-_BETWEEN = r"(?<![a-z0-9+]){}(?![a-z0-9+*])"
+_BETWEEN = r"(?<![a-z0-9]){}(?![a-z0-9*])"
 
 
 def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -20,57 +21,116 @@ def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[str, re.Pattern
 
 _WORDS = _compiled(table.WORDS)
 _PULSE_SEQUENCES = tuple((code, re.compile(names)) for code, names in table.PULSE_SEQUENCES)
-_WITH = re.compile(_BETWEEN.format(f"(?:{table.CONTRAST})"))
-_WITHOUT = re.compile(_BETWEEN.format(f"(?:{table.NO_CONTRAST})"))
+_NAMES_T1, _NAMES_T2 = (
+    re.compile(_BETWEEN.format(f"(?:{weighting})")) for weighting in (table.T1, table.T2)
+)
+_WEIGHTED = re.compile("b0*[1-9]")  # as frames.py writes it: b00800
+_ENTITY = re.compile(r"[a-z0-9]+-[a-z0-9+]+")
 
 
-def sequence_of(header: Header, source_name: str) -> str:
+def sequence_of(header: Header, source_name: str, *, diffusion: bool = False) -> str:
     """The sequence of a series: t1, t1_contrast, t2, pd, flair, dwi, adc, swi, mra, perfusion,
-    bold, localizer, or unknown where nothing tells.
+    bold, quantitative, localizer, or unknown where nothing names or implies one.
 
-    Asked in this order: the b-value, the series description, what the other texts of the header
-    name, the file name (`source_name`, NIfTI only: its BIDS suffix or words), the times.
+    In this order: the b-value (`diffusion`: a part of the series has one above 0), the suffix of a
+    BIDS name, the series description, what the other texts of the header name, the file name
+    (`source_name`, NIfTI only), the times.
     """
-    if header.b_value:
+    if diffusion or (header.b_value or 0) > 0:
         return "dwi"
+    description = header.series_description or source_name.split(".")[0]
     named = (
-        sequence_in_words(header.series_description)
+        _bids_sequence(source_name)
+        or _bids_sequence(header.series_description)
+        or _code_in_words(header.series_description)
         or header.named_sequence
-        or _in_file_name(source_name)
-        or _by_times(header)
+        or _code_in_words(description)
     )
-    if named == "pd t2":
-        named = "pd" if (header.echo_time or 0) < 50 else "t2"
-    if named == "t1" and header.contrast_agent:
+    sequence = _resolved(named, header) or _by_times(header) or UNKNOWN
+    stated = contrast_of(description, header.contrast_agent)
+    if sequence == "t1" and stated:
         return "t1_contrast"
-    return named or UNKNOWN
+    return "t1" if sequence == "t1_contrast" and stated is False else sequence
+
+
+def has_b_value(time_point: str) -> bool:
+    """Whether the time point of a frame has a b-value above 0."""
+    return _WEIGHTED.match(time_point) is not None
+
+
+def contradicts_times(header: Header, sequence: str) -> bool:
+    """Whether the name says T1 and the times T2 or FLAIR, or the reverse.
+
+    Only the times of spin echo and inversion recovery: those of other sequences overlap.
+    """
+    kinds = header.scanning_sequence.split("\\")
+    if {"GR", "EP"} & {*kinds} or not ("SE" in kinds or header.inversion_time):
+        return False
+    by_times = _by_times(header)
+    if sequence in ("t1", "t1_contrast"):
+        words = normalised(header.series_description)
+        return by_times in ("t2", "flair") or ("flair" in words and not _NAMES_T1.search(words))
+    return sequence in ("t2", "flair") and by_times == "t1"
 
 
 def sequence_in_words(text: str) -> str:
     """The sequence that a text names, or nothing; `pd t2` where it names both."""
-    words = normalised(text)
-    code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
-    return _with_contrast(code, words)
-
-
-def _with_contrast(code: str, words: str) -> str:
-    given = code == "t1" and _WITH.search(words) and not _WITHOUT.search(words)
-    return "t1_contrast" if given else code
+    code = _code_in_words(text)
+    code = _LIKELIEST.get(code, code)
+    return "t1_contrast" if code == "t1" and contrast_in_words(text) else code
 
 
 def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: str) -> str:
-    """What the other texts of a DICOM header name, the most telling first."""
-    told = next(filter(None, map(sequence_in_words, texts)), "")
-    if told or contrast_code in table.ACQUISITION_CONTRASTS:
-        return told or table.ACQUISITION_CONTRASTS[contrast_code]
+    """What the other texts of a header name, the most telling first; a code of `_resolved`."""
+    named = next(filter(None, map(_code_in_words, texts)), "")
+    if named or contrast_code in table.ACQUISITION_CONTRASTS:
+        return named or table.ACQUISITION_CONTRASTS[contrast_code]
     name = pulse_sequence.lower().lstrip("*_ ")
     return next((code for code, pattern in _PULSE_SEQUENCES if pattern.match(name)), "")
 
 
-def _in_file_name(name: str) -> str:
-    stem = name.lower().split(".")[0]
-    by_suffix = table.BIDS_SUFFIXES.get(stem.rsplit("_", 1)[-1], "")
-    return _with_contrast(by_suffix, normalised(stem)) or sequence_in_words(stem)
+def _code_in_words(text: str) -> str:
+    """The sequence that a text names, without contrast.
+
+    `pd t2`, `t1 flair` and `t1 t2 flair` leave the choice to the times.
+    """
+    words = normalised(text)
+    code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
+    if code not in ("flair", "tirm"):
+        return code
+    if _NAMES_T2.search(words):
+        return "flair" if code == "flair" else "t2"
+    if _NAMES_T1.search(words):
+        return "t1"
+    return "t1 flair" if code == "flair" else "t1 t2 flair"
+
+
+_LIKELIEST = {"t1 flair": "flair", "t1 t2 flair": "t2"}
+
+
+def _resolved(code: str, header: Header) -> str:
+    """One sequence, by the times where the name leaves several."""
+    if code == "pd t2":
+        return "pd" if (header.echo_time or 0) < 50 else "t2"
+    by_times = _by_times(header) if header.inversion_time else ""
+    if code in _LIKELIEST and by_times in code.split():
+        return by_times
+    return _LIKELIEST.get(code, code)
+
+
+def _bids_sequence(name: str) -> str:
+    """The sequence of the suffix of a BIDS name, whatever its entities say; else nothing.
+
+    ReproIn names put the datatype, and maybe the suffix, before the entities: `anat-T1w_acq-fast`.
+    """
+    first, *others = name.lower().split(".")[0].split("_")
+    datatype, _, suffix = first.partition("-")
+    if datatype in table.BIDS_DATATYPES and suffix in table.BIDS_SUFFIXES:
+        return table.BIDS_SUFFIXES[suffix]
+    if datatype not in table.BIDS_DATATYPES and not _ENTITY.fullmatch(first):
+        return ""
+    after = next((part for part in others if not _ENTITY.fullmatch(part)), "")
+    return table.BIDS_SUFFIXES.get(after, "")
 
 
 def _by_times(header: Header) -> str:
@@ -79,7 +139,7 @@ def _by_times(header: Header) -> str:
     kinds = header.scanning_sequence.split("\\")
     if repetition is None or echo is None or repetition <= 0 or echo <= 0:
         return ""
-    if "EP" in kinds and echo >= 15:
+    if "EP" in kinds and (echo >= 15 or "IR" not in kinds):
         return "dwi" if "SE" in kinds else "bold"
     if inversion:
         return _by_inversion(repetition, echo, inversion)

@@ -15,8 +15,9 @@ from dataclasses import replace
 
 from batchmri.archive.bids import sidecar_stems
 from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
-from batchmri.archive.facts import SCANNING, is_agent
-from batchmri.archive.sequences import named_sequence, sequence_in_words
+from batchmri.archive.contrast import contrast_of, is_agent
+from batchmri.archive.facts import SCANNING
+from batchmri.archive.sequences import named_sequence
 from batchmri.archive.vocabulary import body_part_of
 from batchmri.records import Header
 
@@ -89,15 +90,15 @@ def _filled(header: Header, said: Said) -> Header:
         repetition_time=_milliseconds(said, "RepetitionTime"),
         inversion_time=_milliseconds(said, "InversionTime"),
         flip_angle=_number(said, "FlipAngle"),
-        contrast_agent=_contrast_agent(said, texts),
+        contrast_agent=contrast_of(header.series_description, _agent(said), texts),
     )
 
 
-def _contrast_agent(said: Said, texts: tuple[str, ...]) -> bool | None:
-    stated = is_agent(_text(said, "ContrastBolusIngredient"))
-    if stated is None and any(sequence_in_words(text) == "t1_contrast" for text in texts):
-        return True
-    return stated
+def _agent(said: Said) -> bool | None:
+    stated = (
+        is_agent(_text(said, key)) for key in ("ContrastBolusIngredient", "ContrastBolusAgent")
+    )
+    return next((one for one in stated if one is not None), None)
 
 
 def _text(said: Said, key: str) -> str:

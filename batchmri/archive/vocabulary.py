@@ -55,14 +55,39 @@ _MODALITIES = (
 _PATTERNS = tuple(
     (code, re.compile(rf"(?<![a-z])(?:{words})(?![a-z])")) for code, words in _BODY_PARTS
 )
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i", "đ": "d", "ð": "d", "þ": "th",
+     "−": "-", "‐": "-", "‑": "-", "–": "-",
+     **dict(zip("абвгдеезийклмнопрстуфхцыэ", "abvgdeezijklmnoprstufhcye", strict=True)),
+     "ж": "zh", "ч": "ch", "ш": "sh", "щ": "sch", "ю": "yu", "я": "ya", "ъ": "", "ь": ""}
+)  # fmt: skip
+"""Letters that are no accented Latin ones, and the signs that mean a minus or a hyphen."""
+_KANJI = (
+    ("非造影", "non contrast"), ("造影なし", "non contrast"), ("造影前", "pre contrast"),
+    ("造影後", "post contrast"), ("造影", "contrast"), ("単純", "plain"),
+    ("平扫", "plain"), ("增强前", "pre contrast"), ("增强后", "post contrast"),
+    ("增强", "contrast"),
+    ("頭部", "head"), ("头部", "head"), ("頭", "head"), ("脳", "brain"), ("脑", "brain"),
+    ("拡散", "diffusion"), ("弥散", "diffusion"), ("灌注", "perfusion"), ("定位", "localizer"),
+)  # fmt: skip
+"""Words of Japanese and Chinese descriptions, the longer before the shorter."""
 _SEPARATORS = re.compile(r"[^a-z0-9+*=.]+")
 
 
-def normalised(text: str) -> str:
-    """Lower case, without accents, one space between words; `+`, `*`, `=` and `.` are kept."""
+def plain_letters(text: str) -> str:
+    """Lower case, without accents; Cyrillic is transliterated, a few words of kanji translated."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.lower())
     letters = "".join(char for char in plain if not unicodedata.combining(char))
-    return _SEPARATORS.sub(" ", letters).strip()
+    for characters, word in _KANJI:
+        letters = letters.replace(characters, f" {word} ")
+    return letters.translate(_LETTERS)
+
+
+def normalised(text: str) -> str:
+    """Plain letters, one space between words; `+`, `*`, `=` and `.` are kept."""
+    return _SEPARATORS.sub(" ", plain_letters(text)).strip()
 
 
 def body_part_of(*texts: str) -> str:

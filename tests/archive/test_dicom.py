@@ -13,6 +13,7 @@ from pydicom.uid import (
 )
 
 from batchmri.archive import HeaderContext
+from batchmri.records import Header
 from tests.archive.make import (
     CONTEXT,
     dataset,
@@ -253,20 +254,48 @@ def test_a_cine_gives_its_first_frame(tmp_path: Path) -> None:
     assert "multi_volume" in found.flags
 
 
-def test_private_b_values(tmp_path: Path) -> None:
-    def b_value(
-        manufacturer: str, creator: tuple[int, str], tag: int, vr: str, value
-    ) -> float | None:
-        ds = dataset(1, Manufacturer=manufacturer)
-        ds.add_new(creator[0], "LO", creator[1])
+def private(
+    tmp_path: Path, manufacturer: str, *elements: tuple[int, str, object], **tags
+) -> Header:
+    """The header of a slice with the private elements of a vendor."""
+    ds = dataset(1, Manufacturer=manufacturer, **tags)
+    for tag, vr, value in elements:
         ds.add_new(tag, vr, value)
-        return read_instance(write(tmp_path / "a", ds)).header.b_value
+    return read_instance(write(tmp_path / "a", ds)).header
 
-    assert b_value("SIEMENS", (0x00190010, "SIEMENS MR HEADER"), 0x0019100C, "IS", "1000") == 1000
-    assert b_value("GE MEDICAL SYSTEMS", (0x00430010, "GEMS_PARM_01"), 0x00431039, "IS",
-                   ["1000000700", "8", "0", "0"]) == 700  # fmt: skip
-    assert b_value("Philips Medical Systems", (0x20010010, "Philips Imaging DD 001"), 0x20011003,
-                   "FL", 800.0) == 800  # fmt: skip
+
+def test_private_b_values(tmp_path: Path) -> None:
+    siemens = ((0x00190010, "LO", "SIEMENS MR HEADER"), (0x0019100C, "IS", "1000"))
+    philips = ((0x20010010, "LO", "Philips Imaging DD 001"), (0x20011003, "FL", 800.0))
+    assert private(tmp_path, "SIEMENS", *siemens).b_value == 1000
+    assert private(tmp_path, "Philips Medical Systems", *philips).b_value == 800
+
+
+GE_B_700 = (
+    (0x00430010, "LO", "GEMS_PARM_01"),
+    (0x00431039, "IS", ["1000000700", "8", "0", "0"]),
+)
+GE_ACQUISITION = (0x00190010, "LO", "GEMS_ACQU_01")
+
+
+@pytest.mark.parametrize(
+    ("elements", "tags", "b_value"),
+    [
+        ((), {"ScanningSequence": ["EP", "SE"]}, 700),
+        ((), {"ScanningSequence": "SE", "ScanOptions": ["EPI_GEMS", "ACC_GEMS"]}, 700),
+        ((GE_ACQUISITION, (0x001910E0, "DS", "25")), {}, 700),
+        ((GE_ACQUISITION, (0x001910BC, "DS", "-0.7")), {}, 700),
+        ((), {"SeriesDescription": "Ax DWI PROPELLER"}, 700),
+        ((), {"SeriesDescription": "FSPGR 3D", "ScanningSequence": "GR"}, None),
+        ((GE_ACQUISITION, (0x001910E0, "DS", "0"), (0x001910BB, "DS", "0")), {}, None),
+        ((), {"SeriesDescription": "Ax T1 SE", "ScanningSequence": "SE"}, None),
+    ],
+)
+def test_a_private_b_value_of_ge_needs_a_sign_of_diffusion(
+    tmp_path: Path, elements, tags, b_value
+) -> None:
+    header = private(tmp_path, "GE MEDICAL SYSTEMS", *GE_B_700, *elements, **tags)
+    assert header.b_value == b_value
 
 
 def test_contrast_agent(tmp_path: Path) -> None:
@@ -279,6 +308,33 @@ def test_contrast_agent(tmp_path: Path) -> None:
     item = Dataset()
     item.CodeMeaning = "Gadolinium"
     assert agent(ContrastBolusAgentSequence=Sequence([item])) is True
+    item.CodeMeaning = "No contrast"
+    assert agent(ContrastBolusAgentSequence=Sequence([item])) is False
+
+
+@pytest.mark.parametrize(
+    ("description", "protocol", "agent", "stated"),
+    [
+        ("T1 tra KM+", "T1", "NONE", True),
+        ("T1 tra nativ", "T1", "GADOVIST", False),
+        ("T1 tra", "T1", "N/A", False),
+        ("T1 tra", "t1_tra_+km", "", True),
+        ("T1 tra", "t1_tra_ohne_km", "", False),
+        ("T1 tra", "Kopf ohne KM", "", False),
+        ("T1 tra", "t1_tra_km", "none", False),
+        ("T1 tra", "BRAIN WITH CONTRAST", "", None),
+        ("T1 tra", "BRAIN W/WO CONTRAST", "", None),
+        ("T1 tra", "PRE OP BRAIN", "", None),
+    ],
+)
+def test_who_says_whether_contrast_medium_was_given(
+    tmp_path: Path, description, protocol, agent, stated
+) -> None:
+    found = read_instance(
+        dicom(tmp_path / "a", SeriesDescription=description, ProtocolName=protocol,
+              ContrastBolusAgent=agent)
+    )  # fmt: skip
+    assert found.header.contrast_agent is stated
 
 
 def test_an_entry_is_read_by_path(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def test_what_is_asked_first() -> None:
     assert sequence_of(Header(b_value=1000.0, series_description="T1"), "") == "dwi"
     assert sequence_of(Header(b_value=0.0, series_description="T1"), "") == "t1"
     assert sequence_of(Header(series_description="AX T2", named_sequence="t1"), "") == "t2"
-    assert sequence_of(Header(named_sequence="flair"), "sub-1_T1w.nii") == "flair"
+    assert sequence_of(Header(named_sequence="flair"), "head_t1.nii") == "flair"
+    assert sequence_of(Header(named_sequence="flair"), "sub-1_T1w.nii") == "t1"
     assert sequence_of(Header(contrast_agent=True, series_description="AX T1"), "") == "t1_contrast"
     assert sequence_of(Header(contrast_agent=True, series_description="AX T2"), "") == "t2"
     assert (
