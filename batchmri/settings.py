@@ -60,7 +60,9 @@ class PixelSettings(_Section):
         "auto", description="Decoding processes; auto: one per core, at most 8."
     )
     memory_mb: int = Field(1024, ge=64, description="Decoded slices held ahead of the network, MB.")
-    max_file_mb: int = Field(2048, ge=1, description="Largest decoded size of one file, MB.")
+    max_file_mb: int = Field(
+        2048, ge=1, description="Largest size of one file, and of all NIfTI volumes in memory, MB."
+    )
 
     @property
     def n_workers(self) -> int:

@@ -11,7 +11,7 @@ from batchmri.pipeline.guard import check_archive
 from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import Lost, Task, WorkerPool
-from batchmri.reasons import TRIES
+from batchmri.reasons import TRIES, Reason
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.report import Console
 from batchmri.settings import ArchiveSettings, Settings
@@ -100,12 +100,12 @@ def _headers(
             continue
         chunk.append(item)
         if len(chunk) == _FILES_PER_TASK:
-            ahead.append(pool.submit(read, chunk))
+            ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
             chunk = []
         if len(ahead) > 2 * pool.processes:
             yield from _gather(pool, ahead.popleft())
     if chunk:
-        ahead.append(pool.submit(read, chunk))
+        ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
     while ahead:
         yield from _gather(pool, ahead.popleft())
 

@@ -13,13 +13,14 @@ from batchmri.state import Trouble
 
 @dataclass(slots=True)
 class Tray:
-    """Scores, class maps, kept pictures and refusals of one series, until all are in."""
+    """Scores, class maps, kept pictures, refusals and flags of one series, until all are in."""
 
     series: Series
     kept: dict[int, FloatArray] = field(default_factory=dict)
     scores: dict[int, Scores] = field(default_factory=dict)
     maps: dict[int, FloatArray] = field(default_factory=dict)
     refused: list[tuple[SliceRef, Refusal]] = field(default_factory=list)
+    flags: set[str] = field(default_factory=set)
     expected: int = 0
     closed: bool = False
 
@@ -36,6 +37,7 @@ class Tray:
                 self.refused.append((ref, decoded))
             else:
                 good.append((ref, decoded))
+        self.flags |= parcel.flags
         self.expected += len(good)
         self.closed = parcel.last
         return good
@@ -44,7 +46,7 @@ class Tray:
         """The outcome of a complete series, without pictures."""
         if self.scores:
             scores = tuple(self.scores[i] for i in sorted(self.scores))
-            flags = set(self.series.flags)
+            flags = set(self.series.flags) | self.flags
             if any(s.box.failed for s in scores):
                 flags.add("crop_failed")
             if self.trouble is not Trouble.NONE:

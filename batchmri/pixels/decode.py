@@ -1,13 +1,9 @@
 """Decoding one file, in a worker process: no torch, no MONAI, and no exception for a bad file."""
 
 import logging
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-from pydicom.errors import InvalidDicomError
 
 from batchmri.pixels.dicom_pixels import read_dicom
 from batchmri.pixels.nifti_pixels import read_nifti
@@ -16,21 +12,6 @@ from batchmri.reasons import Reason
 
 __all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
 
-# What pydicom and nibabel raise for content that makes no sense: neither has one base class, and
-# a damaged byte surfaces wherever its value is first used.
-_NONSENSE = (
-    InvalidDicomError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    AssertionError,
-)
 _READERS = {"dicom": read_dicom, "nifti": read_nifti}
 
 
@@ -38,17 +19,20 @@ def decode(task: DecodeTask) -> Decoded:
     """Decode the frames asked; never raises for what stands in a file."""
     try:
         with _quiet():
-            return Decoded(_READERS[task.format](task))
+            return _READERS[task.format](task)
     except Refused as refused:
         refusal = refused.refusal
     except OSError as error:
         refusal = Refusal(Reason.IO_ERROR, error.strerror or str(error))
     except MemoryError:
         refusal = Refusal(Reason.OUT_OF_MEMORY)
-    except _NONSENSE as error:
-        # The name of the error only: its text may repeat what stands in the header.
-        refusal = Refusal(Reason.BAD_PIXELS, type(error).__name__)
-    return Decoded((refusal,) * len(task.frames))
+    except RecursionError:
+        refusal = Refusal(Reason.BAD_PIXELS, "its header is nested too deeply")
+    except Exception as error:
+        # pydicom and nibabel raise whatever a damaged byte leads to. The name of the error only:
+        # its text may repeat what the header contains.
+        refusal = Refusal(Reason.BAD_PIXELS, f"the reader failed on it ({type(error).__name__})")
+    return Decoded((refusal,) * len(task.frames), refusal)
 
 
 def decode_many(tasks: Sequence[DecodeTask]) -> list[Decoded]:

@@ -14,7 +14,7 @@ from batchmri.pixels.codecs import Image, PixelFormat, decode_frame, decode_nati
 from batchmri.pixels.dicom_file import DicomFile, open_dicom
 from batchmri.pixels.display import finish
 from batchmri.pixels.encapsulated import Fragment, frame_fragments, read_frame
-from batchmri.pixels.task import DecodeTask, Refusal, Refused
+from batchmri.pixels.task import Decoded, DecodeTask, Refusal, Refused
 from batchmri.reasons import Reason
 from batchmri.records import Display, FloatArray, Tile
 from batchmri.regular import open_regular
@@ -30,7 +30,7 @@ _COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_R
 _BYTES_PER_PIXEL = 4  # of a decoded slice
 
 
-def read_dicom(task: DecodeTask) -> tuple[FloatArray | Refusal, ...]:
+def read_dicom(task: DecodeTask) -> Decoded:
     """One slice or refusal per frame asked.
 
     Raises Refused where the whole file is refused, OSError where it cannot be read, and what
@@ -49,7 +49,9 @@ def read_dicom(task: DecodeTask) -> tuple[FloatArray | Refusal, ...]:
             )
         n_frames = max(1, int(_number(file.header, "NumberOfFrames") or 1))
         frames = _Frames(file, form, n_frames, task.max_bytes)
-        return tuple(_slice(frames, number, tile, task.display) for number, tile in task.parts)
+        return Decoded(
+            tuple(_slice(frames, number, tile, task.display) for number, tile in task.parts)
+        )
 
 
 def _slice(

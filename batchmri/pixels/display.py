@@ -7,6 +7,7 @@ from batchmri.pixels.task import Refusal
 from batchmri.reasons import Reason
 from batchmri.records import Display, FloatArray
 
+ONE_GREY_LEVEL = "one grey level"
 _MIN_DIFFERING = 0.005  # of the pixels, from the median
 
 
@@ -36,7 +37,7 @@ def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | R
         image[~finite] = image[finite].min()
     differing = np.count_nonzero(image != np.median(image))
     if differing == 0:
-        return Refusal(Reason.BLANK_SLICE, "one grey level")
+        return Refusal(Reason.BLANK_SLICE, ONE_GREY_LEVEL)
     if differing < _MIN_DIFFERING * image.size:
         return Refusal(Reason.BLANK_SLICE, f"{differing} pixels differ from the background")
     return image

@@ -1,15 +1,17 @@
 """Opening NIfTI-1, NIfTI-2 and Analyze 7.5 files, plain, gzipped or in pairs.
 
 nibabel reads the header; the values are read here, no further than the header says, so that a
-small compressed file cannot grow without end.
+small compressed file cannot grow without end. Files are never memory-mapped: one that shrinks while
+it is read would end the process.
 """
 
 import glob
-import gzip
 import math
+import mmap
+import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +24,12 @@ from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
 from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 from nibabel.spatialimages import HeaderDataError
 
+from batchmri.pixels.gzip_reader import GzipReader, is_gzip
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
 from batchmri.regular import open_regular
 
 _CHUNK = 1 << 20
-_GZIP = b"\x1f\x8b"
 _NIFTI_1: dict[bytes, type[AnalyzeHeader]] = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader}
 _NIFTI_2: dict[bytes, type[AnalyzeHeader]] = {b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
 
@@ -84,50 +86,122 @@ def open_nifti(path: str) -> NiftiFile:
     )
 
 
-def read_volume(file: NiftiFile, max_bytes: int) -> npt.NDArray[np.generic]:
-    """The first volume as stored, read-only, no scaling applied.
+def read_volume(
+    file: NiftiFile, max_bytes: int, shared: str = ""
+) -> tuple[npt.NDArray[np.generic], bool]:
+    """Read the first volume as stored, and whether other bytes follow its gzip stream.
+
+    The array is in Fortran order and not scaled. `shared` is the path of an empty shared file that
+    the values are kept in, rather than in memory of this process (see `shared_volume`).
 
     Raises Refused: `too_large` before anything is read, `truncated` where the file ends early,
     `bad_pixels` where it does not inflate.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
         raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+    raw: npt.NDArray[np.uint8] = (
+        _mapped(shared, file.n_bytes) if shared else np.empty(file.n_bytes, np.uint8)
+    )
     with _opened(file.data_path) as stream:
-        stream.seek(file.offset)
-        raw = _read(stream, file.n_bytes)
-        stream.read(1)  # where the file ends with the volume, gzip checks its sum now
-    if len(raw) < file.n_bytes:
-        raise Refused(Reason.TRUNCATED, f"{len(raw)} of {file.n_bytes} bytes of values")
-    return np.frombuffer(raw, file.dtype).reshape(file.shape, order="F")
+        _skip(stream, file.offset)
+        _fill(stream, raw.data)
+        trailing = isinstance(stream, GzipReader) and stream.finish()
+    return _as_volume(raw, file), trailing
+
+
+def shared_volume(file: NiftiFile, shared: str) -> npt.NDArray[np.generic] | None:
+    """The volume that `read_volume` kept in a shared file; None while the file is empty."""
+    n_bytes = Path(shared).stat().st_size
+    if n_bytes == 0:
+        return None
+    if n_bytes != file.n_bytes:
+        raise Refused(Reason.BAD_PIXELS, "the file changed while it was read")
+    return _as_volume(_mapped(shared, n_bytes), file)
+
+
+def read_planes(
+    file: NiftiFile, axis: int, indices: Sequence[int], max_bytes: int
+) -> dict[int, npt.NDArray[np.generic]]:
+    """Read a few slices across `axis` as stored, plane by plane: the volume is never in memory.
+
+    Raises Refused as `read_volume`.
+    """
+    if max(file.n_bytes, file.offset) > max_bytes:
+        raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+    *plane_shape, n_planes = file.shape
+    plane = np.empty(plane_shape, file.dtype, order="F")
+    rest = file.shape[:axis] + file.shape[axis + 1 :]
+    found = {index: np.empty(rest, file.dtype, order="F") for index in indices}
+    wanted = sorted(found) if axis == len(plane_shape) else range(n_planes)
+    with _opened(file.data_path) as stream:
+        _skip(stream, file.offset)
+        after = 0
+        for number in wanted:
+            _skip(stream, (number - after) * plane.nbytes)
+            _fill(stream, plane.T.reshape(-1).view(np.uint8).data)
+            after = number + 1
+            if axis == len(plane_shape):
+                found[number][:] = plane
+            else:
+                for index, values in found.items():
+                    values[:, number] = plane[index] if axis == 0 else plane[:, index]
+    return found
+
+
+def _as_volume(raw: npt.NDArray[np.uint8], file: NiftiFile) -> npt.NDArray[np.generic]:
+    return raw.view(file.dtype).reshape(file.shape, order="F")
+
+
+def _mapped(shared: str, n_bytes: int) -> npt.NDArray[np.uint8]:
+    descriptor = os.open(shared, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, n_bytes)
+        return np.frombuffer(mmap.mmap(descriptor, n_bytes), np.uint8)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """The content, inflated where it is gzipped; what gzip raises becomes Refused."""
+def _opened(path: str) -> Iterator[BinaryIO | GzipReader]:
+    """The content, inflated where it is gzipped; what zlib raises becomes Refused."""
     with open_regular(path) as stream:
-        zipped = stream.read(2) == _GZIP
-        stream.seek(0)
         try:
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if zipped else stream
+            yield GzipReader(stream) if is_gzip(stream) else stream
         except EOFError:
             raise Refused(Reason.TRUNCATED, "the compressed file ends early") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
+        except zlib.error as error:
             raise Refused(Reason.BAD_PIXELS, str(error)) from None
 
 
-def _read(stream: BinaryIO, n_bytes: int) -> bytes | bytearray:
-    """At most `n_bytes`, growing with what is there, not with what the header claims."""
-    content = bytearray()
-    while len(content) < n_bytes:
-        chunk = stream.read(min(_CHUNK, n_bytes - len(content)))
+def _skip(stream: BinaryIO | GzipReader, n_bytes: int) -> None:
+    if isinstance(stream, GzipReader):
+        while n_bytes > 0 and (chunk := stream.read(min(_CHUNK, n_bytes))):
+            n_bytes -= len(chunk)
+    else:
+        stream.seek(n_bytes, os.SEEK_CUR)
+
+
+def _fill(stream: BinaryIO | GzipReader, buffer: memoryview) -> None:
+    """Fill the buffer; raises Refused where the content ends before that."""
+    done = 0
+    while done < len(buffer):
+        chunk = stream.read(min(_CHUNK, len(buffer) - done))
         if not chunk:
-            break
+            raise Refused(Reason.TRUNCATED, f"{done} of {len(buffer)} bytes of values")
+        buffer[done : done + len(chunk)] = chunk
+        done += len(chunk)
+
+
+def _read(stream: BinaryIO | GzipReader, n_bytes: int) -> bytes:
+    """At most `n_bytes`, fewer where the content ends."""
+    content = b""
+    while len(content) < n_bytes and (chunk := stream.read(n_bytes - len(content))):
         content += chunk
     return content
 
 
-def _kind(block: bytes | bytearray) -> type[AnalyzeHeader]:
-    kind = _NIFTI_2.get(bytes(block[4:7])) or _NIFTI_1.get(bytes(block[344:347]))
+def _kind(block: bytes) -> type[AnalyzeHeader]:
+    kind = _NIFTI_2.get(block[4:7]) or _NIFTI_1.get(block[344:347])
     return kind or AnalyzeHeader
 
 

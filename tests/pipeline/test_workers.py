@@ -3,14 +3,47 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from batchmri.pipeline import workers
 from batchmri.pipeline.processes import SERVER
-from batchmri.pipeline.workers import WorkerPool
+from batchmri.pipeline.workers import Lost, WorkerPool
+from batchmri.reasons import Reason
+
+
+class UnpicklableError(Exception):
+    """Cannot be made again from its arguments."""
+
+    def __init__(self, one: object, two: object) -> None:
+        super().__init__(one)
+
+
+def faulty(items: Sequence[str]) -> list[str]:
+    """Does what each item says."""
+    (item,) = items
+    if item == "nested":
+        return faulty(items)
+    if item == "unpicklable":
+        raise UnpicklableError(1, 2)
+    if item == "panic":
+        raise BaseException("not an Exception")
+    if item == "memory":
+        raise MemoryError
+    if item == "hang":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        while True:  # as a decoder in C: no signal handler in Python is of use
+            time.sleep(60)
+    return [item]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(1, timeout_s=1) as made:
+        yield made
 
 
 def told_and_slow(items: Sequence[Path]) -> list[int]:
@@ -76,3 +109,33 @@ def sleeps(items: Sequence[Path]) -> list[None]:
     items[0].joinpath(str(os.getpid())).touch()
     time.sleep(600)
     return [None]
+
+
+@pytest.mark.parametrize(
+    ("item", "reason", "word"),
+    [
+        ("nested", Reason.BAD_HEADER, "nested"),
+        ("unpicklable", Reason.BAD_HEADER, "UnpicklableError"),
+        ("panic", Reason.BAD_HEADER, "BaseException"),
+        ("memory", Reason.OUT_OF_MEMORY, "memory"),
+    ],
+)
+def test_an_exception_costs_its_own_item(pool, item: str, reason: Reason, word: str) -> None:
+    items = ["a", item, "b"]
+    found = list(pool.gather(pool.submit(faulty, items, unreadable=Reason.BAD_HEADER)))
+    assert (found[0], found[2]) == ("a", "b")
+    assert isinstance(found[1], Lost)
+    assert (found[1].reason, word in found[1].detail) == (reason, True)
+
+
+def test_each_item_of_a_task_has_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit for the task would end one of several slow, healthy files."""
+    timers: list[float] = []
+    monkeypatch.setattr(signal, "setitimer", lambda _, seconds: timers.append(seconds))
+    assert workers._run(faulty, ["a", "memory", "b"], 7.0, Reason.BAD_PIXELS)[::2] == ["a", "b"]
+    assert timers == [7.0, 0, 7.0, 0, 7.0, 0]
+
+
+def test_an_item_that_hangs_is_lost_alone(pool) -> None:
+    found = list(pool.gather(pool.submit(faulty, ["a", "hang", "b"])))
+    assert found == ["a", Lost(Reason.DECODER_TIMEOUT, "no answer in 1 s"), "b"]

@@ -1,11 +1,13 @@
 """Segmentations are told from pictures."""
 
+import tracemalloc
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
+from batchmri.pixels import labels
 from batchmri.pixels.labels import is_label_map
 from batchmri.reasons import Reason
 
@@ -22,6 +24,35 @@ def test_masks_and_atlases(dtype: type) -> None:
     mask[10:14, 10:14, 20:22] = 1
     assert is_label_map(mask)
     assert is_label_map(blocks(200).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.dtype(">i2"), np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_volume_of_several_chunks(dtype: np.dtype, order: str, monkeypatch) -> None:
+    monkeypatch.setattr(labels, "_CHUNK", 1000)
+    monkeypatch.setattr(labels, "_SAMPLE", 50)  # the sample misses what is small
+    mask = np.zeros((30, 30, 30), dtype, order)
+    mask[10:14, 10:14, 28] = 1
+    assert is_label_map(mask)
+    assert is_label_map(np.asarray(blocks(200).astype(dtype), order=order))
+    mask[3:20, 3:20, 29] = np.arange(289).reshape(17, 17) % 120
+    assert not is_label_map(mask)
+    if mask.dtype.kind == "f":
+        mask[...] = 0
+        mask[0, 0, 29] = 0.5
+        assert not is_label_map(mask)
+
+
+def test_no_copy_of_the_volume_is_made(monkeypatch) -> None:
+    """The check once took several times the memory and time of decoding."""
+    volume = np.asfortranarray(np.random.default_rng(0).integers(0, 99, (64, 64, 64), np.int16))
+    tracemalloc.start()
+    monkeypatch.setattr(labels, "_CHUNK", 64 * 64)
+    monkeypatch.setattr(labels, "_SAMPLE", 1000)
+    assert not is_label_map(volume)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < volume.nbytes / 4
 
 
 def test_pictures() -> None:

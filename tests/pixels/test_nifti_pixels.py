@@ -1,12 +1,15 @@
 """NIfTI-1, NIfTI-2, Analyze; scaling, orientation, what is refused."""
 
 import gzip
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
+from batchmri.pixels import nifti_pixels
 from batchmri.reasons import Reason
 from batchmri.records import Display
 
@@ -148,3 +151,123 @@ def test_header_that_lies_about_where_values_begin(volume, tmp_path, decoded) ->
     content[108:112] = np.array([3e9], "<f4").tobytes()
     path.write_bytes(content)
     assert decoded(path).slices[0].reason is Reason.TOO_LARGE
+
+
+def big_endian(volume: np.ndarray, path: Path) -> Path:
+    header = nibabel.Nifti1Header(endianness=">")
+    header.set_data_dtype(volume.dtype.newbyteorder(">"))
+    return save(nibabel.Nifti1Image(volume, np.eye(4), header), path)
+
+
+@pytest.fixture
+def shared() -> Iterator[str]:
+    descriptor = os.memfd_create("test")
+    yield f"/proc/{os.getpid()}/fd/{descriptor}"
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("in_shared_memory", [False, True])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_slices_are_views_of_one_volume(
+    swapped, in_shared_memory, axis, volume, tmp_path, decoded, shared, monkeypatch
+) -> None:
+    """A copy of the volume per slice once made a healthy head of 256 slices take 23 s."""
+    path = tmp_path / "v.nii.gz"
+    if swapped:
+        big_endian(volume, path)
+    else:
+        save(nibabel.Nifti1Image(volume, np.eye(4)), path)
+    read: list[np.ndarray] = []
+
+    def spy(*arguments: object) -> tuple[np.ndarray, bool]:
+        found, trailing = read_volume(*arguments)
+        read.append(found)
+        return found, trailing
+
+    used: list[np.ndarray] = []
+
+    def finish(stored: np.ndarray, *rest: object) -> object:
+        used.append(stored)
+        return _slice(stored, *rest)
+
+    read_volume, _slice = nifti_pixels.read_volume, nifti_pixels._slice
+    monkeypatch.setattr(nifti_pixels, "read_volume", spy)
+    monkeypatch.setattr(nifti_pixels, "_slice", finish)
+    numbers = tuple(range(1, volume.shape[axis] + 1))
+    options = {"slice_axis": axis, "shared": shared if in_shared_memory else ""}
+    slices = decoded(path, *numbers, **options).slices
+    for number, image in zip(numbers, slices, strict=True):
+        np.testing.assert_array_equal(image, np.take(volume, number - 1, axis=axis))
+    (whole,) = read
+    assert all(np.shares_memory(stored, whole) for stored in used)
+
+
+def test_a_volume_in_shared_memory_is_inflated_once(volume, tmp_path, decoded, shared) -> None:
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
+    decoded(path, 1, 2, shared=shared)
+    content = path.read_bytes()
+    path.write_bytes(content[:-40])  # whoever inflates it again now sees that it is cut
+    for number in (3, 8):
+        image = decoded(path, number, shared=shared).slices[0]
+        np.testing.assert_array_equal(image, volume[:, :, number - 1])
+    save(nibabel.Nifti1Image(volume[:3], np.eye(4)), path)
+    assert decoded(path, 1, shared=shared).slices[0].reason is Reason.BAD_PIXELS
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz", "v.hdr"])
+def test_a_few_slices_read_again(name, axis, volume, tmp_path, decoded, monkeypatch) -> None:
+    kind = nibabel.Nifti1Image if "nii" in name else nibabel.Nifti1Pair
+    path = save(kind(volume, np.eye(4)), tmp_path / name)
+    monkeypatch.setattr(nifti_pixels, "read_volume", None)  # the volume is not held whole
+    found = decoded(path, 5, 2, 9, slice_axis=axis, again=True).slices
+    np.testing.assert_array_equal(found[0], np.take(volume, 4, axis=axis))
+    np.testing.assert_array_equal(found[1], np.take(volume, 1, axis=axis))
+    assert found[2].reason is Reason.BAD_PIXELS
+
+
+def test_a_few_slices_of_a_cut_file(volume, tmp_path, decoded) -> None:
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii")
+    path.write_bytes(path.read_bytes()[:-50])
+    assert decoded(path, 8, again=True).slices[0].reason is Reason.TRUNCATED
+    np.testing.assert_array_equal(decoded(path, 7, again=True).slices[0], volume[:, :, 6])
+
+
+def test_padding_and_further_members_after_gzip_are_content(volume, tmp_path, decoded) -> None:
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
+    content = path.read_bytes()
+    plain = gzip.decompress(content)
+    split = gzip.compress(plain[:300]) + gzip.compress(plain[300:500]) + gzip.compress(plain[500:])
+    for good in (content + bytes(1000), split, split + bytes(3), content + gzip.compress(b"x")):
+        path.write_bytes(good)
+        found = decoded(path, 8)
+        np.testing.assert_array_equal(found.slices[0], volume[:, :, 7])
+        assert found.flags == ()
+
+
+@pytest.mark.parametrize("tail", [b"x", b"junk" * 300, bytes(600) + b"junk", b"\x1f"])
+@pytest.mark.parametrize("name", ["v.nii.gz", "v.hdr.gz"])
+def test_bytes_after_gzip_are_ignored_and_flagged(name, tail, volume, tmp_path, decoded) -> None:
+    kind = nibabel.Nifti1Image if "nii" in name else nibabel.Nifti1Pair
+    path = save(kind(volume, np.eye(4)), tmp_path / name)
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes() + tail)
+    found = decoded(path, 1, 8)
+    np.testing.assert_array_equal(found.slices[1], volume[:, :, 7])
+    assert found.flags == ("trailing_bytes",)
+
+
+def test_a_damaged_member_after_the_values_costs_nothing(volume, tmp_path, decoded) -> None:
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
+    path.write_bytes(path.read_bytes() + gzip.compress(b"x")[:-6])
+    np.testing.assert_array_equal(decoded(path, 8).slices[0], volume[:, :, 7])
+
+
+def test_a_slice_of_one_value_is_blank_whatever_the_scaling(volume, tmp_path, decoded) -> None:
+    volume[:, :, 3] = 7
+    values = volume.astype(np.float32)
+    values[:, :, 4] = np.inf
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    path = save(image, tmp_path / "v.nii.gz")
+    assert [s.detail for s in decoded(path, 4, 5).slices] == ["one grey level", "no finite value"]
