@@ -1,15 +1,16 @@
-"""Every setting, validated once: flag > environment (`BATCHMRI_…`) > config file > default.
+"""Every setting, validated once.
 
-Nested settings are named by `__` in the environment: `BATCHMRI_VERDICT__TOP_SLICES=5`.
-Preparation is not here: it belongs to the model and travels in its card.
+Precedence: flag > environment (`BATCHMRI_…`) > config file > model card > default. Nested settings
+are named by `__` in the environment: `BATCHMRI_VERDICT__TOP_SLICES=5`. Preparation belongs to the
+model and is stored in its card.
 """
 
-import difflib
 import os
 import re
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -17,27 +18,115 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from batchmri.config_sources import environment, read_yaml, variable
 from batchmri.errors import SettingsError
-
-_PREFIX = "BATCHMRI_"
+from batchmri.settings_messages import Contradiction, Origins, contradiction, example, explain
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_text(cls, value: object, info: ValidationInfo) -> object:
+        """Accept comma-separated text for a list; refuse what pydantic would convert silently."""
+        assert info.field_name is not None
+        kind = cls.model_fields[info.field_name].annotation
+        if isinstance(value, bool) and kind is not bool:
+            raise ValueError("true and false are not allowed here")
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            raise ValueError("empty")
+        return _split(value) if get_origin(kind) is tuple else value
+
+
+def _split(text: str) -> list[str]:
+    """`a, b` and the list of YAML or JSON `["a", "b"]`; `[ab]*` is one glob."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]") and ("," in text or '"' in text):
+        try:
+            found = yaml.safe_load(text)
+        except yaml.YAMLError:
+            found = None
+        if isinstance(found, list) and all(isinstance(one, str) for one in found):
+            return found
+    return [part.strip() for part in text.split(",")]
+
+
+def _allowed(words: str) -> dict[str, Any]:
+    """What a setting accepts, in words, where its type does not say it."""
+    return {"json_schema_extra": {"allowed": words}}
+
+
+Sequence = Literal[
+    "t1",
+    "t1_contrast",
+    "t2",
+    "pd",
+    "flair",
+    "dwi",
+    "adc",
+    "swi",
+    "mra",
+    "perfusion",
+    "bold",
+    "localizer",
+    "quantitative",
+    "unknown",
+]
+
+
+_LABEL = re.compile(r"[\w-][\w.-]*")
+
+
+def _labels(value: object) -> object:
+    """Label → path, from a mapping or from texts `LABEL=PATH`."""
+    texts = _split(value) if isinstance(value, str) else value
+    if isinstance(texts, Mapping):
+        pairs = [(str(label), path) for label, path in texts.items()]
+    elif isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        pairs = [(label, path) for label, _, path in (text.partition("=") for text in texts)]
+    else:
+        return value
+    if len({label for label, _ in pairs}) < len(pairs):
+        raise ValueError("the same label twice")
+    if not all(_LABEL.fullmatch(label) and path for label, path in pairs):
+        raise ValueError("no label, or no path")
+    return dict(pairs)
+
+
+_COUNT_OR_AUTO = "a whole number of at least 1, or auto"
 
 
 class ArchiveSettings(_Section):
     """Walking and reading headers."""
 
-    exclude: tuple[str, ...] = Field((), description="Globs of paths below a root to leave out.")
+    exclude: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        (),
+        description="Globs of paths below a root to leave out.",
+        **_allowed("globs such as *.tmp"),
+    )
     follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
     nifti_study: Literal["file", "folder"] = Field(
         "file", description="What joins NIfTI files outside BIDS trees into a study."
+    )
+    root_labels: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(
+        {},
+        description="Names of scanned folders in tables and in made-up UIDs: LABEL=PATH. Without "
+        "one, the name of the folder.",
+        **_allowed("LABEL=PATH with a label of letters, digits, '.', '_' and '-'"),
     )
     file_timeout_s: float = Field(60.0, gt=0, description="Seconds one file may take to read.")
 
@@ -45,10 +134,18 @@ class ArchiveSettings(_Section):
 class SelectionSettings(_Section):
     """Which series are classified."""
 
-    modalities: tuple[str, ...] = Field(("MR",), description="Modalities taken.")
+    modalities: tuple[Annotated[str, StringConstraints(min_length=1, to_upper=True)], ...] = Field(
+        ("MR",),
+        min_length=1,
+        description="Modalities taken.",
+        **_allowed("DICOM modalities such as MR, at least one"),
+    )
     min_slices: int = Field(5, ge=1, description="Fewest slices of a series.")
-    sequences: tuple[str, ...] = Field(
-        ("t1", "t1_contrast", "unknown"), description="Sequences taken, as the header tells them."
+    sequences: tuple[Sequence, ...] = Field(
+        ("t1", "t1_contrast", "unknown"),
+        min_length=1,
+        description="Sequences taken, as estimated from the header.",
+        **_allowed(f"at least one of {', '.join(get_args(Sequence))}"),
     )
     all_sequences: bool = Field(False, description="Take every sequence.")
 
@@ -57,7 +154,9 @@ class PixelSettings(_Section):
     """Decoding."""
 
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="Decoding processes; auto: one per core, at most 8."
+        "auto",
+        description="Decoding processes; auto: one per core, at most 8.",
+        **_allowed(_COUNT_OR_AUTO),
     )
     memory_mb: int = Field(1024, ge=64, description="Decoded slices held ahead of the network, MB.")
     max_file_mb: int = Field(
@@ -77,13 +176,13 @@ class ClassifierSettings(_Section):
 
     model: Path | None = Field(None, description="Checkpoint; none: the one that ships.")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
-        "auto", description="auto, cpu, cuda or cuda:N."
+        "auto", description="auto, cpu, cuda or cuda:N.", **_allowed("auto, cpu, cuda or cuda:N")
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the processor has it, fp16 on CUDA, else fp32."
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="Slices per batch."
+        "auto", description="Slices per batch.", **_allowed(_COUNT_OR_AUTO)
     )
 
 
@@ -125,22 +224,26 @@ class VerdictSettings(_Section):
         0.75, ge=0, le=1, description="Highest confidence of no tumour without contrast."
     )
 
-    def over(self, card: dict[str, Any]) -> Self:
-        """These settings, with the card's where nothing was set. Raises SettingsError."""
-        try:
-            return type(self).model_validate(card | self.model_dump(exclude_unset=True))
-        except ValidationError as error:
-            where, first = first_error(error)
-            raise SettingsError(
-                f"verdict rules of the model's card: {where}: {first['msg']}"
-            ) from None
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        # Only what was set: the rest is yet to be taken from the model's card.
+        self.check_pairs(self.model_fields_set)
+        return self
+
+    def check_pairs(self, names: Collection[str]) -> None:
+        """Raise Contradiction for two of these settings that exclude each other."""
+        for lower, upper in (("notumor_below", "tumor_above"), ("max_distance", "brain_distance")):
+            if {lower, upper} <= set(names) and getattr(self, lower) > getattr(self, upper):
+                raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
 
 
 class ReportSettings(_Section):
     """Tables and pictures."""
 
     gradcam: Annotated[str, StringConstraints(pattern=r"^(all|none|top:[1-9]\d*)$")] = Field(
-        "top:3", description="top:K, all or none."
+        "top:3",
+        description="top:K, all or none.",
+        **_allowed("top:K with K of at least 1, all or none"),
     )
     gradcam_notumor: bool = Field(False, description="Draw series without tumour as well.")
     slices: Literal["all", "deciding", "none"] = Field(
@@ -154,29 +257,75 @@ class ReportSettings(_Section):
 
 
 def _duration(value: object) -> object:
-    """`90s`, `10m`, `6h` and `2d`; anything else is left to pydantic."""
-    if isinstance(value, str) and (given := re.fullmatch(r"(\d+)\s*([smhd])", value.strip())):
-        return timedelta(seconds=int(given[1]) * _SECONDS[given[2]])
-    return value
+    """`90s`, `10m`, `1h30m` and `2d`, or seconds; anything else is left to pydantic."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if text.isascii() and text.isdigit():
+        text += "s"
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd])\s*", text, re.ASCII)
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhd])\s*", "", text, flags=re.ASCII):
+        return value
+    try:
+        return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError("too long") from None
+
+
+def _duration_text(value: timedelta | None) -> str | None:
+    """What `_duration` reads, in the largest unit that fits."""
+    if value is None:
+        return None
+    seconds = value.total_seconds()
+    unit = next((u for u in "dhm" if seconds and seconds % _SECONDS[u] == 0), "s")
+    return f"{seconds / _SECONDS[unit]:.6f}".rstrip("0").rstrip(".") + unit
+
+
+def _or_none(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() in ("none", "null") else value
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_DURATION_WORDS = "a time such as 90s, 10m, 6h or 2d"
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(_duration_text, when_used="json"),
+]
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
+
+
+def _max_failures(value: object) -> object:
+    """`N` or `P%` with P of at most 100, as text. YAML reads N as a number."""
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    percent = _PERCENT.fullmatch(text)
+    if not (re.fullmatch(r"\d+", text, re.ASCII) or (percent and float(percent[1]) <= 100)):
+        raise ValueError("neither a number nor a percentage")
+    return text
 
 
 class NightSettings(_Section):
     """Runs by a timer over an archive that grows."""
 
     settle: Duration = Field(
-        timedelta(0), description="A study waits while a file of it is younger, such as 10m."
+        timedelta(0),
+        ge=timedelta(0),
+        description="A study waits while a file of it is younger, such as 10m.",
+        **_allowed(_DURATION_WORDS),
     )
-    time_budget: Duration | None = Field(
-        None, description="Stop cleanly after this time, such as 6h."
+    time_budget: Annotated[Duration | None, BeforeValidator(_or_none)] = Field(
+        None,
+        gt=timedelta(0),
+        description="Stop cleanly after this time, such as 6h.",
+        **_allowed(f"{_DURATION_WORDS}, more than none"),
     )
-    max_failures: Annotated[str, StringConstraints(pattern=r"^\d+%?$")] | None = Field(
-        None, description="Stop after so many new failures: N, or P% of the series of this run."
+    max_failures: Annotated[
+        Annotated[str, BeforeValidator(_max_failures)] | None, BeforeValidator(_or_none)
+    ] = Field(
+        None,
+        description="Stop after so many new failures: N, or P% of the series of this run.",
+        **_allowed("a number such as 5, or a percentage up to 100% such as 5%"),
     )
-
     metrics_file: Path | None = Field(
         None, description="Prometheus text file, for node_exporter's textfile collector."
     )
@@ -186,12 +335,12 @@ class NightSettings(_Section):
         if self.max_failures is None:
             return False
         if self.max_failures.endswith("%"):
-            return failed > int(self.max_failures[:-1]) / 100 * total
+            return failed > float(self.max_failures[:-1]) / 100 * total
         return failed > int(self.max_failures)
 
 
 class Settings(_Section):
-    """The whole of it."""
+    """All settings."""
 
     archive: ArchiveSettings = ArchiveSettings()
     selection: SelectionSettings = SelectionSettings()
@@ -201,71 +350,99 @@ class Settings(_Section):
     report: ReportSettings = ReportSettings()
     night: NightSettings = NightSettings()
 
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
     @classmethod
-    def load(cls, config: Path | None = None, **flags: dict[str, Any]) -> Self:
+    def load(
+        cls,
+        config: Path | None = None,
+        names: Mapping[str, str] | None = None,
+        **flags: dict[str, Any],
+    ) -> Self:
         """Merge config file, environment and flags (None means not given).
 
-        Raises SettingsError with one line that names the nearest right key.
+        `names` are what flags are called in messages (`night.settle` → `--settle`). Raises
+        SettingsError with one line: where a value was set, what was given and what is allowed.
         """
-        merged: dict[str, Any] = _read(config) if config else {}
-        for layer in (_environment(), flags):
-            for section, values in layer.items():
-                given = {key: value for key, value in values.items() if value is not None}
-                if isinstance(merged.setdefault(section, {}), dict):
-                    merged[section] |= given
+        merged: dict[str, Any] = {}
+        origins = Origins()
+        for section, values in (read_yaml(config) if config else {}).items():
+            merged[str(section)] = {} if values is None else values
+            origins[str(section)] = f"config file {config}: {section}"
+            if isinstance(values, Mapping):
+                merged[str(section)] = {str(key): value for key, value in values.items()}
+                origins |= {
+                    f"{section}.{k}": f"config file {config}: {section}.{k}" for k in values
+                }
+        given = [(setting, text, variable(setting)) for setting, text in environment().items()]
+        for section, values in flags.items():
+            for key, value in values.items():
+                setting = f"{section}.{key}"
+                if value is not None:
+                    given.append((setting, value, (names or {}).get(setting, setting)))
+        for setting, value, name in given:
+            section, _, key = setting.partition(".")
+            if not isinstance(merged.setdefault(section, {}), dict):
+                continue  # a config file whose section is no mapping: reported below
+            if key:
+                merged[section][key] = value
+            elif section not in cls.model_fields:
+                merged[section] = value
+            else:
+                raise SettingsError(f"{name}: names a section; set {example(section, _fields())}")
+            origins[setting] = name
         try:
-            return cls.model_validate(merged)
+            settings = cls.model_validate(merged)
         except ValidationError as error:
-            raise SettingsError(_explain(error, config)) from None
+            raise SettingsError(explain(error, origins, _fields())) from None
+        settings._origins = origins
+        return settings
+
+    def with_model_rules(self, rules: Mapping[str, Any]) -> Self:
+        """These settings with the verdict rules of a model card where nothing else was set.
+
+        Raises SettingsError for a card with unknown rules, and for rules that contradict what was
+        set elsewhere.
+        """
+        card = {f"verdict.{key}": f"model card: verdict.{key}" for key in rules}
+        origins = Origins(card | self._origins)
+        merged = dict(rules) | self.verdict.model_dump(exclude_unset=True)
+        try:
+            whole = type(self).model_validate({"verdict": merged})
+            whole.verdict.check_pairs(VerdictSettings.model_fields)
+        except ValidationError as error:
+            raise SettingsError(explain(error, origins, _fields())) from None
+        except Contradiction as error:
+            raise SettingsError(contradiction(error, origins)) from None
+        settings = self.model_copy(update={"verdict": whole.verdict})
+        settings._origins = origins
+        return settings
+
+    def name(self, setting: str) -> str:
+        """Where a setting was set: flag, variable, or config file and key."""
+        return self._origins.name(setting)
 
     def dump(self) -> str:
-        """The effective settings as YAML."""
+        """The effective settings as YAML: a config file that sets all of them."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def first_error(error: ValidationError) -> tuple[str, ErrorDetails]:
-    """Where the first thing that is not valid stands (`a.b`; empty: the whole), and its error."""
+    """The first error and its place (`a.b`; empty for the whole document)."""
     first = error.errors()[0]
     return ".".join(str(part) for part in first["loc"]), first
 
 
-def _read(config: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise SettingsError(f"config file {config}: expected sections such as 'verdict:'")
-    return content
+def _fields() -> dict[str, FieldInfo]:
+    """Every setting by its full name."""
+    return {
+        f"{section}.{key}": field
+        for section, outer in Settings.model_fields.items()
+        for key, field in section_model(outer).model_fields.items()
+    }
 
 
-def _environment() -> dict[str, dict[str, Any]]:
-    layer: dict[str, dict[str, Any]] = {}
-    for name, text in os.environ.items():
-        if name.startswith(_PREFIX):
-            section, _, key = name.removeprefix(_PREFIX).lower().partition("__")
-            value = yaml.safe_load(text)
-            layer.setdefault(section, {})[key] = value
-    return layer
-
-
-def _explain(error: ValidationError, config: Path | None) -> str:
-    where, first = first_error(error)
-    origin = f" (in {config}, the environment or the flags)" if config else ""
-    if first["type"] != "extra_forbidden":
-        return f"setting {where}: {first['msg'].lower()}, got {first['input']!r}{origin}"
-    near = difflib.get_close_matches(where, _names(), n=1, cutoff=0.0)
-    return f"unknown setting {where}{origin}; did you mean {near[0]}?"
-
-
-def _names() -> list[str]:
-    sections = Settings.model_fields
-    return [*sections, *(f"{s}.{key}" for s in sections for key in _fields(s))]
-
-
-def _fields(section: str) -> list[str]:
-    kind = Settings.model_fields[section].annotation
-    assert isinstance(kind, type) and issubclass(kind, BaseModel)
-    return list(kind.model_fields)
+def section_model(field: FieldInfo) -> type[BaseModel]:
+    """The model of a section of the settings."""
+    assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    return field.annotation

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from batchmri.classifier.backends.select import choose as choose
     from batchmri.classifier.backends.select import load_backend as load_backend
     from batchmri.classifier.calibration import probabilities as probabilities
+    from batchmri.classifier.card import SHIPPED as SHIPPED
     from batchmri.classifier.card import Card as Card
-    from batchmri.classifier.checkpoint import SHIPPED as SHIPPED
+    from batchmri.classifier.card import read_card as read_card
     from batchmri.classifier.checkpoint import load_checkpoint as load_checkpoint
-    from batchmri.classifier.checkpoint import read_card as read_card
     from batchmri.classifier.checkpoint import save_checkpoint as save_checkpoint
     from batchmri.classifier.description import describe as describe
     from batchmri.classifier.export import Exported as Exported
@@ -42,9 +42,9 @@ _HOMES = {
     "load_backend": "backends.select",
     "load_checkpoint": "checkpoint",
     "probabilities": "calibration",
-    "read_card": "checkpoint",
+    "read_card": "card",
     "save_checkpoint": "checkpoint",
-    "SHIPPED": "checkpoint",
+    "SHIPPED": "card",
     "verify_model": "verify",
 }
 __all__ = list(_HOMES)

@@ -1,10 +1,15 @@
 """The card of a model: what it was made from, how it is used, what it was measured to do."""
 
+from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from batchmri.classifier.network import ARCHITECTURE
+from batchmri.errors import ModelError
+from batchmri.settings import first_error
+
+ARCHITECTURE = "efficientnet-b1"
+SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
 
 
 class _Part(BaseModel):
@@ -61,3 +66,22 @@ class Card(_Part):
     def no_tumor_index(self) -> int:
         """The place of the class that means "no tumour"."""
         return self.classes.index(self.no_tumor_class)
+
+
+def read_card(path: Path) -> Card:
+    """The card stored next to a checkpoint, without its weights. Raises ModelError."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise ModelError(f"model {path}: {what}; name a checkpoint (.safetensors)")
+    card = path.with_suffix(".json")
+    if card == path:
+        raise ModelError(f"model {path}: is a model card; name the checkpoint (.safetensors)")
+    try:
+        return Card.model_validate_json(card.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"model {path}: no card {card.name} beside it ({error.strerror})"
+        ) from None
+    except ValidationError as error:
+        where, first = first_error(error)
+        raise ModelError(f"model card {card}: {where} {first['msg']}".lower()) from None

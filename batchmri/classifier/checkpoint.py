@@ -8,17 +8,13 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
-from batchmri.classifier.card import Card
+from batchmri.classifier.card import Card, read_card
 from batchmri.classifier.field import PREFIX, Field
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
-from batchmri.settings import first_error
-
-SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
 
 
 def save_checkpoint(
@@ -36,20 +32,6 @@ def save_checkpoint(
     _replace(path, content)
     _replace(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
     return card
-
-
-def read_card(path: Path) -> Card:
-    """The card beside a checkpoint, without its weights. Raises ModelError."""
-    beside = path.with_suffix(".json")
-    try:
-        return Card.model_validate_json(beside.read_bytes())
-    except OSError as error:
-        raise ModelError(
-            f"model {path}: no card {beside.name} beside it ({error.strerror})"
-        ) from None
-    except ValidationError as error:
-        where, first = first_error(error)
-        raise ModelError(f"model card {beside}: {where} {first['msg']}".lower()) from None
 
 
 def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, Field | None]:

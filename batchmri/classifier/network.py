@@ -17,7 +17,8 @@ from monai.networks.nets import EfficientNetBN
 from torch import Tensor, nn
 from torch.nn import functional
 
-ARCHITECTURE = "efficientnet-b1"
+from batchmri.classifier.card import ARCHITECTURE
+
 _LAST_STRIDED_STAGE = 5
 _TEXTURE_STAGE = 4
 

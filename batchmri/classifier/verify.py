@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import load_checkpoint, read_card
+from batchmri.classifier.card import Card, read_card
+from batchmri.classifier.checkpoint import load_checkpoint
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
 from batchmri.settings import first_error

@@ -4,7 +4,9 @@ Commands are imported when they are called, so that help answers at once.
 """
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -43,6 +45,18 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"batchmri.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, _COMMANDS, n=1)
+            if not near and Path(name).exists():
+                near = [f"scan {name}"]
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,11 +1,11 @@
 """`batchmri config`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option
-from batchmri.settings import Settings
+from batchmri.cli.options import GroupedCommand, config_option, load_settings, scan_flags
 
 
 @click.group("config")
@@ -13,8 +13,15 @@ def command() -> None:
     """Show the effective settings."""
 
 
-@command.command("show")
+@command.command("show", cls=GroupedCommand)
 @config_option
-def show(config: Path | None) -> None:
-    """Print the settings that a scan would use, as a config file (YAML)."""
-    click.echo(Settings.load(config).dump(), nl=False)
+@scan_flags
+def show(config: Path | None, **flags: Any) -> None:
+    """Print the settings that `batchmri scan` would use, as a config file (YAML).
+
+    Takes the flags, the environment and the config file of a scan, then the verdict rules of the
+    model card. `batchmri scan --config` with the printed file does the same scan.
+    """
+    from batchmri.pipeline import effective_settings
+
+    click.echo(effective_settings(load_settings(config, flags)).dump(), nl=False)

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, log_format_option, option_of, sections
+from batchmri.cli.options import config_option, load_settings, log_format_option, option_of
 from batchmri.report import LogFormat
-from batchmri.settings import Settings
 
 _INTERRUPTED_OR_STOPPED = 2  # from this exit code of a scan on, its tables are not whole
 
@@ -60,7 +59,7 @@ def command(
     from batchmri.report import Console
     from batchmri.training import evaluation
 
-    settings = Settings.load(config, **sections(flags))
+    settings = load_settings(config, flags)
     console = Console(log_format)
     if labels is None:
         asked = evaluation.Asked(data, split, manifest, trained_on, randomised)

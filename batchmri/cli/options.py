@@ -1,13 +1,12 @@
-"""Options that several commands share, and flags that stand for settings."""
+"""Options that several commands share, and flags that set settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from pydantic import BaseModel
 
-from batchmri.settings import Settings
+from batchmri.settings import Settings, VerdictSettings, section_model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,23 +25,97 @@ state_option = click.option(
 )
 
 
+_GROUPS = {
+    "archive": "Archive",
+    "selection": "Selection of series",
+    "pixels": "Decoding",
+    "classifier": "Model",
+    "verdict": "Verdict rules (default: those of the model card)",
+    "report": "Tables and pictures",
+    "night": "Nightly runs",
+}
+
+
+class SettingFlag(click.Option):
+    """A flag that sets a setting such as `verdict.top_slices`."""
+
+    @property
+    def setting(self) -> str:
+        """The full name of the setting."""
+        return str(self.name).replace("__", ".", 1)
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists the flags of settings by section."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one block of options per section, the command's own options first."""
+        blocks: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            section = parameter.setting if isinstance(parameter, SettingFlag) else ""
+            title = _GROUPS.get(section.partition(".")[0], "Options")
+            if (record := parameter.get_help_record(ctx)) is not None:
+                blocks.setdefault(title, []).append(record)
+        for title, records in blocks.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
 def option_of(setting: str, flag: str, **attributes: Any) -> Callable[[Command], Command]:
     """A flag for a setting such as `verdict.top_slices`; its help is the setting's own."""
     section, key = setting.split(".")
-    kind = Settings.model_fields[section].annotation
-    assert isinstance(kind, type) and issubclass(kind, BaseModel)
-    text = kind.model_fields[key].description
-    return click.option(flag, setting.replace(".", "__"), help=text, **attributes)
+    text = section_model(Settings.model_fields[section]).model_fields[key].description
+    return click.option(flag, setting.replace(".", "__"), cls=SettingFlag, help=text, **attributes)
 
 
-def sections(flags: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Flags made by `option_of`, by section; those not given are left out."""
-    found: dict[str, dict[str, Any]] = {}
+def verdict_flags(command: Command) -> Command:
+    """Add a flag for every verdict rule, such as `--tumor-above P`."""
+    for key, field in reversed(VerdictSettings.model_fields.items()):
+        metavar = "K" if field.annotation is int else "X"
+        command = option_of(f"verdict.{key}", f"--{key.replace('_', '-')}", metavar=metavar)(
+            command
+        )
+    return command
+
+
+def scan_flags(command: Command) -> Command:
+    """Add the flags of every setting that a scan takes from the command line."""
+    flags = (
+        option_of("classifier.model", "--model", metavar="FILE"),
+        option_of("classifier.device", "--device", metavar="auto|cpu|cuda[:N]"),
+        option_of("classifier.precision", "--precision", metavar="auto|fp32|bf16|fp16"),
+        option_of("classifier.batch_size", "--batch-size", metavar="auto|N"),
+        option_of("pixels.workers", "--workers", metavar="auto|N"),
+        option_of("report.gradcam", "--gradcam", metavar="top:K|all|none"),
+        option_of("report.slices", "--slices", metavar="all|deciding|none"),
+        option_of("report.descriptions", "--descriptions/--no-descriptions", default=None),
+        option_of("report.identifiers", "--identifiers", is_flag=True, default=None),
+        option_of("report.group_readable", "--group-readable", is_flag=True, default=None),
+        option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB"),
+        option_of("archive.follow_links", "--follow-links", is_flag=True, default=None),
+        option_of("archive.root_labels", "--root-label", multiple=True, metavar="LABEL=PATH"),
+        option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None),
+        verdict_flags,
+        option_of("night.settle", "--settle", metavar="10m"),
+        option_of("night.time_budget", "--time-budget", metavar="6h"),
+        option_of("night.max_failures", "--max-failures", metavar="N|P%"),
+        option_of("night.metrics_file", "--metrics-file", metavar="FILE"),
+    )
+    for add in reversed(flags):
+        command = add(command)
+    return command
+
+
+def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """The settings of the current command: its flags, the environment and the config file.
+
+    Raises SettingsError that names the flag, the variable or the config file.
+    """
+    given: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():
-        if value is None or value == ():
-            continue
-        section, _, key = name.partition("__")
-        if isinstance(value, str) and value.isdigit():
-            value = int(value)
-        found.setdefault(section, {})[key] = value
-    return found
+        if value is not None and value != ():
+            section, _, key = name.partition("__")
+            given.setdefault(section, {})[key] = value
+    parameters = click.get_current_context().command.params
+    names = {p.setting: p.opts[0] for p in parameters if isinstance(p, SettingFlag)}
+    return Settings.load(config, names, **given)

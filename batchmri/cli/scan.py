@@ -6,32 +6,22 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, log_format_option, option_of, sections, state_option
+from batchmri.cli.options import (
+    GroupedCommand,
+    config_option,
+    load_settings,
+    log_format_option,
+    scan_flags,
+    state_option,
+)
 from batchmri.report import LogFormat
-from batchmri.settings import Settings
 
 
-@click.command("scan")
+@click.command("scan", cls=GroupedCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and pictures.")
 @config_option
-@option_of("classifier.model", "--model", type=click.Path(path_type=Path))
-@option_of("classifier.device", "--device")
-@option_of("classifier.precision", "--precision")
-@option_of("classifier.batch_size", "--batch-size", metavar="auto|N")
-@option_of("pixels.workers", "--workers", metavar="auto|N")
-@option_of("report.gradcam", "--gradcam", metavar="top:K|all|none")
-@option_of("report.slices", "--slices", metavar="all|deciding|none")
-@option_of("report.descriptions", "--descriptions/--no-descriptions", default=None)
-@option_of("report.identifiers", "--identifiers", is_flag=True, default=None)
-@option_of("report.group_readable", "--group-readable", is_flag=True, default=None)
-@option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB")
-@option_of("archive.follow_links", "--follow-links", is_flag=True, default=None)
-@option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None)
-@option_of("night.settle", "--settle", metavar="10m")
-@option_of("night.time_budget", "--time-budget", metavar="6h")
-@option_of("night.max_failures", "--max-failures", metavar="N|P%")
-@option_of("night.metrics_file", "--metrics-file", type=click.Path(path_type=Path))
+@scan_flags
 @click.option("--limit", type=click.IntRange(min=1), help="Studies at most, for a trial.")
 @click.option("--dry-run", is_flag=True, help="Say what is there and what would be done.")
 @click.option("--rescan", is_flag=True, help="Forget earlier results of this output.")
@@ -59,7 +49,7 @@ def command(
     """
     from batchmri import pipeline
 
-    settings = Settings.load(config, **sections(flags))
+    settings = load_settings(config, flags)
     if dry_run:
         pipeline.dry_run(paths, settings=settings, out=out, limit=limit, log_format=log_format)
         return

@@ -5,17 +5,21 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, log_format_option, option_of, sections, state_option
+from batchmri.cli.options import (
+    GroupedCommand,
+    config_option,
+    load_settings,
+    log_format_option,
+    state_option,
+    verdict_flags,
+)
 from batchmri.report import LogFormat
-from batchmri.settings import Settings
 
 
-@click.command("verdict")
+@click.command("verdict", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
-@option_of("verdict.top_slices", "--top-slices", metavar="K")
-@option_of("verdict.min_confidence", "--min-confidence", type=float)
-@option_of("verdict.min_box_fraction", "--min-box-fraction", type=float)
+@verdict_flags
 @state_option
 @log_format_option
 def command(
@@ -27,5 +31,5 @@ def command(
     """
     from batchmri import pipeline
 
-    settings = Settings.load(config, **sections(flags))
+    settings = load_settings(config, flags)
     pipeline.reverdict(out, settings=settings, state=state, log_format=log_format)

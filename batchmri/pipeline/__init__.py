@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from batchmri.pipeline.api import Classifier as Classifier
     from batchmri.pipeline.api import Predictions as Predictions
     from batchmri.pipeline.api import load_classifier as load_classifier
+    from batchmri.pipeline.made_with import effective_settings as effective_settings
     from batchmri.pipeline.main_job import scan as scan
     from batchmri.pipeline.options import ScanOptions as ScanOptions
     from batchmri.pipeline.outlook import Outlook as Outlook
@@ -22,6 +23,7 @@ _HOMES = {
     "Predictions": "api",
     "ScanOptions": "options",
     "dry_run": "preview",
+    "effective_settings": "made_with",
     "load_classifier": "api",
     "read_slices": "reread",
     "reverdict": "rules_anew",

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from batchmri.errors import StateError, UsageError
+from batchmri.classifier import SHIPPED, read_card
+from batchmri.errors import ModelError, StateError, UsageError
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state import Store
@@ -48,9 +49,16 @@ def known_classes(store: Store) -> Classes:
     return Classes(tuple(names), no_tumor)
 
 
-def with_model_rules(settings: Settings, rules: Mapping[str, Any]) -> Settings:
-    """The settings, with the model's verdict rules where nothing else was asked for."""
-    return settings.model_copy(update={"verdict": settings.verdict.over(dict(rules))})
+def effective_settings(settings: Settings) -> Settings:
+    """The settings with which a scan runs: with the verdict rules of the model card.
+
+    Raises ModelError, and SettingsError where a rule of the card contradicts one that was set.
+    """
+    try:
+        card = read_card(settings.classifier.model or SHIPPED)
+    except ModelError as error:
+        raise ModelError(f"{settings.name('classifier.model')}: {error}") from None
+    return settings.with_model_rules(card.verdict)
 
 
 def known_rules(store: Store) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import index
 from batchmri.pipeline.judge import pictures_stand
 from batchmri.pipeline.lock import hold
-from batchmri.pipeline.made_with import check_made_with, remember_model, with_model_rules
+from batchmri.pipeline.made_with import check_made_with, effective_settings, remember_model
 from batchmri.pipeline.model import Model
 from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.output import make_output, state_path
@@ -47,6 +47,7 @@ def scan(
     row with a reason, never an exception.
     """
     settings, options = settings or Settings.load(), options or ScanOptions()
+    settings = effective_settings(settings)
     output = Path(out)
     protocol = Protocol(secrets.token_hex(4))
     console = Console(log_format, protocol.run_id)
@@ -70,7 +71,6 @@ def scan(
             )
         )
         model = Model.describe(settings.classifier)
-        settings = with_model_rules(settings, model.card.verdict)
         made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
         check_made_with(store, made_with, rescan=options.rescan)
         remember_model(store, model.classes, model.card.verdict)

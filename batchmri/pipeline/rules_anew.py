@@ -5,7 +5,7 @@ from pathlib import Path
 from batchmri.errors import UsageError
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.lock import hold
-from batchmri.pipeline.made_with import known_classes, known_rules, with_model_rules
+from batchmri.pipeline.made_with import known_classes, known_rules
 from batchmri.pipeline.output import state_path
 from batchmri.report import Console, LogFormat, print_summary, readers
 from batchmri.settings import Settings
@@ -29,7 +29,7 @@ def reverdict(
     if not database.is_file():
         raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
     with readers(group=settings.report.group_readable), hold(output), Store(database) as store:
-        rules = with_model_rules(settings, known_rules(store))
+        rules = settings.with_model_rules(known_rules(store))
         totals = export(store, known_classes(store), rules, output, draw=False)
     print_summary(Console(log_format), totals, output)
     return totals

@@ -6,14 +6,14 @@ Each slice is prepared on its own, so that its scores do not depend on what trav
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from monai.data import get_track_meta, set_track_meta
 from monai.transforms import ScaleIntensityRange, SpatialCrop, SpatialPad
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -37,6 +37,15 @@ class PreparationSettings(BaseModel):
     upper_percentile: float = Field(99.5, ge=0, le=100, description="Inside the box: white.")
     black: float = Field(-1.0, description="What the network is given for black.")
     white: float = Field(1.0, description="What the network is given for white.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.lower_percentile >= self.upper_percentile:
+            raise ValueError(
+                f"lower_percentile {self.lower_percentile:g} must be below upper_percentile "
+                f"{self.upper_percentile:g}"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)

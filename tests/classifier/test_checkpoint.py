@@ -7,8 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import SHIPPED, load_checkpoint, save_checkpoint
+from batchmri.classifier.card import SHIPPED, Card
+from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.errors import ModelError
 
@@ -78,7 +78,7 @@ def _no_json(path: Path) -> None:
     [
         (_flip_a_byte, "sha256"),
         (_cut, "sha256"),
-        (Path.unlink, "cannot be read"),
+        (Path.unlink, "no such file"),
         (lambda path: path.with_suffix(".json").unlink(), "no card"),
         (_no_json, "json"),
         (_change_card(classes=["a", "b"], no_tumor_class="a"), "not weights of this network"),

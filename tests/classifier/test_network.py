@@ -4,7 +4,8 @@ from monai.networks.nets import EfficientNetBN
 from monai.visualize import GradCAM
 from torch import Tensor, nn
 
-from batchmri.classifier.checkpoint import SHIPPED, load_checkpoint
+from batchmri.classifier.card import SHIPPED
+from batchmri.classifier.checkpoint import load_checkpoint
 from batchmri.classifier.field import POOLED
 from batchmri.classifier.heat import gradcam
 from batchmri.classifier.network import ClassMapNetwork, logits

@@ -7,8 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import SHIPPED, save_checkpoint
+from batchmri.classifier.card import SHIPPED, Card
+from batchmri.classifier.checkpoint import save_checkpoint
 from batchmri.classifier.network import ClassMapNetwork
 from batchmri.classifier.verify import verify_model
 from batchmri.pixels import PreparationSettings

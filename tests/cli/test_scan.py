@@ -67,6 +67,28 @@ def test_the_environment_stands_between_file_and_flag(tmp_path: Path) -> None:
     assert "min_confidence: 0.7" in shown
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("none.safetensors", "no such file"), (".", "is a folder"), ("card.json", "is a model card")],
+)
+def test_a_model_that_is_not_there_is_named_before_any_work(
+    archive: Path, tmp_path: Path, model: str, message: str
+) -> None:
+    (tmp_path / "card.json").touch()
+    done = batchmri("scan", archive, "--out", tmp_path / "out", "--model", tmp_path / model)
+    assert_one_line(done, 2, "--model: model", message)
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_are_named_as_they_were_typed(archive: Path) -> None:
+    done = batchmri("scan", archive, "--dry-run", "--settle", "tenm")
+    assert_one_line(done, 2, "error: --settle: 'tenm' is not allowed", "10m")
+
+
+def test_a_command_with_a_typing_error_names_the_nearest() -> None:
+    assert_one_line(batchmri("scna"), 2, "No such command 'scna'. Did you mean 'scan'?")
+
+
 def test_a_foreign_checkpoint_is_2(archive: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
     model.write_bytes(b"not a model")

@@ -84,6 +84,6 @@ def write_series(
 
 
 def changed(settings: Settings, section: str, **values: object) -> Settings:
-    """Settings with some of a section replaced."""
-    part = getattr(settings, section).model_copy(update=values)
-    return settings.model_copy(update={section: part})
+    """Settings with some of a section replaced, validated as those of a user."""
+    given = settings.model_dump(exclude_unset=True)
+    return Settings.model_validate(given | {section: given.get(section, {}) | values})

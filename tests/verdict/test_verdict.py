@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from batchmri.errors import SettingsError
 from batchmri.records import (
     Classes,
     CropBox,
@@ -182,13 +181,6 @@ def test_no_tumor_without_contrast_is_not_confident() -> None:
 def test_coarse_pictures_are_flagged() -> None:
     assert verdict_on(scores(HEALTHY), pixel_spacing=(4.0, 4.0)).flags == ("low_quality",)
     assert verdict_on(scores(HEALTHY), rows=40).flags == ("low_quality",)
-
-
-def test_rules_of_the_card_hold_where_nothing_else_was_asked_for() -> None:
-    rules = VerdictSettings(top_slices=5).over({"top_slices": 7, "tumor_above": 0.9})
-    assert (rules.top_slices, rules.tumor_above) == (5, 0.9)
-    with pytest.raises(SettingsError, match="card: no_such"):
-        VerdictSettings().over({"no_such": 1})
 
 
 def test_a_study_without_a_classified_series_has_no_verdict() -> None:

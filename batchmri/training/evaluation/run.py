@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from batchmri.classifier import Backend, Card, choose, load_backend, load_checkpoint
-from batchmri.classifier.checkpoint import SHIPPED
+from batchmri.classifier.card import SHIPPED
 from batchmri.pixels.preparation import PreparationSettings
 from batchmri.report import Console, make_folder
 from batchmri.settings import ClassifierSettings
