@@ -5,9 +5,10 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.judge import Judged, judge
 from batchmri.pipeline.pictures import draw_montage
 from batchmri.records import Classes, Verdict
@@ -24,7 +25,7 @@ from batchmri.report import (
     write_json,
 )
 from batchmri.settings import ReportSettings, Settings
-from batchmri.state import Store, ToldStudy
+from batchmri.state import Change, Store, ToldStudy
 
 _TABLES = ("studies", "series", "slices", "files", "changes")
 
@@ -45,14 +46,21 @@ class Totals:
 
 
 def export(
-    store: Store, classes: Classes, settings: Settings, output: Path, *, draw: bool
+    store: Store,
+    classes: Classes,
+    settings: Settings,
+    output: Path,
+    *,
+    draw: bool,
+    finished: bool = True,
 ) -> Totals:
     """Write all tables, and with `draw` the montages that are missing or out of date.
 
     Pictures that no row names any more are removed. The state notes what was told only after the
-    tables are in place, so that a change is told twice rather than never.
+    tables are in place, so that a change is told twice rather than never. Changes of a run that is
+    not `finished` are told again by the next one.
     """
-    totals = Totals()
+    totals, changes = Totals(), Changes(store)
     identifiers = settings.report.identifiers
     with store.transaction(), ExitStack() as stack:
         writers = {
@@ -72,13 +80,16 @@ def export(
             verdict = judged.verdict.name if judged.verdict else ""
             now = ToldStudy(uid, str(row["source"]), judged.version, verdict, montage.digest)
             if judged.foreign:
-                _write_change(store, before, now, writers["changes"], totals)
+                _note_change(store, before, now, changes, totals)
         for uid in store.studies.gone():
             told = store.studies.get(uid)
             assert told is not None
-            writers["changes"].add(change_row(uid, told.source, "gone", told.verdict, ""))
+            changes.add(Change(uid, told.source, "gone", told.verdict, ""))
             totals.changes["gone"] += 1
             store.studies.drop(uid)
+        changes.end(finished=finished)
+        for change in store.changes.all():
+            writers["changes"].add(change_row(*astuple(change)))
         for note in store.series.notes():
             writers["files"].add(file_row(note))
             totals.file_reasons[note.reason] += 1
@@ -122,13 +133,13 @@ def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSetti
     return rules.slices == "all"
 
 
-def _write_change(
-    store: Store, before: ToldStudy | None, now: ToldStudy, writer: TableWriter, totals: Totals
+def _note_change(
+    store: Store, before: ToldStudy | None, now: ToldStudy, changes: Changes, totals: Totals
 ) -> None:
     change = _change(before, now)
     if change:
         verdict_before = before.verdict if before else ""
-        writer.add(change_row(now.uid, now.source, change, verdict_before, now.verdict))
+        changes.add(Change(now.uid, now.source, change, verdict_before, now.verdict))
         totals.changes[change] += 1
     if now != before:
         store.studies.put(now)

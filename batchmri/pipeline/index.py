@@ -31,33 +31,37 @@ def index(
     pool: WorkerPool,
     console: Console,
     stop: Stop,
+    begin: Callable[[], None] = lambda: None,
 ) -> int:
     """Bring the state's files up to date with the folders; returns how many newly failed.
 
-    Raises ArchiveError, the state untouched, where the archive looks wrong. Stopped, it leaves
-    what it read.
+    `begin` is called in the transaction that applies the walk, once the archive looks right. Raises
+    ArchiveError, the state untouched, where it looks wrong. Stopped, it leaves what it read.
     """
     first_run = store.files.count() == 0
     _walk(store, roots, not_below, settings.archive, console, stop)
     if stop.requested:
         return 0
     check_archive(store, roots, allow_shrink=options.allow_shrink)
+    now_s = time.time()
     with store.transaction():
+        begin()
         if store.meta(_READ_BY) != str(HEADER_VERSION):
             store.files.forget_headers()
             store.set_meta(_READ_BY, str(HEADER_VERSION))
-        unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed)
+        unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed, now_s=now_s)
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers
     )
     read = partial(read_headers, context=context)
-    seen_s = 0.0 if first_run else time.time()
     failed = 0
     with (
         console.stage("reading headers", unread) as progress,
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
         for entry, found in _headers(pool, read, stop.until(store.files.unread())):
+            # An archive that was there before us changed when its files say; later on we see it.
+            seen_s = min(now_s, entry.mtime_ns / 1e9) if first_run else now_s
             tries = store.files.put_header(entry, found, seen_s)
             failed += tries == 1
             if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:

@@ -13,17 +13,13 @@ from batchmri.state import Store
 _KEY = "made_with"
 
 
-def check_made_with(store: Store, now: Mapping[str, str], *, rescan: bool) -> None:
-    """Note what results are made with from now on.
+def check_made_with(store: Store, now: Mapping[str, str]) -> None:
+    """Raise StateError, naming both, if results were made with something else.
 
-    With `rescan` earlier results are forgotten, and headers read anew. Raises StateError, naming
-    both, where the state holds results of another model, preparation, device or precision.
+    That is another model, preparation, device or precision.
     """
     known = store.meta(_KEY)
-    if rescan:
-        store.series.forget_all()
-        store.files.forget_headers()
-    elif known is not None:
+    if known is not None:
         before: dict[str, str] = json.loads(known)
         differing = [key for key in now if before.get(key) != now[key]]
         if differing:
@@ -31,11 +27,24 @@ def check_made_with(store: Store, now: Mapping[str, str], *, rescan: bool) -> No
             raise StateError(
                 f"this output was made with {told}: use --rescan to make it anew, or a new --out"
             )
+
+
+def remember_model(
+    store: Store,
+    now: Mapping[str, str],
+    classes: Classes,
+    rules: Mapping[str, Any],
+    *,
+    rescan: bool,
+) -> None:
+    """Note what results are made with from now on, their classes, and the model's verdict rules.
+
+    With `rescan` earlier results are forgotten, and headers are read again.
+    """
+    if rescan:
+        store.series.forget_results()
+        store.files.forget_headers()
     store.set_meta(_KEY, json.dumps(now, sort_keys=True))
-
-
-def remember_model(store: Store, classes: Classes, rules: Mapping[str, Any]) -> None:
-    """Note what the probabilities in the state stand for, and the model's own verdict rules."""
     store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
     store.set_meta("verdict_rules", json.dumps(rules))
 

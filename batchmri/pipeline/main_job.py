@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from batchmri.pipeline.export import Totals, export
@@ -18,7 +19,7 @@ from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.protocol import Protocol
 from batchmri.pipeline.roots import find_roots
 from batchmri.pipeline.run import Run
-from batchmri.pipeline.stop import EXIT_FAILURES, Stop
+from batchmri.pipeline.stop import EXIT_BUDGET, EXIT_FAILURES, Stop
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.report import Console, LogFormat, print_summary, readers
 from batchmri.settings import Settings
@@ -72,12 +73,20 @@ def scan(
         )
         model = Model.describe(settings.classifier)
         made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
-        check_made_with(store, made_with, rescan=options.rescan)
-        remember_model(store, model.classes, model.card.verdict)
+        if not options.rescan:
+            check_made_with(store, made_with)
+        remember = partial(
+            remember_model,
+            store,
+            made_with,
+            model.classes,
+            model.card.verdict,
+            rescan=options.rescan,
+        )
 
         with protocol.stage("index"):
             protocol.new_failures += index(
-                store, roots, output, settings, options, pool, console, stop
+                store, roots, output, settings, options, pool, console, stop, remember
             )
             store.remember_roots(roots)
         with protocol.stage("plan"):
@@ -88,7 +97,8 @@ def scan(
             run = Run(store, pool, model, settings, output)
             _classify(run, store, settings, console, stop, protocol)
         with protocol.stage("export"):
-            totals = export(store, model.classes, settings, output, draw=True)
+            finished = stop.exit_code in (0, EXIT_BUDGET)
+            totals = export(store, model.classes, settings, output, draw=True, finished=finished)
         protocol.exit_code = stop.exit_code or int(protocol.new_failures > 0)
         protocol.write(output, settings, model, totals, store)
         print_summary(console, totals, output)

@@ -32,6 +32,7 @@ class Planner:
     def plan(self) -> int:
         """Decide on every series; returns how many newly failed by their headers alone."""
         failed = 0
+        self.store.series.drop_orphans()
         with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
             for header_study in islice(self.store.files.header_studies(), self.options.limit):
                 failed += self._plan_studies(header_study, _studies(self.store, header_study))

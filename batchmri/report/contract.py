@@ -16,7 +16,7 @@ TABLES = {
     "series": "series seen, classified or not",
     "slices": "classified slice",
     "files": "file that gave no slice and for which no series row speaks",
-    "changes": "study that is new, changed, gone or of another verdict since the last run",
+    "changes": "study that was new, changed, gone or of another verdict in the last run with any",
 }
 """The tables, and what a row of each stands for."""
 
@@ -125,7 +125,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _STUDY_UID,
         _SOURCE,
         Column("change", "new, changed, gone or verdict."),
-        Column("verdict_before", "Verdict before this run."),
+        Column("verdict_before", "Verdict before that run."),
         Column("verdict", "Verdict now."),
     ),
 }

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -13,6 +14,14 @@ from batchmri.state.transaction import ordered
 
 _INSTANCE = TypeAdapter(Instance)
 _ROWS_AT_ONCE = 1024
+
+
+class Gone(NamedTuple):
+    """How many known files are gone, from how many studies, and how many of no study."""
+
+    files: int
+    studies: int
+    in_no_study: int
 
 
 class FileIndex:
@@ -57,22 +66,27 @@ class FileIndex:
             bounds = (root, f"{root}/", f"{root}0")  # type: ignore[assignment]
         return int(self._db.execute(query, bounds).fetchone()[0])
 
-    def n_gone(self) -> int:
+    def gone(self) -> Gone:
         """Known files that the walk did not meet."""
-        query = "SELECT count(*) FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
-        return int(self._db.execute(query).fetchone()[0])
+        query = (
+            "SELECT count(*), count(DISTINCT header_study), count(*) - count(header_study) "
+            "FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
+        )
+        return Gone(*self._db.execute(query).fetchone())
 
     def forget_headers(self) -> None:
         """Have every file read anew; how often it failed, and when it changed, is remembered."""
         self._db.execute("UPDATE files SET tries = -1 - tries WHERE tries >= 0")
 
-    def apply_walk(self, *, tries: int, retry_failed: bool) -> int:
+    def apply_walk(self, *, tries: int, retry_failed: bool, now_s: float) -> int:
         """Forget files that are gone, with what was found in them; gives how many are unread.
 
         Unread is what is new, has changed, was forgotten, or failed for a passing reason in fewer
         than `tries` runs; with `retry_failed` whatever failed.
         """
         self._db.execute("DELETE FROM files WHERE source NOT IN (SELECT source FROM temp.walked)")
+        # The clock was set back: otherwise these files would count as new until it catches up.
+        self._db.execute("UPDATE files SET seen_s = ? WHERE seen_s > ?", (int(now_s), now_s))
         self._db.execute(
             "UPDATE files SET path = walked.path FROM temp.walked "
             "WHERE files.source = walked.source AND files.path <> walked.path"
@@ -111,15 +125,18 @@ class FileIndex:
     # --- headers
 
     def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> int:
-        """Note what a file's header says, and when; in how many runs it has failed by now.
+        """Note a file's header, and when the file was seen to change.
 
-        Of a file that is read again without having changed, the time it was seen to stays.
+        Returns in how many runs it has failed by now. If a file is read again without having
+        changed, the time of its change stays.
         """
         before = self._db.execute(
             "SELECT tries, seen_s FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
             (entry.source, entry.size, entry.mtime_ns),
         ).fetchone()
-        failures, seen_s = before or (0, int(seen_s))
+        failures, known_s = before or (0, int(seen_s))
+        # States of version 0.1 hold 0 for files of an output's first run.
+        seen_s = known_s or int(min(seen_s, entry.mtime_ns / 1e9))
         row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, seen_s)
         if isinstance(found, Instance):
             # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
@@ -157,11 +174,11 @@ class FileIndex:
         return os.fsdecode(row[0]) if row else None
 
     def last_change_s(self, header_study: str) -> float:
-        """When a file of a study last changed, by its own time or as seen between two runs."""
-        (mtime_ns, seen_s) = self._db.execute(
-            "SELECT max(mtime_ns), max(seen_s) FROM files WHERE header_study = ?", (header_study,)
+        """When a file of a study was last seen to change."""
+        (seen_s,) = self._db.execute(
+            "SELECT max(seen_s) FROM files WHERE header_study = ?", (header_study,)
         ).fetchone()
-        return max(float(mtime_ns) / 1e9, float(seen_s))
+        return float(seen_s)
 
 
 def _marks(values: Iterable[object]) -> str:

@@ -1,7 +1,8 @@
 """The tables of state.db.
 
 files      one row per file met by the walk: its header (an Instance) or the reason it has none;
-           `seen_s` is when we saw it change, 0 in an output's first run; `tries` failed readings,
+           `seen_s` is when a run saw it change, in an output's first run its own
+           time, if that is in the past; `tries` failed readings,
            -1 less that where it is to be read anew
 series     one row per assembled series: the record, and what became of it (status null: waiting);
            `tries` counts the runs in which it failed, `may_pass` says that it may yet succeed
@@ -10,7 +11,7 @@ left_out   files that belong to a series but gave it no slice
 studies    what the tables last said of a study, and what its montage was last drawn from
 runs       one row per finished run, for `batchmri status`
 meta       schema version, the key for patient digests, what the results were made with,
-           which version of the reader of headers read the files
+           which version of the reader of headers read the files, and the last changes of studies
 """
 
 import sqlite3

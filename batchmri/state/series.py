@@ -156,9 +156,21 @@ class SeriesIndex:
             "SELECT min(header_study) FROM series WHERE status IS NULL AND header_study > ?",
         )
 
-    def forget_all(self) -> None:
-        """Drop every result: all wanted series wait again."""
-        self._db.execute("DELETE FROM series")
+    def forget_results(self) -> None:
+        """Forget every result: all series wait to be planned again, and no study counts as gone."""
+        self._db.execute(
+            "UPDATE series SET fingerprint = '', status = NULL, reason = NULL, detail = '', "
+            "processed = 0, tries = 0, may_pass = 0, picture_class = '', model_digest = ''"
+        )
+        self._db.execute("DELETE FROM slices")
+        self._db.execute("DELETE FROM left_out")
+
+    def drop_orphans(self) -> None:
+        """Drop the series of studies that no header names any more."""
+        self._db.execute(
+            "DELETE FROM series WHERE header_study NOT IN "
+            "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
+        )
 
     def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
         """The studies of which no series waits, each with its series, in order."""

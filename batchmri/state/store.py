@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from batchmri.errors import OutputError, StateError
+from batchmri.state.changes import ChangeIndex
 from batchmri.state.files import FileIndex
 from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
@@ -39,6 +40,7 @@ class Store:
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
         self.studies = StudyIndex(self._db)
+        self.changes = ChangeIndex(self._db)
 
     def __enter__(self) -> Self:
         return self

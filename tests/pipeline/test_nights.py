@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import time
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from batchmri.archive import read_headers
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.pipeline import ScanOptions, scan
 from batchmri.settings import Settings
@@ -53,13 +55,92 @@ def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
+    for study in ("c", "d", "e"):
+        write_series(archive / study, study, "one")
     scan([archive], out=out, settings=settings)
-    shutil.rmtree(archive / "a")
-    with pytest.raises(ArchiveError, match="6 of 12 known files are gone"):
+    for study in ("a", "b", "c"):
+        shutil.rmtree(archive / study)
+    with pytest.raises(ArchiveError, match="18 of 30 known files are gone"):
         scan([archive], out=out, settings=settings)
     scan([archive], out=out, settings=settings, options=ScanOptions(allow_shrink=True))
-    assert [row["change"] for row in table(out, "changes")] == ["gone"]
+    assert [row["change"] for row in table(out, "changes")] == ["gone"] * 3
     assert not list((out / "gradcam").glob(f"*/{uid('a')}"))
+
+
+def test_one_of_a_few_studies_may_be_deleted(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    shutil.rmtree(archive / "a")
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert [row["study_uid"] for row in table(out, "studies")] == [uid("b")]
+
+
+def test_many_files_of_no_study_that_are_gone_are_refused(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    for number in range(50):
+        (archive / f"note-{number}.txt").write_text("text")
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    for path in archive.glob("note-*"):
+        path.unlink()
+    with pytest.raises(ArchiveError, match="50 of 62 known files are gone"):
+        scan([archive], out=out, settings=settings)
+
+
+def test_a_rescan_of_an_archive_that_is_gone_drops_nothing(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = contents(out), memory(out)
+    archive.rename(tmp_path / "away")
+    archive.mkdir()
+    # Of another model too: neither its classes nor its rules are noted.
+    other = changed(settings, "report", identifiers=True)
+    with pytest.raises(ArchiveError, match="none is left"):
+        scan([archive], out=out, settings=other, options=ScanOptions(rescan=True))
+    assert (contents(out), memory(out)) == before
+
+
+def test_a_rescan_that_is_killed_before_it_plans_loses_no_study(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before, told = contents(out), (out / "changes.csv").read_bytes()
+
+    def interrupted(*_: object) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return read_headers
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.index.HeaderContext", interrupted)
+        code = scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
+    assert code.exit_code == 130
+    assert (out / "changes.csv").read_bytes() == told, "no study is gone"
+    assert list((out / "gradcam").rglob("*.png")), "pictures stay until they are drawn again"
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert contents(out) == before
+    assert (out / "changes.csv").read_bytes() == told
+
+
+def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    write_series(archive / "c", "c", "one")
+    scan([archive], out=out, settings=settings)
+    told = (out / "changes.csv").read_bytes()
+    assert [row["study_uid"] for row in table(out, "changes")] == [uid("c")]
+    scan([archive], out=out, settings=settings)
+    assert (out / "changes.csv").read_bytes() == told
+    (out / "changes.csv").unlink()
+    scan([archive], out=out, settings=settings)
+    assert (out / "changes.csv").read_bytes() == told
 
 
 def test_a_study_still_arriving_waits_and_is_done_when_it_settled(
@@ -81,6 +162,35 @@ def test_a_study_still_arriving_waits_and_is_done_when_it_settled(
     assert_every_file_accounted_for(out, 13)
     scan([archive], out=out, settings=settings)
     assert {row["status"] for row in table(out, "series")} == {"classified"}
+
+
+@pytest.mark.parametrize("first_run", [True, False])
+def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    first_run: bool,
+) -> None:
+    out, now, past = tmp_path / "out", time.time(), time.time() - 3600
+    patient = changed(settings, "night", settle=timedelta(minutes=10))
+    for path in archive.rglob("*-*"):
+        os.utime(path, (past, past))
+    if not first_run:
+        scan([archive], out=out, settings=patient)
+    os.utime(archive / "a" / "one-000", (now + 1e9, now + 1e9))
+    (archive / "b" / "one-000").write_bytes((archive / "b" / "one-001").read_bytes())
+    os.utime(archive / "b" / "one-000", (past - 9e8, past - 9e8))
+
+    def waiting() -> set[str]:
+        return {row["study_uid"] for row in table(out, "series") if row["status"] == "skipped"}
+
+    scan([archive], out=out, settings=patient)
+    # A date that jumps back is a change as well, if an earlier run saw another.
+    assert waiting() == ({uid("a")} if first_run else {uid("a"), uid("b")})
+    monkeypatch.setattr(time, "time", lambda: now + 660)
+    scan([archive], out=out, settings=patient)
+    assert waiting() == set()
 
 
 def test_a_hang_and_a_crash_cost_their_own_files_only(
@@ -158,8 +268,9 @@ def test_the_state_may_lie_elsewhere_and_is_asked_for(
     assert (tmp_path / "local" / "state.db").is_file()
     with pytest.raises(UsageError, match="--state"):
         scan([archive], out=out, settings=settings)
+    told = table(out, "changes")
     scan([archive], out=out, settings=settings, options=local)
-    assert table(out, "changes") == []
+    assert table(out, "changes") == told
 
 
 def test_an_output_inside_a_root_is_not_walked(archive: Path, settings: Settings) -> None:
@@ -190,8 +301,9 @@ def test_our_own_objects_never_make_a_study_new_or_changed(
     scan([archive], out=out, settings=settings)
     save(instance("a", "ours", 0, Manufacturer="batchmri"), archive / "a" / "ours")
     save(instance("z", "ours", 0, Manufacturer="batchmri"), archive / "z" / "ours")
+    told = table(out, "changes")
     scan([archive], out=out, settings=settings)
-    assert table(out, "changes") == []
+    assert table(out, "changes") == told
     assert [row["reason"] for row in table(out, "series")].count("own_result") == 2
 
 

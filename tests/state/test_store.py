@@ -22,6 +22,8 @@ from batchmri.state import Store, ToldStudy, Trouble
 
 KEY = SeriesKey("1.1", "1.1.1")
 
+NOW = 1_800_000_000.0
+
 
 def entry(source: str, size: int = 10, mtime: int = 1) -> FileEntry:
     return FileEntry(source, f"/x/{source}", size, mtime)
@@ -52,7 +54,7 @@ def walked(store: Store, *met: FileEntry | FileNote, tries: int = 3) -> list[str
     store.files.begin_walk()
     for item in met:
         store.files.met(item)
-    store.files.apply_walk(tries=tries, retry_failed=False)
+    store.files.apply_walk(tries=tries, retry_failed=False, now_s=NOW)
     return [item.source for item in store.files.unread()]
 
 
@@ -81,7 +83,7 @@ def test_a_permanent_failure_is_read_once(tmp_path: Path) -> None:
         walked(store, entry("a"))
         store.files.put_header(entry("a"), FileNote("a", Reason.BAD_HEADER), 0)
         assert walked(store, entry("a")) == []
-        store.files.apply_walk(tries=3, retry_failed=True)
+        store.files.apply_walk(tries=3, retry_failed=True, now_s=NOW)
 
 
 def test_an_unreadable_folder_is_new_once_and_gone_when_it_can_be_read(tmp_path: Path) -> None:
@@ -212,3 +214,11 @@ def test_forgotten_headers_are_read_anew_one_by_one(tmp_path: Path) -> None:
         assert walked(store, *met, tries=1) == ["b", "bad"], "what was read since is not read again"
         assert store.files.last_change_s("1.1") == 5.0, "reading anew is no change"
         assert store.files.put_header(met[2], failed, 99.0) == 2
+
+
+def test_a_clock_that_was_set_back_does_not_make_files_new_forever(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        walked(store, entry("a"))
+        store.files.put_header(entry("a"), instance("a"), NOW + 1e9)
+        walked(store, entry("a"))
+        assert store.files.last_change_s("1.1") == NOW
