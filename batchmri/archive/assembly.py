@@ -12,8 +12,9 @@ from batchmri.archive.copies import without_copies
 from batchmri.archive.geometry import display_of, plane_of
 from batchmri.archive.naming import common_folder, digest, name_of, part_name
 from batchmri.archive.nifti import COMPANION
-from batchmri.archive.parts import Cell, Part, parts_of
+from batchmri.archive.parts import Part, parts_of
 from batchmri.archive.patients import apart_by_patient
+from batchmri.archive.places import Cell
 from batchmri.archive.sequences import contradicts_times, has_b_value, sequence_of
 from batchmri.archive.stack import Stack, stacked
 from batchmri.reasons import Reason
@@ -131,6 +132,7 @@ class _Assembler:
         instance, frame = first.instance, first.frame
         header = _header_of(first, part)
         sequence = sequence_of(header, _file_name(instance), diffusion=self._diffusion)
+        orientation = next((c.frame.orientation for c in stack.kept if c.frame.orientation), None)
         flags = {flag for cell in stack.kept for flag in cell.instance.flags}
         if contradicts_times(header, sequence):
             flags.add("sequence_contradiction")
@@ -144,7 +146,7 @@ class _Assembler:
             sequence=sequence,
             rows=part.rows,
             columns=part.columns,
-            plane=plane_of(frame.orientation),
+            plane=plane_of(orientation),
             pixel_spacing=frame.pixel_spacing,
             slice_spacing=stack.spacing,
             slices=tuple(
@@ -155,7 +157,7 @@ class _Assembler:
             ),
             n_slices=len(stack.kept),
             slice_axis=instance.slice_axis,
-            display=display_of(frame.orientation),
+            display=display_of(orientation),
             refusal=part.refusal,
             detail=part.detail,
             flags=tuple(sorted(flags | stack.flags | part.flags)),

@@ -4,7 +4,7 @@ LPS millimetres: x grows to the patient's left, y to the back, z to the head.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,21 @@ def normal_of(orientation: Orientation) -> Vector:
     length = math.hypot(*normal) or 1.0
     sign = math.copysign(1.0, normal[_axis(normal)]) / length
     return normal[0] * sign, normal[1] * sign, normal[2] * sign
+
+
+def line_through(positions: Iterable[Vector]) -> Vector | None:
+    """The direction from one end of the positions to the other, its largest component positive.
+
+    None for fewer than two positions.
+    """
+    every = sorted(set(positions))
+    if len(every) < 2:
+        return None
+    start = max(every, key=lambda one: math.dist(one, every[0]))
+    end = max(every, key=lambda one: math.dist(one, start))
+    x, y, z = (b - a for a, b in zip(start, end, strict=True))
+    sign = math.copysign(1.0, (x, y, z)[_axis((x, y, z))]) / math.hypot(x, y, z)
+    return x * sign, y * sign, z * sign
 
 
 def plane_of(orientation: Orientation | None) -> Plane:

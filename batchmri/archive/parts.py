@@ -9,27 +9,18 @@ calls a time point is none.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
-from batchmri.archive.geometry import Orientation, dot, normal_of
+from batchmri.archive.geometry import Orientation, normal_of
 from batchmri.archive.naming import part_name
+from batchmri.archive.places import SAME_PLACE_MM, Cell, places_of
 from batchmri.reasons import Reason
-from batchmri.records import Frame, Instance
 
 _SAME_DIRECTION = 0.02  # largest difference of a direction cosine: about one degree
 _MAX_STACKS = 8  # more orientations than that with hardly a slice each are no stacks
 _FEW_PER_STACK = 3
 _MOST_STACKS = 64
-
-
-SAME_PLACE_MM = 0.1  # motion correction moves slices by less, no slices lie closer
-
-
-class Cell(NamedTuple):
-    """One image: a frame of an instance."""
-
-    instance: Instance
-    frame: Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +95,8 @@ def _group_of(cell: Cell, orientations: list[Orientation]) -> _Group:
     orientation = frame.orientation and next(
         known for known in orientations if _alike(known, frame.orientation)
     )
+    if frame.orientation is None and frame.position and len(orientations) == 1:
+        (orientation,) = orientations
     rows, columns = frame.tile[2:] if frame.tile else (instance.rows, instance.columns)
     return _Group(orientation, rows, columns, frame.echo, frame.component)
 
@@ -137,7 +130,7 @@ def _by_time(groups: dict[_Group, list[Cell]]) -> list[tuple[_Group, list[Cell],
         by_time: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
             by_time[cell.frame.time_point].append(cell)
-        if len(by_time) == 1 or not _recur(group, by_time):
+        if len(by_time) == 1 or not _recur(by_time):
             split.append((group, cells, None))
             continue
         first = min(by_time)
@@ -148,17 +141,15 @@ def _by_time(groups: dict[_Group, list[Cell]]) -> list[tuple[_Group, list[Cell],
     return split
 
 
-def _recur(group: _Group, by_time: dict[str, list[Cell]]) -> bool:
+def _recur(by_time: dict[str, list[Cell]]) -> bool:
     """Whether a place is taken at more than one time point; true where places are not known."""
-    if group.orientation is None:
-        return True
-    normal = normal_of(group.orientation)
+    along = iter(places_of([cell for members in by_time.values() for cell in members]).along)
     seen: set[int] = set()
     for members in by_time.values():
         places = {
-            round(dot(cell.frame.position, normal) / SAME_PLACE_MM)
-            for cell in members
-            if cell.frame.position
+            round(place / SAME_PLACE_MM)
+            for place in islice(along, len(members))
+            if place is not None
         }
         if not places or places & seen:
             return True

@@ -1,21 +1,23 @@
 """The order of slices: by the projection of Image Position (Patient) on the slice normal.
 
 The normal points to the left, to the back or to the head (whichever it is nearest to), so slices
-run from right to left, from front to back, or from foot to head. Where positions are missing, by
-Instance Number and frame.
+run from right to left, from front to back, or from foot to head. Where positions are missing or
+cannot be right (see places.py), slices are ordered by Slice Location, else by Instance Number,
+frame, and file name with its numbers read as numbers.
 """
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from batchmri.archive.geometry import dot, normal_of
-from batchmri.archive.parts import SAME_PLACE_MM, Cell
-from batchmri.records import Vector
+from batchmri.archive.places import SAME_PLACE_MM, Cell, places_of
 
 _GAP = 1.5  # of the usual distance
 _UNEVEN = 0.1  # off the usual distance
+_NUMBERS = re.compile("([0-9]+)")
+_NO_POSITIONS = frozenset({"no_positions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,20 @@ class Stack:
 def stacked(cells: Sequence[Cell]) -> Stack:
     """Order the images of one part; the first taken (Instance Number, source) keeps its place."""
     by_number = sorted(cells, key=_taken)
-    normal = _normal(cells)
-    placed = [
-        (dot(cell.frame.position, normal), cell)
-        for cell in by_number
-        if normal and cell.frame.position
-    ]
-    if len(placed) * 2 <= len(cells):
-        flags = frozenset({"no_positions"})
-        return Stack(tuple(by_number), (None,) * len(by_number), flags=flags)
-    unplaced = tuple(cell for cell in by_number if cell.frame.position is None)
-    kept, further = _one_per_place(placed)
+    places = places_of(by_number)
+    if places.source == "number":
+        by_number.sort(key=_numbered)
+        return Stack(tuple(by_number), places.along, flags=_NO_POSITIONS)
+    along = list(zip(places.along, by_number, strict=True))
+    unplaced = tuple(cell for place, cell in along if place is None)
+    kept, further = _one_per_place([(place, cell) for place, cell in along if place is not None])
+    flags = frozenset({"multi_volume"} if further else ())
+    order = tuple(cell for _, cell in kept)
+    if places.source == "location":
+        return Stack(order, (None,) * len(order), further, flags=flags | _NO_POSITIONS)
     positions = tuple(position for position, _ in kept)
-    spacing, flags = _spacing(positions)
-    if further:
-        flags |= {"multi_volume"}
-    return Stack(tuple(cell for _, cell in kept), positions, further, unplaced, spacing, flags)
+    spacing, more = _spacing(positions)
+    return Stack(order, positions, further, unplaced, spacing, flags | more)
 
 
 def _taken(cell: Cell) -> tuple[bool, int, str, int, tuple[int, ...]]:
@@ -57,10 +57,11 @@ def _taken(cell: Cell) -> tuple[bool, int, str, int, tuple[int, ...]]:
     return number is None, number or 0, cell.instance.source, cell.frame.number, tile
 
 
-def _normal(cells: Sequence[Cell]) -> Vector | None:
-    """One normal for all, though orientations differ by a hair: of the first in sorted order."""
-    orientations = [cell.frame.orientation for cell in cells if cell.frame.orientation]
-    return normal_of(min(orientations)) if orientations else None
+def _numbered(cell: Cell) -> tuple[object, ...]:
+    number = cell.instance.instance_number
+    runs = enumerate(_NUMBERS.split(cell.instance.source))  # text and digits in turn
+    name = [int(run) if index % 2 else run for index, run in runs]
+    return number is None, number or 0, name, cell.frame.number, cell.frame.tile or ()
 
 
 def _one_per_place(

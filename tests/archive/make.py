@@ -125,6 +125,7 @@ def instance(number: int = 1, *, z: float | None = None, **fields: Any) -> Insta
         echo=fields.pop("echo", ""),
         time_point=fields.pop("time_point", ""),
         component=fields.pop("component", ""),
+        slice_location=fields.pop("slice_location", None),
     )
     values: dict[str, Any] = {
         "source": f"root/{number:04d}.dcm",

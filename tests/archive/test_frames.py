@@ -111,6 +111,15 @@ def test_time_points_of_one_object(tmp_path: Path) -> None:
     assert [s.refusal for s in series].count(Reason.FURTHER_VOLUME) == 2
 
 
+def test_the_position_in_the_stack_orders_frames_of_one_position(tmp_path: Path) -> None:
+    frames = [frame(0.0) for _ in range(4)]
+    for group, place in zip(frames, (3, 1, 4, 2), strict=True):
+        group.FrameContentSequence[0].InStackPositionNumber = place
+    (series,) = _series(read_instance(enhanced(tmp_path / "e", frames)))
+    assert [ref.frame for ref in series.slices] == [2, 4, 1, 3]
+    assert series.flags == ("no_positions",)
+
+
 def test_a_concatenation_is_one_series(tmp_path: Path) -> None:
     halves = [
         read_instance(enhanced(tmp_path / "1", [frame(z) for z in (0, 4, 8)], 1)),
