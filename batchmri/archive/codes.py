@@ -13,6 +13,37 @@ MODALITIES = frozenset(
     """.split()  # noqa: SIM905
 )
 
+_MISSPELLED = {
+    **dict.fromkeys(("MRI", "MRT", "NMR", "M R", "MAGNETIC RESONANCE", "IRM", "RM"), "MR"),
+    **dict.fromkeys(("PET", "PET/CT", "PETCT", "PET-CT"), "PT"),
+    **dict.fromkeys(("CAT", "CTA", "CBCT"), "CT"),
+    "ULTRASOUND": "US",
+    "SPECT": "NM",
+    "X-RAY": "DX",
+}
+
+_BY_CLASS = (
+    ("1.2.840.10008.5.1.4.1.1.4", "MR"), ("1.2.840.10008.5.1.4.1.1.2", "CT"),
+    ("1.2.840.10008.5.1.4.1.1.128", "PT"), ("1.2.840.10008.5.1.4.1.1.130", "PT"),
+    ("1.2.840.10008.5.1.4.1.1.20", "NM"), ("1.2.840.10008.5.1.4.1.1.6", "US"),
+    ("1.2.840.10008.5.1.4.1.1.3", "US"), ("1.2.840.10008.5.1.4.1.1.12.1", "XA"),
+    ("1.2.840.10008.5.1.4.1.1.12.2", "RF"), ("1.2.840.10008.5.1.4.1.1.1.1", "DX"),
+    ("1.2.840.10008.5.1.4.1.1.1.2", "MG"),
+)  # fmt: skip
+
+
+def modality_code(stated: str, sop_class: str = "") -> str:
+    """The code of a modality, known or commonly misspelled, or else that of a SOP class.
+
+    Nothing where neither tells it.
+    """
+    word = stated.strip("\0 ").upper()
+    code = word if word in MODALITIES else _MISSPELLED.get(word, "")
+    if code or not sop_class:
+        return code
+    return next((m for uid, m in _BY_CLASS if f"{sop_class}.".startswith(f"{uid}.")), "")
+
+
 COMPONENTS = {
     **dict.fromkeys(("P", "PHASE", "PHASE MAP", "P_FFE", "P_SE", "P_IR"), "phase"),
     **dict.fromkeys(("R", "REAL", "R_FFE", "R_SE", "R_IR"), "real"),

@@ -11,7 +11,7 @@ from batchmri.archive.facts import SCANNING
 from batchmri.archive.sequences import sequence_in_words
 from batchmri.records import Header
 
-_NUMBER = r"(?<![A-Za-z]){} ?= ?(\d{{1,5}}(?:\.\d{{1,6}})?)(?![\d.]|e[+-])"
+_NUMBER = r"(?<![A-Za-z]){} ?= ?(\d{{1,5}}(?:[.,]\d{{1,6}})?)(?![\d.]|e[+-])"
 _REPETITION, _ECHO, _INVERSION, _FLIP = (
     re.compile(_NUMBER.format(name)) for name in ("TR", "TE", "TI", "FA")
 )
@@ -40,4 +40,4 @@ def with_description(header: Header, raw: bytes) -> Header:
 
 def _first(stated: float | None, pattern: re.Pattern[str], text: str) -> float | None:
     found = pattern.search(text)
-    return float(found[1]) if stated is None and found else stated
+    return float(found[1].replace(",", ".")) if stated is None and found else stated

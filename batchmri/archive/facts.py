@@ -1,8 +1,7 @@
 """From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
 
-from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
+from batchmri.archive.codes import IMAGE_TYPES, modality_code
 from batchmri.archive.contrast import contrast_of, is_agent
-from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import is_valid_uid
 from batchmri.archive.sequences import named_sequence, sequence_in_words
 from batchmri.archive.tags import Tags
@@ -29,12 +28,9 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
     first = tags.item(FRAME_GROUPS)
     timing = _group(_MR_TIMING, first, shared)
     sop_class = tags.text(0x00080016)
-    modality = tags.word(0x00080060)
-    if not modality and sop_class in MR_CLASSES:
-        modality = "MR"
     description, protocol, study = (tags.text(tag) for tag in (0x0008103E, 0x00181030, 0x00081030))
     return Header(
-        modality=modality if modality in MODALITIES else "",
+        modality=modality_code(tags.word(0x00080060), sop_class),
         manufacturer=tags.text(0x00080070),
         series_description=description,
         series_number=tags.integer(0x00200011),

@@ -1,5 +1,6 @@
 """What a file is, told by its first bytes; its name only tells foreign kinds apart."""
 
+import posixpath
 import struct
 import zlib
 from typing import Literal, NamedTuple
@@ -25,13 +26,28 @@ class Kind(NamedTuple):
     name: str = ""
 
 
+_APPLE_DOUBLE = "AppleDouble file of macOS"
+_NOT_FETCHED = "pointer of {}: its content is not here"
+
 _MAGIC: tuple[tuple[bytes, Reason, str], ...] = (
+    (b"\x00\x05\x16\x07", Reason.NOT_AN_IMAGE, _APPLE_DOUBLE),
+    (b"\x00\x05\x16\x00", Reason.UNSUPPORTED_FORMAT, "AppleSingle file of macOS"),
+    (b"/annex/objects/", Reason.NOT_AN_IMAGE, _NOT_FETCHED.format("git-annex")),
+    (b"version https://git-lfs.", Reason.NOT_AN_IMAGE, _NOT_FETCHED.format("Git LFS")),
     (b"PK\x03\x04", Reason.UNSUPPORTED_FORMAT, "zip archive"),
     (b"7z\xbc\xaf\x27\x1c", Reason.UNSUPPORTED_FORMAT, "7z archive"),
     (b"Rar!", Reason.UNSUPPORTED_FORMAT, "rar archive"),
     (b"BZh", Reason.UNSUPPORTED_FORMAT, "bzip2 file"),
     (b"\xfd7zXZ\x00", Reason.UNSUPPORTED_FORMAT, "xz file"),
     (b"\x28\xb5\x2f\xfd", Reason.UNSUPPORTED_FORMAT, "zstd file"),
+    (b"\x1f\x9d", Reason.UNSUPPORTED_FORMAT, "compress (.Z) file"),
+    (b"\x04\x22\x4d\x18", Reason.UNSUPPORTED_FORMAT, "lz4 file"),
+    (b"LZIP", Reason.UNSUPPORTED_FORMAT, "lzip file"),
+    (b"DICM", Reason.UNSUPPORTED_FORMAT, "DICOM without its preamble"),
+    (b"IMGF", Reason.UNSUPPORTED_FORMAT, "GE Signa image"),
+    (b"MATRIX7", Reason.UNSUPPORTED_FORMAT, "ECAT 7"),
+    (b"!INTERFILE", Reason.UNSUPPORTED_FORMAT, "Interfile"),
+    (b"#!/usr/local/fdf", Reason.UNSUPPORTED_FORMAT, "Varian FDF"),
     (b"NRRD", Reason.UNSUPPORTED_FORMAT, "NRRD"),
     (b"CDF\x01", Reason.UNSUPPORTED_FORMAT, "NetCDF (MINC 1)"),
     (b"\x89HDF\r\n", Reason.UNSUPPORTED_FORMAT, "HDF5 (MINC 2)"),
@@ -45,6 +61,12 @@ _MAGIC: tuple[tuple[bytes, Reason, str], ...] = (
     (b"\x00\x00\x00\x0cjP  ", Reason.NOT_AN_IMAGE, "JPEG 2000 picture"),
     (b"%PDF", Reason.NOT_AN_IMAGE, "PDF"),
     (b"SQLite format 3", Reason.NOT_AN_IMAGE, "SQLite database"),
+    (b"\x00\x00\x00\x01Bud1", Reason.NOT_AN_IMAGE, "folder settings of macOS"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Reason.NOT_AN_IMAGE,
+        "Thumbs.db or Office file",
+    ),
 )
 
 _ENDINGS: dict[str, tuple[Reason, str]] = {
@@ -73,6 +95,9 @@ _ENDINGS: dict[str, tuple[Reason, str]] = {
     ".md": (Reason.NOT_AN_IMAGE, "text"),
 }
 
+# DICOM that a PACS compressed with zlib, behind this many bytes (Orthanc: the size inflated).
+_COMPRESSED_DICOM = ((8, "Orthanc compressed storage"), (0, "zlib-compressed DICOM"))
+
 _IMAGE_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".dcm")
 
 
@@ -84,7 +109,7 @@ def sniff(path: str, first_bytes: bytes) -> Kind:
     `.hdr` or `.dcm` that holds none of these is a `bad_header`, or `truncated` where it is shorter
     than a header.
     """
-    if not first_bytes:
+    if not first_bytes and not _is_companion(path):
         return Kind("", Reason.EMPTY_FILE)
     if first_bytes[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM":
         return Kind("dicom")
@@ -97,10 +122,13 @@ def sniff(path: str, first_bytes: bytes) -> Kind:
     return _foreign(path.lower(), first_bytes, content)
 
 
-def inflated(compressed: bytes, most: int = SNIFFED_BYTES) -> bytes:
-    """The first bytes of a gzip stream, at most `most`; fewer where it is cut or damaged."""
+def inflated(compressed: bytes, most: int = SNIFFED_BYTES, wbits: int = 31) -> bytes:
+    """The first bytes of a gzip stream (of a zlib stream with `wbits` 15), at most `most`.
+
+    Fewer where it is cut or damaged.
+    """
     try:
-        return zlib.decompressobj(wbits=31).decompress(compressed, most)
+        return zlib.decompressobj(wbits).decompress(compressed, most)
     except zlib.error:
         return b""
 
@@ -158,6 +186,14 @@ def _foreign(name: str, first_bytes: bytes, content: bytes) -> Kind:
     for magic, reason, what in _MAGIC:
         if first_bytes.startswith(magic):
             return Kind("", reason, what)
+    container = _container(first_bytes)
+    if container:
+        return Kind("", Reason.UNSUPPORTED_FORMAT, container)
+    if _is_companion(name):
+        return Kind("", Reason.NOT_AN_IMAGE, _APPLE_DOUBLE)
+    if len(first_bytes) < _NIFTI1_SIZE and b"/annex/objects/" in first_bytes:
+        # A link of git-annex that a file system without links holds as text.
+        return Kind("", Reason.NOT_AN_IMAGE, _NOT_FETCHED.format("git-annex"))
     ending = max((end for end in _ENDINGS if name.endswith(end)), key=len, default="")
     if ending:
         return Kind("", *_ENDINGS[ending])
@@ -170,6 +206,23 @@ def _foreign(name: str, first_bytes: bytes, content: bytes) -> Kind:
         dicom = content[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM"
         return Kind("", Reason.UNSUPPORTED_FORMAT, "gzipped DICOM" if dicom else "gzip file")
     return Kind("", Reason.NOT_AN_IMAGE, "text" if _is_text(first_bytes) else "")
+
+
+def _container(first_bytes: bytes) -> str:
+    """The name of what holds a DICOM file so that it is told by its content only."""
+    for offset, name in _COMPRESSED_DICOM:
+        if first_bytes[offset : offset + 1] == b"\x78":
+            content = inflated(first_bytes[offset:], wbits=15)
+            if content[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM":
+                return name
+    if first_bytes.startswith(b"--") and b"application/dicom" in first_bytes:
+        return "multipart DICOM (DICOMweb)"
+    return ""
+
+
+def _is_companion(path: str) -> bool:
+    """Whether macOS gave it the name of a companion of the file without `._`."""
+    return posixpath.basename(path).startswith("._")
 
 
 def _is_text(head: bytes) -> bool:

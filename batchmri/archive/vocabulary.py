@@ -46,11 +46,14 @@ _NO_PERSON_ALONE = re.compile(
 )
 
 _MODALITIES = (
-    ("CT", frozenset(("ct", "cta", "cbct", "ncct", "hu"))),
+    ("CT", frozenset(("ct", "cta", "cbct", "ncct"))),
     ("PT", frozenset(("pet", "suv", "fdg"))),
     ("NM", frozenset(("spect", "datscan"))),
-    ("US", frozenset(("us", "ultrasound"))),
+    ("US", frozenset(("ultrasound",))),
 )
+# Also a country, a unit, a site: no modality in the name of an MR image.
+_AMBIGUOUS = {"us": "US", "hu": "CT"}
+_MR_WORDS = frozenset(("mr", "mri", "mrt", "irm"))
 
 _PATTERNS = tuple(
     (code, re.compile(rf"(?<![a-z])(?:{words})(?![a-z])")) for code, words in _BODY_PARTS
@@ -109,10 +112,16 @@ def is_phantom(patient_name: str, patient_id: str) -> bool:
     return any(map(_NO_PERSON.search, said)) or _NO_PERSON_ALONE.fullmatch(name) is not None
 
 
-def modality_of(file_name: str) -> str:
-    """The modality other than MR that a file name states, or nothing."""
+def modality_of(file_name: str, *, names_sequence: bool = False) -> str:
+    """The modality other than MR that a file name states, or nothing.
+
+    `names_sequence`: whether it names an MR sequence, as `T1w` does.
+    """
     words = normalised(file_name).split()
-    return next((code for code, said in _MODALITIES if any(w in said for w in words)), "")
+    stated = next((code for code, said in _MODALITIES if any(w in said for w in words)), "")
+    if stated or names_sequence or not _MR_WORDS.isdisjoint(words):
+        return stated
+    return next((_AMBIGUOUS[word] for word in words if word in _AMBIGUOUS), "")
 
 
 def _first(words: str) -> str:

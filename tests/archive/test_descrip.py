@@ -46,3 +46,9 @@ def test_what_is_stated_elsewhere_stays() -> None:
 def test_nobody_s_name_is_kept() -> None:
     found = with_description(Header(), b"PLANTED^NAME 3D PLANTED TR=25ms \xff\xfe\0behind")
     assert "PLANTED" not in repr(found) and found.repetition_time == 25.0
+
+
+def test_decimal_commas() -> None:
+    found = with_description(Header(), b"TR=2300,5ms/TE=2,98ms/FA=9deg, TI=900, x")
+    assert (found.repetition_time, found.echo_time) == (2300.5, 2.98)
+    assert (found.flip_angle, found.inversion_time) == (9.0, 900.0)

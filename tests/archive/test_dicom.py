@@ -183,6 +183,30 @@ def test_several_values_none_and_of_the_wrong_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "sop_class", "modality"),
+    [
+        ("MRI", None, "MR"),
+        ("mr", None, "MR"),
+        ("Mri ", None, "MR"),
+        ("NMR", "1.2.840.10008.5.1.4.1.1.7", "MR"),
+        ("?", "1.2.840.10008.5.1.4.1.1.4", "MR"),
+        (None, "1.2.840.10008.5.1.4.1.1.4.1", "MR"),
+        (None, "1.2.840.10008.5.1.4.1.1.2", "CT"),
+        ("PET", "1.2.840.10008.5.1.4.1.1.4", "PT"),
+        (None, "1.2.840.10008.5.1.4.1.1.128", "PT"),
+        (None, "1.2.840.10008.5.1.4.1.1.6.1", "US"),
+        ("OT", "1.2.840.10008.5.1.4.1.1.4", "OT"),
+        ("PLANTED", "1.2.840.10008.5.1.4.1.1.7", ""),
+    ],
+)
+def test_the_modality(tmp_path: Path, stated, sop_class, modality: str) -> None:
+    with pydicom.config.disable_value_validation():
+        tags = {"SOPClassUID": sop_class} if sop_class else {}
+        path = dicom(tmp_path / "a", Modality=stated, **tags)
+    assert read_instance(path).header.modality == modality
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [
         (b"0,5\\0,25", (0.5, 0.25)),

@@ -1,5 +1,6 @@
 import gzip
 import struct
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -76,11 +77,49 @@ def test_big_endian(tmp_path: Path) -> None:
         ("x.img", bytes(1000), Reason.UNSUPPORTED_FORMAT),
         ("x", bytes(4096), Reason.NOT_AN_IMAGE),
         ("x", b"\x08\x00\x05\x00", Reason.NOT_AN_IMAGE),
+        ("._x.dcm", b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(4000), Reason.NOT_AN_IMAGE),
+        ("._x.json", b"\0\5\x16\7\0\2\0\0Mac OS X", Reason.NOT_AN_IMAGE),
+        (".AppleDouble/x.dcm", b"\0\5\x16\7\0\1\0\0" + bytes(600), Reason.NOT_AN_IMAGE),
+        ("a/._x.nii.gz", b"", Reason.NOT_AN_IMAGE),
+        ("a/._x.dcm", b"junk", Reason.NOT_AN_IMAGE),
+        ("x.dcm", b"\0\5\x16\0\0\2\0\0" + bytes(600), Reason.UNSUPPORTED_FORMAT),
+        (".DS_Store", b"\0\0\0\1Bud1" + bytes(400), Reason.NOT_AN_IMAGE),
+        ("Thumbs.db", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), Reason.NOT_AN_IMAGE),
+        ("desktop.ini", b"[.ShellClassInfo]\r\n", Reason.NOT_AN_IMAGE),
+        ("sub-1_T1w.nii.gz", b"/annex/objects/MD5E-s1--0.nii.gz\n", Reason.NOT_AN_IMAGE),
+        ("x.nii.gz", b"../.git/annex/objects/a/b/MD5E-s1--0.nii.gz", Reason.NOT_AN_IMAGE),
+        ("x.dcm", b"version https://git-lfs.github.com/spec/v1\noid s", Reason.NOT_AN_IMAGE),
+        ("x", b"\x1f\x9d\x90" + bytes(40), Reason.UNSUPPORTED_FORMAT),
+        ("x", b"DICM\2\0\0\0UL\4\0", Reason.UNSUPPORTED_FORMAT),
+        ("x.dcm", b"IMGF" + bytes(400), Reason.UNSUPPORTED_FORMAT),
+        ("x", b"--B\r\nContent-Type: application/dicom\r\n\r\n", Reason.UNSUPPORTED_FORMAT),
     ],
 )
 def test_what_is_neither_is_named(name: str, content: bytes, reason: Reason) -> None:
     kind = sniff(name, content)
     assert (kind.reader, kind.reason) == ("", reason)
+
+
+@pytest.mark.parametrize("level", [1, 6, 9])
+def test_compressed_storage_of_a_pacs(tmp_path: Path, level: int) -> None:
+    content = write(tmp_path / "x", dataset()).read_bytes()
+    packed = zlib.compress(content, level)
+    kinds = [
+        sniff(name, head[:4096])
+        for name in ("21343905-260d", "x.dcm")
+        for head in (struct.pack("<Q", len(content)) + packed, packed)
+    ]
+    assert {kind.reason for kind in kinds} == {Reason.UNSUPPORTED_FORMAT}
+    assert [kind.name for kind in kinds[:2]] == [
+        "Orthanc compressed storage",
+        "zlib-compressed DICOM",
+    ]
+    text = struct.pack("<Q", 2) + zlib.compress(b"{}", level)
+    assert sniff("x", text).reason is Reason.NOT_AN_IMAGE
+
+
+def test_an_image_of_any_name_is_read(tmp_path: Path) -> None:
+    assert sniff("._x.dcm", _head(write(tmp_path / "x", dataset()))).reader == "dicom"
 
 
 def test_a_gzip_bomb_is_not_inflated() -> None:
