@@ -86,7 +86,7 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
 
 
 def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
-    beside = header_beside(entry.path)
+    beside = header_beside(entry)
     if beside is not None and kind.reason is not Reason.EMPTY_FILE:
         header = _read(header_entry(entry, beside), context)
         if isinstance(header, FileNote) or header.format == "nifti":

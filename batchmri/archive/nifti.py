@@ -19,7 +19,9 @@ from batchmri.archive.contrast import contrast_in_words
 from batchmri.archive.descrip import with_description
 from batchmri.archive.errors import HeaderError
 from batchmri.archive.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
+from batchmri.archive.links import may_open
 from batchmri.archive.naming import folder_of, made_uid
+from batchmri.archive.sequences import sequence_in_words
 from batchmri.archive.sidecar import with_sidecar
 from batchmri.archive.vocabulary import body_part_of, modality_of
 from batchmri.reasons import Reason
@@ -57,9 +59,9 @@ class _Volume:
         return self.offset + math.prod(self.shape) * self.n_volumes * self.itemsize
 
 
-def header_beside(path: str) -> str | None:
+def header_beside(entry: FileEntry) -> str | None:
     """The .hdr or .hdr.gz that an .img or .img.gz belongs to, if there is one."""
-    return _beside(path, _IMAGE_ENDING, ".hdr")
+    return _beside(entry, _IMAGE_ENDING, ".hdr")
 
 
 def companion_of(header: Instance | FileNote, entry: FileEntry) -> Instance | FileNote:
@@ -107,7 +109,7 @@ def read_nifti(
     uid = made_uid("nifti", entry.source)
     described = description_of(entry.source)
     named = Header(
-        modality=modality_of(described),
+        modality=modality_of(described, names_sequence=bool(sequence_in_words(described))),
         series_description=described,
         body_part=body_part_of(described),
         contrast_agent=contrast_in_words(described),
@@ -245,7 +247,7 @@ def _refusal_by_size(entry: FileEntry, volume: _Volume, pair: bool) -> Refusal |
     path: str | None = entry.path
     size = entry.size
     if pair:
-        path = _beside(entry.path, _HEADER_ENDING, ".img")
+        path = _beside(entry, _HEADER_ENDING, ".img")
         if path is None:
             return Reason.TRUNCATED, "its .img is missing"
         size = Path(path).stat().st_size
@@ -261,18 +263,13 @@ def _is_gzip(path: str) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _beside(path: str, ending: "re.Pattern[str]", other: str) -> str | None:
-    stem = ending.sub("", path)
-    if stem == path:
+def _beside(entry: FileEntry, ending: "re.Pattern[str]", other: str) -> str | None:
+    stem = ending.sub("", entry.path)
+    if stem == entry.path:
         return None
-    names = (other, other + ".gz", other.upper(), other.upper() + ".GZ")
-    return next((stem + name for name in names if _may_follow(path, stem + name)), None)
-
-
-def _may_follow(path: str, other: str) -> bool:
-    """Whether it is a file; a link, which may lead out of the roots, only beside a followed one."""
-    beside = Path(other)
-    return beside.is_file() and (not beside.is_symlink() or Path(path).is_symlink())
+    depth = entry.source.count("/")
+    paths = (stem + name for name in (other, other + ".gz", other.upper(), other.upper() + ".GZ"))
+    return next((p for p in paths if Path(p).is_file() and may_open(p, entry.path, depth)), None)
 
 
 def _renamed(entry: FileEntry, path: str) -> str:

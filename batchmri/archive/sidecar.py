@@ -6,6 +6,7 @@ and what free text names are kept. A sidecar that is no such object, too large, 
 says nothing, and the image is flagged `sidecar_ignored`.
 """
 
+import errno
 import json
 import os
 import stat
@@ -14,14 +15,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from batchmri.archive.bids import sidecar_stems
-from batchmri.archive.codes import IMAGE_TYPES, MODALITIES
+from batchmri.archive.codes import IMAGE_TYPES, modality_code
 from batchmri.archive.contrast import contrast_of, is_agent
 from batchmri.archive.facts import SCANNING
+from batchmri.archive.links import may_open
 from batchmri.archive.sequences import named_sequence
 from batchmri.archive.vocabulary import body_part_of
 from batchmri.records import Header
 
 _IGNORED = "sidecar_ignored"
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_BYTES = 2**20
 _MAX_TEXT = 1024
 _MAX_NUMBER = 1e6
@@ -37,24 +40,29 @@ def with_sidecar(header: Header, image_path: str, depth: int) -> tuple[Header, f
     own, *above = sidecar_stems(image_path, depth)
     if os.path.lexists(own + ".bval"):
         header = replace(header, named_sequence="dwi")
-    contents = [_content(stem + ".json") for stem in (own, *above)]
+    contents = [_content(stem + ".json", image_path, depth) for stem in (own, *above)]
     parsed = [_parsed(content) for content in contents if content is not None]
     said = [one for one in parsed if one is not None]
     flags = frozenset({_IGNORED} if len(said) < len(parsed) else ())
     return (_filled(header, ChainMap(*said)) if said else header), flags
 
 
-def _content(path: str) -> bytes | None:
+def _content(path: str, image_path: str, depth: int) -> bytes | None:
     """The bytes of a sidecar, one more than are read where it is too large; None without one.
 
-    A link is not followed: it may lead out of the folders that are to be read.
+    A link that leads out of the root is not followed.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, _READ | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
-    except OSError:
-        return b""
+    except OSError as error:
+        if error.errno != errno.ELOOP or not may_open(path, image_path, depth):
+            return b""
+        try:
+            descriptor = os.open(path, _READ)
+        except OSError:
+            return b""
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
@@ -75,12 +83,11 @@ def _filled(header: Header, said: Said) -> Header:
     texts = tuple(_text(said, key) for key in ("SeriesDescription", "ProtocolName"))
     pulse = _text(said, "PulseSequenceName") or _text(said, "SequenceName")
     named = header.named_sequence or named_sequence(texts, pulse, "")
-    modality = _text(said, "Modality").upper()
     types = dict.fromkeys(word for word in _words(said, "ImageType") if word in IMAGE_TYPES)
     scanning = tuple(word for word in _words(said, "ScanningSequence") if word in SCANNING)
     return replace(
         header,
-        modality=modality if modality in MODALITIES else header.modality,
+        modality=modality_code(_text(said, "Modality")) or header.modality,
         manufacturer=_text(said, "Manufacturer"),
         image_type=tuple(types),
         body_part=header.body_part or body_part_of(*texts, _text(said, "BodyPartExamined")),

@@ -1,10 +1,14 @@
 """Walk folders: one FileEntry per regular file, a FileNote for what cannot be opened as one.
 
-Streaming: one open folder per level, so memory does not grow with the archive. Symbolic links are
-not followed: what they lead to is walked under its own name, or lies outside of the roots. Asked
-to, the walk follows those that lead outside, each target once.
+Streaming: one open folder per level, so memory does not grow with the archive.
+
+Folders of version control (`.git` and others, links.py) are left alone. A symbolic link to a file
+in such a folder of the same root, as git-annex and DataLad make them, is read under the name of the
+link. Other links are not followed: what they lead to is walked under its own name, or is outside of
+the roots. On request, the walk follows those that lead outside, each target once.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +16,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from batchmri.archive.links import STORES, contains, is_in_store
 from batchmri.archive.naming import escape
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote
 
 _MAX_OPEN_FOLDERS = 64
+_OUTSIDE = "symbolic link that leads outside, not followed"
+_INSIDE = "symbolic link to a file or folder of the same archive, not followed"
+_REPEATED = "symbolic link to what another link leads to, not followed"
+_BROKEN = "symbolic link to nothing"
+_NOT_FETCHED = "symbolic link to content that is not here: not fetched by git-annex or DataLad"
+_LOOSE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _SPECIAL = {
-    stat.S_IFLNK: "symbolic link, not followed",
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
     stat.S_IFCHR: "device file",
@@ -55,7 +65,7 @@ def label_roots(paths: Sequence[str]) -> dict[str, str]:
 def _inside_another(path: str, real: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     if any(real[path] == real[taken] for taken in labels.values()):
         return True
-    return any(real[path] != other and _holds(other, real[path]) for other in real.values())
+    return any(real[path] != other and contains(other, real[path]) for other in real.values())
 
 
 def walk(
@@ -68,8 +78,8 @@ def walk(
 
     `exclude`: globs that a path below its root, or a name, must not match (a folder that matches
     is left out whole). `not_below`: folders left alone, such as the output. A file is opened by
-    `path`; links, pipes, sockets and devices give a note and are never opened, and a folder that
-    cannot be read gives an `io_error`.
+    `path`; links that are not followed, pipes, sockets and devices give a note and are never
+    opened, and a folder that cannot be read gives an `io_error`.
     """
     walker = _Walker(roots, exclude, not_below, follow_links)
     for label, path in roots.items():
@@ -116,7 +126,7 @@ class _Walker:
                 stack.pop()
                 continue
             below = folder.below + entry.name
-            if _matches(below, entry.name, self._exclude):
+            if entry.name in STORES or _matches(below, entry.name, self._exclude):
                 continue
             source = f"{folder.source}/{escape(entry.name)}"
             try:
@@ -124,31 +134,44 @@ class _Walker:
             except OSError as error:
                 yield _unreadable(source, error)
                 continue
+            if isinstance(status, str):
+                yield FileNote(source, Reason.NOT_AN_IMAGE, status)
+                continue
             if not stat.S_ISDIR(status.st_mode):
                 yield _entry(source, entry.path, status)
             elif _identity(status) not in self.left_alone:
                 yield from _push(stack, _open(source, below + "/", entry.path, len(stack)))
 
-    def _status(self, entry: "os.DirEntry[str]") -> os.stat_result:
-        """Of the file itself, or of what a link leads to where it is to be followed."""
+    def _status(self, entry: "os.DirEntry[str]") -> os.stat_result | str:
+        """Status of the file, or of the target of a link to follow; or why a link is not."""
         status = entry.stat(follow_symlinks=False)
-        if not (self._follow_links and stat.S_ISLNK(status.st_mode)):
-            return status
-        if self._is_near_a_root(os.path.realpath(entry.path)):
-            return status
-        target = entry.stat()
-        if _identity(target) in self._followed:
-            return status
-        self._followed.add(_identity(target))
-        return target
+        return self._target(entry) if stat.S_ISLNK(status.st_mode) else status
 
-    def _is_near_a_root(self, target: str) -> bool:
-        """Whether it lies in a root, or holds one: then following it would walk files twice."""
-        return any(_holds(root, target) or _holds(target, root) for root in self._roots)
+    def _target(self, entry: "os.DirEntry[str]") -> os.stat_result | str:
+        target = os.path.realpath(entry.path)
+        try:
+            status = entry.stat()
+        except OSError as error:
+            if error.errno not in _LOOSE:
+                raise
+            return _NOT_FETCHED if "/annex/objects/" in target else _BROKEN
+        root = next((root for root in self._roots if contains(root, target)), None)
+        if root is not None:
+            in_store = stat.S_ISREG(status.st_mode) and is_in_store(root, target)
+            # A link to such a link is another name of a file that is read already.
+            return status if in_store and is_in_store(root, _next_of(entry.path)) else _INSIDE
+        if not self._follow_links or any(contains(target, root) for root in self._roots):
+            return _OUTSIDE
+        if _identity(status) in self._followed:
+            return _REPEATED
+        self._followed.add(_identity(status))
+        return status
 
 
-def _holds(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def _next_of(link: str) -> str:
+    """What a link leads to, without following what may be a link in turn."""
+    folder = os.path.realpath(os.path.dirname(link))  # noqa: PTH120
+    return os.path.normpath(os.path.join(folder, os.readlink(link)))  # noqa: PTH115, PTH118
 
 
 def _push(stack: list[_Folder], opened: _Folder | FileNote) -> Iterator[FileNote]:

@@ -125,13 +125,24 @@ def test_half_a_pair(tmp_path: Path) -> None:
 
 def test_a_link_in_the_place_of_a_half_leads_nowhere(tmp_path: Path) -> None:
     nifti(tmp_path / "out/v.img", kind=nibabel.Nifti1Pair)
-    nifti(tmp_path / "v.img", kind=nibabel.Nifti1Pair)
-    (tmp_path / "v.img").unlink()
-    (tmp_path / "v.img").symlink_to(tmp_path / "out/v.img")
-    assert read_instance(tmp_path / "v.hdr").detail == "its .img is missing"
-    (tmp_path / "v.hdr").unlink()
-    (tmp_path / "v.hdr").symlink_to(tmp_path / "out/v.hdr")
-    assert read_instance(tmp_path / "v.hdr").refusal is None, "the walk was asked to follow links"
+    root = tmp_path / "root"
+    nifti(root / "v.img", kind=nibabel.Nifti1Pair)
+    (root / "v.img").unlink()
+    (root / "v.img").symlink_to(tmp_path / "out/v.img")
+    assert read_instance(root / "v.hdr").detail == "its .img is missing"
+    (root / "v.hdr").unlink()
+    (root / "v.hdr").symlink_to(tmp_path / "out/v.hdr")
+    assert read_instance(root / "v.hdr").refusal is None, "the walk was asked to follow links"
+
+
+def test_a_pair_whose_halves_are_links_inside_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    nifti(root / ".git/annex/objects/v.img", kind=nibabel.Nifti1Pair)
+    for ending in ("hdr", "img"):
+        (root / f"v.{ending}").symlink_to(f".git/annex/objects/v.{ending}")
+    studies, notes, walked = scan(root)
+    (series,) = studies[0].series
+    assert (series.n_files, series.n_slices, notes, walked) == (2, 8, [], 2)
 
 
 @pytest.mark.parametrize(

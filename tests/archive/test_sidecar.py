@@ -166,7 +166,40 @@ def test_long_texts_are_cut(tmp_path: Path) -> None:
 def test_no_pipe_stops_it_and_no_link_leads_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "v.json")
     assert read_instance(nifti(tmp_path / "v.nii")).flags == ("sidecar_ignored",)
-    (tmp_path / "w.json").symlink_to(tmp_path / "secret")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/w.json").symlink_to(tmp_path / "secret")
     (tmp_path / "secret").write_text(json.dumps(SAID))
-    found = read_instance(nifti(tmp_path / "w.nii"))
+    found = read_instance(nifti(tmp_path / "root/w.nii"))
     assert (found.flags, found.header.manufacturer) == (("sidecar_ignored",), "")
+
+
+def test_a_link_inside_the_root_is_read_as_a_sidecar(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    (root / ".git/annex/objects").mkdir(parents=True)
+    (root / ".git/annex/objects/key").write_text(json.dumps({"Manufacturer": "near"}))
+    (root / "common.json").write_text(json.dumps({"Manufacturer": "far", "EchoTime": 0.002}))
+    (root / "sub-1/anat").mkdir(parents=True)
+    (root / "sub-1/anat/sub-1_T1w.json").symlink_to("../../.git/annex/objects/key")
+    (root / "T1w.json").symlink_to("common.json")
+    path = nifti(root / "sub-1/anat/sub-1_T1w.nii")
+    header = read_instance(path, "set/sub-1/anat/sub-1_T1w.nii").header
+    assert (header.manufacturer, header.echo_time) == ("near", 2.0)
+    (root / ".git/annex/objects/key").unlink()
+    found = read_instance(path, "set/sub-1/anat/sub-1_T1w.nii")
+    assert (found.flags, found.header.manufacturer) == (("sidecar_ignored",), "far")
+
+
+def test_a_companion_of_macos_is_no_sidecar(tmp_path: Path) -> None:
+    nifti(tmp_path / "r/v.nii")
+    for ending in ("json", "bval", "nii"):
+        (tmp_path / f"r/._v.{ending}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(200))
+    studies, notes, walked = scan(tmp_path / "r")
+    assert is_accounted(studies, notes, walked)
+    assert {note.reason for note in notes} == {Reason.NOT_AN_IMAGE}
+    assert {note.detail for note in notes} == {"AppleDouble file of macOS"}
+    assert studies[0].series[0].flags == ()
+
+
+@pytest.mark.parametrize("modality", ["MRI", "mr", "MR ", "mri", "NMR"])
+def test_modality_of_a_sidecar_by_another_name(tmp_path: Path, modality: str) -> None:
+    assert described(tmp_path, {"Modality": modality}).header.modality == "MR"

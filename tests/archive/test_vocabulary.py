@@ -37,3 +37,13 @@ def test_modality_of_a_file_name() -> None:
     assert modality_of("PET") == "PT"
     assert modality_of("t1_cta") == "CT"
     assert modality_of("direct_t1") == ""
+
+
+def test_a_word_that_may_be_a_modality() -> None:
+    """`US` is a country, a site, a unit; `HU` a country and the unit of CT."""
+    assert modality_of("Case1-US-before") == "US"
+    assert modality_of("head_HU") == "CT"
+    for word in ("US", "us", "HU"):
+        assert modality_of(f"site_{word}_01_T1w", names_sequence=True) == ""
+        assert modality_of(f"MRI_{word}_01") == ""
+    assert modality_of("ultrasound_T1", names_sequence=True) == "US"

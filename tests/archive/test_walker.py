@@ -75,6 +75,92 @@ def test_links_that_lead_outside_are_followed_when_asked(tmp_path: Path) -> None
     assert len(found) == len({item.source for item in found})
 
 
+def _annexed(root: Path, name: str, key: str = "") -> None:
+    """A file as git-annex keeps it: its content below .git, its name a relative link to it."""
+    key = key or f"MD5E-s7--{name.replace('/', '_')}"
+    objects = root / ".git/annex/objects/a0/f1" / key
+    _put(objects, key)
+    os.utime(objects / key, ns=(10**18, 10**18))
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    up = "../" * name.count("/")
+    (root / name).symlink_to(f"{up}{(objects / key).relative_to(root)}")
+
+
+def test_files_of_git_annex_have_the_names_of_their_links(tmp_path: Path) -> None:
+    root = tmp_path / "ds"
+    _annexed(root, "sub-01/anat/sub-01_T1w.nii.gz")
+    _annexed(root, "README")
+    _put(root, "CHANGES", ".git/HEAD", ".datalad/config", "sub-02/.git/index", "sub-03/file")
+    (root / "sub-03/.git").write_text("gitdir: ../.git/modules/sub-03")
+    found = _walk(root)
+    assert _sources(found) == ["ds/CHANGES", "ds/README", "ds/sub-01/anat/sub-01_T1w.nii.gz",
+                               "ds/sub-03/file"]  # fmt: skip
+    for item in found:
+        assert isinstance(item, FileEntry) and Path(item.path).name == item.source.split("/")[-1]
+        if item.source != "ds/CHANGES" and "sub-03" not in item.source:
+            assert (item.size, item.mtime_ns) == (len(b"content"), 10**18)
+
+
+def test_a_subdataset_whose_git_folder_is_a_link(tmp_path: Path) -> None:
+    root = tmp_path / "ds"
+    _annexed(root / "inputs", "sub-01_T1w.nii.gz")
+    (root / ".git/modules").mkdir(parents=True)
+    (root / "inputs/.git").rename(root / ".git/modules/inputs")
+    (root / "inputs/.git").symlink_to("../.git/modules/inputs")
+    (found,) = _walk(root)
+    assert isinstance(found, FileEntry) and found.source == "ds/inputs/sub-01_T1w.nii.gz"
+
+
+def test_content_that_two_links_share_is_read_under_both(tmp_path: Path) -> None:
+    for name in ("sub-01_T1w.nii", "sub-02_T1w.nii"):
+        _annexed(tmp_path / "ds", name, "MD5E-s7--same")
+    assert all(isinstance(item, FileEntry) for item in _walk(tmp_path / "ds"))
+    assert _sources(_walk(tmp_path / "ds")) == ["ds/sub-01_T1w.nii", "ds/sub-02_T1w.nii"]
+
+
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_links_that_lead_nowhere_are_no_failures(tmp_path: Path, follow_links: bool) -> None:
+    root = tmp_path / "ds"
+    _put(root, "file")
+    targets = {
+        "a": ".git/annex/objects/a0/f1/key/key",
+        "b": "nowhere",
+        "c": "c",
+        "d": "e",
+        "e": "d",
+        "f": "file/below",
+    }
+    for name, target in targets.items():
+        (root / name).symlink_to(target)
+    notes = {
+        item.source.removeprefix("ds/"): (item.reason, item.detail)
+        for item in walk({"ds": str(root)}, (), (), follow_links)
+        if isinstance(item, FileNote)
+    }
+    assert notes.pop("a") == (
+        Reason.NOT_AN_IMAGE,
+        "symbolic link to content that is not here: not fetched by git-annex or DataLad",
+    )
+    assert notes == dict.fromkeys("bcdef", (Reason.NOT_AN_IMAGE, "symbolic link to nothing"))
+
+
+def test_a_link_into_the_store_of_another_root_or_to_a_folder_of_it(tmp_path: Path) -> None:
+    root = tmp_path / "ds"
+    _annexed(root, "sub-01/scan")
+    (root / "objects").symlink_to(".git/annex/objects")
+    (root / "again").symlink_to("sub-01/scan")
+    details = {item.source: getattr(item, "detail", None) for item in _walk(root)}
+    inside = "symbolic link to a file or folder of the same archive, not followed"
+    assert details == {"ds/sub-01/scan": None, "ds/objects": inside, "ds/again": inside}
+    (below,) = _walk(root / "sub-01")
+    assert isinstance(below, FileNote), "its content is outside of that root"
+    assert below.detail == "symbolic link that leads outside, not followed"
+    (read,) = walk({"sub-01": str(root / "sub-01")}, (), (), follow_links=True)
+    assert isinstance(read, FileEntry) and read.source == "sub-01/scan"
+    (alone,) = _walk(root / "sub-01/scan")
+    assert isinstance(alone, FileEntry) and alone.source == "scan"
+
+
 def test_pipes_sockets_and_devices_are_noted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:

@@ -192,7 +192,7 @@ def test_links_out_of_the_root_are_named_and_not_followed(tmp_path: Path) -> Non
     (tmp_path / "r/folder").symlink_to(tmp_path / "secret", target_is_directory=True)
     studies, notes, walked = scan(tmp_path / "r")
     assert is_accounted(studies, notes, walked) and not studies
-    assert {note.detail for note in notes} == {"symbolic link, not followed"}
+    assert {note.detail for note in notes} == {"symbolic link that leads outside, not followed"}
 
 
 def _vanish(path: Path) -> None:
