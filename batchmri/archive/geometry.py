@@ -13,6 +13,7 @@ from batchmri.records import Display, Frame, Plane, Vector
 
 Orientation = tuple[Vector, Vector]
 
+_SLAB_RATIO = 3  # of a head, no side is three times as long as another
 OBLIQUE_BELOW = 0.8  # |component| of the normal: more than 37° off every axis
 _PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
 # Where columns and then rows grow in the picture that radiologists view, per axis of the normal:
@@ -115,9 +116,11 @@ def shifted(position: Vector, *steps: tuple[Vector, float]) -> Vector:
 def slice_axis_of(shape: Sequence[int], affine: npt.NDArray[np.float64] | None) -> int:
     """The axis of a 3-D array along which its slices lie.
 
-    The only axis of length 1; else that of the largest voxel size, where it exceeds the others by
-    20 %; else that of less than half the length of the others, where all voxel sizes are 1 (they
-    were lost); else the one nearest to head and foot, so that slices are axial.
+    The only axis of length 1; else that along which the volume is less than a third as thick, in
+    mm, as along the others (a slab: no whole head fits in); else that of the largest voxel size,
+    where it exceeds the others by 20 %; else that of less than half the length of the others, where
+    all voxel sizes are 1 (they were lost); else the one nearest to head and foot, so that slices
+    are axial.
     """
     single = [axis for axis in range(3) if shape[axis] == 1]
     if len(single) == 1:
@@ -125,6 +128,10 @@ def slice_axis_of(shape: Sequence[int], affine: npt.NDArray[np.float64] | None) 
     if affine is None:
         return 2
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    extents = sizes * np.array(shape[:3])
+    thinnest = int(np.argmin(extents))
+    if extents[thinnest] * _SLAB_RATIO < np.delete(extents, thinnest).min():
+        return thinnest
     order = np.argsort(sizes)
     if sizes[order[2]] > 1.2 * sizes[order[1]]:
         return int(order[2])

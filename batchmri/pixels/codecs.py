@@ -18,13 +18,15 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
-from batchmri.pixels.codestream import read_codestream
+from batchmri.pixels.codestream import Codestream, read_codestream
 from batchmri.pixels.task import Refused
 from batchmri.reasons import Reason
 
 _END_OF_IMAGE = b"\xff\xd9"
 _JPEG_LOSSLESS = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 _ENCAPSULATED = uid.UID("1.2.840.10008.1.2.1.98")  # uncompressed, in fragments
+
+_OPENCV_TYPES = (np.uint8, np.uint16)
 
 Image = npt.NDArray[Any]  # whole numbers or floats, as stored
 
@@ -73,8 +75,9 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
         name = syntax.name if syntax.is_valid else "not a UID"
         raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, name)
     if syntax not in _WITHOUT_HEADER:
-        _check(data, form)
-        form = replace(form, bits_below=0)  # a codestream holds values, not the cells of memory
+        stream = _checked(data, form)
+        # A codestream contains values, not the cells of memory.
+        form = replace(form, bits_below=0, signed=_is_signed(stream, form))
     failures = []
     for name, decoder in decoders.items():
         try:
@@ -91,7 +94,16 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     raise Refused(Reason.BAD_PIXELS, "; ".join(failures)[:300])
 
 
-def _check(data: bytes, form: PixelFormat) -> None:
+def _is_signed(stream: Codestream, form: PixelFormat) -> bool:
+    """Whether decoded values are signed, where codestream and header may disagree.
+
+    A signed codestream has the last word (PS3.5 8.2). One that is unsigned, or does not say so,
+    contains the bits of signed values if the header says so and it has room for all bits stored.
+    """
+    return bool(stream.signed) or (form.signed and stream.precision >= form.bits_stored)
+
+
+def _checked(data: bytes, form: PixelFormat) -> Codestream:
     stream = read_codestream(data)
     if stream is None:
         raise Refused(Reason.BAD_PIXELS, "no codestream header")
@@ -105,6 +117,7 @@ def _check(data: bytes, form: PixelFormat) -> None:
             f"the codestream is {stream.rows} x {stream.columns}, "
             f"the header says {form.rows} x {form.columns}",
         )
+    return stream
 
 
 def _as_array(data: bytes, syntax: uid.UID, form: PixelFormat, plugin: str) -> Image:
@@ -141,7 +154,7 @@ def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     """JPEG of 8 bits, JPEG 2000 of up to 16 whose codestream is unsigned."""
     stream = read_codestream(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stream is None or image is None or image.dtype not in (np.uint8, np.uint16):
+    if stream is None or stream.signed or image is None or image.dtype not in _OPENCV_TYPES:
         raise ValueError("not a picture that OpenCV reads")
     if not form.signed:
         return image

@@ -16,12 +16,16 @@ _RESERVED = range(0x02, 0xC0)
 
 @dataclass(frozen=True, slots=True)
 class Codestream:
-    """Size, number of components and bits per component."""
+    """Size, number of components and bits per component.
+
+    `signed` is None where the format does not state it: JPEG and JPEG-LS.
+    """
 
     rows: int
     columns: int
     components: int
     precision: int
+    signed: bool | None = None
 
 
 def read_codestream(data: bytes) -> Codestream | None:
@@ -60,4 +64,7 @@ def _jpeg(data: bytes) -> Codestream | None:
 def _jpeg2000(data: bytes, at: int) -> Codestream:
     width, height, left, top = struct.unpack_from(">4L", data, at + 4)
     (components,) = struct.unpack_from(">H", data, at + 36)
-    return Codestream(height - top, width - left, components, (data[at + 38] & 0x7F) + 1)
+    depth = data[at + 38]
+    return Codestream(
+        height - top, width - left, components, (depth & 0x7F) + 1, signed=bool(depth & 0x80)
+    )

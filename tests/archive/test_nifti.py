@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from batchmri.archive import HeaderContext, assemble, display_of, read_headers
+from batchmri.archive.geometry import plane_of
 from batchmri.reasons import Reason
 from batchmri.records import Instance
 from tests.archive.make import entry, is_accounted, read, read_instance, read_note, scan
@@ -69,6 +70,30 @@ def test_slice_axis(tmp_path: Path, shape, sizes, axis) -> None:
     found = read_instance(nifti(tmp_path / "v.nii", shape, affine=np.diag([*sizes, 1.0])))
     assert found.slice_axis == axis
     assert ("lost_spacing" in found.flags) == (4 in shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "axis"),
+    [
+        ((24, 24, 4), (1.0, 1.0, 0.6), 2),
+        ((24, 4, 24), (1.0, 1.0, 1.0), 1),
+        ((4, 24, 24), (1.0, 1.0, 1.3), 0),
+        ((24, 12, 24), (0.9, 0.9, 0.9), 2),  # half as thick: no slab, but the end of a head
+    ],
+)
+def test_a_slab_is_cut_across_its_thickness(tmp_path: Path, shape, sizes, axis) -> None:
+    """A coronal slab of 240 x 240 x 4 once gave 240 slices of 240 x 4 pixels."""
+    found = read_instance(nifti(tmp_path / "v.nii", shape, affine=np.diag([*sizes, 1.0])))
+    assert (found.slice_axis, len(found.frames)) == (axis, shape[axis])
+
+
+def test_a_tilted_coronal_slab(tmp_path: Path) -> None:
+    affine = np.array(
+        [[-1.0, 0.0, 0.0, 120], [0.0, 0.1, -0.6, 90], [0.1, -1.0, -0.1, 110], [0, 0, 0, 1]]
+    )
+    found = read_instance(nifti(tmp_path / "v.nii", (24, 24, 4), affine=affine))
+    assert (found.slice_axis, found.rows, found.columns) == (2, 24, 24)
+    assert plane_of(found.frames[0].orientation) == "coronal"
 
 
 def test_isotropic_volume_is_cut_axially_whatever_its_axes(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import gdcm
 import nibabel
 import numpy as np
 import pytest
+from openjpeg.utils import encode_array
 from pydicom import dcmread, uid
+from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, get_frame
 
 from batchmri.pixels import codecs
@@ -125,6 +127,49 @@ def test_lossless_signed(syntax: uid.UID, ramp, dicom, decoded) -> None:
     ds.compress(syntax)
     ds.save_as(path)
     np.testing.assert_array_equal(decoded(path).slices[0], stored)
+
+
+@pytest.mark.parametrize("bits", [13, 16])
+def test_a_signed_codestream_under_an_unsigned_header(bits: int, ramp, dicom, decoded) -> None:
+    """The codestream has the last word: -3 is not 65533, nor 8189."""
+    values = ramp.astype(np.int16) - 1500
+    data = bytes(encode_array(values, bits_stored=bits, codec_format=0))
+    for syntax in (uid.JPEG2000Lossless, uid.JPEG2000):
+        for stored in (bits, 16):
+            path = dicom(
+                ramp, syntax, encapsulate([data]), BitsStored=stored, PixelRepresentation=0
+            )
+            np.testing.assert_array_equal(decoded(path).slices[0], values)
+
+
+@pytest.mark.parametrize("plugin", ["pylibjpeg", "opencv"])
+def test_an_unsigned_codestream_under_a_signed_header(
+    plugin: str, ramp, dicom, decoded, monkeypatch
+) -> None:
+    """Of as many bits as are stored it contains signed values, of fewer there is no sign bit."""
+    decoders = {plugin: codecs.DECODERS[uid.JPEG2000Lossless][plugin]}
+    monkeypatch.setitem(codecs.DECODERS, uid.JPEG2000Lossless, decoders)
+    values = ramp.astype(np.int16) - 1500
+    data = bytes(encode_array(values.view(np.uint16) & 0x1FFF, bits_stored=13, codec_format=0))
+    path = dicom(values, uid.JPEG2000Lossless, encapsulate([data]), BitsStored=13)
+    np.testing.assert_array_equal(decoded(path).slices[0], values)
+    data = bytes(encode_array(ramp, bits_stored=12, codec_format=0))
+    path = dicom(values, uid.JPEG2000Lossless, encapsulate([data]), BitsStored=16)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
+
+
+def test_signed_values_of_a_scanner_in_an_unsigned_codestream(decoded) -> None:
+    """A CT whose corners are -2000, as its vendor fills them; read as unsigned they are 6192."""
+    image = decoded(Path(get_testdata_file("J2K_pixelrep_mismatch.dcm"))).slices[0]
+    assert image[0, 0] == image.min() == -2000
+
+
+def test_jpeg_ls_of_fewer_bits_than_stored_has_no_sign(ramp, dicom, decoded) -> None:
+    ds = dcmread(dicom(ramp, BitsStored=12, HighBit=11))
+    ds.compress(uid.JPEGLSLossless)
+    frame = get_frame(ds.PixelData, 0, number_of_frames=1)
+    path = dicom(ramp.astype(np.int16), uid.JPEGLSLossless, encapsulate([frame]), BitsStored=16)
+    np.testing.assert_array_equal(decoded(path).slices[0], ramp)
 
 
 @pytest.mark.parametrize("syntax", codecs.DECODERS, ids=lambda s: s.name)
