@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from batchmri.archive.copies import without_copies
 from batchmri.archive.geometry import display_of, plane_of
+from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import common_folder, digest, name_of, part_name
 from batchmri.archive.nifti import COMPANION
 from batchmri.archive.parts import Part, parts_of
@@ -113,9 +114,8 @@ class _Assembler:
             number = home.setdefault(extra.source, home.get(kept.source, 0))
             self._note(extra, parts[number], Reason.DUPLICATE_INSTANCE)
         for one in self._files.refused:
-            assert one.refusal is not None
             home[one.source] = 0
-            self._note(one, parts[0], one.refusal, one.detail)
+            self._note(one, parts[0], *_refusal_among_images(one))
         for one in self._files.companions:
             home[one.source] = 0
         files: dict[int, set[str]] = defaultdict(set)
@@ -214,6 +214,19 @@ def _sort(instances: Sequence[Instance]) -> _Sorted:
         companions=companions,
         duplicates=copies,
     )
+
+
+def _refusal_among_images(one: Instance) -> tuple[Reason, str]:
+    """Why an instance is refused in a series of images.
+
+    There an MR image without pixels was cut right before them. A series that has no pixels at all
+    was stored that way.
+    """
+    assert one.refusal is not None
+    is_image = one.header.sop_class in MR_CLASSES and one.rows > 0 and one.columns > 0
+    if one.refusal is Reason.NO_PIXEL_DATA and is_image:
+        return Reason.TRUNCATED, "the file ends before its pixels"
+    return one.refusal, one.detail
 
 
 def _header_of(cell: Cell, part: Part) -> Header:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmri.archive import assemble
+from batchmri.archive.kinds import MR_CLASSES, MR_IMAGE
 from batchmri.reasons import Reason
 from batchmri.records import Header, Instance, Series, Study
 from tests.archive.make import instance
@@ -85,6 +86,34 @@ def test_a_damaged_copy_does_not_take_the_place_of_a_whole_one() -> None:
     study = _study([damaged, *stack])
     assert len(study.series[0].slices) == 5
     assert _left_out(study) == [("a/2.dcm", Reason.DUPLICATE_INSTANCE)]
+
+
+def _without_pixels(number: int, sop_class: str = MR_IMAGE) -> Instance:
+    """As the header reader returns an object without Pixel Data, here of 64 x 64 pixels."""
+    return instance(
+        number,
+        refusal=Reason.NO_PIXEL_DATA,
+        frames=(),
+        rows=64,
+        columns=64,
+        header=Header(modality="MR", sop_class=sop_class),
+    )
+
+
+@pytest.mark.parametrize("sop_class", sorted(MR_CLASSES))
+def test_an_image_cut_right_before_its_pixels_is_truncated(sop_class: str) -> None:
+    study = _study([*(instance(n) for n in range(1, 6)), _without_pixels(6, sop_class)])
+    assert _left_out(study) == [("root/0006.dcm", Reason.TRUNCATED)]
+    assert "before its pixels" in study.left_out[0].detail
+
+
+def test_what_has_no_pixels_by_its_nature_is_not_truncated() -> None:
+    report = replace(_without_pixels(6, "1.2.840.10008.5.1.4.1.1.88.11"), rows=0, columns=0)
+    spectra = _without_pixels(7, "1.2.840.10008.5.1.4.1.1.4.2")
+    study = _study([*(instance(n) for n in range(1, 6)), report, spectra])
+    assert {reason for _, reason in _left_out(study)} == {Reason.NO_PIXEL_DATA}
+    headers_only = _series([_without_pixels(n) for n in range(1, 6)])
+    assert headers_only.refusal is Reason.NO_PIXEL_DATA
 
 
 def test_a_series_spread_over_folders_is_joined() -> None:
