@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from batchmri.archive.copies import without_copies
 from batchmri.archive.geometry import display_of, plane_of
+from batchmri.archive.joining import with_joined_series
 from batchmri.archive.kinds import MR_CLASSES
 from batchmri.archive.naming import common_folder, digest, name_of, part_name
 from batchmri.archive.nifti import COMPANION
@@ -48,7 +49,7 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
 
 def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
     by_series: dict[tuple[str, bool], list[Instance]] = defaultdict(list)
-    for instance in instances:
+    for instance in with_joined_series(instances):
         # Own results stay apart: written beside the images, they must not make them look changed.
         by_series[instance.series_uid, instance.refusal is Reason.OWN_RESULT].append(instance)
     series: list[Series] = []
