@@ -108,5 +108,14 @@ def _is_even(values: Sequence[float]) -> bool:
 
 
 def _are_repeats(cells: Sequence[Cell]) -> bool:
-    """Whether every image of one place was acquired at a time of its own."""
-    return len({cell.instance.acquisition for cell in cells}) == len(cells)
+    """Whether images of one position show one slice.
+
+    Each was acquired at a time of its own, or all agree in Slice Location and number: copies that
+    were given new UIDs.
+    """
+    if len({cell.instance.acquisition for cell in cells}) == len(cells):
+        return True
+    (stated, *others) = {
+        (c.frame.slice_location, c.instance.instance_number, c.frame.number) for c in cells
+    }
+    return not others and None not in stated

@@ -176,6 +176,14 @@ def test_repeated_images_of_one_place_are_no_stack() -> None:
     assert (_order(study.series[0]), study.series[0].flags) == ([1], ("multi_volume",))
 
 
+def test_copies_of_one_slice_under_new_uids_are_no_stack() -> None:
+    slices = [
+        instance(n, position=SAME, slice_location=4.0, instance_number=7) for n in range(1, 7)
+    ]
+    series = _study(slices).series[0]
+    assert (_order(series), series.flags) == ([1], ("multi_volume",))
+
+
 def test_frames_of_one_position_follow_each_other() -> None:
     (frame,) = instance(1, position=SAME).frames
     frames = tuple(replace(frame, number=n) for n in range(1, 9))
