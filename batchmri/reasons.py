@@ -1,6 +1,6 @@
-"""Why a file, a series or a slice was not classified: one enum of stable codes.
+"""Why a file, series or slice was not classified, and why a verdict is what it is: stable codes.
 
-docs/reasons.md is made from this table (`python -m batchmri.reasons`), other programs match on
+docs/reasons.md is made from these tables (`python -m batchmri.reasons`), other programs match on
 the codes, so a code is never renamed.
 """
 
@@ -119,15 +119,92 @@ _TABLE: dict[Reason, About] = {
 }
 
 
+class VerdictReason(StrEnum):
+    """Why the verdict of a series or study is what it is."""
+
+    TUMOR = "tumor"
+    NO_TUMOR = "no_tumor"
+    BETWEEN_THRESHOLDS = "between_thresholds"
+    CLASS_UNSURE = "class_unsure"
+    WITHOUT_CONTRAST = "without_contrast"
+    OTHER_SEQUENCE = "other_sequence"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+
+    @property
+    def words(self) -> str:
+        """It in a few words, for a caption."""
+        return _VERDICTS[self][0]
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return _VERDICTS[self][1]
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the model cannot judge the series, whatever its probabilities are."""
+        return self in (VerdictReason.OTHER_SEQUENCE, VerdictReason.OUT_OF_DISTRIBUTION)
+
+
+_VERDICTS = {
+    VerdictReason.TUMOR: (
+        "tumor",
+        "`p_tumor` reaches `verdict.tumor_above`: the verdict is the likeliest tumor class.",
+    ),
+    VerdictReason.NO_TUMOR: (
+        "no tumor",
+        "`p_tumor` is at most `verdict.notumor_below`: no tumor is called.",
+    ),
+    VerdictReason.BETWEEN_THRESHOLDS: (
+        "between the thresholds",
+        "`p_tumor` lies between `verdict.notumor_below` and `verdict.tumor_above`.",
+    ),
+    VerdictReason.CLASS_UNSURE: (
+        "the class is unsure",
+        "The class that would be called is below `verdict.min_confidence`.",
+    ),
+    VerdictReason.WITHOUT_CONTRAST: (
+        "no tumor seen, but contrast is not stated",
+        "`p_tumor` is too high for `notumor` without stated contrast "
+        "(`verdict.notumor_below_without_contrast`).",
+    ),
+    VerdictReason.OTHER_SEQUENCE: (
+        "not a T1-weighted sequence",
+        "By its header or its pictures the series is not T1-weighted: no verdict.",
+    ),
+    VerdictReason.OUT_OF_DISTRIBUTION: (
+        "looks unlike the training images",
+        "The slices look too far from the training images (`ood_score`): no verdict.",
+    ),
+}
+
+
 def markdown() -> str:
-    """The table of docs/reasons.md."""
+    """docs/reasons.md."""
     rows = [
         f"| `{reason}` | {reason.status} | {'passing' if reason.about.passing else 'permanent'} "
         f"| {reason.about.sentence} |"
         for reason in Reason
     ]
     head = ["# Reasons", "", "Made by `python -m batchmri.reasons > docs/reasons.md`.", ""]
-    return "\n".join([*head, "| code | status | kind | meaning |", "|---|---|---|---|", *rows, ""])
+    verdicts = [f"| `{reason}` | {reason.sentence} |" for reason in VerdictReason]
+    return "\n".join(
+        [
+            *head,
+            "| code | status | kind | meaning |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "## Reasons of verdicts",
+            "",
+            "The column `verdict_reason` of studies.csv and series.csv.",
+            "",
+            "| code | meaning |",
+            "|---|---|",
+            *verdicts,
+            "",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.reasons import Reason, Status
+from batchmri.reasons import Reason, Status, VerdictReason
 
 Vector = tuple[float, float, float]
 IDENTIFIERS = ("patient_id", "patient_name", "birth_date", "accession_number", "study_date")
@@ -271,19 +271,23 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a series or study is called: a class, or `indeterminate`.
+    """The verdict of a series or study: a class, or `indeterminate`, and why.
 
-    `probabilities` are those of the series, in the card's order; `distance` that of its Look, where
-    the model knows its field; `shown` are the slice indices
-    that decided, the most telling first, and `shown_class` the class whose map is drawn for them.
+    `probabilities` are those of the series, in the card's order; `confidence` is that of the
+    verdict, of the leading class where it is indeterminate. `deciding` are the indices of the
+    deciding slices, `deciding_slice` the one of them that shows `shown_class` best. `shown` are
+    the slices in the order in which they are worth drawing, the deciding ones first, and
+    `shown_class` is the class whose heat map is drawn. `ood_score` is None for models without it.
     """
 
     name: str
     confidence: float
     probabilities: tuple[float, ...]
     deciding_slice: int | None
+    reason: VerdictReason
+    deciding: tuple[int, ...] = ()
     n_tumor_slices: int = 0
-    distance: float | None = None
+    ood_score: float | None = None
     shown_class: str = ""
     shown: tuple[int, ...] = ()
     flags: tuple[str, ...] = field(default=())
@@ -293,7 +297,8 @@ class Verdict:
 class SeriesResult:
     """What state.db holds of one series: the series (its `slices` not kept), and what became of it.
 
-    `pictures` maps a slice index to its PNG below the output folder, drawn for `picture_class`.
+    `pictures` maps a slice index to its PNG below the output folder; `picture_class` says what they
+    show (`pipeline.pictures.drawn_as`).
     """
 
     series: Series
@@ -308,17 +313,17 @@ class SeriesResult:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Class names in the card's order, and which of them means "no tumour"."""
+    """Class names in the card's order, and which of them means "no tumor"."""
 
     names: tuple[str, ...]
     no_tumor: str
 
     def tumor_probability(self, probabilities: tuple[float, ...]) -> float:
-        """How likely any tumour class is."""
+        """The probability of any tumor: the sum of the tumor classes."""
         return 1.0 - probabilities[self.names.index(self.no_tumor)]
 
     def leading(self, probabilities: tuple[float, ...], *, tumor_only: bool = False) -> str:
-        """The likeliest class, or the likeliest tumour class; the first one where they tie."""
+        """The likeliest class, or the likeliest tumor class; the first one where they tie."""
         taken = [n for n in self.names if not (tumor_only and n == self.no_tumor)]
         return max(taken, key=lambda name: probabilities[self.names.index(name)])
 

@@ -7,6 +7,7 @@ model and is stored in its card.
 
 import os
 import re
+import sys
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -186,6 +187,9 @@ class ClassifierSettings(_Section):
     )
 
 
+_REMOVED = "without_contrast_confidence"
+
+
 class VerdictSettings(_Section):
     """From slices to series to study. What is not set here is taken from the model's card."""
 
@@ -209,10 +213,10 @@ class VerdictSettings(_Section):
         0.5, ge=0, le=1, description="A leading class below this is indeterminate."
     )
     max_distance: float = Field(
-        1.0, gt=0, description="Further from the training pictures is out of the model's field."
+        1.0, gt=0, description="A series with a higher ood_score is out of distribution."
     )
     brain_distance: float = Field(
-        1.5, gt=0, description="Further from the training pictures does not look like a brain."
+        1.5, gt=0, description="A series with a higher ood_score does not look like a brain."
     )
     min_t1: float = Field(
         0.5, ge=0, le=1, description="Less likely T1-weighted looks like another sequence."
@@ -220,9 +224,25 @@ class VerdictSettings(_Section):
     min_contrast: float = Field(
         0.5, ge=0, le=1, description="Less likely after contrast counts as without."
     )
-    without_contrast_confidence: float = Field(
-        0.75, ge=0, le=1, description="Highest confidence of no tumour without contrast."
+    notumor_below_without_contrast: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="No tumor is called up to this probability where contrast is not stated.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed(cls, given: Any) -> Any:
+        """Drop what version 0.1 had, with a line on stderr."""
+        if isinstance(given, dict) and _REMOVED in given:
+            print(
+                f"warning: verdict.{_REMOVED} was removed and is ignored; "
+                "see verdict.notumor_below_without_contrast",
+                file=sys.stderr,
+            )
+            return {key: value for key, value in given.items() if key != _REMOVED}
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -242,7 +262,7 @@ class ReportSettings(_Section):
 
     gradcam: Annotated[str, StringConstraints(pattern=r"^(all|none|top:[1-9]\d*)$")] = Field(
         "top:3",
-        description="top:K, all or none.",
+        description="top:K (the deciding slices, and others up to K), all or none.",
         **_allowed("top:K with K of at least 1, all or none"),
     )
     gradcam_notumor: bool = Field(False, description="Draw series without tumour as well.")

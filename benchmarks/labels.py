@@ -5,6 +5,7 @@
 heads.csv       the tumour-free heads as volumes; split as in their own table
 tumor.csv       the GBM and BraTS volumes
 healthy.csv     the healthy Philips head
+dev-volumes.csv the tumors of volumes/dev, for choices of the rules of series
 heads-NAME.csv, tumor-NAME.csv, gbm-slices-NAME.csv
                 of these, who is left out of the training of configs/train-NAME.yaml
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
@@ -50,6 +51,19 @@ def tumor(data: Path) -> Iterator[Record]:
                 "label": "glioma",
                 "patient": patient,
                 "source": patient.split("-")[0],
+            }
+
+
+def dev_volumes(data: Path) -> Iterator[Record]:
+    folder = data / "volumes/dev"
+    for table in sorted(folder.glob("*/table.csv")):
+        for row in read(table):
+            yield {
+                "path": f"{table.parent.name}/{row['file']}",
+                "label": row.get("our_class", "pituitary"),
+                "patient": row.get("patient") or row["case"],
+                "source": table.parent.name,
+                "split": "dev",
             }
 
 
@@ -117,6 +131,7 @@ def main(data: Path, out: Path) -> None:
     for name, records in volumes.items():
         write(out / f"{name}.csv", records)
     write(out / "healthy.csv", [{"path": "philips-mprage", "label": "notumor"}])
+    write(out / "dev-volumes.csv", list(dev_volumes(data)))
     sets: dict[object, list[Record]] = {}
     gbm = gbm_slices(data / "volumes/tumor", beside_tumor=True)
     judged = (record | {"set": "gbm-slices"} for record in gbm)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.judge import Judged, judge
-from batchmri.pipeline.pictures import draw_montage
+from batchmri.pipeline.pictures import draw_montage, drawn_as, title_of
 from batchmri.records import Classes, Verdict
 from batchmri.report import (
     TableWriter,
@@ -128,7 +128,7 @@ def _write_study(
 
 def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSettings) -> bool:
     if rules.slices == "deciding":
-        decided = verdict is not None and row["slice_index"] == verdict.deciding_slice
+        decided = verdict is not None and row["slice_index"] in verdict.deciding
         return decided or bool(row["gradcam_png"])
     return rules.slices == "all"
 
@@ -164,8 +164,9 @@ def _montage(judged: Judged, told: ToldStudy | None, output: Path, *, draw: bool
     if judged.verdict is None or not judged.pictures:
         return _Montage()
     path = montage_path(judged.uid)
-    lines = [f"{judged.verdict.name} {judged.verdict.confidence:.2f}"]
-    text = "\0".join([judged.version, *lines, *judged.pictures])
+    lines = [title_of(judged.verdict)]
+    drawn = (drawn_as(verdict) for verdict in judged.verdicts.values())
+    text = "\0".join([judged.version, *lines, *drawn, *judged.pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     if told is not None and told.montage == digest and (output / path).is_file():
         return _Montage(path, digest)

@@ -1,4 +1,4 @@
-"""What is known of a study → what it is called, and which of its pictures today's rules want."""
+"""What is known of a study → its verdict, and which of its pictures today's rules want."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -15,6 +15,7 @@ from batchmri.pipeline.export import Totals
 from batchmri.pipeline.model import Model
 from batchmri.reasons import Reason
 from batchmri.report import prometheus, write_atomic, write_json
+from batchmri.report.package import CONTRACT
 from batchmri.settings import Settings
 from batchmri.state import Store
 
@@ -110,6 +111,7 @@ class Protocol:
             "run": self.run_id,
             "started": self._started,
             "note": "Research use only, not a medical device.",
+            "contract_version": CONTRACT,
             "versions": {name: version(name) for name in _PACKAGES},
             "python": sys.version.split()[0],
             "command": sys.argv,

@@ -11,7 +11,7 @@ from batchmri.classifier import gradcam, probabilities
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.loader import Parcel, load, load_some
 from batchmri.pipeline.model import Model
-from batchmri.pipeline.pictures import draw_pictures, wanted_pictures
+from batchmri.pipeline.pictures import draw_pictures, drawn_as, wanted_pictures
 from batchmri.pipeline.tray import Tray, held_bytes
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.pixels import PreparationSettings, prepare
@@ -132,6 +132,6 @@ class Run:
             limit = self._settings.pixels.max_file_mb * _MEGABYTE
             pixels = load_some(self._pool, tray.series, refs, limit)
         drawn = draw_pictures(
-            tray.series, verdict, tray.scores, heat, pixels, position, self._output
+            tray.series, verdict, tray.scores, heat, pixels, classes, self._output
         )
-        return replace(result, pictures=drawn, picture_class=verdict.shown_class)
+        return replace(result, pictures=drawn, picture_class=drawn_as(verdict))

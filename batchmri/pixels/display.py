@@ -3,12 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from batchmri.pixels.blank import why_blank
 from batchmri.pixels.task import Refusal
 from batchmri.reasons import Reason
 from batchmri.records import Display, FloatArray
-
-ONE_GREY_LEVEL = "one grey level"
-_MIN_DIFFERING = 0.005  # of the pixels, from the median
 
 
 def as_displayed(image: npt.NDArray[np.generic], display: Display) -> npt.NDArray[np.generic]:
@@ -26,7 +24,7 @@ def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | R
     """The slice as displayed, float32 and finite, or a refusal where it is blank.
 
     What is not finite becomes the minimum of the rest. Blank: fewer than 0.5 % of the pixels
-    differ from the median.
+    differ from the median, or the whole is noise without structure.
     """
     with np.errstate(over="ignore"):
         image = np.ascontiguousarray(as_displayed(values, display), dtype=np.float32)
@@ -35,9 +33,5 @@ def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | R
         if not finite.any():
             return Refusal(Reason.BLANK_SLICE, "no finite value")
         image[~finite] = image[finite].min()
-    differing = np.count_nonzero(image != np.median(image))
-    if differing == 0:
-        return Refusal(Reason.BLANK_SLICE, ONE_GREY_LEVEL)
-    if differing < _MIN_DIFFERING * image.size:
-        return Refusal(Reason.BLANK_SLICE, f"{differing} pixels differ from the background")
-    return image
+    blank = why_blank(image)
+    return Refusal(Reason.BLANK_SLICE, blank) if blank else image

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.pixels.display import ONE_GREY_LEVEL, finish
+from batchmri.pixels.blank import ONE_GREY_LEVEL
+from batchmri.pixels.display import finish
 from batchmri.pixels.labels import is_label_map
 from batchmri.pixels.nifti_file import (
     NiftiFile,

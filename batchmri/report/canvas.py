@@ -24,6 +24,15 @@ def place(canvas: Image, tile: Image, top: int, left: int) -> None:
     canvas[top : top + height, left : left + width] = tile
 
 
+def frame(canvas: Image, corner: tuple[int, int], size: tuple[int, int], width: int) -> None:
+    """A bright frame just outside of the rectangle at `corner` (x, y) of `size` (width, height)."""
+    first = (corner[0] - width, corner[1] - width)
+    last = (corner[0] + size[0] + width - 1, corner[1] + size[1] + width - 1)
+    for step in range(width):
+        inner = (first[0] + step, first[1] + step)
+        cv2.rectangle(canvas, inner, (last[0] - step, last[1] - step), BRIGHT, 1)
+
+
 def text(
     canvas: Image,
     words: str,

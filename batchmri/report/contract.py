@@ -4,10 +4,11 @@ docs/columns.md is made from it: `python -m batchmri.report.contract > docs/colu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from batchmri.records import IDENTIFIERS
+from batchmri.reasons import Reason, Status, VerdictReason
+from batchmri.records import IDENTIFIERS, INDETERMINATE
 
 Type = Literal["string", "integer", "number"]
 
@@ -23,12 +24,16 @@ TABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table; `unit` is empty where there is none."""
+    """One column of a table; `unit` is empty where there is none.
+
+    `allowed` are the only values it can have, beside an empty cell; empty: any.
+    """
 
     name: str
     description: str
     type: Type = "string"
     unit: str = ""
+    allowed: tuple[str, ...] = ()
 
 
 _EACH_CLASS = Column("p_<class>", "Calibrated probability of each class.", "number")
@@ -42,13 +47,31 @@ _SERIES_KEY = (
     ),
 )
 _SOURCE = Column("source", "Root label and path below it, odd characters escaped.")
-_STATUS = Column("status", "classified, skipped or failed.")
-_REASON = Column("reason", "Why not classified: a code of docs/reasons.md.")
+_STATUS = Column("status", "classified, skipped or failed.", allowed=tuple(Status))
+_REASON = Column("reason", "Why not classified: a code of docs/reasons.md.", allowed=tuple(Reason))
 _DETAIL = Column("detail", "The reason in words.")
 _VERDICT = Column("verdict", "A class, or indeterminate.")
-_CONFIDENCE = Column("confidence", "Calibrated probability of the leading class.", "number")
-_DISTANCE = Column(
-    "field_distance", "From the training pictures; above 1 out of the model's field.", "number"
+_VERDICT_REASON = Column(
+    "verdict_reason",
+    "Why the verdict is what it is: a code of docs/reasons.md.",
+    allowed=tuple(VerdictReason),
+)
+_CONFIDENCE = Column(
+    "confidence",
+    "Calibrated probability of the verdict; of the leading class where it is indeterminate.",
+    "number",
+)
+_P_TUMOR = Column(
+    "p_tumor", "Calibrated probability of any tumor: the sum of the tumor classes.", "number"
+)
+_PREDICTED = Column("predicted", "The leading class.")
+_OOD_SCORE = Column(
+    "ood_score", "Distance from the training images; above 1 out of distribution.", "number"
+)
+_DECIDING_SLICE = Column(
+    "deciding_slice",
+    "The deciding slice that shows the verdict's class best (slice_index).",
+    "integer",
 )
 _FLAGS = Column("flags", "What is true of it, codes joined by ';'.")
 _DIGEST = Column("model_digest", "sha256 of the weights.")
@@ -59,7 +82,9 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _SOURCE,
         _STATUS,
         _VERDICT,
+        _VERDICT_REASON,
         _CONFIDENCE,
+        _P_TUMOR,
         _EACH_CLASS,
         Column("n_series", "Series seen.", "integer"),
         Column("n_classified", "Series classified.", "integer"),
@@ -68,14 +93,14 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("n_slices", "Slices classified.", "integer"),
         Column("deciding_series_uid", "The series that decided."),
         Column("deciding_series_part", "Its part."),
-        Column("deciding_slice", "Its most suspicious slice (slice_index).", "integer"),
+        _DECIDING_SLICE,
         Column("montage_png", "Montage of its pictures, below the output folder."),
         _FLAGS,
         _DIGEST,
     ),
     "series": (
         *_SERIES_KEY,
-        Column("format", "dicom or nifti."),
+        Column("format", "dicom or nifti.", allowed=("dicom", "nifti")),
         _SOURCE,
         Column("n_files", "Files that belong to it, left-out ones included.", "integer"),
         Column("modality", "Modality in the header."),
@@ -94,11 +119,13 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _REASON,
         _DETAIL,
         _VERDICT,
+        _VERDICT_REASON,
         _CONFIDENCE,
+        _P_TUMOR,
         _EACH_CLASS,
-        Column("n_tumor_slices", "Slices that a tumour class leads.", "integer"),
-        _DISTANCE,
-        Column("deciding_slice", "The most suspicious slice (slice_index).", "integer"),
+        Column("n_tumor_slices", "Slices whose leading class is a tumor.", "integer"),
+        _OOD_SCORE,
+        _DECIDING_SLICE,
         _FLAGS,
         _DIGEST,
     ),
@@ -109,10 +136,11 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("frame", "Frame number in the file, from 1.", "integer"),
         Column("slice_index", "Place in the series along its normal, from 0.", "integer"),
         Column("position_mm", "Place along the slice normal.", "number", "mm"),
-        Column("predicted", "The leading class."),
-        _CONFIDENCE,
+        _PREDICTED,
+        Column("confidence", "Calibrated probability of the leading class.", "number"),
+        _P_TUMOR,
         _EACH_CLASS,
-        _DISTANCE,
+        _OOD_SCORE,
         Column("crop_x", "Brain box in the slice as displayed: left.", "integer", "pixel"),
         Column("crop_y", "Brain box: top.", "integer", "pixel"),
         Column("crop_width", "Brain box: width.", "integer", "pixel"),
@@ -124,7 +152,11 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
     "changes": (
         _STUDY_UID,
         _SOURCE,
-        Column("change", "new, changed, gone or verdict."),
+        Column(
+            "change",
+            "new, changed, gone or verdict.",
+            allowed=("new", "changed", "gone", "verdict"),
+        ),
         Column("verdict_before", "Verdict before that run."),
         Column("verdict", "Verdict now."),
     ),
@@ -133,8 +165,9 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
 
 _INTRODUCTION = """# Columns
 
-Made by `python -m batchmri.report.contract > docs/columns.md`. Every output holds the same as
-datapackage.json, with one `p_` column per class of the model.
+Made by `python -m batchmri.report.contract > docs/columns.md`. This is version 2 of the contract
+(`contract_version` in datapackage.json and run.json). datapackage.json in every output contains the
+same, with one `p_` column per class of the model and the allowed values of each column.
 
 CSV as in RFC 4180: UTF-8, comma, CRLF, `.` decimals, rows in the order of study, series, part and
 slice. An empty cell is a missing value. Probabilities have four decimals. Text that would begin
@@ -148,12 +181,17 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
 
     With `identifiers`, studies.csv ends with those of the patient.
     """
+    allowed = {_VERDICT: (*classes, INDETERMINATE), _PREDICTED: tuple(classes)}
     expanded: list[Column] = []
     for column in _COLUMNS[table]:
-        if column is _EACH_CLASS:
+        if column in allowed:
+            expanded.append(replace(column, allowed=allowed[column]))
+        elif column is _EACH_CLASS:
+            # A class may itself be called tumor: its column is the sum of the tumor classes.
             expanded += [
                 Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
                 for name in classes
+                if f"p_{name}" != _P_TUMOR.name
             ]
         else:
             expanded.append(column)

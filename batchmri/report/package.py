@@ -5,7 +5,8 @@ from typing import Any
 
 from batchmri.report.contract import TABLES, Column, columns
 
-CONTRACT = "1"
+CONTRACT = "2"
+"""Version of the contract: which columns there are, and what they mean."""
 
 _SERIES_KEY = ["study_uid", "series_uid", "series_part"]
 _PRIMARY_KEYS = {
@@ -63,5 +64,13 @@ def _resource(table: str, described: Sequence[Column]) -> dict[str, Any]:
 
 
 def _field(column: Column) -> dict[str, Any]:
-    field = {"name": column.name, "type": column.type, "description": column.description}
-    return field | {"unit": column.unit} if column.unit else field
+    field: dict[str, Any] = {
+        "name": column.name,
+        "type": column.type,
+        "description": column.description,
+    }
+    if column.unit:
+        field["unit"] = column.unit
+    if column.allowed:
+        field["constraints"] = {"enum": list(column.allowed)}
+    return field

@@ -24,7 +24,10 @@ _HEIGHT = _HEAD + _PANEL + 2 * _MARGIN
 _LEFTS = (_MARGIN, 2 * _MARGIN + _PANEL)
 _WINDOW = (1.0, 99.0)
 _FIRST_COLOUR, _STRONGEST, _RISE = 0.2, 0.65, 0.6
+_FRAME = 3
 _NOTE = "Research use only"
+DECIDING = "deciding slice"
+"""The words that, with a frame, mark one of the slices that decided."""
 # Left, right, top, bottom of a slice as a viewer shows it; an oblique one has no such letters.
 _EDGES: dict[Plane, tuple[str, str, str, str]] = {
     "axial": ("R", "L", "A", "P"),
@@ -35,26 +38,30 @@ _EDGES: dict[Plane, tuple[str, str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands above an overlay: the class drawn and its probability in this slice.
+    """The words around an overlay; no header text has a place here.
 
-    `slice_number` counts from 1. No header text has a place here.
+    `title` is the verdict, `note` what has to be said of it; `heat_of` is the class whose heat map
+    is drawn, empty for none; `deciding` marks one of the slices that decided. `slice_number` counts
+    from 1.
     """
 
-    name: str
-    probability: float
+    title: str
+    note: str
+    heat_of: str
     slice_number: int
     n_slices: int
     plane: Plane
+    deciding: bool = False
 
 
 def overlay(
     picture: FloatArray,
-    heat: FloatArray,
+    heat: FloatArray | None,
     scale: float,
     spacing: tuple[float, float],
     caption: Caption,
 ) -> bytes:
-    """The slice beside the slice with its heat map, as PNG.
+    """The slice beside the slice with its heat map, as PNG; without heat, the slice alone.
 
     `picture` and `heat` are (rows, columns) as displayed, `spacing` millimetres between rows and
     between columns; heat of `scale` is drawn at full strength, none leaves plain anatomy.
@@ -62,12 +69,17 @@ def overlay(
     size = _panel_size(picture.shape, spacing)
     grey = _resized_grey(picture, size)
     plain = np.stack([grey, grey, grey], axis=-1)
-    strength = np.clip(cv2.resize(heat, size) / max(scale, 1e-9), 0, 1, dtype=np.float32)
+    panels = [plain]
     drawn = canvas.black(_HEIGHT, _WIDTH)
-    for panel, left in zip((plain, heated(plain, strength)), _LEFTS, strict=True):
+    if heat is not None:
+        strength = np.clip(cv2.resize(heat, size) / max(scale, 1e-9), 0, 1, dtype=np.float32)
+        panels.append(heated(plain, strength))
+        _colour_bar(drawn)
+    for panel, left in zip(panels, _LEFTS, strict=False):
         canvas.place(drawn, panel, *_centred(size, left))
         _letters(drawn, left, caption.plane)
-    _colour_bar(drawn)
+        if caption.deciding:
+            canvas.frame(drawn, (left, _HEAD), (_PANEL, _PANEL), _FRAME)
     _caption(drawn, caption)
     return canvas.png(drawn)
 
@@ -142,14 +154,23 @@ def _colour_bar(drawn: Image) -> None:
 
 def _caption(drawn: Image, caption: Caption) -> None:
     left, right = _LEFTS
-    place = f"slice {caption.slice_number} of {caption.n_slices}"
-    where = f"{caption.plane}, {place}" if caption.plane else place
-    name = caption.name if len(caption.name) <= 32 else caption.name[:31] + "…"
-    called = f"{name}  {caption.probability:.2f}"
-    canvas.text(drawn, called, (left, 27), 23, weight=BOLD)
+    where = f"slice {caption.slice_number} of {caption.n_slices}"
+    if caption.plane:
+        where = f"{caption.plane}, {where}"
+    if caption.deciding:
+        where += f", {DECIDING}"
+    canvas.text(drawn, _clipped(caption.title), (left, 27), 23, weight=BOLD)
     canvas.text(drawn, where, (left, 52), 16, DIM)
-    canvas.text(drawn, f"Grad-CAM, {name}", (right, 52), 16, DIM)
-    canvas.text_right(drawn, _NOTE, (_WIDTH - _MARGIN, 25), 14, DIM)
+    canvas.text(drawn, caption.note, (right, 27), 16)
+    if caption.heat_of:
+        canvas.text(drawn, f"Grad-CAM, {_clipped(caption.heat_of)}", (right, 52), 16, DIM)
+    else:
+        canvas.text(drawn, "no heat map", (right, 52), 16, DIM)
+    canvas.text_right(drawn, _NOTE, (_WIDTH - _MARGIN, _HEIGHT - 7), 13, DIM)
+
+
+def _clipped(words: str) -> str:
+    return words if len(words) <= 40 else words[:39] + "…"
 
 
 def _decoded(picture: bytes) -> Image:

@@ -84,7 +84,7 @@ def series_row(
     if verdict is not None:
         row |= _verdict_cells(verdict, classes)
         row["n_tumor_slices"] = verdict.n_tumor_slices
-        row["field_distance"] = cells.distance(verdict.distance)
+        row["ood_score"] = cells.distance(verdict.ood_score)
     return row
 
 
@@ -104,8 +104,8 @@ def slice_rows(result: SeriesResult, classes: Classes) -> Iterator[Row]:
             "position_mm": cells.millimetres(ref.position_mm),
             "predicted": predicted,
             "confidence": cells.probability(confidence),
-            **cells.probabilities(scores.probabilities, classes.names),
-            "field_distance": cells.distance(scores.look.distance if scores.look else None),
+            **_probability_cells(scores.probabilities, classes),
+            "ood_score": cells.distance(scores.look.distance if scores.look else None),
             "crop_x": box.x,
             "crop_y": box.y,
             "crop_width": box.width,
@@ -156,7 +156,13 @@ def _key_cells(key: SeriesKey) -> Row:
 def _verdict_cells(verdict: Verdict, classes: Classes) -> Row:
     return {
         "verdict": verdict.name,
+        "verdict_reason": verdict.reason,
         "confidence": cells.probability(verdict.confidence),
         "deciding_slice": verdict.deciding_slice,
-        **cells.probabilities(verdict.probabilities, classes.names),
+        **_probability_cells(verdict.probabilities, classes),
     }
+
+
+def _probability_cells(probabilities: tuple[float, ...], classes: Classes) -> Row:
+    tumor = cells.probability(classes.tumor_probability(probabilities))
+    return {**cells.probabilities(probabilities, classes.names), "p_tumor": tumor}

@@ -1,51 +1,79 @@
-"""From the slices of a series to what it is called."""
+"""From the slices of a series to its verdict."""
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, exp, log
 
+from batchmri.reasons import VerdictReason
 from batchmri.records import INDETERMINATE, Classes, Scores, Series, Verdict
 from batchmri.settings import VerdictSettings
-from batchmri.verdict.field import OUTSIDE, WITHOUT_CONTRAST, distance_of, field_flags
+from batchmri.verdict.domain import (
+    CONTRAST_IN_DOUBT,
+    NOT_BRAIN,
+    OTHER_SEQUENCE,
+    OUT_OF_DISTRIBUTION,
+    domain_flags,
+    ood_score,
+)
+
+_SMALLEST = 1e-6  # probability; so that one sure slice cannot rule out a class
+Row = tuple[float, ...]
+"""Calibrated probabilities of a slice or a series, in the order of the classes."""
 
 
 def series_verdict(
     series: Series, scores: Sequence[Scores], classes: Classes, rules: VerdictSettings
 ) -> Verdict:
-    """Average the most suspicious run of neighbouring slices; call it a class, or indeterminate.
+    """Decide whether a series shows a tumor, and of which class.
 
-    `scores` are those of the series, at least one. Slices that show little of the head
-    (`rules.min_box_fraction`) or whose brain box failed decide only where no other is there. What
-    lies outside the model's field is indeterminate.
+    The deciding slices are the most suspicious run of adjacent ones: their mean probability of any
+    tumor decides whether a tumor is called. Its class is that of all suspicious slices. `scores`
+    are those of the series, at least one.
     """
-    deciding = _deciding(scores, rules)
-    suspicion = [classes.tumor_probability(s.probabilities) for s in deciding]
-    run = [deciding[place] for place in most_suspicious_run(suspicion, rules)]
-    probabilities = _mean([s.probabilities for s in run])
-    flags = field_flags(series, deciding, rules)
-    name = INDETERMINATE if OUTSIDE & set(flags) else _called(probabilities, classes, rules)
-    leading = classes.leading(probabilities) if name == INDETERMINATE else name
-    confidence = probabilities[classes.names.index(leading)]
-    if leading == classes.no_tumor and WITHOUT_CONTRAST in flags:
-        confidence = min(confidence, rules.without_contrast_confidence)
-    tumor = classes.leading(probabilities, tumor_only=True)
-    shown_class = tumor if name == INDETERMINATE else name
+    eligible = eligible_slices(scores, rules)
+    suspicion = [classes.tumor_probability(s.probabilities) for s in eligible]
+    run = [eligible[place] for place in most_suspicious_run(suspicion, rules)]
+    probabilities = series_probabilities(
+        [s.probabilities for s in eligible], [s.probabilities for s in run], classes, rules
+    )
+    flags = domain_flags(series, eligible, rules)
+    called, reason = _called(probabilities, flags, classes, rules)
+    name = called or INDETERMINATE
+    leading = called or classes.leading(probabilities)
+    shown_class = called or classes.leading(probabilities, tumor_only=True)
+    position = classes.names.index(shown_class)
+    deciding = _by_probability(run, position)
+    others = [index for index in _by_probability(eligible, position) if index not in deciding]
     return Verdict(
         name=name,
-        confidence=confidence,
+        reason=reason,
+        confidence=probabilities[classes.names.index(leading)],
         probabilities=probabilities,
-        deciding_slice=_by_suspicion(run, classes)[0].ref.index,
+        deciding_slice=deciding[0],
+        deciding=tuple(sorted(deciding)),
         n_tumor_slices=sum(classes.leading(s.probabilities) != classes.no_tumor for s in scores),
-        distance=distance_of(deciding),
+        ood_score=ood_score(eligible),
         shown_class=shown_class,
-        shown=_most_telling(deciding, classes.names.index(shown_class)),
+        shown=(*deciding, *others),
         flags=flags,
     )
 
 
-def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> range:
-    """The places of the neighbouring slices, in order of a series, that together are the most so.
+def eligible_slices(scores: Sequence[Scores], rules: VerdictSettings) -> list[Scores]:
+    """The slices that may decide, in the order of the series.
 
-    `suspicion` is each slice's probability of any tumour; at least one.
+    Those whose brain box was found and is not small beside the largest that was found; all slices
+    where no box was found.
+    """
+    found = [s for s in scores if not s.box.failed]
+    largest = max((s.box.area for s in found), default=0)
+    fit = [s for s in found if s.box.area >= rules.min_box_fraction * largest]
+    return sorted(fit or scores, key=lambda s: s.ref.index)
+
+
+def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> range:
+    """The run of adjacent slices with the highest mean tumor probability; the first where they tie.
+
+    `suspicion` is each slice's probability of any tumor, in the order of the series; at least one.
     """
     length = min(len(suspicion), max(rules.top_slices, ceil(rules.run_fraction * len(suspicion))))
     starts = range(len(suspicion) - length + 1)
@@ -53,32 +81,72 @@ def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> r
     return range(start, start + length)
 
 
-def _called(probabilities: tuple[float, ...], classes: Classes, rules: VerdictSettings) -> str:
-    suspicion = classes.tumor_probability(probabilities)
-    if suspicion >= rules.tumor_above:
-        called = classes.leading(probabilities, tumor_only=True)
-    elif suspicion <= rules.notumor_below:
-        called = classes.no_tumor
-    else:
-        return INDETERMINATE
-    sure = probabilities[classes.names.index(called)] >= rules.min_confidence
-    return called if sure else INDETERMINATE
+def series_probabilities(
+    eligible: Sequence[Row], run: Sequence[Row], classes: Classes, rules: VerdictSettings
+) -> Row:
+    """The probabilities of a series: the mean of the run.
+
+    Where the run is a tumor, its probability of any tumor is shared among the tumor classes as all
+    suspicious slices say (`rules.tumor_above`), those of the run included.
+    """
+    mean = _mean(run)
+    tumor = classes.tumor_probability(mean)
+    if tumor < rules.tumor_above:
+        return mean
+    rows = [r for r in eligible if classes.tumor_probability(r) >= rules.tumor_above] or run
+    shares = class_shares(rows, classes)
+    no_tumor = classes.names.index(classes.no_tumor)
+    return tuple(
+        value if place == no_tumor else tumor * share
+        for place, (value, share) in enumerate(zip(mean, shares, strict=True))
+    )
 
 
-def _deciding(scores: Sequence[Scores], rules: VerdictSettings) -> list[Scores]:
-    largest = max(s.box.area for s in scores)
-    fit = [s for s in scores if not s.box.failed and s.box.area >= rules.min_box_fraction * largest]
-    return sorted(fit or scores, key=lambda s: s.ref.index)
+def class_shares(rows: Sequence[Row], classes: Classes) -> Row:
+    """The share of each tumor class by slices together; 0 for the class without tumor.
+
+    The mean of their log probabilities, weighted by their probability of any tumor: chosen on
+    volumes that did not train (benchmarks/class_rules.py).
+    """
+    weights = [classes.tumor_probability(row) for row in rows]
+    total = sum(weights)
+    logits = [
+        sum(w * log(max(row[place], _SMALLEST)) for w, row in zip(weights, rows, strict=True))
+        / total
+        for place in range(len(classes.names))
+    ]
+    tumors = [place for place, name in enumerate(classes.names) if name != classes.no_tumor]
+    highest = max(logits[place] for place in tumors)
+    odds = [exp(logit - highest) if i in tumors else 0.0 for i, logit in enumerate(logits)]
+    return tuple(one / sum(odds) for one in odds)
 
 
-def _by_suspicion(scores: Sequence[Scores], classes: Classes) -> list[Scores]:
-    return sorted(scores, key=lambda s: (-classes.tumor_probability(s.probabilities), s.ref.index))
+def _called(
+    probabilities: Row, flags: Sequence[str], classes: Classes, rules: VerdictSettings
+) -> tuple[str | None, VerdictReason]:
+    """The class that is called, None where it is indeterminate, and why."""
+    if OTHER_SEQUENCE in flags:
+        return None, VerdictReason.OTHER_SEQUENCE
+    if OUT_OF_DISTRIBUTION in flags or NOT_BRAIN in flags:
+        return None, VerdictReason.OUT_OF_DISTRIBUTION
+    tumor = classes.tumor_probability(probabilities)
+    if rules.notumor_below < tumor < rules.tumor_above:
+        return None, VerdictReason.BETWEEN_THRESHOLDS
+    is_tumor = tumor >= rules.tumor_above
+    in_doubt = bool(CONTRAST_IN_DOUBT.intersection(flags))
+    if not is_tumor and in_doubt and tumor > rules.notumor_below_without_contrast:
+        return None, VerdictReason.WITHOUT_CONTRAST
+    name = classes.leading(probabilities, tumor_only=True) if is_tumor else classes.no_tumor
+    if probabilities[classes.names.index(name)] < rules.min_confidence:
+        return None, VerdictReason.CLASS_UNSURE
+    return name, VerdictReason.TUMOR if is_tumor else VerdictReason.NO_TUMOR
 
 
-def _mean(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+def _mean(rows: Sequence[Row]) -> Row:
     return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
-def _most_telling(scores: Sequence[Scores], position: int) -> tuple[int, ...]:
+def _by_probability(scores: Sequence[Scores], position: int) -> list[int]:
+    """Slice indices, that of the highest probability of a class first."""
     ordered = sorted(scores, key=lambda s: (-s.probabilities[position], s.ref.index))
-    return tuple(s.ref.index for s in ordered)
+    return [s.ref.index for s in ordered]

@@ -1,9 +1,9 @@
-"""From the series of a study to what it is called."""
+"""From the series of a study to its verdict."""
 
 from collections.abc import Mapping
 
 from batchmri.records import Classes, SeriesKey, Verdict
-from batchmri.verdict.field import OUTSIDE, WITHOUT_CONTRAST
+from batchmri.verdict.domain import OUTSIDE, WITHOUT_CONTRAST
 
 
 def study_verdict(
@@ -11,9 +11,9 @@ def study_verdict(
 ) -> tuple[SeriesKey, Verdict] | None:
     """The series that decides and its verdict; None where no series was classified.
 
-    `verdicts` maps a series to its sequence and verdict. One in the model's field decides before
-    one outside, T1 after contrast before others, since the model learned tumours on it, and what
-    the header calls so before what looks so; among equals the most suspicious.
+    `verdicts` maps a series to its sequence and verdict. In this order: a series that the model can
+    judge before one that it cannot; T1 after contrast by the header before others, since the model
+    learned tumors on it; what looks like it before what does not; the most suspicious.
     """
     if not verdicts:
         return None

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from batchmri.reasons import Reason, Status
+from batchmri.reasons import Reason, Status, VerdictReason
 from batchmri.records import (
     Classes,
     CropBox,
@@ -68,4 +68,14 @@ def not_classified(reason: Reason, uid: str = "1.2.3.9", **changes: object) -> S
     return SeriesResult(series(key=key, flags=(), **changes), reason.status, reason, "why")
 
 
-VERDICT = Verdict("glioma", 0.9, (0.9, 0.1), 0, n_tumor_slices=1, shown_class="glioma", shown=(0,))
+VERDICT = Verdict(
+    "glioma",
+    0.9,
+    (0.9, 0.1),
+    0,
+    VerdictReason.TUMOR,
+    deciding=(0,),
+    n_tumor_slices=1,
+    shown_class="glioma",
+    shown=(0,),
+)

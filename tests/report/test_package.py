@@ -73,7 +73,7 @@ def test_a_broken_output_is_not(tmp_path: Path, table: str, old: str, new: str) 
 def test_it_tells_contract_units_and_line_ends(tmp_path: Path) -> None:
     write_output(tmp_path)
     document = json.loads((tmp_path / "datapackage.json").read_text())
-    assert document["contract_version"] == "1"
+    assert document["contract_version"] == "2"
     for resource in document["resources"]:
         assert resource["dialect"]["lineTerminator"] == "\r\n"
         assert all(field["description"] for field in resource["schema"]["fields"])
@@ -83,16 +83,16 @@ def test_it_tells_contract_units_and_line_ends(tmp_path: Path) -> None:
 
 
 CONTRACT = {
-    "studies": "study_uid source status verdict confidence p_a p_b n_series n_classified "
-    "n_skipped n_failed n_slices deciding_series_uid deciding_series_part deciding_slice "
-    "montage_png flags model_digest",
+    "studies": "study_uid source status verdict verdict_reason confidence p_tumor p_a p_b "
+    "n_series n_classified n_skipped n_failed n_slices deciding_series_uid "
+    "deciding_series_part deciding_slice montage_png flags model_digest",
     "series": "study_uid series_uid series_part format source n_files modality sequence "
     "series_description series_number manufacturer transfer_syntax rows columns n_slices plane "
-    "pixel_spacing_mm slice_spacing_mm status reason detail verdict confidence p_a p_b "
-    "n_tumor_slices field_distance deciding_slice flags model_digest",
+    "pixel_spacing_mm slice_spacing_mm status reason detail verdict verdict_reason confidence "
+    "p_tumor p_a p_b n_tumor_slices ood_score deciding_slice flags model_digest",
     "slices": "study_uid series_uid series_part instance_uid source frame slice_index "
-    "position_mm predicted confidence p_a p_b field_distance crop_x crop_y crop_width crop_height "
-    "flags gradcam_png",
+    "position_mm predicted confidence p_tumor p_a p_b ood_score crop_x crop_y "
+    "crop_width crop_height flags gradcam_png",
     "files": "source status reason detail study_uid series_uid series_part",
     "changes": "study_uid source change verdict_before verdict",
 }

@@ -8,7 +8,7 @@ import pytest
 from batchmri.report import Caption, canvas, montage, overlay
 from batchmri.report.pictures import _HEAD, _LEFTS, _PANEL
 
-CAPTION = Caption("glioma", 0.93, 12, 24, "axial")
+CAPTION = Caption("glioma  0.93", "", "glioma", 12, 24, "axial")
 
 
 def anatomy(height: int = 96, width: int = 96) -> np.ndarray:
@@ -105,7 +105,37 @@ def test_the_same_input_gives_the_same_bytes_without_metadata() -> None:
 
 def test_a_caption_has_room_for_nothing_from_a_header() -> None:
     fields = set(Caption.__dataclass_fields__)
-    assert fields == {"name", "probability", "slice_number", "n_slices", "plane"}
+    assert fields == {
+        "title", "note", "heat_of", "slice_number", "n_slices", "plane", "deciding",
+    }  # fmt: skip
+
+
+def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
+    caption = replace(CAPTION, title="no verdict: looks unlike the training images", heat_of="")
+    png = overlay(anatomy(), None, 1.0, (1.0, 1.0), caption)
+    whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    assert np.ptp(whole, axis=2).max() == 0
+    left, right = panels(png)
+    assert left.mean() > 50 and right.max() == 0
+
+
+def test_a_deciding_slice_is_marked_by_a_frame_and_by_words() -> None:
+    plain = picture_of(draw(spot(30, 40)))
+    marked = picture_of(draw(spot(30, 40), caption=replace(CAPTION, deciding=True)))
+    differing = np.abs(plain - marked).sum(axis=2) > 0
+    frame = np.zeros_like(differing)
+    for left in _LEFTS:
+        frame[_HEAD - 3 : _HEAD + _PANEL + 3, left - 3 : left + _PANEL + 3] = True
+    for left in _LEFTS:
+        frame[_HEAD : _HEAD + _PANEL, left : left + _PANEL] = False
+    assert (marked[frame] > 200).all() and not plain[frame].any()
+    inside = differing[_HEAD : _HEAD + _PANEL]
+    assert not (inside & ~frame[_HEAD : _HEAD + _PANEL]).any()
+    assert differing[40:58].sum() > 100  # words, for who does not know the frame
+
+
+def picture_of(png: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 600), (700, 3), (512, 512)])

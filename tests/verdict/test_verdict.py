@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,8 @@ from batchmri.records import (
     Verdict,
 )
 from batchmri.settings import VerdictSettings
-from batchmri.verdict import series_verdict, study_verdict
+from batchmri.verdict import most_suspicious_run, series_verdict, study_verdict
+from batchmri.verdict.series import class_shares, eligible_slices
 
 CLASSES = Classes(("glioma", "meningioma", "notumor", "pituitary"), "notumor")
 HEAD = CropBox(0, 0, 100, 100)
@@ -60,14 +62,30 @@ def test_three_tumor_slices_of_24_make_a_tumor_series() -> None:
 def test_one_tumor_slice_alone_does_not_outvote_two_healthy_ones() -> None:
     verdict = verdict_on(scores(GLIOMA, *[HEALTHY] * 20))
     assert verdict.name == "notumor"
-    assert verdict.deciding_slice == 0
+    assert verdict.deciding == (0, 1, 2)
 
 
 def test_no_class_above_the_threshold_is_indeterminate_and_shows_the_likeliest_tumor() -> None:
     verdict = verdict_on(scores((0.1, 0.35, 0.45, 0.1)))
-    assert verdict.name == "indeterminate"
+    assert (verdict.name, verdict.reason) == ("indeterminate", "class_unsure")
     assert verdict.confidence == pytest.approx(0.45)
     assert verdict.shown_class == "meningioma"
+
+
+def test_the_largest_box_is_that_of_a_box_that_was_found() -> None:
+    """Two failed slices, which have the whole picture as their box, do not change who decides."""
+    boxes = {i: CropBox(0, 0, 60 + i, 60) for i in range(8)}
+    boxes |= {i: CropBox(0, 0, 256, 256, failed=True) for i in (8, 9)}
+    found = scores(*[HEALTHY] * 8, GLIOMA, GLIOMA, boxes=boxes)
+    assert [s.ref.index for s in eligible_slices(found, VerdictSettings())] == list(range(8))
+    verdict = verdict_on(found)
+    assert verdict.name == "notumor" and verdict.n_tumor_slices == 2
+
+
+def test_a_box_of_just_the_smallest_share_of_the_largest_decides() -> None:
+    boxes = {0: CropBox(0, 0, 100, 100), 1: CropBox(0, 0, 50, 100), 2: CropBox(0, 0, 49, 100)}
+    found = scores(HEALTHY, HEALTHY, GLIOMA, boxes=boxes)
+    assert [s.ref.index for s in eligible_slices(found, VerdictSettings())] == [0, 1]
 
 
 def test_slices_with_a_small_or_failed_box_do_not_decide() -> None:
@@ -81,6 +99,104 @@ def test_slices_with_a_small_or_failed_box_do_not_decide() -> None:
 def test_where_every_box_failed_all_slices_decide() -> None:
     found = scores(GLIOMA, boxes={0: CropBox(0, 0, 9, 9, failed=True)})
     assert verdict_on(found).name == "glioma"
+
+
+@pytest.mark.parametrize(
+    ("suspicion", "rules", "run"),
+    [
+        ([0, 0, 0, 1, 1, 1], {}, range(3, 6)),  # the last window
+        ([1, 1, 1, 0, 0, 0], {}, range(3)),  # the first
+        ([1, 1, 1, 0, 1, 1, 1], {}, range(3)),  # a tie: the first
+        ([0.5] * 9, {}, range(3)),
+        ([0, 1, 0, 0, 1, 1], {"top_slices": 2}, range(4, 6)),
+        ([0.2, 0.9], {}, range(2)),  # fewer than a run
+        ([0.0] * 24 + [1.0], {"top_slices": 1}, range(23, 25)),  # 1.25 slices are two
+        ([0.0] * 61, {}, range(4)),  # 3.05 are four
+        ([0.0] * 60, {}, range(3)),
+    ],
+)
+def test_the_most_suspicious_run(suspicion: list[float], rules: dict[str, int], run: range) -> None:
+    assert most_suspicious_run(suspicion, VerdictSettings.model_validate(rules)) == run
+
+
+MENINGIOMA_HERE = (0.10, 0.88, 0.01, 0.01)
+GLIOMA_THERE = (0.95, 0.02, 0.02, 0.01)
+
+
+def test_the_class_is_that_of_all_suspicious_slices_not_of_the_run_alone() -> None:
+    """The run says meningioma by a hair; eight clear slices beside it say glioma."""
+    rows = (
+        [HEALTHY] * 8 + [MENINGIOMA_HERE] * 2 + [(0.495, 0.495, 0.005, 0.005)] + [GLIOMA_THERE] * 8
+    )
+    verdict = verdict_on(scores(*rows))
+    assert verdict.deciding == (8, 9, 10)
+    assert (verdict.name, verdict.reason) == ("glioma", "tumor")
+    tumor = CLASSES.tumor_probability(verdict.probabilities)
+    assert tumor == pytest.approx((0.99 + 0.99 + 0.995) / 3)  # still that of the run
+    assert verdict.confidence == verdict.probabilities[0] > 0.85
+    assert sum(verdict.probabilities) == pytest.approx(1)
+    assert verdict.deciding_slice == 10  # of the run, the one that shows a glioma best
+
+
+def test_slices_below_the_threshold_have_no_say_in_the_class() -> None:
+    doubtful = (0.05, 0.54, 0.40, 0.01)
+    rules = VerdictSettings(tumor_above=0.643, notumor_below=0.261)
+    verdict = verdict_on(scores(*[doubtful] * 20, *[GLIOMA] * 3), rules)
+    assert verdict.name == "glioma"
+    assert verdict.probabilities == pytest.approx(GLIOMA)
+
+
+def test_shares_are_the_suspicion_weighted_mean_of_log_probabilities() -> None:
+    rows = [(0.8, 0.1, 0.05, 0.05), (0.2, 0.3, 0.4, 0.1)]
+    weights = (0.95, 0.6)
+    odds = [
+        math.prod(row[c] ** (w / sum(weights)) for row, w in zip(rows, weights, strict=True))
+        for c in (0, 1, 3)
+    ]
+    glioma, meningioma, pituitary = (one / sum(odds) for one in odds)
+    assert class_shares(rows, CLASSES) == pytest.approx((glioma, meningioma, 0, pituitary))
+
+
+def test_no_class_is_ruled_out_by_one_slice_alone() -> None:
+    rows = [(1.0, 0.0, 0.0, 0.0)] + [(0.01, 0.97, 0.01, 0.01)] * 9
+    assert class_shares(rows, CLASSES)[1] > 0.9
+
+
+@pytest.mark.parametrize("position", [0, 1, 3])
+def test_a_verdict_names_the_class_at_its_place_in_the_card(position: int) -> None:
+    row = [0.05, 0.04, 0.02, 0.03]
+    row[position] = 1 - (sum(row) - row[position])
+    verdict = verdict_on(scores(*[tuple(row)] * 5))
+    assert verdict.name == CLASSES.names[position] == verdict.shown_class
+    assert verdict.probabilities == pytest.approx(row)
+    assert verdict.confidence == pytest.approx(row[position])
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "reason", "confidence"),
+    [
+        ((0.9, 0.04, 0.04, 0.02), "glioma", "tumor", 0.9),
+        ((0.02, 0.01, 0.96, 0.01), "notumor", "no_tumor", 0.96),
+        ((0.3, 0.05, 0.6, 0.05), "indeterminate", "between_thresholds", 0.6),
+        ((0.45, 0.3, 0.05, 0.2), "indeterminate", "class_unsure", 0.45),
+    ],
+)
+def test_the_reason_of_a_verdict_and_its_confidence(
+    row: tuple[float, ...], name: str, reason: str, confidence: float
+) -> None:
+    verdict = verdict_on(scores(*[row] * 3), VerdictSettings(tumor_above=0.7, notumor_below=0.3))
+    assert (verdict.name, verdict.reason) == (name, reason)
+    assert verdict.confidence == pytest.approx(confidence)
+
+
+def test_the_deciding_slices_come_first_among_those_worth_drawing() -> None:
+    rows = [HEALTHY] * 5 + [(0.7, 0.1, 0.1, 0.1), (0.9, 0.02, 0.03, 0.05), (0.8, 0.1, 0.05, 0.05)]
+    rows += [HEALTHY, (0.92, 0.03, 0.03, 0.02), HEALTHY]
+    verdict = verdict_on(scores(*rows))
+    assert verdict.deciding == (5, 6, 7)
+    assert verdict.shown[:4] == (6, 7, 5, 9)
+    assert verdict.deciding_slice == 6
+    assert sorted(verdict.shown) == list(range(11))
 
 
 def verdict_of(row: tuple[float, ...]) -> Verdict:
@@ -103,7 +219,19 @@ def test_the_most_suspicious_series_decides_among_equals_whatever_their_order() 
         assert found is not None and found[0] == b
 
 
-def test_a_series_in_the_field_decides_before_one_outside() -> None:
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_looks_like_contrast_decides_before_a_more_suspicious_one_without(order: int) -> None:
+    """Neither header says so: the pictures do."""
+    with_contrast, without = (SeriesKey("1", str(n)) for n in (1, 2))
+    rows = {
+        with_contrast: ("t1", verdict_on(looking(contrast=0.9, row=HEALTHY), sequence="t1")),
+        without: ("t1", verdict_on(looking(contrast=0.1, row=GLIOMA), sequence="t1")),
+    }
+    found = study_verdict(dict(list(rows.items())[::order]), CLASSES)
+    assert found is not None and found[0] == with_contrast
+
+
+def test_a_series_in_the_domain_decides_before_one_outside() -> None:
     inside, outside = SeriesKey("1", "1"), SeriesKey("1", "2")
     strange = verdict_on(looking(distance=3.0, row=GLIOMA))
     found = study_verdict(
@@ -146,36 +274,83 @@ def looking(
 
 
 @pytest.mark.parametrize(
-    ("look", "flag"),
+    ("look", "flag", "reason"),
     [
-        ({"distance": 1.2}, "out_of_field"),
-        ({"distance": 1.9}, "looks_not_brain"),
-        ({"t1": 0.2}, "looks_other_sequence"),
+        ({"distance": 1.2}, "out_of_distribution", "out_of_distribution"),
+        ({"distance": 1.9}, "looks_not_brain", "out_of_distribution"),
+        ({"t1": 0.2}, "looks_other_sequence", "other_sequence"),
+        ({"t1": 0.2, "distance": 1.2}, "out_of_distribution", "other_sequence"),
     ],
 )
-def test_outside_of_the_field_no_tumor_is_called(look: dict[str, float], flag: str) -> None:
+def test_outside_of_the_domain_no_tumor_is_called(
+    look: dict[str, float], flag: str, reason: str
+) -> None:
     verdict = verdict_on(looking(**look))
     assert verdict.name == "indeterminate" and flag in verdict.flags
+    assert verdict.reason == reason and verdict.reason.is_outside
+    assert verdict.confidence == pytest.approx(0.9)  # of the leading class
     assert verdict_on(looking()).name == "glioma" and not verdict_on(looking()).flags
 
 
-def test_the_ends_of_a_head_do_not_speak_for_the_field() -> None:
+SURE, LIKELY = (0.02, 0.02, 0.95, 0.01), (0.1, 0.05, 0.84, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "agent", "looks", "flags"),
+    [
+        ("t1", None, 0.9, ("contrast_unstated",)),
+        ("t1", None, 0.1, ("contrast_unstated", "without_contrast")),
+        ("unknown", None, 0.9, ("contrast_unstated",)),
+        ("t1", False, 0.9, ("without_contrast",)),
+        ("unknown", True, 0.1, ()),
+        ("t1_contrast", None, 0.1, ()),
+    ],
+)
+def test_without_stated_contrast_no_tumor_is_called_only_where_it_is_clear(
+    sequence: str, agent: bool | None, looks: float, flags: tuple[str, ...]
+) -> None:
+    header = Header(contrast_agent=agent)
+    rules = VerdictSettings(notumor_below=0.261, tumor_above=0.643)
+    sure, likely, tumor = (
+        verdict_on(looking(contrast=looks, row=row), rules, sequence=sequence, header=header)
+        for row in (SURE, LIKELY, GLIOMA)
+    )
+    assert sure.flags == likely.flags == flags
+    assert (sure.name, sure.reason) == ("notumor", "no_tumor")
+    assert tumor.name == "glioma"
+    expected = ("indeterminate", "without_contrast") if flags else ("notumor", "no_tumor")
+    assert (likely.name, likely.reason) == expected
+    # Never an edited probability.
+    assert sure.confidence == pytest.approx(0.95) and likely.confidence == pytest.approx(0.84)
+    assert sure.probabilities == pytest.approx(SURE)
+
+
+def test_contrast_is_unstated_too_where_the_model_has_no_probe_for_it() -> None:
+    assert verdict_on(scores(SURE), sequence="t1").flags == ("contrast_unstated",)
+
+
+def test_contrast_of_another_sequence_is_not_asked_for() -> None:
+    assert "contrast_unstated" not in verdict_on(looking(), sequence="t2").flags
+
+
+def test_a_removed_setting_is_ignored_with_a_line_on_stderr(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = VerdictSettings.model_validate({"without_contrast_confidence": 0.6, "top_slices": 4})
+    assert rules == VerdictSettings(top_slices=4)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "verdict.without_contrast_confidence was removed" in line
+
+
+def test_the_ends_of_a_head_do_not_decide_about_the_domain() -> None:
     found = looking()
     found[0] = replace(found[0], look=Look(5.0, 0.0, 0.0))
     verdict = verdict_on(found)
-    assert verdict.flags == () and verdict.distance == 0.5
+    assert verdict.flags == () and verdict.ood_score == 0.5
 
 
 def test_another_sequence_by_its_header_is_flagged_whatever_it_looks_like() -> None:
     assert verdict_on(looking(), sequence="flair").flags == ("looks_other_sequence",)
-
-
-def test_no_tumor_without_contrast_is_not_confident() -> None:
-    plain = verdict_on(looking(contrast=0.1, row=HEALTHY), sequence="unknown")
-    assert plain.name == "notumor" and plain.flags == ("without_contrast",)
-    assert plain.confidence == 0.75 and plain.probabilities[2] == pytest.approx(0.95)
-    stated = verdict_on(looking(contrast=0.1, row=HEALTHY), sequence="t1_contrast")
-    assert stated.confidence == pytest.approx(0.95) and not stated.flags
 
 
 def test_coarse_pictures_are_flagged() -> None:

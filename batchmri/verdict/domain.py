@@ -1,7 +1,7 @@
-"""Whether a series lies in the model's field: T1-weighted slices of a head, as it learned them.
+"""Whether a model can judge a series: T1-weighted slices of a head that look like its training.
 
-What the header states goes first; where it says nothing, the slices' looks tell. A series is judged
-by the median of its slices, so that the ends of a head do not speak for it.
+The header takes precedence; where it states nothing, the pictures decide. A series is judged by the
+median of its slices, so that the ends of a head do not decide.
 """
 
 from collections.abc import Sequence
@@ -10,30 +10,33 @@ from statistics import median
 from batchmri.records import Scores, Series
 from batchmri.settings import VerdictSettings
 
-OUT_OF_FIELD = "out_of_field"
+OUT_OF_DISTRIBUTION = "out_of_distribution"
 NOT_BRAIN = "looks_not_brain"
 OTHER_SEQUENCE = "looks_other_sequence"
 LOW_QUALITY = "low_quality"
 WITHOUT_CONTRAST = "without_contrast"
+CONTRAST_UNSTATED = "contrast_unstated"
 
-OUTSIDE = frozenset({OUT_OF_FIELD, NOT_BRAIN, OTHER_SEQUENCE})
-"""With one of these a series gets no verdict but indeterminate."""
+OUTSIDE = frozenset({OUT_OF_DISTRIBUTION, NOT_BRAIN, OTHER_SEQUENCE})
+"""With one of these flags a series is indeterminate, whatever its probabilities."""
+CONTRAST_IN_DOUBT = frozenset({WITHOUT_CONTRAST, CONTRAST_UNSTATED})
+"""With one of these flags a missed tumor is likelier."""
 
 _COARSEST_MM = 3.0
 _FEWEST_PIXELS = 64
 _T1 = ("t1", "t1_contrast", "unknown")
 
 
-def field_flags(
+def domain_flags(
     series: Series, scores: Sequence[Scores], rules: VerdictSettings
 ) -> tuple[str, ...]:
-    """What is unusual about a series; the distances are those of Look."""
+    """What is unusual about a series, by its header and by the looks of these slices."""
     looks = [s.look for s in scores if s.look is not None]
     flags: list[str] = []
-    distance = distance_of(scores) or 0.0
-    if distance > rules.max_distance:
-        flags.append(OUT_OF_FIELD)
-    if distance > rules.brain_distance:
+    score = ood_score(scores) or 0.0
+    if score > rules.max_distance:
+        flags.append(OUT_OF_DISTRIBUTION)
+    if score > rules.brain_distance:
         flags.append(NOT_BRAIN)
     unlike_t1 = bool(looks) and median(look.t1 for look in looks) < rules.min_t1
     if series.sequence not in _T1 or unlike_t1:
@@ -41,6 +44,8 @@ def field_flags(
     if _coarse(series):
         flags.append(LOW_QUALITY)
     contrast = _stated_contrast(series)
+    if contrast is None and series.sequence in _T1:
+        flags.append(CONTRAST_UNSTATED)
     if contrast is None and looks:
         contrast = median(look.contrast for look in looks) >= rules.min_contrast
     if contrast is False:
@@ -48,10 +53,10 @@ def field_flags(
     return tuple(flags)
 
 
-def distance_of(scores: Sequence[Scores]) -> float | None:
-    """The median distance of slices; None where the model does not know its field."""
-    distances = [s.look.distance for s in scores if s.look is not None]
-    return median(distances) if distances else None
+def ood_score(scores: Sequence[Scores]) -> float | None:
+    """The median out-of-distribution score of slices; None where the model has none."""
+    found = [s.look.distance for s in scores if s.look is not None]
+    return median(found) if found else None
 
 
 def _stated_contrast(series: Series) -> bool | None:

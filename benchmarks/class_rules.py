@@ -1,0 +1,136 @@
+"""Rules for the class of a series, compared on the slices of finished scans.
+
+    python -m benchmarks.labels DATA LABELS
+    batchmri scan DATA/volumes/dev --out OUT
+    python -m benchmarks.class_rules LABELS/dev-volumes.csv OUT [LABELS OUT ...]
+
+LABELS as for `batchmri evaluate --labels`; or a table of pictures, and the output of `batchmri
+evaluate` on it: the pictures of one patient and label are then a series. Of each series with a
+tumor, the eligible slices (docs/verdict.md) whose probability of any tumor reaches a threshold are
+the suspicious ones, those of the most suspicious run where there are none. Prints for each rule and
+threshold how many series get the right tumor class, the mean log loss of the share of that class
+among the tumor classes, and the same by label: whether a tumor is called is not asked here.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.records import Classes
+from batchmri.settings import VerdictSettings
+from batchmri.verdict import most_suspicious_run
+from benchmarks.rules import read
+
+Floats = npt.NDArray[np.float64]
+Rule = Callable[[Floats], Floats]
+CLASSES = Classes(("glioma", "meningioma", "notumor", "pituitary"), "notumor")
+TUMORS = [CLASSES.names.index(n) for n in CLASSES.names if n != CLASSES.no_tumor]
+NO_TUMOR = CLASSES.names.index(CLASSES.no_tumor)
+
+
+def mean(rows: Floats) -> Floats:
+    """Shares of the summed probabilities: a slice counts by its suspicion."""
+    total: Floats = rows[:, TUMORS].sum(0)
+    return total / total.sum()
+
+
+def mean_of_shares(rows: Floats) -> Floats:
+    """The mean share of each class in the tumor probability of a slice: all count the same."""
+    shares: Floats = (rows[:, TUMORS] / rows[:, TUMORS].sum(1, keepdims=True)).mean(0)
+    return shares
+
+
+def weighted_logits(rows: Floats) -> Floats:
+    """The suspicion-weighted mean of log probabilities."""
+    weights = 1 - rows[:, NO_TUMOR]
+    logits = (weights[:, None] * np.log(rows[:, TUMORS].clip(1e-6))).sum(0) / weights.sum()
+    odds: Floats = np.exp(logits - logits.max())
+    return odds / odds.sum()
+
+
+def vote(rows: Floats) -> Floats:
+    """The share of slices that each tumor class leads."""
+    votes = np.bincount(rows[:, TUMORS].argmax(1), minlength=len(TUMORS)) + 1e-3
+    shares: Floats = votes / votes.sum()
+    return shares
+
+
+RULES: dict[str, Rule] = {
+    "mean of probabilities": mean,
+    "mean of shares": mean_of_shares,
+    "weighted mean of logits": weighted_logits,
+    "vote": vote,
+}
+
+
+def series_of_scan(labels: Path, scan: Path) -> dict[tuple[str, str], Floats]:
+    """The probabilities of the eligible slices of each series with a tumor, by label and source."""
+    rows = defaultdict(list)
+    for row in read(scan / "slices.csv"):
+        rows[row["study_uid"], row["series_uid"], row["series_part"]].append(row)
+    found: dict[tuple[str, str], Floats] = {}
+    wanted = read(labels)
+    for slices in rows.values():
+        source = slices[0]["source"]
+        label = next((r["label"] for r in wanted if f"/{r['path']}" in f"/{source}"), None)
+        if label is None or label == CLASSES.no_tumor:
+            continue
+        boxed = [s for s in slices if "crop_failed" not in s["flags"]]
+        areas = [int(s["crop_width"]) * int(s["crop_height"]) for s in boxed]
+        least = VerdictSettings().min_box_fraction * max(areas, default=0)
+        fit = [s for s, area in zip(boxed, areas, strict=True) if area >= least] or slices
+        found[label, source] = np.array([[float(s[f"p_{n}"]) for n in CLASSES.names] for s in fit])
+    return found
+
+
+def series_of_pictures(labels: Path, evaluation: Path) -> dict[tuple[str, str], Floats]:
+    """The probabilities of the pictures of each patient with a tumor, by label and patient."""
+    rows: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    predicted = read(evaluation / "predictions.csv")
+    for row, told in zip(read(labels), predicted, strict=True):
+        if row["label"] != CLASSES.no_tumor:
+            patient = row["label"], row["patient"]
+            rows[patient].append([float(told[f"p_{n}"]) for n in CLASSES.names])
+    return {key: np.array(found) for key, found in rows.items()}
+
+
+def run_of(rows: Floats) -> Floats:
+    """The rows of the most suspicious run."""
+    return rows[list(most_suspicious_run(list(1 - rows[:, NO_TUMOR]), VerdictSettings()))]
+
+
+def report(name: str, shares: dict[tuple[str, str], Floats]) -> None:
+    """Print how well the shares of a rule name the label."""
+    places = {CLASSES.names[place]: i for i, place in enumerate(TUMORS)}
+    right: dict[str, list[bool]] = defaultdict(list)
+    loss: list[float] = []
+    for (label, _), share in shares.items():
+        right[label].append(int(share.argmax()) == places[label])
+        loss.append(-float(np.log(share[places[label]].clip(1e-6))))
+    each = "  ".join(f"{label} {sum(r)}/{len(r)}" for label, r in sorted(right.items()))
+    total = sum(map(sum, right.values()))
+    print(f"{name:42} right {total}/{len(loss)}  log loss {np.mean(loss):.3f}  {each}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table of rules."""
+    series: dict[tuple[str, str], Floats] = {}
+    for labels, out in zip(map(Path, arguments[::2]), map(Path, arguments[1::2]), strict=True):
+        scanned = (out / "slices.csv").exists()
+        series |= (series_of_scan if scanned else series_of_pictures)(labels, out)
+    report("run (version 0.1)", {key: mean(run_of(rows)) for key, rows in series.items()})
+    for threshold in (0.5, 0.643, 0.8):
+        for name, rule in RULES.items():
+            shares = {}
+            for key, rows in series.items():
+                suspicious = rows[1 - rows[:, NO_TUMOR] >= threshold]
+                shares[key] = rule(suspicious if len(suspicious) else run_of(rows))
+            report(f"{name}, slices from {threshold:g}", shares)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

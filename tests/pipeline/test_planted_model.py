@@ -1,0 +1,130 @@
+"""A network whose answer is known beforehand: from its outputs to the tables and pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from batchmri.pipeline import reverdict, scan
+from batchmri.records import FloatArray
+from batchmri.report.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.settings import Settings
+from tests.pipeline.builders import changed, write_series
+from tests.pipeline.outputs import contents, table
+
+CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
+Plant = Callable[[int], None]
+
+
+class Planted:
+    """A backend that says one class of everything: only its class map has a spot."""
+
+    batch_size = 8
+    bias = np.array([0.3, 0.2, 0.1, 0.0], np.float32)
+
+    def __init__(self, position: int) -> None:
+        self._position = position
+
+    def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Class maps and features of a batch."""
+        maps = np.broadcast_to(self.bias[:, None, None], (len(batch), 4, 4, 4)).copy()
+        maps[:, self._position, 1, 2] += 16 * 9
+        return maps, np.zeros((len(batch), 1504), np.float32)
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """Makes scans take every slice for the class at a place in the card."""
+
+    def planted(position: int) -> None:
+        monkeypatch.setattr("batchmri.pipeline.model.load_backend", lambda *_: Planted(position))
+
+    return planted
+
+
+def panel_colors(path: Path) -> tuple[int, int]:
+    """The strongest color in the left and in the right panel of a picture."""
+    picture = cv2.imread(str(path)).astype(int)
+    left, right = (
+        np.ptp(picture[_HEAD : _HEAD + _PANEL, x : x + _PANEL], axis=2).max() for x in _LEFTS
+    )
+    return int(left), int(right)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3])
+def test_the_class_and_its_heat_map_are_those_of_the_card(
+    tmp_path: Path, plant: Plant, settings: Settings, position: int
+) -> None:
+    plant(position)
+    write_series(tmp_path / "archive", SeriesDescription="AX T1 +C")
+    out = tmp_path / "out"
+    scan([tmp_path / "archive"], out=out, settings=settings)
+    (series,) = table(out, "series")
+    assert series["verdict"] == CLASSES[position]
+    assert series["verdict_reason"] == ("no_tumor" if position == 2 else "tumor")
+    slices = table(out, "slices")
+    assert {row["predicted"] for row in slices} == {CLASSES[position]}
+    for row in slices:
+        likelihoods = {name: float(row[f"p_{name}"]) for name in CLASSES}
+        assert max(likelihoods, key=lambda name: likelihoods[name]) == CLASSES[position]
+        tumor = 1 - likelihoods["notumor"]
+        assert float(row["p_tumor"]) == pytest.approx(tumor, abs=2e-4)
+    drawn = [row["gradcam_png"] for row in slices if row["gradcam_png"]]
+    assert len(drawn) == 3  # the deciding slices, though one picture was asked for
+    for path in drawn:
+        left, right = panel_colors(out / path)
+        assert left == 0 and right > 60
+
+
+def test_deciding_slices_are_drawn_and_come_first(
+    tmp_path: Path, plant: Plant, settings: Settings
+) -> None:
+    plant(0)
+    write_series(tmp_path / "archive", SeriesDescription="AX T1 +C", n=8)
+    out = tmp_path / "out"
+    scan([tmp_path / "archive"], out=out, settings=settings)
+    (study,), (series,) = table(out, "studies"), table(out, "series")
+    drawn = {row["slice_index"]: row["gradcam_png"] for row in table(out, "slices")}
+    best = drawn[study["deciding_slice"]]
+    assert best and series["deciding_slice"] == study["deciding_slice"]
+    montage = cv2.imread(str(out / study["montage_png"]))
+    first = cv2.imread(str(out / best))
+    head = montage.shape[0] % first.shape[0]
+    height, width = first.shape[:2]
+    assert (montage[head : head + height, :width] == first).all()
+
+
+def test_a_series_of_another_sequence_gets_no_class_caption_and_no_color(
+    tmp_path: Path, plant: Plant, settings: Settings
+) -> None:
+    plant(0)
+    settings = changed(settings, "selection", all_sequences=True)
+    write_series(tmp_path / "archive", SeriesDescription="AX FLAIR")
+    out = tmp_path / "out"
+    scan([tmp_path / "archive"], out=out, settings=settings)
+    (series,) = table(out, "series")
+    assert (series["verdict"], series["verdict_reason"]) == ("indeterminate", "other_sequence")
+    drawn = [row["gradcam_png"] for row in table(out, "slices") if row["gradcam_png"]]
+    assert drawn
+    for path in [*drawn, table(out, "studies")[0]["montage_png"]]:
+        assert np.ptp(cv2.imread(str(out / path)).astype(int), axis=2).max() == 0
+
+
+def test_pictures_of_other_rules_are_blank_until_the_next_scan(
+    tmp_path: Path, plant: Plant, settings: Settings
+) -> None:
+    """A longer run marks other slices: the pictures drawn before no longer match."""
+    plant(1)
+    write_series(tmp_path / "archive", SeriesDescription="AX T1 +C", n=8)
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    scan([tmp_path / "archive"], out=out, settings=settings)
+    longer = changed(settings, "verdict", top_slices=5)
+    reverdict(out, settings=longer)
+    assert not any(row["gradcam_png"] for row in table(out, "slices"))
+    assert table(out, "studies")[0]["montage_png"] == ""
+    scan([tmp_path / "archive"], out=out, settings=longer)
+    assert sum(bool(row["gradcam_png"]) for row in table(out, "slices")) == 5
+    scan([tmp_path / "archive"], out=fresh, settings=longer)
+    assert contents(out) == contents(fresh)
