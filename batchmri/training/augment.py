@@ -3,6 +3,7 @@
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from monai.data import set_track_meta
 from monai.transforms import (
@@ -37,14 +38,39 @@ class RandJpeg(RandomizableTransform):
         return torch.from_numpy(read)[None] / 255
 
 
+class RandResample(RandomizableTransform):
+    """A picture (1, rows, columns) as if it had been scanned with larger pixels.
+
+    The reduction is drawn between two zooms, on a logarithmic scale; one above 1 changes nothing.
+    """
+
+    def __init__(self, prob: float, zoom_range: tuple[float, float]) -> None:
+        super().__init__(prob)
+        self.zoom_range = zoom_range
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """The picture, at random reduced and enlarged again, smoothly or by linear pieces."""
+        self.randomize(None)
+        if not self._do_transform:
+            return picture
+        zoom = float(np.exp(self.R.uniform(*np.log(self.zoom_range))))
+        method = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[self.R.randint(2)]
+        if zoom >= 1:
+            return picture
+        rows, columns = picture.shape[1:]
+        size = (max(1, round(columns * zoom)), max(1, round(rows * zoom)))
+        small = cv2.resize(picture[0].numpy(), size, interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(cv2.resize(small, (columns, rows), interpolation=method))[None]
+
+
 class Augmentation:
     """Random changes of a picture (size, size) in 0 to 1, its mask moved along.
 
     `width` 1 changes it lightly; more of it farther, and more often by what archives do to grey
-    levels.
+    levels. With `zoom_range`, half of the pictures are resampled by it.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, zoom_range: tuple[float, float] | None = None) -> None:
         self.geometry = Compose(
             [
                 RandAffine(
@@ -63,12 +89,7 @@ class Augmentation:
                 RandBiasField(prob=0.3, degree=2, coeff_range=(-0.25 * width, 0.25 * width)),
                 RandAdjustContrast(prob=0.5, gamma=(0.65**width, 1.5**width)),
                 RandHistogramShift(prob=0.2 * width, num_control_points=(5, 10)),
-                RandSimulateLowResolution(
-                    prob=0.3,
-                    zoom_range=(0.4, 0.9),
-                    downsample_mode="area",
-                    upsample_mode="bilinear",
-                ),
+                _lower_resolution(zoom_range),
                 RandGaussianSmooth(prob=0.2, sigma_x=(0.4, 1.3), sigma_y=(0.4, 1.3)),
                 RandGaussianNoise(prob=0.3, std=0.04 * width),
                 RandJpeg(prob=0.2 * width),
@@ -83,3 +104,11 @@ class Augmentation:
         moved = self.geometry(torch.stack([picture, mask]))
         changed = self.grey_levels(moved[:1])
         return changed[0].clamp(0, 1), moved[1].clamp(0, 1)
+
+
+def _lower_resolution(zoom_range: tuple[float, float] | None) -> RandomizableTransform:
+    if zoom_range:
+        return RandResample(0.5, zoom_range)
+    return RandSimulateLowResolution(
+        prob=0.3, zoom_range=(0.4, 0.9), downsample_mode="area", upsample_mode="bilinear"
+    )

