@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from batchmri.training.pictures import read_volume
+from batchmri.training.pictures import AXES, read_volume
 from batchmri.training.sources import slices_of_volume
 from batchmri.training.table import OPTIONAL, REQUIRED
 
@@ -34,7 +34,9 @@ _SEQUENCES = {"t1": "t1", "t1c": "t1_contrast"}
 _WITHOUT_CONTRAST = 0.5  # weight: most tumors hardly show there
 _SMALLEST_TUMOR = 60  # pixels of a slice of a stripped volume
 _BESIDE_TUMOR = 2  # slices so close to a tumor are neither one thing nor the other
-_STEP_MM = 6.0  # between slices of stripped heads
+_STEP_MM = 10.0  # between slices of stripped heads
+_ONE_OF_MANY = 0.02  # weight of a slice of a volume; those of a native head together weigh 1
+_DEV_STEP = 8  # whole volumes of dev are judged elsewhere: every eighth slice is watched
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -96,10 +98,10 @@ def stripped_copies(copies: Path, shared_data: Path) -> Iterator[Record]:
     for copy in sorted(copies.glob("heads_*.nii.gz")):
         row = heads[copy.name.removeprefix("heads_")]
         person = f"{row['source']} {row['subject']}"
-        for index in slices_of_volume(copy, "axial", _STEP_MM):
-            yield _slice(copy, index, "notumor", person, f"heads {person}", 0.02) | {
-                "sequence": "t1"
-            }
+        for plane in AXES:
+            for index in slices_of_volume(copy, plane, _STEP_MM):
+                record = _slice(copy, index, "notumor", person, f"heads {person}", _ONE_OF_MANY)
+                yield record | {"plane": plane, "sequence": "t1"}
     for copy in sorted(copies.glob("gbm_*.nii.gz")):
         patient = copy.name.split("_")[1]
         scan = copy.name.removeprefix(f"gbm_{patient}_").replace("_Scan_T1", "_Mask")
@@ -118,7 +120,7 @@ def _slices(
             # Edema is outlined, too: only what lies outside the outline is certain.
             yield record | {"mask": mask, "mask_use": "outside"}
         elif not near.any():
-            yield _slice(volume, index, "notumor", patient, made_of, 0.02)
+            yield _slice(volume, index, "notumor", patient, made_of, _ONE_OF_MANY)
 
 
 def _slice(
@@ -153,7 +155,11 @@ def added(shared_data: Path, copies: Path | None) -> Iterator[Record]:
 
 def write(records: Iterable[Record], base: Path, out: Path) -> Counter[tuple[str, str, str]]:
     """Write the base table and the records into `out`: counts by source, label and split."""
-    rows: list[Record] = [dict(row) for row in read_csv(base)]
+    rows: list[Record] = [
+        dict(row)
+        for place, row in enumerate(read_csv(base))
+        if (row["source"], row["split"]) != ("heads", "dev") or place % _DEV_STEP == 0
+    ]
     for row, folder in ((row, base.parent) for row in rows):
         for column in ("file", "mask"):
             if row.get(column):
