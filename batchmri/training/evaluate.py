@@ -78,7 +78,7 @@ def features_of(
     settings: PreparationSettings,
 ) -> FloatArray:
     """Features (len(indices), k) of rows, not augmented, in half precision where it pays."""
-    found = [f for _, f in _outputs(network, prepared, indices, settings, half=True)]
+    found = [f for _, f in outputs(network, prepared, indices, settings, half=True)]
     return torch.cat(found).numpy() if found else np.empty((0, 0), np.float32)
 
 
@@ -89,17 +89,18 @@ def _maps(
     settings: PreparationSettings,
     half: bool,
 ) -> Iterator[Tensor]:
-    return (maps for maps, _ in _outputs(network, prepared, indices, settings, half))
+    return (maps for maps, _ in outputs(network, prepared, indices, settings, half))
 
 
 @torch.inference_mode()
-def _outputs(
+def outputs(
     network: ClassMapNetwork,
     prepared: Prepared,
     indices: Sequence[int],
     settings: PreparationSettings,
     half: bool,
 ) -> Iterator[tuple[Tensor, Tensor]]:
+    """Class maps and features of rows, in batches; in half precision where it pays, if `half`."""
     device = next(network.parameters()).device
     network.eval()
     for start in range(0, len(indices), _BATCH):
