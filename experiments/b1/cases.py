@@ -13,7 +13,7 @@ import numpy as np
 from batchmri.archive.geometry import slice_axis_of
 from batchmri.training.pictures import AXES, read_volume
 from batchmri.training.table import Row, read_rows
-from experiments.b1.table import ANY_TUMOR, read_csv
+from experiments.b1.table import ANY_TUMOR, native_slices, read_csv
 
 FREE = "notumor"
 FINAL = ("test", "atlas44 held back", "pituitary-coronal")
@@ -109,7 +109,7 @@ def _atlas_case(group: str, row: dict[str, str], file: Path) -> Case:
 def native_series(folder: Path) -> Iterator[Case]:
     """Tumor-free heads at native resolution: slices 8 mm apart, each plane a series."""
     for table in (folder / "table.csv", folder / "same-persons" / "table.csv"):
-        rows = [row for row in read_csv(table) if row["split"] == "dev"]
+        rows = [row for row in native_slices(table) if row["split"] == "dev"]
         ordered = sorted(rows, key=lambda row: (row["volume"], row["plane"], row["file"]))
         for (volume, plane), slices in groupby(ordered, lambda row: (row["volume"], row["plane"])):
             own = list(slices)

@@ -67,10 +67,15 @@ def _atlas_record(row: dict[str, str], file: Path) -> Record:
     }
 
 
+def native_slices(table: Path) -> list[dict[str, str]]:
+    """The rows of slices in a table that lists whole volumes as well."""
+    return [row for row in read_csv(table) if not row["file"].endswith(".nii.gz")]
+
+
 def native_heads(folder: Path) -> Iterator[Record]:
     """Slices of tumor-free heads at native resolution; every head weighs the same."""
     for table in (folder / "table.csv", folder / "same-persons" / "table.csv"):
-        rows = read_csv(table)
+        rows = native_slices(table)
         slices = Counter(row["volume"] for row in rows)
         for row in rows:
             yield {

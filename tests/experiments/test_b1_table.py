@@ -45,7 +45,7 @@ def shared(tmp_path: Path) -> Path:
     picture(data / "external-dev" / "f.png")
     native = data / "sources" / "heads-native"
     put(native, "table.csv", HEADS, "g.png,s,v,yes,train", "h.png,s,v,yes,train",
-        "i.png,s,w,no,dev")  # fmt: skip
+        "i.png,s,w,no,dev", "v.nii.gz,s,v,yes,train")  # fmt: skip
     put(native / "same-persons", "table.csv", HEADS, "j.png,s,x,yes,train")
     for path in (native / "g.png", native / "h.png", native / "i.png"):
         picture(path)
