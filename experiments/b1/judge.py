@@ -58,7 +58,7 @@ class Rules:
     @classmethod
     def of(cls, card: Card, field: Field | None) -> "Rules":
         """Those of a model's card."""
-        return cls(card, field, card.temperature, VerdictSettings().over(card.verdict))
+        return cls(card, field, card.temperature, VerdictSettings.model_validate(card.verdict))
 
 
 @dataclass(frozen=True)
