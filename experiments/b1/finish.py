@@ -1,0 +1,82 @@
+"""The mean of several trainings, with its domain: a model that is not calibrated yet.
+
+    python -m experiments.b1.finish TABLE.csv PICTURES CONFIG.yaml OUT.safetensors MODEL...
+
+PICTURES is the folder of a training, whose prepared pictures are taken up. CONFIG.yaml is that of
+the trainings.
+"""
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from batchmri.classifier.card import Card
+from batchmri.classifier.checkpoint import save_checkpoint
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import DrawnPictures, Prepared, draw_weights, prepare_table
+from batchmri.training.field import fit_field
+from batchmri.training.fit import settle
+from batchmri.training.run import first_network
+from batchmri.training.settings import TrainSettings
+from batchmri.training.table import classes_of, read_table
+
+_BATCHES = 24  # on which the batch statistics of the mean are measured
+_SEED = 5
+
+
+def part(prepared: Prepared, splits: tuple[str, ...]) -> Prepared:
+    """The rows of some splits."""
+    kept = [index for index, row in enumerate(prepared.rows) if row.split in splits]
+    return Prepared(
+        [prepared.rows[index] for index in kept],
+        prepared.pictures[kept],
+        prepared.masks,
+        prepared.mask_of[kept],
+        prepared.boxes[kept],
+    )
+
+
+def main() -> None:
+    """Write the model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("models", nargs="+")
+    given = parser.parse_args()
+    settings = TrainSettings.load(given.config).model_copy(update={"init": tuple(given.models)})
+    rows = read_table(given.table)
+    classes = classes_of(rows, settings.any_tumor_label)
+    torch.set_num_threads(settings.threads or 1)
+    prepared = prepare_table(rows, given.pictures, settings.preparation)
+    network = first_network(settings, classes).to(memory_format=torch.channels_last)
+    pictures = DrawnPictures(
+        prepared, classes, settings.no_tumor_class, settings.preparation, Augmentation(), _SEED
+    )
+    drawn = np.random.default_rng(_SEED).choice(
+        len(rows), (_BATCHES, settings.batch_size), p=draw_weights(rows, classes, settings.shares)
+    )
+    settle(network, pictures, drawn, settings.frozen_stages)
+    card = Card(
+        classes=classes,
+        no_tumor_class=settings.no_tumor_class,
+        last_stride=settings.last_stride,
+        preparation=settings.preparation.model_dump(),
+        training_data_digest=prepared.digest("train"),
+        created_by=f"batchmri {version('batchmri')}",
+        **settings.card,
+    )
+    found = fit_field(network.eval(), part(prepared, ("train", "val")), settings.preparation)
+    if found is None:
+        raise SystemExit("too few pictures for a domain")
+    figures = {"domain": found[1]}
+    save_checkpoint(given.out, network, card.model_copy(update={"figures": figures}), found[0])
+    print(f"{given.out}: {found[1]}")
+
+
+if __name__ == "__main__":
+    main()
