@@ -13,7 +13,9 @@
 A file that cannot be read is no exception: it is a `FileNote` with a reason, and the scan goes on.
 """
 
+import difflib
 import signal
+from collections.abc import Iterable
 
 
 class BatchmriError(Exception):
@@ -61,6 +63,12 @@ class ExportError(BatchmriError):
 
 
 EXIT_INTERNAL = 70
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` with the nearest of the words that would be right; empty if none is."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -30,8 +30,11 @@ def counterfactual(table: Path, out: Path) -> None:
     """Add to the TABLE pictures with tumours removed and transplanted, and controls."""
     from batchmri.training.counterfactual import build_counterfactuals
 
-    for (source, label), count in sorted(build_counterfactuals(table, out).items()):
+    made = build_counterfactuals(table, out)
+    for (source, label), count in sorted(made.items()):
         click.echo(f"{count:6d} {source} {label}")
+    if not made:
+        click.echo("no two heads look alike enough: no pictures were made")
 
 
 @command.command("audit")

@@ -17,6 +17,10 @@ _SPLITS: dict[str, FolderSplit] = {
     "test": "test",
     "testing": "test",
 }
+_LITTER = frozenset(
+    ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin",
+     "system volume information", "lost+found")
+)  # fmt: skip
 VAL_STEP = 10
 _log = logging.getLogger(__name__)
 
@@ -50,8 +54,8 @@ def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
 def pictures_in(folder: Path) -> list[Labelled]:
     """The pictures of FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
 
-    Names that begin with a dot, and files without the suffix of a picture, are left out. Raises
-    UsageError for a class folder without pictures.
+    Ignored are names that begin with a dot or belong to an operating system (`is_litter`), and
+    files without the suffix of a picture. Raises UsageError for a class folder without pictures.
     """
     folders = _subfolders(folder)
     splits = [path for path in folders if path.name.lower() in _SPLITS]
@@ -97,7 +101,12 @@ def _pictures(label: Path) -> list[Path]:
 
 
 def _by_name(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if not is_litter(path.name))
+
+
+def is_litter(name: str) -> bool:
+    """Whether the name is hidden, or one that an operating system or archiver adds by itself."""
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _with_val(found: Sequence[Labelled], val_step: int) -> Iterator[Labelled]:

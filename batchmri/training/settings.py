@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from batchmri.errors import SettingsError
+from batchmri.errors import SettingsError, did_you_mean
 from batchmri.pixels.preparation import PreparationSettings
 from batchmri.settings import first_error
 
@@ -106,8 +106,21 @@ class TrainSettings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            where, first = first_error(error)
-            raise SettingsError(f"config file {config}: {where or 'it'}: {first['msg']}") from None
+            raise SettingsError(f"config file {config}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong with the first key that is, and the nearest right one."""
+    where, first = first_error(error)
+    if not where:
+        return "expected settings such as 'epochs: 16'"
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
+    names = [
+        *TrainSettings.model_fields,
+        *(f"preparation.{name}" for name in PreparationSettings.model_fields),
+    ]
+    return f"unknown key {where}{did_you_mean(where, names)}"
 
 
 def _read(config: Path) -> Any:

@@ -1,12 +1,12 @@
 """The table of labelled pictures: one row per picture, or per slice of a volume."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from batchmri.errors import UsageError
+from batchmri.errors import UsageError, did_you_mean
+from batchmri.training.csv_table import read_csv, require_columns
 from batchmri.training.folders import VAL_STEP, find_pictures, pictures_in
 
 Split = Literal["train", "val", "test", "dev"]
@@ -89,28 +89,21 @@ def read_table(path: Path) -> list[Row]:
 
 
 def _read(path: Path) -> list[Row]:
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle)
-            _check_columns(path, reader.fieldnames or [])
-            return [_row(path, line, record) for line, record in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"table {path}: cannot be read: {error}") from None
+    columns, records = read_csv(path, "table")
+    require_columns(path, "table", columns, REQUIRED)
+    known = (*REQUIRED, *OPTIONAL)
+    for column in columns:
+        if column not in known:
+            raise UsageError(
+                f"table {path}: unknown column {column!r}{did_you_mean(column, known)}"
+            )
+    return [_row(path, line, record) for line, record in records]
 
 
 def classes_of(rows: Sequence[Row], any_tumor_label: str | None = None) -> tuple[str, ...]:
     """The classes of the train split, in alphabetical order; the label of no class is none."""
     labels = {row.label for row in rows if row.split == "train"}
     return tuple(sorted(labels - {any_tumor_label}))
-
-
-def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    for column in REQUIRED:
-        if column not in columns:
-            raise UsageError(f"table {path}: no column {column!r} (has: {', '.join(columns)})")
-    for column in columns:
-        if column not in REQUIRED + OPTIONAL:
-            raise UsageError(f"table {path}: unknown column {column!r}")
 
 
 def _row(path: Path, line: int, record: dict[str, str]) -> Row:

@@ -204,6 +204,11 @@ def test_stated_contrast_of_nifti(tmp_path: Path, name, said, stated) -> None:
     assert sequence_of(header, f"{name}.nii.gz") == ("t1_contrast" if stated else "t1")
 
 
+def test_stated_contrast_of_a_file_name_alone(tmp_path: Path) -> None:
+    for name, stated in (("t1_post.nii", True), ("t1_nativ.nii", False), ("t1.nii", None)):
+        assert read_instance(nifti(tmp_path / name)).header.contrast_agent is stated
+
+
 SE_IR = "SE\\IR"
 T1_DARK_FLUID = {"repetition_time": 2000, "echo_time": 9, "inversion_time": 860}
 FLAIR = {"repetition_time": 9000, "echo_time": 120, "inversion_time": 2500}
@@ -269,7 +274,8 @@ def test_every_part_of_a_diffusion_series_is_diffusion() -> None:
 
 
 MAPS = (
-    "t1_mp2rage_sag_T1_Images", "t1_mp2rage_sag_p3 T1 Images", "T1map", "acq-x_R1map", "T1_MAP",
+    "t1_mp2rage_sag_T1_Images", "t1_vibe_tra_T1_Images",
+    "t1_mp2rage_sag_p3 T1 Images", "T1map", "acq-x_R1map", "T1_MAP",
     "t1_mp2rage_R1_Images", "t1_vibe_R2Star_Images", "GE_6_CV_fieldmaphz",
     "B0map", "fieldmap", "acq-T1w_phasediff", "acq-t1_fieldmap", "acq-mprage_magnitude1",
     "acq-T1w_TB1map", "acq-x_phase2", "part-real_T1w", "part-imag_T1w", "part-phase_T1w",

@@ -76,6 +76,31 @@ def test_a_network_that_differs_is_not_kept(
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize(("scale", "wrong"), [(1.0, 5e-4), (300.0, 0.1)])
+def test_rounding_is_judged_by_the_size_of_the_outputs(scale: float, wrong: float) -> None:
+    network = ClassMapNetwork(2)
+    with torch.no_grad():
+        network.linear.bias.fill_(scale)
+
+    def run(slices: np.ndarray) -> tuple[np.ndarray, ...]:
+        with torch.inference_mode():
+            maps, features = (given.numpy() for given in network(torch.from_numpy(slices)))
+        return maps + wrong, features
+
+    differences = export._differences(network.eval(), run, 64)
+    assert wrong / scale / 2 < differences["maps"] < export.TOLERANCE
+
+
+def test_a_larger_difference_may_be_accepted(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_differences", lambda *_: {"maps": 0.0015, "features": 0.0})
+    with pytest.raises(ExportError, match="--tolerance"):
+        export.export_model(model, "openvino", tmp_path / "out")
+    done = export.export_model(model, "openvino", tmp_path / "out", tolerance=0.002)
+    assert [file.suffix for file in done.files] == [".bin", ".json", ".xml"]
+
+
 def test_a_card_without_size_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     card = Card(classes=("a", "b"), no_tumor_class="a", preparation={})

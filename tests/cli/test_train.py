@@ -71,7 +71,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *a
         (no_picture, "val/some/1.png: not a readable picture"),
         (empty_class, "train/other: no pictures in it"),
         (only_in_test, "class 'other' is in test, not in train"),
-        (no_split_column, "no column 'split' (has: file, label)"),
+        (no_split_column, "no column 'split' (it has file, label)"),
     ],
 )
 def test_wrong_data_is_one_line(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import UsageError
-from batchmri.training.table import classes_of, read_data
+from batchmri.training.table import classes_of, read_data, read_rows
 
 
 def fill(folder: Path, names: Sequence[str]) -> None:
@@ -60,12 +60,21 @@ def test_hidden_and_foreign_files_and_folders_are_left_out(
 ) -> None:
     for split in ("train", "val"):
         for label in ("bee", "wasp"):
-            fill(tmp_path / split / label, ["a.png", ".DS_Store", "Thumbs.db"])
+            fill(tmp_path / split / label, ["a.png", ".DS_Store", "Thumbs.db", "notes.txt"])
     fill(tmp_path / "train" / ".cache", ["a.png"])
     fill(tmp_path / "masks", ["a.png"])
     assert len(read_data(tmp_path)) == 4
     assert "masks: left out" in caplog.text
     assert "1 files that are no pictures" in caplog.text
+
+
+def test_what_operating_systems_add_is_no_class(tmp_path: Path) -> None:
+    for label in ("bee", "wasp"):
+        fill(tmp_path / label, [*numbered(10), "Thumbs.db", "desktop.ini", "._00.png"])
+    for name in ("__MACOSX/bee", "@eaDir", ".hidden", "System Volume Information"):
+        fill(tmp_path / name, ["._x.jpg"])
+    assert {row.label for row in read_data(tmp_path)} == {"bee", "wasp"}
+    assert len(read_rows(tmp_path)) == 20
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from batchmri.errors import UsageError
-from batchmri.training.table import classes_of, read_table
+from batchmri.training.table import classes_of, read_rows, read_table
 
 
 def test_reads_paths_beside_the_table(heads: Path) -> None:
@@ -67,5 +67,47 @@ def test_an_empty_split_is_named(heads: Path) -> None:
 
 
 def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such file or folder"):
         read_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,label,split\na b.png,x,train\n",
+        "\ufefffile,label,split\r\na b.png,x,train\r\n",
+        ",file,label,split\n0,a b.png,x,train\n",
+        "Unnamed: 0,file,label,split\n0,a b.png,x,train\n",
+        "\ufeff;file;label;split\n0;a b.png;x;train\n",
+        "file\tlabel\tsplit\na b.png\tx\ttrain\n",
+        "file, label, split\na b.png, x, train\n",
+        "file,label,split,\na b.png,x,train,,\n",
+    ],
+)
+def test_tables_of_spreadsheets_and_pandas_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a b.png").touch()
+    table = tmp_path / "table.csv"
+    table.write_text(text, encoding="utf-8", newline="")
+    (row,) = read_rows(table)
+    assert (row.file, row.label, row.split) == (tmp_path / "a b.png", "x", "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no such file or folder"),
+        (b"", "no column 'file' .it has none"),
+        ("file,label,split\n".encode("utf-16"), "not UTF-8; save it as CSV UTF-8"),
+        (b"file,lable,label,split\n", "unknown column 'lable'; did you mean label"),
+        (b"file,label,split,zzz\n", "unknown column 'zzz'$"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_line(
+    tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    table = tmp_path / "table.csv"
+    if content is not None:
+        table.write_bytes(content)
+    with pytest.raises(UsageError, match=says) as caught:
+        read_rows(table)
+    assert "\n" not in str(caught.value) and "Errno" not in str(caught.value)

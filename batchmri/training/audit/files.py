@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.errors import UsageError
+from batchmri.training.folders import is_litter
 
 Bytes = npt.NDArray[np.uint8]
 SIDE = 64  # of a reduced picture: enough to tell neighbouring slices apart, 4 kB each
@@ -95,9 +96,11 @@ def find_files(folders: Sequence[Path]) -> list[Found]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not is_litter(name)]
         for name in names:
-            yield Path(folder, name)
+            if not is_litter(name):
+                yield Path(folder, name)
 
 
 def read_picture(found: Found) -> Picture | OddFile:

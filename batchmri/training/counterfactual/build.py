@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from batchmri.errors import UsageError
 from batchmri.training.counterfactual.head import Area, Head, grown, head_area, resized
 from batchmri.training.counterfactual.library import Library, read_heads
 from batchmri.training.counterfactual.output import Made, write
@@ -33,12 +34,21 @@ def build_counterfactuals(
 
     Only rows of split train are read. The new table holds the rows of the given one, too. Fewer
     than `wanted` are made where too few look right. Raises UsageError where the table or a
-    picture cannot be read.
+    picture cannot be read, and where nothing can be made for want of outlines or planes.
     """
     rows = read_table(table)
-    heads = read_heads(
-        [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
-    )
+    used = [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
+    if not any(row.mask and row.mask_use == "full" for row in used):
+        raise UsageError(
+            f"table {table}: no picture of split train has the outline of a tumor, so none can be "
+            "removed or transplanted; add the columns mask and mask_use (full)"
+        )
+    heads = read_heads(used)
+    if not any(map(_outlined, heads)):
+        raise UsageError(
+            f"table {table}: no outlined tumor is in a head of known plane; add "
+            "slices of NIfTI volumes (columns slice and plane) to compare the pictures to"
+        )
     random = np.random.default_rng(seed)
     made = [
         *_first(removals(heads, random), wanted["removed"]),

@@ -1,10 +1,9 @@
 """A manifest: which files of a data set show the same image, and which split each is meant for."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmri.errors import UsageError
+from batchmri.training.csv_table import read_csv, require_columns
 
 COLUMNS = ("file", "dup_group", "suggested_split", "representative", "person")
 
@@ -29,15 +28,9 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read a CSV with COLUMNS. Raises UsageError."""
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as handle:
-                reader = csv.DictReader(handle)
-                for column in COLUMNS:
-                    if column not in (reader.fieldnames or ()):
-                        raise UsageError(f"manifest {path}: no column {column!r}")
-                return cls({row["file"]: _entry(row) for row in reader})
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UsageError(f"manifest {path}: cannot be read: {error}") from None
+        columns, rows = read_csv(path, "manifest")
+        require_columns(path, "manifest", columns, COLUMNS)
+        return cls({row["file"]: _entry(row) for _, row in rows})
 
     def find(self, path: Path) -> Entry | None:
         """The entry of the longest file name that ends the path; None where there is none."""
@@ -54,5 +47,5 @@ def _entry(row: dict[str, str]) -> Entry:
         image=row["dup_group"],
         split=row["suggested_split"],
         representative=row["representative"] == "1",
-        person=row["person"] or "",
+        person=row["person"],
     )

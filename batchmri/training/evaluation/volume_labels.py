@@ -1,11 +1,11 @@
 """The table of labelled volumes (`--labels`): what a series, a patient or a slice shows."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from batchmri.errors import UsageError
+from batchmri.training.csv_table import read_csv, require_columns
 from batchmri.training.evaluation.chosen import ALL, DEFAULT, check_classes
 
 _REQUIRED = ("path", "label")
@@ -36,16 +36,8 @@ def read_volume_labels(
     """
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            columns = reader.fieldnames or ()
-            records = list(enumerate(reader, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"labels {table}: cannot be read: {error}") from None
-    for column in _REQUIRED:
-        if column not in columns:
-            raise UsageError(f"labels {table}: no column {column!r} (has: {', '.join(columns)})")
+    columns, records = read_csv(table, "labels")
+    require_columns(table, "labels", columns, _REQUIRED)
     if "split" in columns and (wanted := split or DEFAULT) != ALL:
         there = sorted({record["split"] or "none" for _, record in records})
         records = [(line, record) for line, record in records if record["split"] == wanted]

@@ -161,7 +161,7 @@ def test_a_wrong_groups_table_is_refused(
 
 
 def test_a_missing_groups_table_is_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such file or folder"):
         audit(data, tmp_path / "out", tmp_path / "none.csv")
 
 

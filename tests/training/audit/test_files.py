@@ -103,3 +103,11 @@ def test_a_deep_picture_shows_what_the_shallow_one_does(tmp_path: Path) -> None:
     deep = picture(write(tmp_path / "a" / "16.png", head(0).astype(np.uint16) * 11))
     difference = shallow.small.astype(float) - deep.small
     assert np.corrcoef(shallow.small.ravel(), deep.small.ravel())[0, 1] > 0.999, difference
+
+
+def test_what_operating_systems_add_is_not_audited(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "a" / "1.png", head(0))
+    for name in ("__MACOSX/a/._1.png", "a/Thumbs.db", "a/.DS_Store", ".cache/a/2.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"x")
+    assert [file.name for file in find_files([tmp_path / "set"])] == ["set/a/1.png"]

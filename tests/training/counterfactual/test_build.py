@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from batchmri.errors import UsageError
 from batchmri.training.counterfactual import build_counterfactuals
 from batchmri.training.counterfactual.build import controls, removals
 from batchmri.training.counterfactual.head import Head
@@ -126,3 +127,26 @@ def test_a_sheet_shows_every_picture() -> None:
     page = sheet([[bright, bright]] * 3, across=2)
     assert page.shape == (2 * 134, 2 * 262)
     assert (page == 200).sum() > 0.9 * 6 * 64 * 128
+
+
+@pytest.mark.parametrize(
+    ("dropped", "says"),
+    [
+        (("mask",), "outline of a tumor.*columns mask and mask_use"),
+        (("slice", "plane"), "no outlined tumor is in a head of known plane.*slice and plane"),
+    ],
+)
+def test_a_table_without_outlines_or_planes_is_one_line(
+    table: Path, tmp_path: Path, dropped: tuple[str, ...], says: str
+) -> None:
+    with table.open(newline="") as handle:
+        records = list(csv.DictReader(handle))
+    kept = [name for name in records[0] if name not in dropped]
+    lacking = tmp_path / "lacking.csv"
+    with lacking.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(r for r in records if not (r["slice"] and "plane" in dropped))
+    with pytest.raises(UsageError, match=says) as caught:
+        build_counterfactuals(lacking, tmp_path / "out", WANTED)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()

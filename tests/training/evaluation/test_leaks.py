@@ -132,7 +132,7 @@ def test_wrong_manifests_are_one_line(tmp_path: Path) -> None:
     rows = [Row(Path("a.png"), "x", "test")]
     with pytest.raises(UsageError, match="no column 'file'"):
         check_leaks(rows, write_csv(tmp_path / "m.csv", [{"name": "a"}]), None, quiet)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such file or folder"):
         check_leaks(rows, tmp_path / "none.csv", None, quiet)
     record = dict.fromkeys(("dup_group", "suggested_split", "representative", "person"), "1")
     other = write_csv(tmp_path / "o.csv", [{"file": "b.png", **record}])
