@@ -79,6 +79,6 @@ def test_tiny_pictures_do_not_break_it() -> None:
 
 def test_real_pictures_are_boxed_within_their_border(shared_data: Path) -> None:
     files = sorted((shared_data / "brain-tumor-mri" / "Training" / "pituitary").glob("*.jpg"))
-    boxes = [brain_box(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)) for file in files[:200:10]]
+    boxes = [brain_box(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)) for file in files[::45]]
     assert not any(box.failed for box in boxes)
     assert 0.4 < np.median([box.area for box in boxes]) / 512**2 < 0.9

@@ -34,7 +34,7 @@ def test_testing_beside_training(kaggle: Path) -> None:
 
 def test_the_manifests_own_split(kaggle: Path) -> None:
     rows = read_rows(kaggle)
-    assert len(rows) == 7023
+    assert len(rows) == 4625
     leaks = check_leaks(rows, kaggle / "manifest.csv", None, quiet)
     assert leaks.leak_free is not None
     free = [rows[i] for i in leaks.leak_free]
