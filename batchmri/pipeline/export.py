@@ -43,6 +43,7 @@ class Totals:
     files_in_series: int = 0
     files_alone: int = 0
     slices: int = 0
+    first: bool = True  # no earlier run wrote tables
 
 
 def export(
@@ -74,6 +75,7 @@ def export(
         for uid, results in store.series.studies():
             judged = judge(uid, results, classes, settings)
             before = store.studies.get(uid)
+            totals.first &= before is None
             montage = _montage(judged, before, output, draw=draw)
             _sweep_study(output, uid, [*judged.pictures, montage.path])
             row = _write_study(judged, montage.path, classes, settings, writers, totals)
@@ -82,6 +84,7 @@ def export(
             if judged.foreign:
                 _note_change(store, before, now, changes, totals)
         for uid in store.studies.gone():
+            totals.first = False
             told = store.studies.get(uid)
             assert told is not None
             changes.add(Change(uid, told.source, "gone", told.verdict, ""))

@@ -20,6 +20,7 @@ from rich.text import Text
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BEFORE_RATE = 1.0  # what a shorter time gives is no rate
 _SHARE_BETWEEN_LINES = 0.05
 
 
@@ -72,14 +73,14 @@ class Lines:
             self._what,
             done=stage.done,
             total=self._total,
-            per_second=round(rate, 1),
+            per_second=round(rate, 1) if seconds >= _SECONDS_BEFORE_RATE else None,
             seconds_left=left,
             **facts,
         )
 
 
 def bar(console: RichConsole) -> Progress:
-    """The bar of a stage."""
+    """The bar of a stage; it disappears when the stage is over."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -89,10 +90,13 @@ def bar(console: RichConsole) -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
+        transient=True,
     )
 
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f}/s")
+        if speed is None or (task.elapsed or 0.0) < _SECONDS_BEFORE_RATE:
+            return Text("")
+        return Text(f"{speed:.1f}/s")

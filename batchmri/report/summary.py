@@ -20,6 +20,7 @@ class Counted(Protocol):
     series_reasons: Counter[str]
     file_reasons: Counter[str]
     slices: int
+    first: bool
 
 
 def print_summary(console: Console, counted: Counted, output: Path) -> None:
@@ -36,7 +37,8 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     console.counts("Verdicts", counted.verdicts, "verdict", "studies")
     console.counts("Series not classified", counted.series_reasons, "reason", "series")
     console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
-    console.counts("Since the last run", counted.changes, "change", "studies")
+    if not counted.first:
+        console.counts("Since the last run", counted.changes, "change", "studies")
     console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
     console.say(_NOTE)
 
@@ -53,9 +55,10 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
         console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
     console.counts("Files in no series", survey.file_reasons, "reason", "files")
     minutes = survey.seconds(cores) / 60
+    time = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute or less"
     console.say(
         f"A scan would classify {survey.wanted_series} series with {survey.wanted_slices} slices: "
-        f"roughly {minutes:.1f} minutes on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
+        f"roughly {time} on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
         f"and {survey.inodes} files at most. Some label maps show only when pixels are read."
     )
 

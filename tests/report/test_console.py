@@ -65,7 +65,8 @@ def test_a_terminal_gets_a_bar_on_stderr_alone(
         list(stage.count(range(4)))
     assert "4/4" in screen.getvalue()
     assert "[red]series" in screen.getvalue()
-    assert "/s" in screen.getvalue()
+    assert "/s" not in screen.getvalue(), "a rate of less than a second"
+    assert screen.getvalue().endswith("\x1b[2K"), "the bar is erased"
     assert capsys.readouterr().out == ""
 
 
@@ -107,6 +108,7 @@ def counted() -> SimpleNamespace:
         series_reasons=Counter(localizer=4, truncated=1),
         file_reasons=Counter(not_an_image=7),
         slices=72,
+        first=False,
     )
 
 
@@ -118,6 +120,23 @@ def test_the_summary_stands_on_stdout(capsys: Capture) -> None:
     assert "Research use only" in out
     assert err == ""
     assert re.search(r"series\s*\S\s*3\s*\S\s*4\s*\S\s*1", out)
+
+
+def test_a_first_run_has_no_changes_and_a_small_scan_no_minutes(capsys: Capture) -> None:
+    first = counted()
+    first.first = True
+    print_summary(Console("plain"), first, Path("/out"))
+    assert "Since the last run" not in capsys.readouterr().out
+    print_summary(Console("plain"), counted(), Path("/out"))
+    assert "Since the last run" in capsys.readouterr().out
+    print_survey(Console("plain"), survey(), cores=2)
+    assert "roughly a minute or less on 2 cores" in " ".join(capsys.readouterr().out.split())
+
+
+def test_no_rate_before_the_first_second(capsys: Capture) -> None:
+    with Console("plain").stage("walking folders") as stage:
+        stage.advance(50_000)
+    assert "per_second" not in capsys.readouterr().err
 
 
 def test_the_survey_stands_on_stdout(capsys: Capture) -> None:
