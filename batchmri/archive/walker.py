@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from batchmri.archive.links import STORES, contains, is_in_store
@@ -42,20 +43,28 @@ class _Folder(NamedTuple):
     entries: "Iterator[os.DirEntry[str]]"
 
 
-def label_roots(paths: Sequence[str]) -> dict[str, str]:
+def label_roots(
+    paths: Sequence[str], named: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Label → path: the last folder name of each path, made unique by `-2`, `-3`, … in that order.
+
+    `named` (label → path) are labels that were chosen for some of the paths.
 
     A path given twice, or inside of another one, is walked once.
     """
     real = {path: os.path.realpath(path) for path in paths}
     labels: dict[str, str] = {}
+    chosen = {os.path.realpath(path): label for label, path in named.items()}
     for path in dict.fromkeys(paths):
         if path in labels.values() or _inside_another(path, real, labels):
+            continue
+        if real[path] in chosen:
+            labels[chosen[real[path]]] = path
             continue
         # Not resolve(): that would name what a link leads to.
         name = escape(Path(os.path.abspath(path)).name) or "root"  # noqa: PTH100
         label, number = name, 1
-        while label in labels:
+        while label in labels or label in named:
             number += 1
             label = f"{name}-{number}"
         labels[label] = path

@@ -71,6 +71,9 @@ def command(
     from batchmri import pipeline
     from batchmri.classifier import SHIPPED, read_card
 
+    # Labels of roots would change `source`, by which volumes are found again.
+    archive = settings.archive.model_copy(update={"root_labels": {}})
+    settings = settings.model_copy(update={"archive": archive})
     card = read_card(settings.classifier.model or SHIPPED)
     found = evaluation.read_volume_labels(labels, data, split, card.classes)
     scanned = pipeline.scan([data], out=out / "scan", settings=settings, log_format=log_format)

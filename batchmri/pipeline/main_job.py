@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from batchmri.pipeline.export import Totals, export
+from batchmri.pipeline.guard import check_images
 from batchmri.pipeline.index import index
 from batchmri.pipeline.judge import pictures_stand
 from batchmri.pipeline.lock import hold
@@ -17,11 +18,11 @@ from batchmri.pipeline.options import ScanOptions
 from batchmri.pipeline.output import make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.protocol import Protocol
-from batchmri.pipeline.roots import find_roots
+from batchmri.pipeline.roots import check_output, check_outside, find_roots
 from batchmri.pipeline.run import Run
 from batchmri.pipeline.stop import EXIT_BUDGET, EXIT_FAILURES, Stop
 from batchmri.pipeline.workers import WorkerPool
-from batchmri.report import Console, LogFormat, print_summary, readers
+from batchmri.report import Console, LogFormat, check_metrics_file, print_summary, readers
 from batchmri.settings import Settings
 from batchmri.state import Store
 
@@ -48,7 +49,6 @@ def scan(
     row with a reason, never an exception.
     """
     settings, options = settings or Settings.load(), options or ScanOptions()
-    settings = effective_settings(settings)
     output = Path(out)
     protocol = Protocol(secrets.token_hex(4))
     console = Console(log_format, protocol.run_id)
@@ -56,10 +56,22 @@ def scan(
     with ExitStack() as stack:
         stack.enter_context(protocol.recorded(settings))
         stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
+        metrics_file = settings.night.metrics_file
+        if metrics_file is not None:
+            check_metrics_file(metrics_file)
+        protocol.metrics_file = metrics_file
+        settings = effective_settings(settings)
         database = state_path(output, options.state)
-        roots = find_roots(paths, database)
+        roots = find_roots(paths, database, settings.archive.root_labels)
+        check_output(roots, output)
+        check_outside(roots, output, "--state", options.state)
+        protocol.metrics_file = None  # not even this error is written into a scanned folder
+        check_outside(roots, output, "--metrics-file", metrics_file)
+        protocol.metrics_file = metrics_file
         stack.enter_context(readers(group=settings.report.group_readable))
         make_output(output)
+        if options.state is not None:
+            make_output(options.state)
         stack.enter_context(hold(output))
         store = stack.enter_context(Store(database))
         stack.enter_context(protocol.recorded(settings, store))
@@ -88,6 +100,8 @@ def scan(
             protocol.new_failures += index(
                 store, roots, output, settings, options, pool, console, stop, remember
             )
+            if not stop.requested:
+                check_images(store, roots, [str(path) for path in paths])
             store.remember_roots(roots)
         with protocol.stage("plan"):
             if not stop.requested:

@@ -32,6 +32,4 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
                 f"{output}: its state is {before}; name that folder with --state, or choose a new "
                 "--out"
             )
-    if elsewhere is not None:
-        make_output(elsewhere)
     return path

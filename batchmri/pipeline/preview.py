@@ -5,9 +5,10 @@ from itertools import islice
 from pathlib import Path
 
 from batchmri.archive import assemble, select
+from batchmri.pipeline.guard import check_images
 from batchmri.pipeline.index import index
 from batchmri.pipeline.options import ScanOptions
-from batchmri.pipeline.roots import find_roots
+from batchmri.pipeline.roots import check_output, find_roots
 from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.report import SURVEY_COLUMNS, Console, LogFormat, Survey, print_survey, write_table
@@ -23,9 +24,14 @@ def dry_run(
     limit: int | None = None,
     log_format: LogFormat = "auto",
 ) -> Survey:
-    """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv."""
+    """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv.
+
+    Raises UsageError where `paths` cannot be scanned, or contain no image.
+    """
     settings = settings or Settings.load()
-    roots = find_roots(paths)
+    roots = find_roots(paths, labels=settings.archive.root_labels)
+    if out is not None:
+        check_output(roots, out)
     console = Console(log_format)
     workers = settings.pixels.n_workers
     with (
@@ -35,7 +41,9 @@ def dry_run(
     ):
         index(store, roots, out, settings, ScanOptions(), pool, console, stop)
         survey = _survey(store, settings, limit)
-    print_survey(console, survey, workers)
+        print_survey(console, survey, workers)
+        if not stop.requested:
+            check_images(store, roots, [str(path) for path in paths])
     if out is not None:
         write_table(out / "dry-run.csv", SURVEY_COLUMNS, survey.rows())
     return survey

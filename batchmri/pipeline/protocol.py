@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from batchmri.errors import BatchmriError, exit_code_of
+from batchmri.errors import BatchmriError, OutputBusyError, exit_code_of
 from batchmri.pipeline.export import Totals
 from batchmri.pipeline.model import Model
 from batchmri.reasons import Reason
-from batchmri.report import prometheus, write_atomic, write_json
+from batchmri.report import prometheus, read_metric, write_json, write_metrics
 from batchmri.report.package import CONTRACT
 from batchmri.settings import Settings
 from batchmri.state import Store
@@ -41,6 +41,7 @@ class Protocol:
         self.n_series = 0
         self.n_slices = 0
         self.exit_code = 0
+        self.metrics_file: Path | None = None
         self._ended = False
         self._started_s = time.time()
         self._seconds: dict[str, float] = {}
@@ -72,23 +73,22 @@ class Protocol:
         if self._ended:
             return
         self._ended = True
-        if store is None:
-            return
-        left = store.series.n_waiting()
-        store.put_run(
-            {
-                "run": self.run_id,
-                "started": self._started,
-                "seconds": round(time.time() - self._started_s),
-                "exit_code": exit_code,
-                "series": self.n_series,
-                "slices": self.n_slices,
-                "new_failures": self.new_failures,
-                "left": left,
-            }
-        )
-        if settings.night.metrics_file is not None:
-            write_atomic(settings.night.metrics_file, self._metrics(store, exit_code, left))
+        if store is not None:
+            store.put_run(
+                {
+                    "run": self.run_id,
+                    "started": self._started,
+                    "seconds": round(time.time() - self._started_s),
+                    "exit_code": exit_code,
+                    "series": self.n_series,
+                    "slices": self.n_slices,
+                    "new_failures": self.new_failures,
+                    "left": store.series.n_waiting(),
+                }
+            )
+        # The metrics of an output belong to the scan that holds it.
+        if self.metrics_file is not None and exit_code != OutputBusyError.exit_code:
+            write_metrics(self.metrics_file, self._metrics(self.metrics_file, store, exit_code))
 
     def write(
         self, output: Path, settings: Settings, model: Model, totals: Totals, store: Store
@@ -138,30 +138,34 @@ class Protocol:
             },
         }
 
-    def _metrics(self, store: Store, exit_code: int, left: int) -> bytes:
+    def _metrics(self, path: Path, store: Store | None, exit_code: int) -> bytes:
         now = time.time()
+        success = now if exit_code in (0, 1) else self._last_success_s(path, store)
+        values: dict[str, tuple[str, float]] = {
+            "last_run_timestamp_seconds": ("End of the last run.", now),
+            "last_success_timestamp_seconds": (
+                "End of the last run that finished all its work.",
+                success,
+            ),
+            "run_duration_seconds": ("Duration of the last run.", now - self._started_s),
+            "slices_per_second": ("Slices classified per second in the last run.", self._rate),
+            "new_failures": ("Failures new in the last run.", self.new_failures),
+            "exit_code": ("Exit code of the last run.", exit_code),
+        }
+        if store is None:  # the run ended before its state was opened
+            return prometheus(values, {})
         series = store.series.count_by_status()
         arriving = sum(n for (_, reason), n in series.items() if reason == Reason.STILL_ARRIVING)
-        return prometheus(
-            {
-                "last_run_timestamp_seconds": ("End of the last run.", now),
-                "last_success_timestamp_seconds": (
-                    "End of the last run that finished all its work.",
-                    now if exit_code in (0, 1) else self._last_success_s(store),
-                ),
-                "run_duration_seconds": ("Duration of the last run.", now - self._started_s),
-                "slices_per_second": ("Slices classified per second in the last run.", self._rate),
-                "new_failures": ("Failures new in the last run.", self.new_failures),
-                "series_waiting": ("Series left for the next run.", left),
-                "series_arriving": ("Series of studies that are still arriving.", arriving),
-                "exit_code": ("Exit code of the last run.", exit_code),
-            },
-            {"series": ("Series by status and reason.", series)},
-        )
+        left = store.series.n_waiting()
+        values["series_waiting"] = ("Series left for the next run.", left)
+        values["series_arriving"] = ("Series of studies that are still arriving.", arriving)
+        return prometheus(values, {"series": ("Series by status and reason.", series)})
 
-    def _last_success_s(self, store: Store) -> float:
-        for run in store.last_runs(1000):
+    @staticmethod
+    def _last_success_s(path: Path, store: Store | None) -> float:
+        """When a run last finished all its work, by the state, or else by the metrics before."""
+        for run in store.last_runs(1000) if store else ():
             if run["exit_code"] in (0, 1):
-                ended = time.strptime(run["started"], "%Y-%m-%dT%H:%M:%SZ")
-                return calendar.timegm(ended) + float(run["seconds"])
-        return 0.0
+                started = time.strptime(run["started"], "%Y-%m-%dT%H:%M:%SZ")
+                return calendar.timegm(started) + float(run["seconds"])
+        return read_metric(path, "last_success_timestamp_seconds") or 0.0

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from batchmri.report.files import readers as readers
     from batchmri.report.files import write_atomic as write_atomic
     from batchmri.report.files import write_json as write_json
+    from batchmri.report.metrics import check_metrics_file as check_metrics_file
     from batchmri.report.metrics import prometheus as prometheus
+    from batchmri.report.metrics import read_metric as read_metric
+    from batchmri.report.metrics import write_metrics as write_metrics
     from batchmri.report.package import datapackage as datapackage
     from batchmri.report.paths import montage_path as montage_path
     from batchmri.report.paths import picture_path as picture_path
@@ -45,6 +48,7 @@ _HOMES = {
     "Survey": "survey",
     "TableWriter": "tables",
     "change_row": "rows",
+    "check_metrics_file": "metrics",
     "columns": "contract",
     "common_source": "rows",
     "datapackage": "package",
@@ -58,12 +62,14 @@ _HOMES = {
     "print_summary": "summary",
     "print_survey": "summary",
     "prometheus": "metrics",
+    "read_metric": "metrics",
     "readers": "files",
     "series_row": "rows",
     "slice_rows": "rows",
     "study_row": "rows",
     "write_atomic": "files",
     "write_json": "files",
+    "write_metrics": "metrics",
     "write_table": "tables",
 }
 __all__ = list(_HOMES)

@@ -31,11 +31,12 @@ class NewFile:
     """The next version of a file: it takes the old one's place when left without an error.
 
     `changed` tells afterwards whether the bytes differ; where they do not, the old file stays
-    untouched. Raises OutputError.
+    untouched. `mode` is set whatever the umask. Raises OutputError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int | None = None) -> None:
         self._path = path
+        self._mode = mode
         # The same name each time: what a killed run left behind is overwritten, not collected.
         self._temporary = path.with_name(f".{path.name}.tmp")
         self.changed = True
@@ -45,6 +46,8 @@ class NewFile:
         with _told(self._path):
             make_folder(self._path.parent)
             self._file = open(os.open(self._temporary, flags, FILE_MODE), "wb")
+            if self._mode is not None:
+                os.fchmod(self._file.fileno(), self._mode)
         return self
 
     def write(self, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -58,13 +58,32 @@ class FileIndex:
         """Files known, or those of one root."""
         return self._count("files", root)
 
+    def has_image(self, root: str, no_image: Collection[Reason]) -> bool:
+        """Whether a root holds an image, or a file that failed for none of these reasons."""
+        where, bounds = _below(root)
+        query = (
+            f"SELECT 1 FROM files WHERE {where} AND "
+            f"(reason IS NULL OR reason NOT IN ({_marks(no_image)})) LIMIT 1"
+        )
+        return self._db.execute(query, (*bounds, *no_image)).fetchone() is not None
+
+    def count_endings(self, root: str, endings: Sequence[str]) -> int:
+        """Files of a root whose names end so, in any letter case."""
+        where, bounds = _below(root)
+        likes = " OR ".join("source LIKE ?" for _ in endings)
+        query = f"SELECT count(*) FROM files WHERE {where} AND ({likes})"
+        return int(self._db.execute(query, (*bounds, *(f"%{e}" for e in endings))).fetchone()[0])
+
+    def forget(self, root: str) -> None:
+        """Forget the files of a root."""
+        where, bounds = _below(root)
+        self._db.execute(f"DELETE FROM files WHERE {where}", bounds)
+
     def _count(self, table: str, root: str | None) -> int:
-        query, bounds = f"SELECT count(*) FROM {table}", ()
-        if root is not None:
-            # "0" follows "/" in the order of characters: the range holds all that lies below.
-            query += " WHERE source = ? OR (source > ? AND source < ?)"
-            bounds = (root, f"{root}/", f"{root}0")  # type: ignore[assignment]
-        return int(self._db.execute(query, bounds).fetchone()[0])
+        where, bounds = _below(root) if root is not None else ("true", ())
+        return int(
+            self._db.execute(f"SELECT count(*) FROM {table} WHERE {where}", bounds).fetchone()[0]
+        )
 
     def gone(self) -> Gone:
         """Known files that the walk did not meet."""
@@ -179,6 +198,12 @@ class FileIndex:
             "SELECT max(seen_s) FROM files WHERE header_study = ?", (header_study,)
         ).fetchone()
         return float(seen_s)
+
+
+def _below(root: str) -> tuple[str, tuple[str, ...]]:
+    """A condition on `source` for a root that is a file, or for all files below a folder."""
+    # "0" follows "/" in the order of characters: the range contains all that is below.
+    return "(source = ? OR (source > ? AND source < ?))", (root, f"{root}/", f"{root}0")
 
 
 def _marks(values: Iterable[object]) -> str:

@@ -1,3 +1,5 @@
+import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,3 +22,13 @@ def test_the_units_are_valid(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "batchmri" not in done.stderr, done.stderr
+
+
+def test_the_service_may_write_where_the_documentation_puts_metrics() -> None:
+    told = (UNITS.parent / "nightly.md").read_text()
+    (folder,) = {Path(path).parent for path in re.findall(r"--metrics-file (\S+\.prom)", told)}
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(UNITS / "batchmri.service")
+    # "-": the unit starts where the folder does not exist
+    assert unit["Service"]["ReadWritePaths"].split() == [f"-{folder}"]
