@@ -6,18 +6,22 @@ Research use only: not a medical device.
     batchmri.load_classifier(model=None)        a callable on a list of 2-D arrays
 """
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from batchmri.pipeline import load_classifier, scan
 
 __all__ = ["__version__", "load_classifier", "scan"]
-__version__ = version("batchmri")
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded on first use, so that `batchmri --help` answers before torch would be imported.
+def __getattr__(name: str) -> "Any":
+    # Nothing is imported before it is used: the first line of a command takes interrupts, and
+    # `batchmri --help` answers before torch would be imported.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("batchmri")
     if name == "scan":
         from batchmri.pipeline import scan
 

@@ -7,6 +7,7 @@
     │   └── StateError       an output of another schema, model, preparation or precision (2)
     ├── ArchiveError         the archive looks wrong, nothing was changed (3)
     ├── OutputBusyError      another scan holds this output (4)
+    ├── InterruptedRunError  a signal: what was finished is kept (130, 143)
     ├── ExportError          an exported model does not give what the model gives (1)
     └── OutputError          the output cannot be written (2)
 
@@ -14,6 +15,8 @@ A file that cannot be read is no exception: it is a `FileNote` with a reason, an
 """
 
 import difflib
+import errno
+import os
 import signal
 from collections.abc import Iterable
 
@@ -56,13 +59,23 @@ class OutputBusyError(BatchmriError):
     exit_code = 4
 
 
+class InterruptedRunError(BatchmriError):
+    """A signal ended the command before it was done; what was finished is kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
 class ExportError(BatchmriError):
     """An exported model does not give what the model gives."""
 
     exit_code = 1
 
 
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_INTERNAL = 70
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG, errno.ESTALE, errno.EPIPE}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -76,5 +89,15 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, BatchmriError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return 128 + signal.SIGINT
+        return EXIT_INTERRUPTED
+    if isinstance(error, OSError) and (known := as_output_error(error)):
+        return known.exit_code
     return EXIT_INTERNAL
+
+
+def as_output_error(error: OSError) -> OutputError | None:
+    """What the file system refused, as one line; None for an OSError that is not about files."""
+    if error.errno is None or (error.filename is None and error.errno not in _DISK):
+        return None
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return OutputError(f"{where}{error.strerror}")

@@ -3,16 +3,20 @@
 Commands are imported when they are called, so that help answers at once.
 """
 
+import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from batchmri import __version__
-from batchmri.cli.imports import explain_import
-from batchmri.errors import BatchmriError, UsageError
+from batchmri.cli.outcome import exit_code_of
+from batchmri.interrupts import exit_on_interrupts
 
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
@@ -62,16 +66,19 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; an error of ours is one line and an exit code."""
-    try:
-        cli(prog_name="batchmri")
-    except BatchmriError as error:
-        click.echo(f"batchmri: error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except (ImportError, AttributeError) as error:
-        told = explain_import(error)
-        if told is None:
-            raise
-        click.echo(f"batchmri: error: {told}", err=True)
-        sys.exit(UsageError.exit_code)
+def main() -> NoReturn:
+    """Run the command line: what goes wrong is one line and an exit code."""
+    exit_on_interrupts()
+    arguments = sys.argv[1:]
+    code = exit_code_of(lambda: _run(arguments), arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    if code > 128:
+        os._exit(code)  # without waiting for a thread that may still be loading the network
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    code = cli.main(arguments, prog_name="batchmri", standalone_mode=False)
+    return code if isinstance(code, int) else 0

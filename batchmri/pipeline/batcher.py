@@ -10,6 +10,8 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 
 from batchmri.classifier import Backend
+from batchmri.errors import InterruptedRunError
+from batchmri.pipeline.stop import Stop
 from batchmri.records import FloatArray
 
 Tag = TypeVar("Tag")
@@ -34,11 +36,13 @@ class _Batch(Generic[Tag]):
 class Batcher(Generic[Tag]):
     """Collects prepared slices (1, S, S); gives back what the backend made of them, in order.
 
-    One thread runs the backend, which frees the interpreter while it computes.
+    One thread runs the backend, which frees the interpreter while it computes. Waiting for it
+    raises InterruptedRunError once a signal has reached `stop`.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, stop: Stop | None = None) -> None:
         self._backend = backend
+        self._stop = stop or Stop()
         self._images: list[FloatArray] = []
         self._tags: list[Tag] = []
         self._underway: deque[_Batch[Tag]] = deque()
@@ -50,7 +54,7 @@ class Batcher(Generic[Tag]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._thread.shutdown(wait=kind is not InterruptedRunError, cancel_futures=True)
 
     def put(self, image: FloatArray, tag: Tag) -> Iterator[Classified[Tag]]:
         """Add a slice; gives the results of batches that had to be waited for."""
@@ -77,6 +81,6 @@ class Batcher(Generic[Tag]):
 
     def _receive(self) -> Iterator[Classified[Tag]]:
         batch = self._underway.popleft()
-        maps, features = batch.future.result()
+        maps, features = self._stop.result(batch.future)
         for i, tag in enumerate(batch.tags):
             yield Classified(tag, maps[i], features[i])

@@ -1,10 +1,9 @@
 """State → tables and montages: every table is streamed from the state and replaced whole."""
 
 import hashlib
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
@@ -54,12 +53,14 @@ def export(
     *,
     draw: bool,
     finished: bool = True,
+    check: Callable[[], None] = lambda: None,
 ) -> Totals:
     """Write all tables, and with `draw` the montages that are missing or out of date.
 
     Pictures that no row names any more are removed. The state notes what was told only after the
     tables are in place, so that a change is told twice rather than never. Changes of a run that is
-    not `finished` are told again by the next one.
+    not `finished` are told again by the next one. An exception of `check`, which is called again
+    and again, leaves the tables as they were.
     """
     totals, changes = Totals(), Changes(store)
     identifiers = settings.report.identifiers
@@ -73,6 +74,7 @@ def export(
             for name in _TABLES
         }
         for uid, results in store.series.studies():
+            check()
             judged = judge(uid, results, classes, settings)
             before = store.studies.get(uid)
             totals.first &= before is None
@@ -94,6 +96,7 @@ def export(
         for change in store.changes.all():
             writers["changes"].add(change_row(*astuple(change)))
         for note in store.series.notes():
+            check()
             writers["files"].add(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
@@ -180,15 +183,28 @@ def _montage(judged: Judged, told: ToldStudy | None, output: Path, *, draw: bool
 
 
 def _sweep_study(output: Path, uid: str, expected: Iterable[str]) -> None:
-    folder = (output / montage_path(uid)).parent
-    if folder.is_dir():
-        keep = {output / path for path in expected if path}
-        for path in folder.iterdir():
-            if path not in keep:
-                path.unlink()
+    keep = {output / path for path in expected if path}
+    _remove_pictures((output / montage_path(uid)).parent, keep)
 
 
 def _sweep_gone(store: Store, output: Path) -> None:
     for folder in (output / "gradcam").glob("*/*"):
-        if not store.studies.is_known(folder.name):
-            shutil.rmtree(folder)
+        if _is_of_a_study(folder, output) and not store.studies.is_known(folder.name):
+            _remove_pictures(folder, set())
+            with suppress(OSError):  # somebody keeps something else in it
+                folder.rmdir()
+
+
+def _is_of_a_study(folder: Path, output: Path) -> bool:
+    try:
+        return (output / montage_path(folder.name)).parent == folder
+    except ValueError:  # not a UID
+        return False
+
+
+def _remove_pictures(folder: Path, keep: Set[Path]) -> None:
+    """Remove pictures, also unfinished ones; what cannot be removed does no harm."""
+    for path in folder.glob("*"):
+        if path not in keep and path.suffix in (".png", ".tmp"):
+            with suppress(OSError):
+                path.unlink()

@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from batchmri.errors import InterruptedRunError
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.guard import check_images
 from batchmri.pipeline.index import index
@@ -25,6 +26,8 @@ from batchmri.pipeline.workers import WorkerPool
 from batchmri.report import Console, LogFormat, check_metrics_file, print_summary, readers
 from batchmri.settings import Settings
 from batchmri.state import Store
+
+_EXPORT_S = 1.0  # after an interrupt; tables that take longer are left to the next run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ def scan(
 ) -> Outcome:
     """Classify the brain MRI below `paths` and write tables and pictures into `out`.
 
-    Raises BatchmriError where the scan cannot start, or the archive looks wrong; a bad file is a
-    row with a reason, never an exception.
+    Raises BatchmriError if the scan cannot start or the archive looks wrong, InterruptedRunError if
+    a signal leaves no time for the tables. A bad file is a row with a reason, never an exception.
     """
     settings, options = settings or Settings.load(), options or ScanOptions()
     output = Path(out)
@@ -55,7 +58,6 @@ def scan(
     budget = settings.night.time_budget
     with ExitStack() as stack:
         stack.enter_context(protocol.recorded(settings))
-        stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
         metrics_file = settings.night.metrics_file
         if metrics_file is not None:
             check_metrics_file(metrics_file)
@@ -68,11 +70,12 @@ def scan(
         protocol.metrics_file = None  # not even this error is written into a scanned folder
         check_outside(roots, output, "--metrics-file", metrics_file)
         protocol.metrics_file = metrics_file
+        stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
         stack.enter_context(readers(group=settings.report.group_readable))
         make_output(output)
         if options.state is not None:
             make_output(options.state)
-        stack.enter_context(hold(output))
+        stack.enter_context(hold(output, database.parent))
         store = stack.enter_context(Store(database))
         stack.enter_context(protocol.recorded(settings, store))
         # Workers start from a server that must exist before the model brings torch along.
@@ -81,6 +84,7 @@ def scan(
                 settings.pixels.n_workers,
                 settings.archive.file_timeout_s,
                 settings.pixels.max_file_mb << 20,
+                stop,
             )
         )
         model = Model.describe(settings.classifier)
@@ -96,23 +100,31 @@ def scan(
             rescan=options.rescan,
         )
 
-        with protocol.stage("index"):
-            protocol.new_failures += index(
-                store, roots, output, settings, options, pool, console, stop, remember
-            )
-            if not stop.requested:
-                check_images(store, roots, [str(path) for path in paths])
-            store.remember_roots(roots)
-        with protocol.stage("plan"):
-            if not stop.requested:
-                stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
-                protocol.new_failures += Planner(store, settings, options, stands).plan()
-        with protocol.stage("classify"):
-            run = Run(store, pool, model, settings, output)
-            _classify(run, store, settings, console, stop, protocol)
+        with suppress(InterruptedRunError):  # every finished series is in the state
+            with protocol.stage("index"):
+                protocol.new_failures += index(
+                    store, roots, output, settings, options, pool, console, stop, remember
+                )
+                if not stop.requested:
+                    check_images(store, roots, [str(path) for path in paths])
+                store.remember_roots(roots)
+            with protocol.stage("plan"):
+                if not stop.requested:
+                    stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
+                    protocol.new_failures += Planner(store, settings, options, stands).plan(stop)
+            with protocol.stage("classify"):
+                run = Run(store, pool, model, settings, output, stop)
+                _classify(run, store, settings, console, stop, protocol)
         with protocol.stage("export"):
-            finished = stop.exit_code in (0, EXIT_BUDGET)
-            totals = export(store, model.classes, settings, output, draw=True, finished=finished)
+            totals = export(
+                store,
+                model.classes,
+                settings,
+                output,
+                draw=True,
+                finished=stop.exit_code in (0, EXIT_BUDGET),
+                check=partial(stop.check, _EXPORT_S),
+            )
         protocol.exit_code = stop.exit_code or int(protocol.new_failures > 0)
         protocol.write(output, settings, model, totals, store)
         print_summary(console, totals, output)

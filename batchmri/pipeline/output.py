@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from batchmri.errors import OutputError, UsageError
+from batchmri.errors import OutputError, StateError, UsageError
 from batchmri.report import make_folder
 
 _DATABASE = "state.db"
@@ -26,10 +26,21 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
     path = (elsewhere or output).resolve() / _DATABASE
     run = output / "run.json"
     if not path.exists() and run.is_file():
-        before = json.loads(run.read_text(encoding="utf-8")).get("state")
-        if before and before != str(path):
+        before = _recorded_state(run)
+        if before != str(path):
             raise UsageError(
                 f"{output}: its state is {before}; name that folder with --state, or choose a new "
                 "--out"
             )
     return path
+
+
+def _recorded_state(run: Path) -> str | None:
+    try:
+        found = json.loads(run.read_text(encoding="utf-8"))["state"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StateError(
+            f"{run}: damaged, so that it does not say where the state of this output is; name the "
+            "folder of state.db with --state, or delete this file if there is none"
+        ) from None
+    return str(found)

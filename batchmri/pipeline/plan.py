@@ -7,6 +7,7 @@ from itertools import islice
 
 from batchmri.archive import assemble, select
 from batchmri.pipeline.options import ScanOptions
+from batchmri.pipeline.stop import Stop
 from batchmri.reasons import TRIES, Reason, Status
 from batchmri.records import Decision, Series, SeriesResult, Study
 from batchmri.settings import Settings
@@ -29,12 +30,13 @@ class Planner:
     options: ScanOptions
     stands: Callable[[SeriesResult], bool]
 
-    def plan(self) -> int:
+    def plan(self, stop: Stop) -> int:
         """Decide on every series; returns how many newly failed by their headers alone."""
         failed = 0
         self.store.series.drop_orphans()
         with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
-            for header_study in islice(self.store.files.header_studies(), self.options.limit):
+            header_studies = islice(self.store.files.header_studies(), self.options.limit)
+            for header_study in stop.until(header_studies):
                 failed += self._plan_studies(header_study, _studies(self.store, header_study))
                 bulk.tick()
         return failed

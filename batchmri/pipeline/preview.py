@@ -26,7 +26,8 @@ def dry_run(
 ) -> Survey:
     """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv.
 
-    Raises UsageError where `paths` cannot be scanned, or contain no image.
+    Raises UsageError where `paths` cannot be scanned, or contain no image, and for a signal
+    InterruptedRunError.
     """
     settings = settings or Settings.load()
     roots = find_roots(paths, labels=settings.archive.root_labels)
@@ -36,22 +37,23 @@ def dry_run(
     workers = settings.pixels.n_workers
     with (
         Stop() as stop,
-        WorkerPool(workers, settings.archive.file_timeout_s) as pool,
+        WorkerPool(workers, settings.archive.file_timeout_s, stop=stop) as pool,
         Store(None) as store,
     ):
         index(store, roots, out, settings, ScanOptions(), pool, console, stop)
-        survey = _survey(store, settings, limit)
+        stop.check()
+        survey = _survey(store, settings, limit, stop)
+        stop.check()
         print_survey(console, survey, workers)
-        if not stop.requested:
-            check_images(store, roots, [str(path) for path in paths])
+        check_images(store, roots, [str(path) for path in paths])
     if out is not None:
         write_table(out / "dry-run.csv", SURVEY_COLUMNS, survey.rows())
     return survey
 
 
-def _survey(store: Store, settings: Settings, limit: int | None) -> Survey:
+def _survey(store: Store, settings: Settings, limit: int | None, stop: Stop) -> Survey:
     survey = Survey(files=store.files.count())
-    for header_study in islice(store.files.header_studies(), limit):
+    for header_study in stop.until(islice(store.files.header_studies(), limit)):
         for study in assemble(*store.files.instances(header_study)):
             survey.studies += 1
             for series in study.series:

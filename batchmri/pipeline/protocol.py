@@ -50,8 +50,10 @@ class Protocol:
     def stage(self, name: str) -> Iterator[None]:
         """Time one stage."""
         start = time.monotonic()
-        yield
-        self._seconds[name] = round(time.monotonic() - start, 3)
+        try:
+            yield
+        finally:
+            self._seconds[name] = round(time.monotonic() - start, 3)
 
     @contextmanager
     def recorded(self, settings: Settings, store: Store | None = None) -> Iterator[None]:
@@ -64,7 +66,8 @@ class Protocol:
         except BaseException as error:
             # What stopped the run matters more than what could not be recorded of it.
             with suppress(BatchmriError, OSError, sqlite3.Error):
-                self._end(settings, store, exit_code_of(error))
+                known = store.explained(error) if store else error
+                self._end(settings, store, exit_code_of(known))
             raise
         self._end(settings, store, self.exit_code)
 

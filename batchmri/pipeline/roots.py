@@ -26,12 +26,11 @@ def find_roots(
     given = [line for path in paths for line in _lines(path)]
     if not given:
         raise UsageError("no PATH given: name a folder or a file to scan")
-    seen = _seen(database)
     for path in given:
         if not path.strip():
             raise UsageError("an empty PATH was given: name a folder or a file to scan")
         if not Path(path).exists():
-            if str(Path(path).absolute()) in seen:
+            if str(Path(path).absolute()) in _seen(database):
                 raise ArchiveError(f"{path}: was scanned before and is not there (not mounted?)")
             shown = path if path.isprintable() and path == path.strip() else repr(path)
             raise UsageError(f"{shown}: no such file or folder")

@@ -28,7 +28,11 @@ def reverdict(
     database = state_path(output, state)
     if not database.is_file():
         raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
-    with readers(group=settings.report.group_readable), hold(output), Store(database) as store:
+    with (
+        readers(group=settings.report.group_readable),
+        hold(output, database.parent),
+        Store(database) as store,
+    ):
         rules = settings.with_model_rules(known_rules(store))
         totals = export(store, known_classes(store), rules, output, draw=False)
     print_summary(Console(log_format), totals, output)

@@ -1,17 +1,19 @@
 """The main loop: decoded slices in, one committed series after the other out."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from batchmri.classifier import gradcam, probabilities
+from batchmri.classifier import Backend, gradcam, probabilities
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.loader import Parcel, load, load_some
 from batchmri.pipeline.model import Model
 from batchmri.pipeline.pictures import draw_pictures, drawn_as, wanted_pictures
+from batchmri.pipeline.stop import Stop
 from batchmri.pipeline.tray import Tray, held_bytes
 from batchmri.pipeline.workers import WorkerPool
 from batchmri.pixels import PreparationSettings, prepare
@@ -44,13 +46,20 @@ class Run:
     """Classifies waiting series; every series is in the state before its memory is given back."""
 
     def __init__(
-        self, store: Store, pool: WorkerPool, model: Model, settings: Settings, output: Path
+        self,
+        store: Store,
+        pool: WorkerPool,
+        model: Model,
+        settings: Settings,
+        output: Path,
+        stop: Stop,
     ) -> None:
         self._store = store
         self._pool = pool
         self._model = model
         self._settings = settings
         self._output = output
+        self._stop = stop
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
         self._trays: dict[SeriesKey, Tray] = {}
 
@@ -67,11 +76,18 @@ class Run:
         first = next(parcels, None)
         if first is None:
             return  # nothing waits: the network is not even loaded
-        with Batcher[_Tag](self._model.backend) as batcher:
+        with Batcher[_Tag](self._load_network(), self._stop) as batcher:
             for parcel in chain((first,), parcels):
                 yield from self._take(parcel, batcher)
             for classified in batcher.finish():
                 yield from self._score(classified)
+
+    def _load_network(self) -> Backend:
+        """The backend; a signal need not wait until it is compiled."""
+        thread = ThreadPoolExecutor(max_workers=1)
+        future = thread.submit(lambda: self._model.backend)
+        thread.shutdown(wait=False)
+        return self._stop.result(future)
 
     def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[Done]:
         whole = parcel.last and parcel.series.key not in self._trays

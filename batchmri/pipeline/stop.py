@@ -1,27 +1,36 @@
 """Reasons to stop early: a signal, the time budget, too many failures.
 
-Asked to stop, a scan finishes what is in flight, writes it, and ends with the reason's exit code.
+A scan that stops commits what is finished and ends with the exit code of the reason. For the time
+budget and for failures it finishes what is in flight; for a signal it leaves that to the next run,
+and whatever it waits for ends with InterruptedRunError.
 """
 
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, TimeoutError
+from signal import Signals, signal
 from types import FrameType, TracebackType
 from typing import Self, TypeVar
 
+from batchmri.errors import InterruptedRunError
+from batchmri.interrupts import SIGNALS
+
 Item = TypeVar("Item")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Result = TypeVar("Result")
 EXIT_FAILURES = 3
 EXIT_BUDGET = 5
+_POLL_S = 0.1
 
 
 class Stop:
-    """Takes SIGINT and SIGTERM while it is entered; a second one ends the process at once."""
+    """Takes SIGINT and SIGTERM while it is entered; a second one has its usual effect at once."""
 
     def __init__(self, time_budget_s: float | None = None) -> None:
         self.exit_code = 0
         self.why = ""
+        self._signal = 0
+        self._signal_s = 0.0
         self._deadline = None if time_budget_s is None else time.monotonic() + time_budget_s
         self._before: dict[int, object] = {}
 
@@ -37,6 +46,21 @@ class Stop:
         if not self.exit_code or exit_code > 128:
             self.exit_code, self.why = exit_code, why
 
+    def check(self, grace_s: float = 0.0) -> None:
+        """Raise InterruptedRunError if a signal came at least `grace_s` seconds ago."""
+        if self._signal and time.monotonic() >= self._signal_s + grace_s:
+            raise InterruptedRunError(self._signal)
+
+    def result(self, future: "Future[Result]") -> Result:
+        """The result of a future. Raises InterruptedRunError if a signal comes first."""
+        while True:
+            self.check()
+            try:
+                return future.result(_POLL_S)
+            except TimeoutError:
+                if future.done():  # the function itself timed out
+                    return future.result()
+
     def until(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, until there is a reason to stop."""
         for item in items:
@@ -47,15 +71,19 @@ class Stop:
     def __enter__(self) -> Self:
         # Only the main thread may take signals; a scan called from another leaves them alone.
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+            self._before = {number: signal(number, self._receive) for number in SIGNALS}
         return self
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.request(128 + number, f"interrupted by {signal.Signals(number).name}")
-        signal.signal(number, signal.SIG_DFL)
+        self._signal, self._signal_s = number, time.monotonic()
+        self.request(128 + number, f"interrupted by {Signals(number).name}")
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal(number, handler)  # type: ignore[arg-type]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._restore()

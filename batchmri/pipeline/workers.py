@@ -21,6 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 from pebble import ProcessExpired
 
 from batchmri.pipeline.processes import Pool
+from batchmri.pipeline.stop import Stop
 from batchmri.reasons import Reason
 
 Item = TypeVar("Item")
@@ -88,11 +89,19 @@ def _run(
 class WorkerPool:
     """Processes for reading headers and decoding.
 
-    `timeout_s` bounds one item of a task, `max_file_bytes` the memory of a process.
+    `timeout_s` bounds one item of a task, `max_file_bytes` the memory of a process. Waiting for a
+    task raises InterruptedRunError once a signal has reached `stop`.
     """
 
-    def __init__(self, processes: int, timeout_s: float, max_file_bytes: int = 1 << 31) -> None:
+    def __init__(
+        self,
+        processes: int,
+        timeout_s: float,
+        max_file_bytes: int = 1 << 31,
+        stop: Stop | None = None,
+    ) -> None:
         self.processes = processes
+        self._stop = stop or Stop()
         self._timeout_s = timeout_s
         self._pool = Pool(processes, _prepare_worker, (_BYTES_BESIDE + _COPIES * max_file_bytes,))
 
@@ -141,7 +150,7 @@ class WorkerPool:
 
     def _wait(self, future: "Future[Sequence[Result | Lost]]") -> Sequence[Result | Lost] | Lost:
         try:
-            return future.result()
+            return self._stop.result(future)
         except TimeoutError:
             return self._timeout()
         except ProcessExpired as error:

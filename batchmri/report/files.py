@@ -4,7 +4,7 @@ import filecmp
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,7 +67,8 @@ class NewFile:
                 with _told(self._path):
                     self._put_in_place()
         finally:
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._temporary.unlink(missing_ok=True)
 
     def _put_in_place(self) -> None:
         if self._path.is_file() and filecmp.cmp(self._path, self._temporary, shallow=False):

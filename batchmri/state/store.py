@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from batchmri.errors import OutputError, StateError
+from batchmri.errors import OutputBusyError, OutputError, StateError
 from batchmri.state.changes import ChangeIndex
 from batchmri.state.files import FileIndex
 from batchmri.state.schema import prepare
@@ -17,25 +17,49 @@ from batchmri.state.series import SeriesIndex
 from batchmri.state.studies import StudyIndex
 from batchmri.state.transaction import Bulk, Transaction
 
+_PATIENCE_S = 30
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_REFUSED = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+def _create(path: Path) -> None:
+    """Create the file before SQLite opens it, so that it is never readable for others."""
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from None
+
 
 class Store:
     """state.db of one output folder, or one in memory for a dry run.
 
-    Raises StateError for a file that is not a state.db of this version.
+    Who opens it while another process writes waits. Raises StateError for a file that is not a
+    state.db of this version, OutputBusyError after 30 s, OutputError.
     """
 
     def __init__(self, path: Path | None) -> None:
-        if path is not None:
-            # Created before SQLite opens it, so that it is never readable for others.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         name = ":memory:" if path is None else os.fspath(path)
         self.location = name
-        self._db = sqlite3.connect(name, isolation_level=None)
+        if path is not None:
+            _create(path)
+        try:
+            self._db = sqlite3.connect(name, timeout=_PATIENCE_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self.explained(error) from None
         try:
             self._db.executescript("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             prepare(self._db, name)
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{name}: not a state.db that can be read ({error})") from None
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self.explained(error) from None
 
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
@@ -49,8 +73,24 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._db.close()
-        if isinstance(error, sqlite3.Error):
-            raise OutputError(f"{self.location}: {error}") from error
+        if error is not None and (known := self.explained(error)) is not error:
+            raise known from error
+
+    def explained(self, error: BaseException) -> BaseException:
+        """What an error of SQLite means for a person; another error, and a bug, is returned."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if not isinstance(error, sqlite3.Error) or code is None:
+            return error
+        code &= 0xFF  # without the details of extended codes
+        if code in _BUSY:
+            return OutputBusyError(
+                f"{self.location}: another program has used it for {_PATIENCE_S} s; try again later"
+            )
+        if code in _DAMAGED:
+            return StateError(f"{self.location}: not a state.db that can be read ({error})")
+        if code in _REFUSED:
+            return OutputError(f"{self.location}: {error}")
+        return error
 
     def transaction(self) -> Transaction:
         """Everything inside is written, or nothing is."""

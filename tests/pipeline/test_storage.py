@@ -2,15 +2,22 @@
 
 import os
 import shutil
+import signal
+import sqlite3
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from batchmri.errors import OutputError
-from batchmri.pipeline import scan
+from batchmri.errors import InterruptedRunError, OutputBusyError, OutputError, StateError
+from batchmri.pipeline import ScanOptions, scan, status
+from batchmri.pipeline.judge import Judged, judge
+from batchmri.pipeline.lock import hold
 from batchmri.settings import Settings
 from tests.cli.test_scan import UNPRIVILEGED, assert_one_line, batchmri
 from tests.pipeline import planted
@@ -126,3 +133,108 @@ def test_a_decoder_that_eats_memory_costs_its_file_only(
     assert scan([archive], out=out, settings=small).exit_code == 1
     assert [row["reason"] for row in table(out, "files")] == ["out_of_memory"]
     assert len(table(out, "slices")) == 6
+
+
+def test_what_others_put_among_the_pictures_stays_and_disturbs_nothing(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    write_series(archive / "b", "b", "one")
+    scan([archive], out=out, settings=settings)
+    folder = next((out / "gradcam").glob("*/*"))
+    strays = [out / "gradcam" / "notes.txt", folder.parent / "Thumbs.db", folder / "note.txt"]
+    for stray in strays:
+        stray.write_text("text")
+    for stray in (out / "gradcam" / "mine" / "holiday", folder / "mine", folder / "folder.tmp"):
+        stray.mkdir(parents=True)
+        (stray / "beach.png").write_bytes(b"png")
+        strays.append(stray / "beach.png")
+    (folder / "old.png").write_bytes(b"a picture that no row names")
+    shutil.rmtree(archive / "a")
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert [row["source"] for row in table(out, "studies")] == ["archive/b"]
+    assert all(stray.exists() for stray in strays)
+    assert not (folder / "old.png").exists()
+    fresh = tmp_path / "fresh"
+    scan([archive], out=fresh, settings=settings)
+    ours = {p: c for p, c in contents(out).items() if "beach" not in p}
+    assert ours == contents(fresh)
+
+
+@pytest.mark.parametrize("text", ['{"run": "ab', "[]", "", '{"state"', '"text"'])
+def test_a_damaged_run_json_is_one_clear_line(
+    text: str, archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text(text)
+    with pytest.raises(StateError, match=r"run.json: damaged.*--state"):
+        scan([archive], out=out, settings=settings)
+    assert not (out / "state.db").exists()
+
+
+def test_a_state_of_another_output_is_locked_too(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    elsewhere = ScanOptions(state=tmp_path / "local")
+    (tmp_path / "local").mkdir()
+    with hold(tmp_path / "local"), pytest.raises(OutputBusyError, match=r"local.*holds it"):
+        scan([archive], out=tmp_path / "out", settings=settings, options=elsewhere)
+
+
+def test_status_works_while_a_scan_writes_and_waits_for_a_commit(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    with closing(sqlite3.connect(out / "state.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert status(out).series == {"classified": 1}
+        writer.execute("COMMIT")
+        writer.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr("batchmri.state.store._PATIENCE_S", 0.01)
+        with pytest.raises(OutputBusyError, match="try again later"):
+            status(out)
+
+
+def test_an_interrupt_while_the_network_is_loaded_ends_the_scan(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+
+    def load(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        loaded.wait()
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.model.load_backend", load)
+        assert scan([archive], out=out, settings=settings).exit_code == 130
+    loaded.set()
+    assert [run["exit_code"] for run in status(out).runs] == [130]
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert [row["change"] for row in table(out, "changes")] == ["new"]
+
+
+def test_an_interrupt_leaves_tables_that_take_long_as_they_were(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = contents(out)
+    write_series(archive / "b", "b", "one")
+
+    def interrupted(*arguments: Any) -> Judged:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return judge(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.main_job._EXPORT_S", 0)
+        patch.setattr("batchmri.pipeline.export.judge", interrupted)
+        with pytest.raises(InterruptedRunError) as caught:
+            scan([archive], out=out, settings=settings)
+    assert caught.value.exit_code == 143
+    assert contents(out) | before == contents(out), "tables and pictures that were there"
+    assert status(out).runs[0]["exit_code"] == 143
+    scan([archive], out=out, settings=settings)
+    assert [row["change"] for row in table(out, "changes")] == ["new"]
