@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 
 from batchmri.records import Decision, FileNote, Series
 from batchmri.report import cells
@@ -18,10 +19,11 @@ SECTIONS = ("decision", "modality", "sequence", "plane", "manufacturer", "transf
 # Rough figures of one core and of the pictures of a tumour series; benchmarks/ measures them.
 _SLICES_PER_SECOND = 40
 _BYTES_PER_SLICE_ROW = 400
-_PICTURES_PER_SERIES = 3
+_PICTURES_PER_SERIES = 3  # by default, or its deciding slices, a share of all, if these are more
+_DECIDING_SHARE = 0.05
 _INODES_PER_STUDY = 2  # its folder and its montage
 _INODES_PER_OUTPUT = 300  # tables, state, and the folders between
-_BYTES_PER_SERIES_PICTURES = 1_000_000
+_BYTES_PER_PICTURE = 350_000
 _MOST_VALUES = 2000
 
 
@@ -31,13 +33,16 @@ class Survey:
 
     studies: int = 0
     files: int = 0
+    pictures: int = 0
     series: Counter[tuple[str, str]] = field(default_factory=Counter)
     slices: Counter[tuple[str, str]] = field(default_factory=Counter)
     file_reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, series: Series, decision: Decision) -> None:
         """Count a series."""
-        header = series.header
+        header, n_slices = series.header, len(series.slices)
+        if decision.wanted:
+            self.pictures += max(_PICTURES_PER_SERIES, ceil(_DECIDING_SHARE * n_slices))
         facts = (
             "classify" if decision.wanted else str(decision.reason),
             header.modality or ("(nifti)" if series.format == "nifti" else ""),
@@ -52,7 +57,7 @@ class Survey:
             if key not in self.series and len(self.series) >= _MOST_VALUES:
                 key = section, "(other)"
             self.series[key] += 1
-            self.slices[key] += len(series.slices)
+            self.slices[key] += n_slices
 
     def add_note(self, note: FileNote) -> None:
         """Count a file that is in no series."""
@@ -75,17 +80,12 @@ class Survey:
     @property
     def disk_bytes(self) -> int:
         """Rough disk that a scan takes at most."""
-        pictures = self.wanted_series * _BYTES_PER_SERIES_PICTURES
-        return self.wanted_slices * _BYTES_PER_SLICE_ROW + pictures
+        return self.wanted_slices * _BYTES_PER_SLICE_ROW + self.pictures * _BYTES_PER_PICTURE
 
     @property
     def inodes(self) -> int:
         """Rough number of files and folders that a scan leaves at most."""
-        return (
-            _INODES_PER_OUTPUT
-            + _INODES_PER_STUDY * self.studies
-            + (_PICTURES_PER_SERIES * self.wanted_series)
-        )
+        return _INODES_PER_OUTPUT + _INODES_PER_STUDY * self.studies + self.pictures
 
     def rows(self) -> Iterator[dict[str, object]]:
         """The rows of dry-run.csv, in a stable order."""

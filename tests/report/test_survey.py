@@ -31,6 +31,14 @@ def test_wanted_and_estimates() -> None:
     assert survey().inodes > Survey().inodes
 
 
+def test_a_long_series_has_more_pictures_since_it_has_more_deciding_slices() -> None:
+    short, long = Survey(), Survey()
+    short.add(series(60), Decision(True))
+    long.add(series(170), Decision(True))
+    assert (short.pictures, long.pictures) == (3, 9)
+    assert long.inodes - short.inodes == 6
+
+
 def test_rows(tmp_path: Path) -> None:
     write_table(tmp_path / "dry-run.csv", SURVEY_COLUMNS, survey().rows())
     with (tmp_path / "dry-run.csv").open(newline="") as file:
