@@ -73,14 +73,18 @@ def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classe
     tumor = classes.tumor_probability(scores.probabilities)
     shown = scores.probabilities[classes.names.index(verdict.shown_class)]
     return Caption(
-        title=f"{verdict.name}  {shown:.2f}" if called else title_of(verdict),
+        title=f"{_clipped(verdict.name)}  {shown:.2f}" if called else title_of(verdict),
         note="" if called or not has_heat(verdict) else f"p_tumor {tumor:.2f} in this slice",
-        heat_of=verdict.shown_class if has_heat(verdict) else "",
+        heat_of=_clipped(verdict.shown_class) if has_heat(verdict) else "",
         slice_number=index + 1,
         n_slices=series.n_slices or len(series.slices),
         plane=series.plane,
         deciding=index in verdict.deciding,
     )
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= 32 else name[:31] + "…"
 
 
 def title_of(verdict: Verdict) -> str:

@@ -159,18 +159,11 @@ def _caption(drawn: Image, caption: Caption) -> None:
         where = f"{caption.plane}, {where}"
     if caption.deciding:
         where += f", {DECIDING}"
-    canvas.text(drawn, _clipped(caption.title), (left, 27), 23, weight=BOLD)
+    drawn_for = f"Grad-CAM, {caption.heat_of}" if caption.heat_of else "no heat map"
+    canvas.text(drawn, caption.title, (left, 27), 23, weight=BOLD)
     canvas.text(drawn, where, (left, 52), 16, DIM)
-    canvas.text(drawn, caption.note, (right, 27), 16)
-    if caption.heat_of:
-        canvas.text(drawn, f"Grad-CAM, {_clipped(caption.heat_of)}", (right, 52), 16, DIM)
-    else:
-        canvas.text(drawn, "no heat map", (right, 52), 16, DIM)
+    canvas.text(drawn, "; ".join(filter(None, (drawn_for, caption.note))), (right, 52), 16, DIM)
     canvas.text_right(drawn, _NOTE, (_WIDTH - _MARGIN, _HEIGHT - 7), 13, DIM)
-
-
-def _clipped(words: str) -> str:
-    return words if len(words) <= 40 else words[:39] + "…"
 
 
 def _decoded(picture: bytes) -> Image:

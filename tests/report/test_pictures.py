@@ -119,6 +119,23 @@ def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
     assert left.mean() > 50 and right.max() == 0
 
 
+def test_words_do_not_run_into_each_other() -> None:
+    """The longest title stands alone in its line; the note stands in the one below."""
+    title = "indeterminate: no tumor seen, but contrast is not stated"
+    caption = replace(CAPTION, title=title, note="")
+    noted = replace(caption, note="p_tumor 0.76 in this slice")
+    differing = (
+        np.abs(
+            picture_of(draw(spot(9, 9), caption=caption))
+            - picture_of(draw(spot(9, 9), caption=noted))
+        ).sum(axis=2)
+        > 0
+    )
+    assert differing[36:_HEAD].any() and not differing[:36].any()
+    width = picture_of(draw(spot(9, 9))).shape[1]
+    assert canvas.text_width(title, 23, canvas.BOLD) < width - 24
+
+
 def test_a_deciding_slice_is_marked_by_a_frame_and_by_words() -> None:
     plain = picture_of(draw(spot(30, 40)))
     marked = picture_of(draw(spot(30, 40), caption=replace(CAPTION, deciding=True)))
