@@ -35,8 +35,8 @@ _Runner = Callable[[FloatArray], tuple[FloatArray, ...]]
 class Exported:
     """What was written, and the largest difference to torch in fp32, by output.
 
-    Differences are relative to the largest value of the output where that exceeds 1: rounding grows
-    with the values, and a short training leaves logits in the hundreds.
+    Differences are relative to the largest value of the output where that exceeds 1, since rounding
+    grows with the values.
     """
 
     files: tuple[Path, ...]
