@@ -6,6 +6,7 @@ Polish, Czech, Hungarian and Russian (transliterated), with the abbreviations of
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from batchmri.archive.vocabulary import plain_letters
 
@@ -128,6 +129,8 @@ _UNKNOWN_AGENT = re.compile(
 )
 
 
+# The texts of a header repeat in every slice of a series.
+@lru_cache(maxsize=1024)
 def contrast_in_words(text: str) -> bool | None:
     """Whether the text says that contrast medium was given (True) or not (False).
 
@@ -179,6 +182,7 @@ def _in_protocol(text: str) -> bool | None:
     return said if _T1.search(lower) or _DENIED_MEDIUM.search(_words(lower)) else None
 
 
+@lru_cache(maxsize=1024)
 def _words(lower: str) -> str:
     words = _OTHER_CONTRAST.sub(" ", lower)
     for pattern, new in _REWRITTEN:
