@@ -63,7 +63,7 @@ def make_alpha(out: Path) -> None:
 def make_beta(out: Path) -> None:
     """No lesion; JPEG 2000, no file endings, numbered in the order of an interleaved scan."""
     stack = _axial(6, 27, 22, 5.5, 0.9)
-    pictures = scan(make_head(11), stack, 11)
+    pictures = scan(make_head(3), stack, 3)
     interleaved = [*range(0, stack.n_slices, 2), *range(1, stack.n_slices, 2)]
     for number, index in enumerate(interleaved, start=1):
         data = compress(t1_after_contrast(BETA, number, pictures[index], stack, index))

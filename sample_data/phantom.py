@@ -13,7 +13,7 @@ from nilearn import datasets
 from scipy import ndimage
 from shapes import SHAPE, Volume, band, blend, noise, soft, tube, warp, world
 
-CSF, GREY, WHITE = 0.33, 0.77, 1.0
+CSF, GREY, WHITE = 0.33, 0.70, 1.0
 VESSEL, FAT, MUSCLE, MARROW, BONE, SKIN = 1.9, 2.35, 0.72, 1.1, 0.10, 1.35
 
 
@@ -68,7 +68,7 @@ def _brain(head: Anatomy, rng: np.random.Generator) -> Volume:
     tissue = np.clip(head.grey + head.white, 0, 1)
     drawn = GREY + (WHITE - GREY) * head.white / np.maximum(head.grey + head.white, 0.05)
     measured = np.interp(head.t1, (0.42, 0.64, 0.90), (CSF, GREY, WHITE)).astype(np.float32)
-    sulci = np.clip((0.86 - tissue - 0.10 * noise(rng, 9)) / 0.30, 0, 1)
+    sulci = np.clip((0.80 - tissue - 0.10 * noise(rng, 9)) / 0.30, 0, 1)
     ventricles = np.clip((0.60 - head.t1) / 0.14, 0, 1)
     signal = blend(0.5 * (measured + drawn), np.maximum(sulci, ventricles), CSF)
     signal *= 1 + 0.02 * noise(rng, 3) + 0.02 * noise(rng, 12)
@@ -79,7 +79,7 @@ def _add_vessels(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
     """Veins in sulci and on the surface, choroid plexus and deep veins."""
     tissue = head.grey + head.white
     # Where two noise fields cross zero together run thin winding lines: vessels of no atlas.
-    for width, scale in ((0.15, 13.0), (0.13, 9.0)):
+    for width, scale in ((0.08, 13.0), (0.07, 9.0)):
         thread = np.hypot(noise(rng, scale), noise(rng, scale))
         fluid = np.clip((0.97 - tissue) / 0.25, 0, 1) * band(head.depth, 0.3, 22, 1.5)
         signal = blend(signal, soft(width - thread, 0.03) * fluid, VESSEL)
@@ -92,7 +92,7 @@ def _add_vessels(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
             3.0,
         )
         weight = soft(plexus, 0.7) * np.maximum(ventricle, 0.2) * tufts
-        signal = blend(signal, weight, 1.75)
+        signal = blend(signal, weight, 1.35)
         inner = tube([(side * 2.5, -4, 11), (side * 1.6, -20, 12), (side * 1.2, -36, 9)], 0.8)
         signal = blend(signal, soft(inner), 1.6)
         basal = tube([(side * 9, -12, -13), (side * 17, -28, -7), (side * 3, -40, 4)], 0.8)
@@ -107,7 +107,7 @@ def _add_sinuses(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
     falx = band(x + 0.7 * noise(rng, 40), -0.5, 0.5, 0.3) * soft(z - 8 - np.abs(y) * 0.1, 3)
     falx = falx * soft(head.depth + 0.5) * soft(40 - head.depth, 6)
     signal = blend(signal, falx * (0.9 - head.grey - head.white), 1.1)
-    size = np.interp(y, (-110, -60, 20, 75), (1.15, 1.0, 0.75, 0.45)).astype(np.float32)
+    size = np.interp(y, (-110, -60, 20, 75), (0.8, 0.7, 0.5, 0.35)).astype(np.float32)
     side = 4.6 * size * (1 - head.depth / (9 * size)) - np.abs(x - 0.6)
     sagittal = soft(side) * band(head.depth, -1.5, 9 * size) * soft(z + 4, 3)
     signal = blend(signal, sagittal, VESSEL * 1.05)
