@@ -72,15 +72,16 @@ def fit_temperature(
         others = sum(losses for other, losses in table.items() if other != name)
         given = float(_TEMPERATURES[int(np.argmin(others))])
         figures[f"temperature_without_{name}"] = given
-        figures[f"calibration_error_{name}"] = round(error_of(seen, given, classes), 3)
+        known = [one for one in seen if one.case.label != ANY_TUMOR]
+        if known:
+            figures[f"calibration_error_{name}"] = round(error_of(known, given, classes), 3)
     return float(_TEMPERATURES[int(np.argmin(sum(table.values())))]), figures
 
 
 def error_of(seen: Sequence[Seen], temperature: float, classes: Sequence[str]) -> float:
-    """Expected calibration error of the leading class."""
-    known = [one for one in seen if one.case.label != ANY_TUMOR]
-    probabilities = np.concatenate([softmax(one.logits / temperature) for one in known])
-    labels = np.concatenate([[classes.index(k.case.label)] * len(k.logits) for k in known])
+    """Expected calibration error of the leading class; every picture has a class."""
+    probabilities = np.concatenate([softmax(one.logits / temperature) for one in seen])
+    labels = np.concatenate([[classes.index(s.case.label)] * len(s.logits) for s in seen])
     return binned_error(probabilities.max(1), probabilities.argmax(1) == labels)
 
 
