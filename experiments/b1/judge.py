@@ -25,10 +25,11 @@ from batchmri.classifier.checkpoint import load_checkpoint
 from batchmri.classifier.field import Field
 from batchmri.classifier.network import logits
 from batchmri.pixels.preparation import PreparationSettings
+from batchmri.records import Classes
 from batchmri.settings import VerdictSettings
 from batchmri.training.dataset import prepare_table
 from batchmri.training.evaluate import outputs
-from batchmri.verdict import most_suspicious_run
+from batchmri.verdict.series import most_suspicious_run, series_probabilities
 from experiments.b1.cases import FINAL, FREE, Case, all_cases, rows_of
 from experiments.b1.table import ANY_TUMOR
 
@@ -99,10 +100,12 @@ class Judged:
 
     @property
     def called_free(self) -> bool:
-        """Likewise."""
+        """Likewise; a series without contrast by the lower of two thresholds."""
         if not self.case.is_series:
             return self.leading == FREE
-        return self.suspicion <= self.rules.notumor_below
+        rules = self.rules
+        without = self.suspicion <= rules.notumor_below_without_contrast
+        return self.suspicion <= rules.notumor_below and (self.case.contrast or without)
 
     @property
     def in_domain(self) -> bool:
@@ -114,9 +117,18 @@ def judged(seen: Seen, rules: Rules) -> Judged:
     """Apply rules to what a network says of a case."""
     card, verdict = rules.card, rules.verdict
     probabilities = softmax(seen.logits / rules.temperature)
-    kept = np.flatnonzero(seen.areas >= verdict.min_box_fraction * seen.areas.max())
+    found = seen.areas > 0
+    kept = np.flatnonzero(found & (seen.areas >= verdict.min_box_fraction * seen.areas.max()))
+    kept = kept if len(kept) else np.arange(len(seen.areas))
     suspicion = 1 - probabilities[kept, card.no_tumor_index]
     run = kept[most_suspicious_run(suspicion.tolist(), verdict)]
+    classes = Classes(card.classes, card.no_tumor_class)
+    of_series = series_probabilities(
+        [tuple(row) for row in probabilities[kept]],
+        [tuple(row) for row in probabilities[run]],
+        classes,
+        verdict,
+    )
     distance = 0.0
     if rules.field is not None:
         distances = rules.field.distances(seen.features[kept]) / float(rules.field.limit[0])
@@ -126,7 +138,7 @@ def judged(seen: Seen, rules: Rules) -> Judged:
         card.classes,
         card.no_tumor_index,
         probabilities,
-        probabilities[run].mean(0),
+        np.array(of_series),
         distance,
         verdict,
     )
