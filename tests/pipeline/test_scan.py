@@ -63,10 +63,11 @@ def test_a_second_run_does_no_finished_work_again(
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
     before = {path: path.stat().st_mtime_ns for path in out.glob("gradcam/**/*.png")}
+    changes = table(out, "changes")
     monkeypatch.setattr("batchmri.pipeline.model.load_checkpoint", None)
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert table(out, "changes") == []
+    assert table(out, "changes") == changes, "those of the last run that changed anything"
 
 
 def test_a_new_and_a_changed_study_are_all_that_is_done(

@@ -74,12 +74,12 @@ def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("epoch: 3", "epoch: "),
+        ("epoch: 3", "unknown key epoch; did you mean epochs"),
         ("epochs: -1", "epochs: "),
         ("a: [", "config file"),
         ("- 1", "config file"),
         ("extends: none.yaml", "config file"),
-        ("extends: train.yaml", "extends: "),
+        ("extends: train.yaml", "unknown key extends"),
     ],
 )
 def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> None:

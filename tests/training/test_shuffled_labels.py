@@ -72,7 +72,7 @@ def test_true_labels_are_learned_and_shuffled_ones_leave_held_out_heads_at_chanc
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So few steps do not bridge what augmentation puts between heads trained on and held out.
-    monkeypatch.setattr(run, "Augmentation", lambda _: lambda picture, mask, _: (picture, mask))
+    monkeypatch.setattr(run, "Augmentation", lambda *_: lambda picture, mask, _: (picture, mask))
     assert accuracy_on_test(tmp_path / "true", shuffled=False) > 0.85
     # Of 96 coins, 95% give at most 0.60; of 10,000, all but one at most 0.69.
     assert accuracy_on_test(tmp_path / "shuffled", shuffled=True) < 0.69
