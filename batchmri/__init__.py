@@ -10,9 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from batchmri.pipeline import load_classifier, scan
+    from batchmri.pipeline.api import load_classifier
+    from batchmri.pipeline.scan import scan
 
 __all__ = ["__version__", "load_classifier", "scan"]
+_MODULES = {"load_classifier": "batchmri.pipeline.api", "scan": "batchmri.pipeline.scan"}
 
 
 def __getattr__(name: str) -> "Any":
@@ -22,12 +24,13 @@ def __getattr__(name: str) -> "Any":
         from importlib.metadata import version
 
         return version("batchmri")
-    if name == "scan":
-        from batchmri.pipeline import scan
+    if name not in _MODULES:
+        raise AttributeError(f"module 'batchmri' has no attribute {name!r}")
+    from importlib import import_module
 
-        return scan
-    if name == "load_classifier":
-        from batchmri.pipeline import load_classifier
-
-        return load_classifier
-    raise AttributeError(f"module 'batchmri' has no attribute {name!r}")
+    try:
+        module = import_module(_MODULES[name])
+    except AttributeError as error:
+        # `from batchmri import scan` would replace it by "cannot import name".
+        raise ImportError(f"{_MODULES[name]}: {error}") from error
+    return getattr(module, name)

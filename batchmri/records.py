@@ -42,6 +42,8 @@ class SeriesKey(NamedTuple):
 
 
 NO_SERIES = SeriesKey("", "", "")
+COMPANION = "companion"
+"""Flag of an .img file, which is one image with the .hdr file of the same name."""
 Place = tuple[SeriesKey, int]
 """A series and the index of a slice in it."""
 Shown = tuple[FloatArray, tuple[float, float]]

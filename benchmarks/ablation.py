@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from batchmri.classifier.checkpoint import read_card
-from batchmri.pixels.preparation import PreparationSettings
-from batchmri.training.run import CHECKPOINT, train
+from batchmri.model.checkpoint import read_card
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.settings import TrainSettings
+from batchmri.training.train import CHECKPOINT, train
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SHARES = TrainSettings.load(CONFIGS / "train-wide.yaml").shares

@@ -13,8 +13,8 @@ from itertools import combinations
 from math import comb
 from pathlib import Path
 
-from batchmri.report import Console
-from batchmri.training.audit import audit_data
+from batchmri.audit.audit import audit_data
+from batchmri.outputs.console import Console
 
 Rows = list[dict[str, str]]
 

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import torch
 
-from batchmri.classifier.backends.base import Backend
-from batchmri.classifier.backends.openvino import OpenVINOBackend, supported_precisions
-from batchmri.classifier.backends.torch import TorchBackend
-from batchmri.classifier.network import ClassMapNetwork
+from batchmri.model.backends.base import Backend
+from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisions
+from batchmri.model.backends.torch import TorchBackend
+from batchmri.model.network import ClassMapNetwork
 
 
 def rate(backend: Backend, images: np.ndarray) -> float:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from batchmri.records import Classes
 from batchmri.settings import VerdictSettings
-from batchmri.verdict import most_suspicious_run
+from batchmri.verdict.series import most_suspicious_run
 from benchmarks.rules import read
 
 Floats = npt.NDArray[np.float64]

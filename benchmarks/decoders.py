@@ -16,7 +16,7 @@ from pydicom import dcmread, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 
-from batchmri.pixels.codecs import DECODERS, PixelFormat, decode_native
+from batchmri.formats.dicom.codecs import DECODERS, PixelFormat, decode_native
 
 GDCM = {
     uid.JPEGLossless: "JPEGLosslessProcess14",

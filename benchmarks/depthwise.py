@@ -9,7 +9,7 @@ import time
 import torch
 from torch.nn.functional import cross_entropy
 
-from batchmri.classifier.network import ClassMapNetwork, logits
+from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.training.depthwise import train_depthwise_fast
 
 _BATCH, _ROUNDS = 32, 3

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchmri.training.left_out import is_of
+from batchmri.training.holdout import is_of
 from batchmri.training.settings import TrainSettings
 from batchmri.training.sources import gbm_slices
 

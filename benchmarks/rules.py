@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from batchmri.settings import VerdictSettings
-from batchmri.verdict import most_suspicious_run
+from batchmri.verdict.series import most_suspicious_run
 
 Rule = Callable[[Sequence[float]], float]
 Curve = tuple[str, list[float]]  # whose, and the suspicion of its slices in order

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from batchmri.archive.sequences import sequence_of
 from batchmri.errors import SettingsError
-from batchmri.pixels import PreparationSettings
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.settings import Sequence, Settings
+from batchmri.terms.sequence import sequence_of
 
 INTERNAL_WORDS = ("constrained", "literal[", "regex", "pattern", "input", "\\d", "datetime", "^(")
 

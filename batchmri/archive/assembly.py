@@ -9,18 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchmri.archive.copies import without_copies
-from batchmri.archive.geometry import display_of, plane_of
 from batchmri.archive.joining import with_joined_series
-from batchmri.archive.kinds import MR_CLASSES
-from batchmri.archive.naming import common_folder, digest, name_of, part_name
-from batchmri.archive.nifti import COMPANION
-from batchmri.archive.parts import Part, parts_of
 from batchmri.archive.patients import apart_by_patient
 from batchmri.archive.places import Cell
-from batchmri.archive.sequences import contradicts_times, has_b_value, sequence_of
-from batchmri.archive.stack import Stack, stacked
+from batchmri.archive.slice_order import Stack, stacked
+from batchmri.archive.split_stacks import Part, parts_of
+from batchmri.geometry import display_of, plane_of
+from batchmri.identifiers import common_folder, digest, name_of, part_name
 from batchmri.reasons import Reason
 from batchmri.records import (
+    COMPANION,
     FileNote,
     Header,
     Instance,
@@ -29,6 +27,8 @@ from batchmri.records import (
     SliceRef,
     Study,
 )
+from batchmri.terms.coded_values import MR_CLASSES
+from batchmri.terms.sequence import contradicts_times, has_b_value, sequence_of
 
 Versions = Mapping[str, str]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
-from batchmri.archive.naming import made_uid
+from batchmri.identifiers import made_uid
 from batchmri.records import Frame, Instance
 
 _DIGITS = 2  # of a millimeter: a copy may state fewer digits than its original

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from batchmri.archive.naming import made_uid
+from batchmri.identifiers import made_uid
 from batchmri.records import Instance
 
 FEWEST_JOINED = 5  # fewer slices are hardly a series, and rarely classified

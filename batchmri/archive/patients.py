@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from batchmri.archive.copies import content_of
-from batchmri.archive.naming import made_uid
+from batchmri.identifiers import made_uid
 from batchmri.records import Instance
 
 _Images = dict[str, set[Hashable]]  # what is shown under each SOP Instance UID

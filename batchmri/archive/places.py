@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from batchmri.archive.geometry import dot, line_through, normal_of
+from batchmri.geometry import dot, line_through, normal_of
 from batchmri.records import Frame, Instance, Vector
 
 SAME_PLACE_MM = 0.1  # motion correction moves slices by less, no slices lie closer

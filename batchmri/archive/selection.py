@@ -15,11 +15,11 @@
 import re
 from collections.abc import Iterator
 
-from batchmri.archive.codes import DERIVED
-from batchmri.archive.vocabulary import BRAIN, NO_PATIENT, normalised
 from batchmri.reasons import Reason
 from batchmri.records import Decision, Series
 from batchmri.settings import SelectionSettings
+from batchmri.terms.body_part import BRAIN, NO_PATIENT, normalised
+from batchmri.terms.coded_values import DERIVED
 
 _LOCALIZER_TYPES = frozenset(("LOCALIZER", "SCOUT"))
 _LOCALIZER_SPACING_MM = 15.0

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from batchmri.archive.links import STORES, contains, is_in_store
-from batchmri.archive.naming import escape
+from batchmri.identifiers import escape
+from batchmri.links import STORES, contains, is_in_store
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from batchmri.cli.options import log_format_option
-from batchmri.report import LogFormat
+from batchmri.outputs.console import LogFormat
 
 
 @click.group("data")
@@ -18,7 +18,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV to write.")
 def table(folder: Path, out: Path) -> None:
     """Write the table of the shipped model's training data from the FOLDER it lies in."""
-    from batchmri.training import build_table
+    from batchmri.training.sources import build_table
 
     click.echo(f"{build_table(folder, out)} rows in {out}")
 
@@ -28,7 +28,7 @@ def table(folder: Path, out: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 def counterfactual(table: Path, out: Path) -> None:
     """Add to the TABLE pictures with tumours removed and transplanted, and controls."""
-    from batchmri.training.counterfactual import build_counterfactuals
+    from batchmri.synthetic.build import build_counterfactuals
 
     made = build_counterfactuals(table, out)
     for (source, label), count in sorted(made.items()):
@@ -53,7 +53,7 @@ def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format:
 
     Each DIR holds a folder per class, or such folders per split.
     """
-    from batchmri.report import Console
-    from batchmri.training.audit import audit_data
+    from batchmri.audit.audit import audit_data
+    from batchmri.outputs.console import Console
 
     audit_data(folders, out, groups, Console(log_format))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from batchmri.cli.options import config_option, load_settings, log_format_option, option_of
-from batchmri.report import LogFormat
+from batchmri.outputs.console import LogFormat
 
 _INTERRUPTED_OR_STOPPED = 2  # from this exit code of a scan on, its tables are not whole
 
@@ -56,35 +56,38 @@ def command(
 
     Leaves metrics (JSON, CSV, text), predictions and figures in OUT. Research use only.
     """
-    from batchmri.report import Console
-    from batchmri.training import evaluation
+    from batchmri.evaluation.evaluate_images import Asked, evaluate_pictures
+    from batchmri.outputs.console import Console
 
     settings = load_settings(config, flags)
     console = Console(log_format)
     if labels is None:
-        asked = evaluation.Asked(data, split, manifest, trained_on, randomised)
-        evaluation.evaluate_pictures(asked, settings.classifier, out, console)
+        asked = Asked(data, split, manifest, trained_on, randomised)
+        evaluate_pictures(asked, settings.classifier, out, console)
         return
     if manifest or trained_on or randomised:
         raise click.UsageError("--manifest, --trained-on and --randomised are for pictures")
 
-    from batchmri import pipeline
-    from batchmri.classifier import SHIPPED, read_card
+    from batchmri.evaluation.evaluate_volumes import evaluate_volumes
+    from batchmri.evaluation.volume_labels import read_volume_labels
+    from batchmri.model.card import SHIPPED, read_card
+    from batchmri.pipeline.scan import scan
+    from batchmri.pipeline.slice_access import read_slices
 
     # Labels of roots would change `source`, by which volumes are found again.
     archive = settings.archive.model_copy(update={"root_labels": {}})
     settings = settings.model_copy(update={"archive": archive})
     card = read_card(settings.classifier.model or SHIPPED)
-    found = evaluation.read_volume_labels(labels, data, split, card.classes)
-    scanned = pipeline.scan([data], out=out / "scan", settings=settings, log_format=log_format)
+    found = read_volume_labels(labels, data, split, card.classes)
+    scanned = scan([data], out=out / "scan", settings=settings, log_format=log_format)
     if scanned.exit_code >= _INTERRUPTED_OR_STOPPED:
         sys.exit(scanned.exit_code)
-    evaluation.evaluate_volumes(
+    evaluate_volumes(
         data,
         found,
         out / "scan",
         card,
         out,
         console,
-        read=lambda places: pipeline.read_slices(out / "scan", settings, places),
+        read=lambda places: read_slices(out / "scan", settings, places),
     )

@@ -18,7 +18,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The card as it is stored.")
 def show(model: Path | None, as_json: bool) -> None:
     """Print the card of a MODEL (.safetensors), the one that ships unless another is given."""
-    from batchmri.classifier import SHIPPED, describe, read_card
+    from batchmri.model.card import SHIPPED, read_card
+    from batchmri.model.card_text import describe
 
     card = read_card(model or SHIPPED)
     click.echo(card.model_dump_json(indent=2) if as_json else describe(card))
@@ -28,8 +29,8 @@ def show(model: Path | None, as_json: bool) -> None:
 @_model_argument
 def verify(model: Path) -> None:
     """Check a MODEL against its card: digest, classes, figures, preparation. Exit code 0 or 2."""
-    from batchmri.classifier import verify_model
-    from batchmri.pixels import PreparationSettings
+    from batchmri.model.verify import verify_model
+    from batchmri.preparation.transforms import PreparationSettings
 
     checks = verify_model(model, PreparationSettings.model_validate)
     for check in checks:
@@ -54,7 +55,7 @@ def export(model: Path, kind: str, out: Path, tolerance: float) -> None:
     Input: slices (N, 1, S, S), prepared as the card says. Outputs: maps (N, classes, h, w), whose
     mean over (h, w) is the logits, and features (N, k). Exit code 1 if they differ.
     """
-    from batchmri.classifier import export_model
+    from batchmri.model.export import export_model
 
     done = export_model(model, kind, out, tolerance)  # type: ignore[arg-type]
     for file in done.files:

@@ -75,7 +75,7 @@ def _output_folders(arguments: Sequence[str]) -> list[Path]:
 
 
 def _say(line: str) -> None:
-    from batchmri.report.cells import printable
+    from batchmri.outputs.formatting import printable
 
     with suppress(OSError):
         print(printable(f"batchmri: {line}"), file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from batchmri.cli.options import (
     scan_flags,
     state_option,
 )
-from batchmri.report import LogFormat
+from batchmri.outputs.console import LogFormat
 
 
 @click.command("scan", cls=GroupedCommand)
@@ -47,22 +47,22 @@ def command(
     Finished work is kept in OUT: the next run only does what is new. Research use only, not a
     medical device.
     """
-    from batchmri import pipeline
+    from batchmri.pipeline.dry_run import dry_run as survey
+    from batchmri.pipeline.scan import scan
+    from batchmri.pipeline.scan_options import ScanOptions
 
     settings = load_settings(config, flags)
     if dry_run:
-        pipeline.dry_run(paths, settings=settings, out=out, limit=limit, log_format=log_format)
+        survey(paths, settings=settings, out=out, limit=limit, log_format=log_format)
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")
-    options = pipeline.ScanOptions(
+    options = ScanOptions(
         limit=limit,
         rescan=rescan,
         allow_shrink=allow_shrink,
         retry_failed=retry_failed,
         state=state,
     )
-    outcome = pipeline.scan(
-        paths, out=out, settings=settings, options=options, log_format=log_format
-    )
+    outcome = scan(paths, out=out, settings=settings, options=options, log_format=log_format)
     sys.exit(outcome.exit_code)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from batchmri.cli.options import log_format_option, state_option
-from batchmri.report import LogFormat
+from batchmri.outputs.console import LogFormat
 
 
 @click.command("status")
@@ -14,7 +14,8 @@ from batchmri.report import LogFormat
 @log_format_option
 def command(out: Path, state: Path | None, log_format: LogFormat) -> None:
     """Show how the last runs of OUT went, what it holds, what failed and what waits."""
-    from batchmri.pipeline import status
-    from batchmri.report import Console, print_status
+    from batchmri.outputs.console import Console
+    from batchmri.outputs.summary import print_status
+    from batchmri.pipeline.status import status
 
     print_status(Console(log_format), status(out, state=state))

@@ -24,7 +24,8 @@ def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
     weight, mask, mask_use (full, outside), slice and plane (file is then a NIfTI volume). Files
     are relative to the table.
     """
-    from batchmri.training import TrainSettings, train
+    from batchmri.training.settings import TrainSettings
+    from batchmri.training.train import train
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     card = train(data, out, TrainSettings.load(config), resume)

@@ -13,7 +13,7 @@ from batchmri.cli.options import (
     state_option,
     verdict_flags,
 )
-from batchmri.report import LogFormat
+from batchmri.outputs.console import LogFormat
 
 
 @click.command("verdict", cls=GroupedCommand)
@@ -29,7 +29,7 @@ def command(
 
     Pictures that the new rules want and that were not drawn are left blank until the next scan.
     """
-    from batchmri import pipeline
+    from batchmri.pipeline.reclassify import reverdict
 
     settings = load_settings(config, flags)
-    pipeline.reverdict(out, settings=settings, state=state, log_format=log_format)
+    reverdict(out, settings=settings, state=state, log_format=log_format)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.classifier import probabilities
 from batchmri.errors import UsageError
-from batchmri.pipeline.model import Model
-from batchmri.pixels import PreparationSettings, prepare
+from batchmri.model.calibration import probabilities
+from batchmri.pipeline.loaded_model import Model
+from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.records import FloatArray
 from batchmri.settings import Settings
 

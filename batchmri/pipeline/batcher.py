@@ -9,9 +9,9 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from batchmri.classifier import Backend
 from batchmri.errors import InterruptedRunError
-from batchmri.pipeline.stop import Stop
+from batchmri.model.backends.base import Backend
+from batchmri.pipeline.shutdown import Stop
 from batchmri.records import FloatArray
 
 Tag = TypeVar("Tag")

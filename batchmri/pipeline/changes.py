@@ -1,6 +1,7 @@
 """What changed since the last run that changed anything, for changes.csv."""
 
-from batchmri.state import Change, Store
+from batchmri.state.changes import Change
+from batchmri.state.store import Store
 
 
 class Changes:

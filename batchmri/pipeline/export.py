@@ -7,24 +7,20 @@ from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from batchmri.outputs.atomic_write import write_json
+from batchmri.outputs.datapackage import datapackage
+from batchmri.outputs.paths import montage_path
+from batchmri.outputs.rows import change_row, file_row, series_row, slice_rows, study_row
+from batchmri.outputs.schema import columns
+from batchmri.outputs.tables.csv import TableWriter
+from batchmri.pipeline.aggregate import Judged, judge
 from batchmri.pipeline.changes import Changes
-from batchmri.pipeline.judge import Judged, judge
-from batchmri.pipeline.pictures import draw_montage, drawn_as, title_of
+from batchmri.pipeline.draw import draw_montage, drawn_as, title_of
 from batchmri.records import Classes, Verdict
-from batchmri.report import (
-    TableWriter,
-    change_row,
-    columns,
-    datapackage,
-    file_row,
-    montage_path,
-    series_row,
-    slice_rows,
-    study_row,
-    write_json,
-)
 from batchmri.settings import ReportSettings, Settings
-from batchmri.state import Change, Store, ToldStudy
+from batchmri.state.changes import Change
+from batchmri.state.store import Store
+from batchmri.state.studies import ToldStudy
 
 _TABLES = ("studies", "series", "slices", "files", "changes")
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from batchmri.archive import HEADER_VERSION, HeaderContext, read_headers, walk
-from batchmri.pipeline.guard import check_archive
-from batchmri.pipeline.options import ScanOptions
-from batchmri.pipeline.stop import Stop
-from batchmri.pipeline.workers import Lost, Task, WorkerPool
+from batchmri.archive.walker import walk
+from batchmri.formats.read_headers import HEADER_VERSION, HeaderContext, read_headers
+from batchmri.outputs.console import Console
+from batchmri.pipeline.archive_check import check_archive
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import TRIES, Reason
 from batchmri.records import FileEntry, FileNote, Instance
-from batchmri.report import Console
 from batchmri.settings import ArchiveSettings, Settings
-from batchmri.state import Store
+from batchmri.state.store import Store
 
 _READ_BY = "header_version"
 _FILES_PER_TASK = 32

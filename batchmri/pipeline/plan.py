@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from batchmri.archive import assemble, select
-from batchmri.pipeline.options import ScanOptions
-from batchmri.pipeline.stop import Stop
+from batchmri.archive.assembly import assemble
+from batchmri.archive.selection import select
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.shutdown import Stop
 from batchmri.reasons import TRIES, Reason, Status
 from batchmri.records import Decision, Series, SeriesResult, Study
 from batchmri.settings import Settings
-from batchmri.state import Store
+from batchmri.state.store import Store
 
 _STUDIES_PER_TRANSACTION = 256
 _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment ago")

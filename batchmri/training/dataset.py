@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from batchmri.errors import UsageError
-from batchmri.pixels.preparation import PreparationSettings, prepare, prepare_mask
+from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
 from batchmri.training.augment import Augmentation
+from batchmri.training.images import read_mask, read_picture
 from batchmri.training.loss import ANY_TUMOR
-from batchmri.training.pictures import read_mask, read_picture
 from batchmri.training.table import Row
 
 Bytes = npt.NDArray[np.uint8]

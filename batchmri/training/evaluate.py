@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from batchmri.classifier.network import ClassMapNetwork, logits
-from batchmri.pixels.preparation import PreparationSettings
+from batchmri.evaluation.localisation import pointed
+from batchmri.evaluation.scores import TABLE, support_of, table_scores
+from batchmri.model.network import ClassMapNetwork, logits
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import FloatArray
 from batchmri.training.dataset import Prepared
-from batchmri.training.evaluation.localisation import pointed
-from batchmri.training.evaluation.scores import TABLE, support_of, table_scores
 from batchmri.training.table import Row
 
 Figures = dict[str, float | int | str]

@@ -24,7 +24,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
-from batchmri.classifier.network import ClassMapNetwork, logits
+from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.training.dataset import DrawnPictures, Draws, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays

@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import nn
 
-from batchmri.classifier.network import ClassMapNetwork
+from batchmri.model.network import ClassMapNetwork
 
 
 def frozen_parts(network: ClassMapNetwork, stages: int) -> list[nn.Module]:

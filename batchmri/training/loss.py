@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from batchmri.classifier.network import logits
+from batchmri.model.network import logits
 
 ANY_TUMOR = -1
 """The label of a picture that shows a tumor of no given class."""

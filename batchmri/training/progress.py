@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from batchmri.training.evaluate import Figures
-from batchmri.training.figures import draw_curves
+from batchmri.training.plots.curves import draw_curves
 
 LAST, BEST, METRICS, FIGURES = "last.pt", "best.pt", "metrics.csv", "figures"
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchmri.errors import SettingsError, did_you_mean
-from batchmri.pixels.preparation import PreparationSettings
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.settings import first_error
 
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from batchmri.errors import UsageError
-from batchmri.training.pictures import AXES, read_volume
+from batchmri.training.images import AXES, read_volume
 from batchmri.training.table import OPTIONAL, REQUIRED, Plane
 
 Record = dict[str, Any]

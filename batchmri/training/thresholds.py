@@ -14,7 +14,7 @@ from math import ceil, floor
 from batchmri.settings import VerdictSettings
 from batchmri.training.evaluate import Figures
 from batchmri.training.table import Row
-from batchmri.verdict import most_suspicious_run
+from batchmri.verdict.series import most_suspicious_run
 
 _STEPS = 1000  # thresholds are told to three decimals
 

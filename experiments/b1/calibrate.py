@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import beta
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import load_checkpoint, save_checkpoint
-from batchmri.classifier.field import Field
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
+from batchmri.model.ood import Field
 from batchmri.settings import VerdictSettings
 from experiments.b1.cases import FINAL, FREE, Case, all_cases
 from experiments.b1.judge import Judged, Rules, Seen, binned_error, judged, see, softmax

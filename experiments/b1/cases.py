@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.archive.geometry import slice_axis_of
-from batchmri.training.pictures import AXES, read_volume
+from batchmri.geometry import slice_axis_of
+from batchmri.training.images import AXES, read_volume
 from batchmri.training.table import Row, read_rows
 from experiments.b1.table import ANY_TUMOR, native_slices, read_csv
 

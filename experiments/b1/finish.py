@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import save_checkpoint
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import save_checkpoint
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import DrawnPictures, Prepared, draw_weights, prepare_table
-from batchmri.training.field import fit_field
 from batchmri.training.fit import settle
-from batchmri.training.run import first_network
+from batchmri.training.fit_ood import fit_field
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_table
+from batchmri.training.train import first_network
 
 _BATCHES = 24  # on which the batch statistics of the mean are measured
 _SEED = 5

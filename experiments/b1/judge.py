@@ -20,11 +20,11 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import f1_score
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.checkpoint import load_checkpoint
-from batchmri.classifier.field import Field
-from batchmri.classifier.network import logits
-from batchmri.pixels.preparation import PreparationSettings
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import load_checkpoint
+from batchmri.model.network import logits
+from batchmri.model.ood import Field
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import Classes
 from batchmri.settings import VerdictSettings
 from batchmri.training.dataset import prepare_table

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from batchmri.training.pictures import AXES, read_volume
+from batchmri.training.images import AXES, read_volume
 from batchmri.training.sources import slices_of_volume
 from batchmri.training.table import OPTIONAL, REQUIRED
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmri.archive import assemble
-from batchmri.archive.kinds import MR_CLASSES, MR_IMAGE
+from batchmri.archive.assembly import assemble
 from batchmri.reasons import Reason
 from batchmri.records import Header, Instance, Series, Study
-from tests.archive.make import instance
+from batchmri.terms.coded_values import MR_CLASSES, MR_IMAGE
+from tests.builders import instance
 
 SAGITTAL = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0))
 

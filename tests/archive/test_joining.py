@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from batchmri.archive import assemble
+from batchmri.archive.assembly import assemble
 from batchmri.reasons import Reason
 from batchmri.records import Header, Instance, Series
-from tests.archive.make import instance
+from tests.builders import instance
 
 HEADER = Header(
     modality="MR", series_description="T1", series_number=4, scanning_sequence="SE",

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from pydicom.uid import generate_uid
 
-from batchmri.archive import assemble
-from batchmri.archive.kinds import OWN_UID_ROOT
-from batchmri.archive.naming import is_valid_uid
+from batchmri.archive.assembly import assemble
+from batchmri.formats.dicom.sop_classes import OWN_UID_ROOT
+from batchmri.identifiers import is_valid_uid
 from batchmri.reasons import Reason
-from tests.archive.make import dataset, dicom, is_accounted, read_instance, scan, write
+from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write
 
 OWN = {"Manufacturer": "batchmri"}
 

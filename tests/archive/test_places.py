@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from batchmri.archive import assemble
+from batchmri.archive.assembly import assemble
 from batchmri.reasons import Reason
 from batchmri.records import Instance, Series, Study
-from tests.archive.make import instance
+from tests.builders import instance
 
 SAME = (-110.5, -98.2, 34.7)
 # Slice n lies at n; neither the numbers of the files nor those of the instances tell it.

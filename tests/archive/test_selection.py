@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
-from batchmri.archive import assemble, select
+from batchmri.archive.assembly import assemble
+from batchmri.archive.selection import select
 from batchmri.reasons import Reason
 from batchmri.records import Header, Series
 from batchmri.settings import SelectionSettings
-from tests.archive.make import instance
+from tests.builders import instance
 
 RULES = SelectionSettings()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.archive import label_roots, walk
+from batchmri.archive.walker import label_roots, walk
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from batchmri.cli import cli
 from batchmri.errors import SettingsError
-from batchmri.pipeline import reverdict, scan
+from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.conftest import compiled_once, random_model, settings  # noqa: F401

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from batchmri.classifier import Card, ClassMapNetwork, save_checkpoint
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import save_checkpoint
+from batchmri.model.network import ClassMapNetwork
 from tests.pipeline.builders import write_series
 
 

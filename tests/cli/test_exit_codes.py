@@ -95,7 +95,7 @@ batchmri.__main__.main()
 """
 
 
-@pytest.mark.parametrize("module", ["batchmri.cli", "click", "batchmri.pipeline.main_job"])
+@pytest.mark.parametrize("module", ["batchmri.cli", "click", "batchmri.pipeline.scan"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_modules_are_imported(module: str, number: int) -> None:
     done = subprocess.run(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import batchmri
 from batchmri.cli.imports import explain_import
-from batchmri.lazy import exporter
 from tests.pipeline.builders import write_series
 
 
@@ -48,6 +48,6 @@ def test_the_cause_of_a_failed_lazy_import_is_kept(monkeypatch: pytest.MonkeyPat
     def broken(name: str) -> None:
         raise AttributeError("module 'pandas' has no attribute 'DataFrame'")
 
-    monkeypatch.setattr("batchmri.lazy.import_module", broken)
-    with pytest.raises(ImportError, match=r"package.home: module 'pandas' has no attribute"):
-        exporter("package", {"name": "home"})("name")
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(ImportError, match=r"pipeline.scan: module 'pandas' has no attribute"):
+        _ = batchmri.scan

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from batchmri.classifier import SHIPPED
 from batchmri.cli import cli
 from batchmri.errors import ModelError
+from batchmri.model.card import SHIPPED
 
 
 def test_show_tells_the_card_of_the_model_that_ships() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batchmri.classifier.card import Card
-from batchmri.classifier.field import POOLED, Field
+from batchmri.model.card import Card
+from batchmri.model.ood import POOLED, Field
 from batchmri.settings import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.calibrate import (

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import torch
 
-from batchmri.classifier import Card, ClassMapNetwork, save_checkpoint
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import save_checkpoint
+from batchmri.model.network import ClassMapNetwork
 from tests.pipeline.builders import write_series
 from tests.pipeline.outputs import contents
 

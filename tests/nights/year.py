@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import ArchiveError, OutputError
-from batchmri.pipeline import scan
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.nights.driver import Arithmetic
 from tests.nights.kills import make_model
@@ -92,9 +92,9 @@ def fill(disk: Path) -> Path:
 
 def simulate(nights: int, seed: int, patch: pytest.MonkeyPatch) -> bool:
     """Run the nights; whether a full disk was among them. Raises AssertionError on a difference."""
-    patch.setattr("batchmri.pipeline.model.load_checkpoint", lambda _: (None, None, None))
+    patch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", lambda _: (None, None, None))
     patch.setattr(
-        "batchmri.pipeline.model.load_backend",
+        "batchmri.pipeline.loaded_model.load_backend",
         lambda network, card, chosen: Arithmetic(chosen.batch_size),
     )
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as full_disk:

@@ -4,14 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from batchmri.classifier import (
-    Backend,
-    Card,
-    Chosen,
-    ClassMapNetwork,
-    load_backend,
-    save_checkpoint,
-)
+from batchmri.model.backends.base import Backend
+from batchmri.model.backends.registry import Chosen, load_backend
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import save_checkpoint
+from batchmri.model.network import ClassMapNetwork
 from batchmri.settings import Settings
 
 
@@ -54,5 +51,5 @@ def compiled_once() -> Iterator[None]:
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batchmri.pipeline.model.load_backend", load)
+        patch.setattr("batchmri.pipeline.loaded_model.load_backend", load)
         yield

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from batchmri.archive import HeaderContext, read_headers
-from batchmri.pixels import Decoded, DecodeTask, Refusal, decode_many
+from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
+from batchmri.formats.read_headers import HeaderContext, read_headers
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance
 

@@ -7,7 +7,7 @@ import pytest
 
 import batchmri
 from batchmri.errors import UsageError
-from batchmri.pipeline import Classifier
+from batchmri.pipeline.api import Classifier
 from tests.pipeline.builders import head
 
 

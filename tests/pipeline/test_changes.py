@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from batchmri.pipeline.changes import Changes
-from batchmri.state import Change, Store
+from batchmri.state.changes import Change
+from batchmri.state.store import Store
 
 
 def change(kind: str, before: str = "", now: str = "", uid: str = "1.1") -> Change:

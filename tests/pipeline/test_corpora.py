@@ -10,7 +10,7 @@ import nibabel
 import pydicom
 import pytest
 
-from batchmri.pipeline import scan
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed
 from tests.pipeline.outputs import assert_every_file_accounted_for, table

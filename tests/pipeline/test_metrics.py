@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import ArchiveError, BatchmriError, OutputBusyError, UsageError
-from batchmri.pipeline import scan
+from batchmri.outputs.metrics import prometheus, read_metric
 from batchmri.pipeline.lock import hold
-from batchmri.report import prometheus, read_metric
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series
 
@@ -49,7 +49,7 @@ def test_every_run_leaves_its_metrics(
         assert ended_with(OutputBusyError) == 2
         assert metrics.read_bytes() == before, "they belong to the scan that holds the output"
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.main_job.Planner", None)
+        patch.setattr("batchmri.pipeline.scan.Planner", None)
         assert ended_with(TypeError) == 70
     archive.rename(tmp_path / "away")
     archive.mkdir()

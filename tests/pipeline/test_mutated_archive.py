@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.pipeline import scan
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from tests.hostile.test_mutations import N_MUTATIONS, SEED, build, damaged
+from tests.corpora.test_mutations import N_MUTATIONS, SEED, build, damaged
 from tests.pipeline.outputs import assert_every_file_accounted_for, table
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data" / "archive"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.archive import read_headers
 from batchmri.errors import ArchiveError, UsageError
-from batchmri.pipeline import ScanOptions, scan
+from batchmri.formats.read_headers import read_headers
+from batchmri.pipeline.scan import scan
+from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline import planted
 from tests.pipeline.builders import changed, instance, save, uid, write_series
@@ -196,7 +197,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
 def test_a_hang_and_a_crash_cost_their_own_files_only(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
     for study in range(10):
         write_series(tmp_path / "archive" / str(study), f"study-{study}", "one", n=50)
     for name in ("hang", "crash"):
@@ -221,7 +222,7 @@ def test_a_passing_failure_is_tried_on_three_nights_and_is_news_once(
     save(instance("a", "one", 6), archive / "a" / "stalled")
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+        patch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
         assert "given up after three runs" in capsys.readouterr().err
     assert codes == [1, 0, 0]
@@ -252,7 +253,7 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
 def test_more_failures_than_allowed_end_with_3(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
     for study in ("a", "b", "c"):
         save(instance(study, "one", 6), archive / study / "stalled")
     strict = changed(settings, "night", max_failures="0")

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.pipeline import reverdict, scan
+from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray
-from batchmri.report.pictures import _HEAD, _LEFTS, _PANEL
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.outputs import contents, table
@@ -39,7 +40,9 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
     """Makes scans take every slice for the class at a place in the card."""
 
     def planted(position: int) -> None:
-        monkeypatch.setattr("batchmri.pipeline.model.load_backend", lambda *_: Planted(position))
+        monkeypatch.setattr(
+            "batchmri.pipeline.loaded_model.load_backend", lambda *_: Planted(position)
+        )
 
     return planted
 

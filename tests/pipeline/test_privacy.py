@@ -8,7 +8,7 @@ import pytest
 from pydicom.datadict import dictionary_VR, keyword_dict
 
 from batchmri.errors import StateError
-from batchmri.pipeline import scan
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import instance, save
 from tests.pipeline.outputs import table

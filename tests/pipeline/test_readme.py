@@ -11,10 +11,11 @@ from tests.pipeline.builders import write_series
 # A network takes seconds to compile; whether the script runs does not depend on it.
 PRELUDE = """
 open("executed", "a").write("x")
-import batchmri.pipeline.model
+import batchmri.pipeline.loaded_model
 from tests.nights.driver import Arithmetic
-batchmri.pipeline.model.load_checkpoint = lambda _: (None, None, None)
-batchmri.pipeline.model.load_backend = lambda network, card, chosen: Arithmetic(chosen.batch_size)
+loaded_model = batchmri.pipeline.loaded_model
+loaded_model.load_checkpoint = lambda _: (None, None, None)
+loaded_model.load_backend = lambda network, card, chosen: Arithmetic(chosen.batch_size)
 """
 README = Path(__file__).parents[2] / "README.md"
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import StateError, UsageError
-from batchmri.pipeline import ScanOptions, reverdict, scan
+from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.scan import scan
+from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, head, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
@@ -64,7 +66,7 @@ def test_a_second_run_does_no_finished_work_again(
     scan([archive], out=out, settings=settings)
     before = {path: path.stat().st_mtime_ns for path in out.glob("gradcam/**/*.png")}
     changes = table(out, "changes")
-    monkeypatch.setattr("batchmri.pipeline.model.load_checkpoint", None)
+    monkeypatch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", None)
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert table(out, "changes") == changes, "those of the last run that changed anything"
@@ -181,7 +183,7 @@ def test_another_precision_is_refused_before_any_work(
 ) -> None:
     # Whatever this processor has: nothing is computed in the other one.
     monkeypatch.setattr(
-        "batchmri.classifier.backends.openvino.supported_precisions", lambda: ("fp32", "bf16")
+        "batchmri.model.backends.openvino.supported_precisions", lambda: ("fp32", "bf16")
     )
     out = tmp_path / "out"
     scan([archive], out=out, settings=changed(settings, "classifier", precision="fp32"))

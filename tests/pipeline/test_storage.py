@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from batchmri.errors import InterruptedRunError, OutputBusyError, OutputError, StateError
-from batchmri.pipeline import ScanOptions, scan, status
-from batchmri.pipeline.judge import Judged, judge
+from batchmri.pipeline.aggregate import Judged, judge
 from batchmri.pipeline.lock import hold
+from batchmri.pipeline.scan import scan
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.status import status
 from batchmri.settings import Settings
 from tests.cli.test_scan import UNPRIVILEGED, assert_one_line, batchmri
 from tests.pipeline import planted
@@ -98,9 +100,9 @@ def test_a_file_that_vanishes_while_it_waits_is_named(
 ) -> None:
     victim = save(instance("a", "one", 6), archive / "a" / "vanishes")
     real = planted.fails_for_some
-    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", real)
+    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", real)
     monkeypatch.setattr(
-        "batchmri.pipeline.main_job.waiting", _after(lambda: victim.unlink(missing_ok=True))
+        "batchmri.pipeline.scan.waiting", _after(lambda: victim.unlink(missing_ok=True))
     )
     out = tmp_path / "out"
     assert scan([archive], out=out, settings=settings).exit_code == 1
@@ -125,7 +127,7 @@ def test_a_decoder_that_eats_memory_costs_its_file_only(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(instance("a", "one", 6), archive / "a" / "glutton")
-    monkeypatch.setattr("batchmri.pipeline.loader.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
     small = settings.model_copy(
         update={"pixels": settings.pixels.model_copy(update={"max_file_mb": 64})}
     )
@@ -208,7 +210,7 @@ def test_an_interrupt_while_the_network_is_loaded_ends_the_scan(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.model.load_backend", load)
+        patch.setattr("batchmri.pipeline.loaded_model.load_backend", load)
         assert scan([archive], out=out, settings=settings).exit_code == 130
     loaded.set()
     assert [run["exit_code"] for run in status(out).runs] == [130]
@@ -229,7 +231,7 @@ def test_an_interrupt_leaves_tables_that_take_long_as_they_were(
         return judge(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.main_job._EXPORT_S", 0)
+        patch.setattr("batchmri.pipeline.scan._EXPORT_S", 0)
         patch.setattr("batchmri.pipeline.export.judge", interrupted)
         with pytest.raises(InterruptedRunError) as caught:
             scan([archive], out=out, settings=settings)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import batchmri
-from batchmri.report.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "archive"
 TOLERANCE = 0.03  # between processors and precisions

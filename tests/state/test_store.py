@@ -18,7 +18,9 @@ from batchmri.records import (
     SeriesResult,
     SliceRef,
 )
-from batchmri.state import Store, ToldStudy, Trouble
+from batchmri.state.series import Trouble
+from batchmri.state.store import Store
+from batchmri.state.studies import ToldStudy
 
 KEY = SeriesKey("1.1", "1.1.1")
 

@@ -8,9 +8,9 @@ from torch.nn.functional import cross_entropy
 
 from batchmri.training.dataset import label_indices
 from batchmri.training.loss import ANY_TUMOR, MapLoss, Targets
-from batchmri.training.run import train
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import Row, classes_of
+from batchmri.training.train import train
 
 NO_TUMOR = 1
 LOGITS = torch.tensor([[2.0, 1.0, -1.0, 0.5], [0.0, 3.0, 1.0, -2.0]])

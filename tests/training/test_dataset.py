@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from batchmri.errors import UsageError
-from batchmri.pixels.preparation import PreparationSettings, prepare
+from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import DrawnPictures, Draws, draw_weights, prepare_table
-from batchmri.training.pictures import read_picture
+from batchmri.training.images import read_picture
 from batchmri.training.table import Row, read_table
 
 SETTINGS = PreparationSettings(size=48)

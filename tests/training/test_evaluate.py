@@ -5,14 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from batchmri.pixels.preparation import PreparationSettings
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.dataset import Prepared
-from batchmri.training.evaluate import (
-    dev_figures,
-    fit_temperature,
-    pointing_game,
-    split_figures,
-)
+from batchmri.training.evaluate import dev_figures, fit_temperature, pointing_game, split_figures
 from batchmri.training.table import Row
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 import yaml
 
-from batchmri.classifier import load_checkpoint
-from batchmri.training.run import train
+from batchmri.model.checkpoint import load_checkpoint
 from batchmri.training.settings import TrainSettings
+from batchmri.training.train import train
 
 SETTINGS = {
     "init": "random",

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.classifier import read_card
-from batchmri.pipeline import scan
+from batchmri.model.card import read_card
+from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from batchmri.training import TrainSettings, train
+from batchmri.training.settings import TrainSettings
+from batchmri.training.train import train
 from tests.pipeline.builders import write_series
 
 SETTINGS = TrainSettings.model_validate(

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from batchmri.pipeline import run, scan
-from batchmri.pixels.preparation import PreparationSettings, Prepared, prepare
+from batchmri.pipeline import classify as run
+from batchmri.pipeline.scan import scan
+from batchmri.preparation.transforms import PreparationSettings, Prepared, prepare
 from batchmri.settings import Settings
 from batchmri.training.dataset import prepare_table
-from batchmri.training.pictures import read_picture
+from batchmri.training.images import read_picture
 from batchmri.training.table import Row
 from tests.pipeline.conftest import random_model as random_model  # a fixture
 from tests.pipeline.outputs import table

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from batchmri.classifier.network import ClassMapNetwork
-from batchmri.pixels.preparation import PreparationSettings
+from batchmri.model.network import ClassMapNetwork
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import DrawnPictures, Prepared
 from batchmri.training.fit import settle

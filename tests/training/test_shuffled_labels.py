@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.classifier import SHIPPED
-from batchmri.training import run
+from batchmri.model.card import SHIPPED
+from batchmri.training import train as run
 from batchmri.training.settings import TrainSettings
 
 CLASSES = ("none", "spot")

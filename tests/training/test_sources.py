@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.training.pictures import read_grey, read_mask, read_picture
+from batchmri.training.images import read_grey, read_mask, read_picture
 from batchmri.training.sources import build_table
 from batchmri.training.table import Row, read_table
 

@@ -17,8 +17,13 @@ from batchmri.records import (
     Verdict,
 )
 from batchmri.settings import VerdictSettings
-from batchmri.verdict import most_suspicious_run, series_verdict, study_verdict
-from batchmri.verdict.series import class_shares, eligible_slices
+from batchmri.verdict.series import (
+    class_shares,
+    eligible_slices,
+    most_suspicious_run,
+    series_verdict,
+)
+from batchmri.verdict.study import study_verdict
 
 CLASSES = Classes(("glioma", "meningioma", "notumor", "pituitary"), "notumor")
 HEAD = CropBox(0, 0, 100, 100)

@@ -1,0 +1,1 @@
+"""Audit of labeled images: duplicates, leaks between splits, label conflicts and shortcuts."""

@@ -1,0 +1,131 @@
+"""The audit from start to end."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from batchmri.audit.duplicates import Link, exact_links, near_links
+from batchmri.audit.files import SIDE, Bytes, Found, OddFile, Picture, find_files, read_picture
+from batchmri.audit.findings import Findings
+from batchmri.audit.grouping import Labels, joined
+from batchmri.audit.groups_table import Groups, no_groups, read_groups
+from batchmri.audit.persons import Proposal, propose_persons
+from batchmri.audit.plots import write_figures
+from batchmri.audit.shortcuts import Shortcut, features_of, find_shortcuts
+from batchmri.audit.splitting import split, together
+from batchmri.audit.summary import print_summary
+from batchmri.audit.tables import write_tables
+from batchmri.errors import UsageError
+from batchmri.outputs.atomic_write import make_folder
+from batchmri.outputs.console import Console
+
+
+def audit_data(
+    folders: Sequence[Path], out: Path, groups_table: Path | None, console: Console
+) -> Findings:
+    """Audit the pictures below `folders` (DIR/class/file, DIR/split/class/file) into `out`.
+
+    Writes audit.json, duplicates.csv, odd_files.csv, persons.csv, split.csv and figures/*.png.
+    Raises UsageError where a folder is missing, holds no picture, or the groups table is wrong,
+    OutputError where `out` cannot be written.
+    """
+    pictures, odd = _read(find_files(folders), console)
+    if not pictures:
+        named = ", ".join(map(str, folders))
+        raise UsageError(f"{named}: no pictures in a folder per class (DIR/class/picture.png)")
+    groups = read_groups(groups_table, pictures) if groups_table else no_groups(len(pictures))
+    links, images = _duplicates(pictures, console)
+    first = np.unique(images, return_index=True)[1].tolist()
+    parts = together(images, [groups.patient, groups.person])
+    findings = Findings(
+        pictures,
+        odd,
+        groups,
+        links,
+        images,
+        _persons(pictures, groups, first, console),
+        _shortcuts(pictures, groups, first, parts, console),
+        split(parts, [picture.found.label for picture in pictures], images),
+    )
+    make_folder(out)
+    write_tables(findings, out)
+    write_figures(findings, out / "figures")
+    print_summary(findings, console)
+    return findings
+
+
+def _read(files: Sequence[Found], console: Console) -> tuple[list[Picture], list[OddFile]]:
+    pictures: list[Picture] = []
+    odd: list[OddFile] = []
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # odd_files.csv says it
+    # Threads: OpenCV and hashlib work without the interpreter's lock.
+    with console.stage("reading pictures", len(files)) as stage, ThreadPoolExecutor() as pool:
+        for read in stage.count(pool.map(read_picture, files)):
+            if isinstance(read, Picture):
+                pictures.append(read)
+                odd += read.odd
+            else:
+                odd.append(read)
+    return pictures, odd
+
+
+def _duplicates(pictures: Sequence[Picture], console: Console) -> tuple[list[Link], Labels]:
+    """The links between pictures with the same image, and the image that each one shows."""
+    links = list(exact_links(pictures))
+    repeated = {link.second for link in links}
+    looked_at = [
+        index
+        for index, picture in enumerate(pictures)
+        if index not in repeated and not picture.blank
+    ]
+    with console.stage("comparing pictures", len(looked_at)) as stage:
+        for done, found in near_links(_small(pictures, looked_at)):
+            for link in found:
+                one, other = looked_at[link.first], looked_at[link.second]
+                links.append(Link(one, other, link.orientation, link.correlation))
+            stage.advance(done)
+    return links, joined(len(pictures), ((link.first, link.second) for link in links))
+
+
+def _persons(
+    pictures: Sequence[Picture], groups: Groups, first: Sequence[int], console: Console
+) -> list[Proposal]:
+    """Proposals among the patients that are not already given as one person."""
+    known = [index for index in first if groups.patient[index]]
+    if not known:
+        return []
+    person = {groups.patient[i]: groups.person[i] for i in known}
+    with console.stage("comparing patients"):
+        proposals = propose_persons(_small(pictures, known), [groups.patient[i] for i in known])
+    return [
+        Proposal(one.patients, one.likeness, (known[one.pictures[0]], known[one.pictures[1]]))
+        for one in proposals
+        if not person[one.patients[0]] or person[one.patients[0]] != person[one.patients[1]]
+    ]
+
+
+def _shortcuts(
+    pictures: Sequence[Picture],
+    groups: Groups,
+    first: Sequence[int],
+    parts: Labels,
+    console: Console,
+) -> list[Shortcut]:
+    """Of each distinct image its first picture, so that copies do not count."""
+    features = features_of([pictures[index] for index in first])
+    labels = [pictures[index].found.label for index in first]
+    sources = [groups.source[index] or "unknown" for index in first]
+    kept_apart = [int(parts[index]) for index in first]
+    with console.stage("looking for shortcuts"):
+        return [
+            *find_shortcuts(features, "class", labels, kept_apart),
+            *find_shortcuts(features, "source", sources, kept_apart),
+        ]
+
+
+def _small(pictures: Sequence[Picture], indices: Sequence[int]) -> Bytes:
+    small = [pictures[index].small for index in indices]
+    return np.array(small, np.uint8).reshape(-1, SIDE, SIDE)

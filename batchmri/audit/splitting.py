@@ -1,0 +1,57 @@
+"""Train, val and test that no group crosses: whatever belongs together lies on one side."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from batchmri.audit.grouping import Labels, joined, members
+
+SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
+
+
+def together(duplicates: Labels, columns: Sequence[Sequence[str]]) -> Labels:
+    """The parts that must not be divided: duplicate groups, and rows of one patient or person.
+
+    Each of `columns` names a group of every picture, "" where it is not known.
+    """
+    links = [(part[0], other) for part in members(duplicates) for other in part[1:]]
+    for column in columns:
+        first: dict[str, int] = {}
+        links += [(first.setdefault(g, i), i) for i, g in enumerate(column) if g]
+    return joined(len(duplicates), links)
+
+
+def split(parts: Labels, labels: Sequence[str], duplicates: Labels) -> list[str]:
+    """The split of each picture; the same input gives the same splits.
+
+    The largest part first, each goes where its classes are most wanted. What counts is distinct
+    images, so that a picture with eighty copies does not fill a split.
+    """
+    images = {label: len({*_images(labels, duplicates, label)}) for label in set(labels)}
+    wanted = {
+        name: {label: share * images[label] for label in images} for name, share in SHARES.items()
+    }
+    groups = members(parts)
+    held = [
+        Counter(label for _, label in {(int(duplicates[i]), labels[i]) for i in group})
+        for group in groups
+    ]
+    shuffled = np.random.default_rng(0).permutation(len(groups))
+    splits = [""] * len(labels)
+    for number in sorted(shuffled, key=lambda k: -held[k].total()):
+        # A class with few images counts as much as one with many.
+        wants = {
+            name: sum(n * wanted[name][label] / images[label] for label, n in held[number].items())
+            for name in SHARES
+        }
+        chosen = max(SHARES, key=lambda name: wants[name])
+        for label, n in held[number].items():
+            wanted[chosen][label] -= n
+        for index in groups[number]:
+            splits[index] = chosen
+    return splits
+
+
+def _images(labels: Sequence[str], duplicates: Labels, label: str) -> list[int]:
+    return [int(image) for image, own in zip(duplicates, labels, strict=True) if own == label]

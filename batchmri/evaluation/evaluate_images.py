@@ -1,0 +1,137 @@
+"""`batchmri evaluate` on labelled pictures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from batchmri.evaluation.calibration import brier, calibration_scores
+from batchmri.evaluation.contact_sheets import write_sheets
+from batchmri.evaluation.coverage import coverage_scores
+from batchmri.evaluation.groups import groups_of
+from batchmri.evaluation.image_tables import picture_tables, write_predictions
+from batchmri.evaluation.inference import Judged, ask, run
+from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped
+from batchmri.evaluation.leaks import LeakCheck, check_leaks
+from batchmri.evaluation.localisation import localisation_measures, randomisation_measure, redrawn
+from batchmri.evaluation.output import show, write_metrics
+from batchmri.evaluation.plots import write_plots
+from batchmri.evaluation.row_selection import choose_rows
+from batchmri.evaluation.scores import ranking_measures, table_measures
+from batchmri.model.backends.base import Backend
+from batchmri.model.backends.registry import choose, load_backend
+from batchmri.model.card import SHIPPED, Card
+from batchmri.model.checkpoint import load_checkpoint
+from batchmri.outputs.atomic_write import make_folder
+from batchmri.outputs.console import Console
+from batchmri.preparation.transforms import PreparationSettings
+from batchmri.settings import ClassifierSettings
+
+RAW, LEAK_FREE = "raw", "leak-free"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be judged, and by what.
+
+    `split`: that of the rows, "all", or None for test. `manifest` and `trained_on` say what the
+    model may have seen; `randomised` asks for the randomisation test, a second pass.
+    """
+
+    data: Path
+    split: str | None = None
+    manifest: Path | None = None
+    trained_on: Path | None = None
+    randomised: bool = False
+    resamples: int = RESAMPLES
+
+
+def evaluate_pictures(
+    asked: Asked, settings: ClassifierSettings, out: Path, console: Console
+) -> list[Measure]:
+    """Judge a model on labelled pictures into the folder `out`; what was measured.
+
+    Raises UsageError for data, ModelError for a checkpoint that cannot be used, OutputError where
+    `out` cannot be written.
+    """
+    path = settings.model or SHIPPED
+    network, card, _ = load_checkpoint(path)
+    rows = choose_rows(asked.data, asked.split, card.classes)
+    with console.stage("looking for leaks") as stage:
+        leaks = check_leaks(rows, asked.manifest, asked.trained_on, stage.advance)
+    groups, grouped_by = groups_of(rows, leaks)
+    chosen = choose(settings)
+    backend = load_backend(network, card, chosen)
+    with console.stage("judging pictures", len(rows)) as stage:
+        judged = ask(rows, backend, card, groups, stage.advance)
+    parts = {RAW: judged}
+    if leaks.leak_free is not None and len(leaks.leak_free):
+        parts[LEAK_FREE] = judged.part(leaks.leak_free)
+    with console.stage("measuring"):
+        measures = [m for name, part in parts.items() for m in _measures(name, part, asked)]
+    if asked.randomised:
+        other = load_backend(redrawn(network), card, chosen)
+        measures += _randomised(parts, leaks, other, card, asked, console)
+    notes = (
+        f"{asked.data}: {len(rows)} pictures, model {path.name} {card.weights_digest[:12]}, "
+        f"{chosen.precision}, temperature {card.temperature:g}",
+        *leaks.notes,
+        f"intervals: 95%, {asked.resamples} resamples of {grouped_by}",
+    )
+    about = {
+        "data": str(asked.data),
+        "model_digest": card.weights_digest,
+        "classes": list(card.classes),
+        "no_tumor_class": card.no_tumor_class,
+        "temperature": card.temperature,
+        "backend": chosen.engine,
+        "precision": chosen.precision,
+        "resampled": grouped_by,
+    }
+    tables = picture_tables(measures, list(parts), card.classes)
+    make_folder(out)
+    write_metrics(out, about, measures, notes, tables)
+    free: Indices = np.array([], np.intp) if leaks.leak_free is None else leaks.leak_free
+    write_predictions(out / "predictions.csv", judged, asked.data, free.tolist())
+    write_plots(parts, out)
+    write_sheets(judged, PreparationSettings.model_validate(card.preparation), out)
+    show(console, notes, tables)
+    return measures
+
+
+def _measures(subset: str, judged: Judged, asked: Asked) -> list[Measure]:
+    labels, probabilities, resamples = judged.labels, judged.probabilities, asked.resamples
+    called, classes, groups = judged.called, judged.classes, judged.groups
+
+    def by_confidence(some: Indices) -> Mapping[Key, float]:
+        own, of = labels[some], probabilities[some]
+        return brier(own, of) | coverage_scores(own, of)
+
+    calibration = calibration_scores(labels, probabilities)
+    return [
+        *table_measures(subset, labels, called, classes, judged.no_tumor, groups, resamples),
+        *ranking_measures(subset, labels, probabilities, classes),
+        *bootstrapped(subset, by_confidence, groups, resamples),
+        *(Measure(subset, *key, value, n=len(labels)) for key, value in calibration.items()),
+        *localisation_measures(subset, judged, resamples),
+    ]
+
+
+def _randomised(
+    parts: Mapping[str, Judged],
+    leaks: LeakCheck,
+    backend: Backend,
+    card: Card,
+    asked: Asked,
+    console: Console,
+) -> list[Measure]:
+    judged = parts[RAW]
+    settings = PreparationSettings.model_validate(card.preparation)
+    with console.stage("judging with a random last layer", len(judged.rows)) as stage:
+        maps = run(judged.rows, backend, settings, stage.advance)
+    measures = randomisation_measure(RAW, judged, maps, asked.resamples)
+    if LEAK_FREE in parts and leaks.leak_free is not None:
+        own = maps[leaks.leak_free]
+        measures += randomisation_measure(LEAK_FREE, parts[LEAK_FREE], own, asked.resamples)
+    return measures

@@ -1,0 +1,135 @@
+"""The tables of judged pictures: side by side for every subset, and predictions.csv."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from batchmri.evaluation.inference import Judged
+from batchmri.evaluation.intervals import Measure
+from batchmri.evaluation.output import Cells, TextTable, cell
+from batchmri.evaluation.scores import AVERAGES, TABLE, TUMOR
+from batchmri.outputs.formatting import probabilities
+from batchmri.outputs.schema import Column
+from batchmri.outputs.tables.csv import write_table
+
+_OVERALL = {
+    "accuracy": "accuracy",
+    "brier": "Brier score (0 to 2)",
+    "ece": "calibration error, 15 bins",
+    "ece_if_perfect": "– of a perfectly calibrated network, mean",
+    "ece_if_perfect_95th": "– of such a network, 95th percentile",
+    "aurc": "area under risk and coverage",
+    "risk_at_50_coverage": "called wrong among the surest 50%",
+    "risk_at_80_coverage": "– 80%",
+    "risk_at_90_coverage": "– 90%",
+    "risk_at_95_coverage": "– 95%",
+    "randomised_rank_correlation": "rank correlation of maps, last layer redrawn",
+}
+_LOCAL = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
+_RANKING = ("roc_auc", "average_precision")
+
+
+class Lookup:
+    """Measures by subset, metric and what they are of."""
+
+    def __init__(self, measures: Iterable[Measure]) -> None:
+        self._found = {(one.subset, one.metric, one.of): one for one in measures}
+
+    def __call__(self, subset: str, metric: str, of: str = "") -> Measure | None:
+        """The measure, None where it was not taken."""
+        return self._found.get((subset, metric, of))
+
+
+def picture_tables(
+    measures: Sequence[Measure], subsets: Sequence[str], classes: Sequence[str]
+) -> list[TextTable]:
+    """The paper's table of each subset, then the other figures, subsets side by side."""
+    find = Lookup(measures)
+    tables = [_paper(find, subset, classes) for subset in subsets]
+    tables.append(
+        TextTable(
+            "All classes",
+            ("figure", *subsets),
+            _kept(
+                (name, *(cell(find(subset, metric)) for subset in subsets))
+                for metric, name in _OVERALL.items()
+            ),
+        )
+    )
+    tables.append(
+        TextTable(
+            "Called a tumour, of whatever class",
+            ("class", *subsets),
+            [(name, *(cell(find(s, TUMOR, name)) for s in subsets)) for name in classes],
+        )
+    )
+    tables.append(
+        TextTable(
+            "Each class against all others",
+            ("class", *(f"{s}, {m.replace('_', ' ')}" for s in subsets for m in _RANKING)),
+            [(n, *(cell(find(s, m, n)) for s in subsets for m in _RANKING)) for n in classes],
+        )
+    )
+    return tables + [_local(find, s, classes) for s in subsets if find(s, "pointing")]
+
+
+def _paper(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
+    rows: list[Cells] = []
+    for name in (*classes, *AVERAGES):
+        support = find(subset, "recall", name)
+        n = str(support.n) if support else ""
+        rows.append((name, *(cell(find(subset, metric, name)) for metric in TABLE), n))
+    accuracy = find(subset, "accuracy")
+    rows.append(("accuracy", "", "", cell(accuracy), str(accuracy.n) if accuracy else ""))
+    return TextTable(subset, ("class", *TABLE, "support"), rows)
+
+
+def _local(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
+    rows = []
+    for of in (*classes, ""):
+        first = find(subset, _LOCAL[0], of)
+        if first is not None:
+            rows.append((of or "all", *(cell(find(subset, m, of)) for m in _LOCAL), str(first.n)))
+    head = ("class", "pointing", "– of the middle", "heat in mask", "– of a centred Gaussian", "n")
+    return TextTable(f"{subset}: localisation, true class", head, rows)
+
+
+def _kept(rows: Iterable[Cells]) -> list[Cells]:
+    """Without rows in which nothing was measured."""
+    return [row for row in rows if any(value != "–" for value in row[1:])]
+
+
+def write_predictions(path: Path, judged: Judged, data: Path, leak_free: Iterable[int]) -> None:
+    """Write predictions.csv: a row per picture, files as seen from DATA."""
+    base = data if data.is_dir() else data.parent
+    free = set(leak_free)
+    columns = (
+        Column("file", "Path from DATA, or from its table."),
+        Column("slice", "Of a volume.", "integer"),
+        Column("plane", "Of that slice."),
+        Column("source", "As the table names it."),
+        Column("label", "True class."),
+        Column("predicted", "The leading class."),
+        *(
+            Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
+            for name in judged.classes
+        ),
+        Column("correct", "1 where predicted is label.", "integer"),
+        Column("leak_free", "1 where the row is among the leak-free.", "integer"),
+    )
+    called = judged.called
+    rows = (
+        {
+            "file": os.path.relpath(row.file, base),
+            "slice": row.slice,
+            "plane": row.plane,
+            "source": row.source,
+            "label": row.label,
+            "predicted": judged.classes[called[index]],
+            **probabilities(judged.probabilities[index].tolist(), judged.classes),
+            "correct": int(called[index] == judged.labels[index]),
+            "leak_free": int(index in free),
+        }
+        for index, row in enumerate(judged.rows)
+    )
+    write_table(path, columns, rows)

@@ -1,0 +1,123 @@
+"""Which of the judged rows the model cannot have seen: the leak-free ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from batchmri.errors import UsageError
+from batchmri.evaluation.inference import Advance
+from batchmri.evaluation.intervals import Indices
+from batchmri.evaluation.manifest import Entry, Manifest
+from batchmri.evaluation.near_duplicates import images_of
+from batchmri.training.table import Row, read_rows
+
+TRAINED = ("train", "val")  # what training looks at
+
+
+@dataclass(frozen=True, slots=True)
+class LeakCheck:
+    """The leak-free rows (None where nothing to check against was given), and what to say of it.
+
+    `images` and `persons` name what each row shows and of whom, "" where unknown.
+    """
+
+    leak_free: Indices | None
+    notes: tuple[str, ...]
+    images: tuple[str, ...]
+    persons: tuple[str, ...]
+
+
+def check_leaks(
+    rows: Sequence[Row], manifest: Path | None, trained_on: Path | None, advance: Advance
+) -> LeakCheck:
+    """Hold the rows against a manifest, the data that the model was trained on, or both.
+
+    Raises UsageError where either cannot be read, or the manifest names none of the rows.
+    """
+    trained = _trained(trained_on) if trained_on else []
+    if manifest is not None:
+        known = Manifest.read(manifest)
+        entries = [known.find(row.file) for row in rows]
+        if not any(entries):
+            raise UsageError(f"manifest {manifest}: names none of the pictures judged")
+        if trained_on is None:
+            return _by_split(entries)
+        return _by_manifest(entries, [known.find(row.file) for row in trained])
+    if trained_on is not None:
+        return _by_looks(rows, trained, advance)
+    unknown = ("",) * len(rows)
+    note = "no leak check was asked for: see --manifest and --trained-on"
+    return LeakCheck(None, (note,), unknown, unknown)
+
+
+def _trained(data: Path) -> list[Row]:
+    rows = [row for row in read_rows(data) if row.split in TRAINED]
+    if not rows:
+        raise UsageError(f"{data}: no rows of split {' or '.join(TRAINED)}")
+    return rows
+
+
+def _by_split(entries: Sequence[Entry | None]) -> LeakCheck:
+    """As the manifest's own split has it, for a model that was trained on its train part."""
+    leak_free = [
+        index
+        for index, entry in enumerate(entries)
+        if entry and entry.split == "test" and entry.representative
+    ]
+    inside = sum(1 for entry in entries if entry and entry.split in TRAINED)
+    notes = (
+        f"raw: {len(entries)} pictures, {inside} of them in the manifest's train or val split",
+        f"leak-free: {len(leak_free)} pictures of its test split, one per image",
+    )
+    return _checked(leak_free, notes, entries)
+
+
+def _by_manifest(entries: Sequence[Entry | None], trained: Sequence[Entry | None]) -> LeakCheck:
+    seen = {entry.image for entry in trained if entry}
+    persons = {entry.person for entry in trained if entry and entry.person}
+    leak_free = [i for i, entry in enumerate(entries) if entry and entry.image not in seen]
+    known = [entries[index] for index in leak_free]
+    shared = sum(1 for entry in known if entry and entry.person in persons)
+    nameless = sum(1 for entry in known if entry and not entry.person)
+    notes = [
+        f"raw: {len(entries)} pictures",
+        f"leak-free: {len(leak_free)} pictures whose image is not among those trained on; "
+        f"{shared} of them show a person who is, of {nameless} the person is not known",
+    ]
+    strangers = sum(1 for entry in trained if entry is None)
+    if strangers:
+        notes.append(f"{strangers} pictures trained on are not in the manifest")
+    return _checked(leak_free, notes, entries)
+
+
+def _checked(
+    leak_free: Sequence[int], notes: Sequence[str], entries: Sequence[Entry | None]
+) -> LeakCheck:
+    missing = sum(1 for entry in entries if entry is None)
+    if missing:
+        notes = (*notes, f"{missing} judged pictures are not in the manifest: not leak-free")
+    return LeakCheck(
+        np.array(leak_free, np.intp),
+        tuple(notes),
+        tuple(entry.image if entry else "" for entry in entries),
+        tuple(entry.person if entry else "" for entry in entries),
+    )
+
+
+def _by_looks(rows: Sequence[Row], trained: Sequence[Row], advance: Advance) -> LeakCheck:
+    images = images_of([*trained, *rows], advance)
+    seen = np.isin(images[len(trained) :], images[: len(trained)])
+    patients = {(row.source, row.patient) for row in trained if row.patient}
+    free = np.flatnonzero(~seen).tolist()
+    shared = sum(1 for i in free if (rows[i].source, rows[i].patient) in patients)
+    nameless = sum(1 for i in free if not rows[i].patient)
+    notes = (
+        f"raw: {len(rows)} pictures",
+        f"leak-free: {len(free)} pictures that resemble none of the {len(trained)} trained on; "
+        f"{shared} of them show a patient who is among these, of {nameless} the patient is not "
+        "known",
+    )
+    names = tuple(str(image) for image in images[len(trained) :])
+    return LeakCheck(np.array(free, np.intp), notes, names, ("",) * len(rows))

@@ -1,0 +1,107 @@
+"""What an evaluation leaves: metrics.json, metrics.csv, metrics.txt and what the console shows."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchmri.evaluation.intervals import Measure
+from batchmri.outputs.atomic_write import write_atomic, write_json
+from batchmri.outputs.console import Console
+from batchmri.outputs.schema import Column
+from batchmri.outputs.tables.csv import write_table
+
+Cells = tuple[str, ...]
+_COLUMNS = (
+    Column("subset", "What it was measured on: raw, leak-free, or a kind of volume."),
+    Column("metric", "What was measured."),
+    Column("of", "The class or stratum it is of; empty for all."),
+    Column("value", "Empty where undefined.", "number"),
+    Column("low", "Lower bound of the 95% interval.", "number"),
+    Column("high", "Upper bound of the 95% interval.", "number"),
+    Column("n", "Pictures, slices, series or patients behind it.", "integer"),
+)
+_FIGURES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table for people: on the console and in metrics.txt."""
+
+    title: str
+    head: Cells
+    rows: Sequence[Cells]
+
+
+def write_metrics(
+    out: Path,
+    about: dict[str, Any],
+    measures: Sequence[Measure],
+    notes: Sequence[str],
+    tables: Sequence[TextTable],
+) -> None:
+    """Write metrics.csv, metrics.json (with `about`, what was judged) and metrics.txt."""
+    write_table(out / "metrics.csv", _COLUMNS, map(_row, measures))
+    write_json(out / "metrics.json", {**about, "notes": list(notes), "metrics": _nested(measures)})
+    write_atomic(out / "metrics.txt", as_text(notes, tables).encode())
+
+
+def show(console: Console, notes: Sequence[str], tables: Sequence[TextTable]) -> None:
+    """The text of metrics.txt on the console, where no table is cut to the width of a terminal."""
+    for line in as_text(notes, tables).splitlines():
+        console.say(line)
+
+
+def as_text(notes: Sequence[str], tables: Sequence[TextTable]) -> str:
+    """Notes, then tables in columns: the first to the left, the others to the right."""
+    lines = list(notes)
+    for table in tables:
+        every = [table.head, *table.rows]
+        widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+        lines += ["", table.title]
+        for row in every:
+            first, *others = (
+                cell.ljust(width) if place == 0 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            lines.append("  ".join((first, *others)).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def cell(measure: Measure | None) -> str:
+    """A value with its interval: `0.891 (0.87–0.91)`; a dash where undefined."""
+    if measure is None or not math.isfinite(measure.value):
+        return "–"
+    value = f"{measure.value:.3f}"
+    if measure.low is None or measure.high is None:
+        return value
+    return f"{value} ({measure.low:.3f}–{measure.high:.3f})"
+
+
+def rounded(value: float | None) -> float | None:
+    """Six decimals; None where undefined."""
+    return None if value is None or not math.isfinite(value) else round(value, _FIGURES) + 0.0
+
+
+def _row(measure: Measure) -> dict[str, object]:
+    return {
+        "subset": measure.subset,
+        "metric": measure.metric,
+        "of": measure.of,
+        "value": rounded(measure.value),
+        "low": rounded(measure.low),
+        "high": rounded(measure.high),
+        "n": measure.n,
+    }
+
+
+def _nested(measures: Iterable[Measure]) -> dict[str, dict[str, dict[str, Any]]]:
+    """By subset, then metric, then what it is of ("all" for all)."""
+    nested: dict[str, dict[str, dict[str, Any]]] = {}
+    for measure in measures:
+        row = _row(measure)
+        value = {key: row[key] for key in ("value", "low", "high", "n")}
+        by_metric = nested.setdefault(measure.subset, {})
+        by_metric.setdefault(measure.metric, {})[measure.of or "all"] = value
+    return nested

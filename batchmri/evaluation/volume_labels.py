@@ -1,0 +1,71 @@
+"""The table of labelled volumes (`--labels`): what a series, a patient or a slice shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from batchmri.errors import UsageError
+from batchmri.evaluation.row_selection import ALL, DEFAULT, check_classes
+from batchmri.training.csv_table import read_csv, require_columns
+
+_REQUIRED = ("path", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeLabel:
+    """The label of a file or of all below a folder; of one slice where `slice_index` is given.
+
+    `path` is below DATA, with `/`; `slice_index` as in slices.csv, from 0 along the normal.
+    """
+
+    path: str
+    label: str
+    patient: str = ""
+    source: str = ""
+    slice_index: int | None = None
+
+
+def read_volume_labels(
+    table: Path, data: Path, split: str | None, classes: Sequence[str]
+) -> list[VolumeLabel]:
+    """The rows of a split, of test without one; all where the table has no column split.
+
+    Columns: path, label; patient, source, slice_index (or slice) and split where there are any.
+    Raises UsageError for a table that cannot be read, a path that is not below `data`, or a class
+    that the model does not know.
+    """
+    if not data.is_dir():
+        raise UsageError(f"{data}: no such folder")
+    columns, records = read_csv(table, "labels")
+    require_columns(table, "labels", columns, _REQUIRED)
+    if "split" in columns and (wanted := split or DEFAULT) != ALL:
+        there = sorted({record["split"] or "none" for _, record in records})
+        records = [(line, record) for line, record in records if record["split"] == wanted]
+        if not records:
+            raise UsageError(f"labels {table}: no rows of split {wanted} ({', '.join(there)})")
+    found = [_label(table, data, line, record) for line, record in records]
+    if not found:
+        raise UsageError(f"labels {table}: no rows")
+    check_classes(table, (one.label for one in found), classes)
+    return found
+
+
+def _label(table: Path, data: Path, line: int, record: dict[str, str]) -> VolumeLabel:
+    where = f"labels {table}, line {line}"
+    path = PurePosixPath(record["path"] or "")
+    if not path.parts or path.is_absolute() or ".." in path.parts:
+        raise UsageError(f"{where}: path {record['path']!r} is not below {data}")
+    if not (data / path).exists():
+        raise UsageError(f"{where}: no file or folder {data / path}")
+    if not record["label"]:
+        raise UsageError(f"{where}: label is empty")
+    index = record.get("slice_index") or record.get("slice") or ""
+    if index and not index.isdigit():
+        raise UsageError(f"{where}: slice {index!r} is no number from 0 on")
+    return VolumeLabel(
+        str(path),
+        record["label"],
+        record.get("patient") or "",
+        record.get("source") or "",
+        int(index) if index else None,
+    )

@@ -1,0 +1,52 @@
+"""The worst mistakes among volumes, each by the slice that decided it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from batchmri.evaluation.contact_sheets import TILE, WORST, Tile, write_sheet
+from batchmri.evaluation.volume_join import Case
+from batchmri.outputs import drawing as canvas
+from batchmri.records import INDETERMINATE, Place, SeriesKey, Shown
+from batchmri.training.plots.contact_sheets import tile_of
+
+ReadSlices = Callable[[Sequence[Place]], Mapping[Place, Shown]]
+"""Reads slices of the scan; what cannot be read any more is left out."""
+
+
+def write_volume_mistakes(
+    cases: Sequence[Case], no_tumor: str, read: ReadSlices, folder: Path
+) -> None:
+    """Write mistakes.png: series called wrong or indeterminate, each by its most suspicious slice.
+
+    Black stands for a slice that cannot be read any more. Without mistakes the sheet is removed.
+    """
+    shown = worst_cases(cases, no_tumor, WORST)
+    places = [_place(case) for case in shown]
+    slices = read(places) if places else {}
+    tiles = [_tile(case, slices.get(place)) for case, place in zip(shown, places, strict=True)]
+    title = "Series called wrong or indeterminate, the surest first"
+    write_sheet(folder / "mistakes.png", title, tiles)
+
+
+def worst_cases(cases: Sequence[Case], no_tumor: str, at_most: int) -> list[Case]:
+    """Cases with a verdict that is not their class, those first whose p_tumor misleads most."""
+    wrong = [
+        (case.tumor if case.label == no_tumor else 1 - case.tumor, case)
+        for case in cases
+        if case.tumor is not None and case.verdict != case.label
+    ]
+    wrong.sort(key=lambda pair: (-pair[0], pair[1].record["source"]))
+    return [case for _, case in wrong[:at_most]]
+
+
+def _place(case: Case) -> Place:
+    record = case.record
+    key = SeriesKey(record["study_uid"], record["series_uid"], record["series_part"])
+    return key, int(record["deciding_slice"])
+
+
+def _tile(case: Case, shown: Shown | None) -> Tile:
+    picture = tile_of(*shown, side=TILE) if shown else canvas.black(TILE, TILE)
+    told = case.verdict if case.verdict == INDETERMINATE else f"called {case.verdict}"
+    where = f"p_tumor {case.tumor:.2f}, slice {case.record['deciding_slice']}"
+    return picture, (f"{case.label}, {told}", where, case.record["source"])

@@ -1,0 +1,1 @@
+"""File formats: bytes to the header of an `Instance`, and to slices as displayed. No torch."""

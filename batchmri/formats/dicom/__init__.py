@@ -1,0 +1,1 @@
+"""DICOM: headers and pixels of single-frame, multi-frame, mosaic and compressed objects."""

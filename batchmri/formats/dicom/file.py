@@ -1,0 +1,180 @@
+"""Opening a DICOM file for its pixels: header elements read, Pixel Data found but not read."""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pydicom import config, dcmread, uid
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import STANDARD_VR, VR
+
+from batchmri.formats.decode_task import Refused
+from batchmri.reasons import Reason
+
+_KEYWORDS = {
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+    0x7FE00010: "PixelData",
+}
+_WANTED: list[BaseTag | int] = [
+    Tag(keyword)
+    for keyword in (
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "NumberOfFrames",
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "PixelPaddingValue",
+        "PixelPaddingRangeLimit",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "ModalityLUTSequence",
+        "PresentationLUTShape",
+        "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+        "ExtendedOffsetTable",
+    )
+]
+# The transfer syntax element of a deflated file, found without parsing: pydicom would inflate
+# such a file whole, however large it grows.
+_DEFLATED = b"\x02\x00\x10\x00UI\x16\x00" + str(uid.DeflatedExplicitVRLittleEndian).encode()
+_META_WITHIN = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class DicomFile:
+    """Header and the place of the pixel element; `length` is None where it is undefined.
+
+    `stream` is the file, or its inflated content, of `size` bytes; pixels begin at `start`.
+    """
+
+    header: Dataset
+    syntax: uid.UID
+    stream: BinaryIO
+    size: int
+    keyword: str
+    vr: str
+    start: int
+    length: int | None
+
+
+def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
+    """Read the header and find the pixels.
+
+    Raises Refused (`no_pixel_data`, `truncated`, `too_large`, `unsupported_transfer_syntax`), and
+    whatever pydicom raises for a header that it cannot read.
+    """
+    head = stream.read(_META_WITHIN)
+    stream.seek(0)
+    try:
+        if _DEFLATED in head:
+            header, stream = _inflated(stream, max_bytes)
+        else:
+            header = _read(stream)
+    except (struct.error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # pydicom's own OSError, of a sequence that is cut, comes without a number.
+        raise Refused(Reason.TRUNCATED, "the file ends inside its header") from None
+    _mend(header)
+    at = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(at)
+    implicit, little = header.original_encoding
+    keyword, vr, length = _element(stream, bool(implicit), "<" if little else ">")
+    return DicomFile(header, _syntax(header), stream, size, keyword, vr, stream.tell(), length)
+
+
+def _read(stream: BinaryIO) -> Dataset:
+    """The wanted elements; leaves the stream at the pixels.
+
+    An element of an explicit file whose VR is no two letters (`??`, two spaces) is taken by pydicom
+    for one in implicit VR. Where that leads past the pixels, it is read as dcmtk does: as explicit.
+    """
+    tags = [int(tag) for tag in _WANTED]
+    for assume_implicit in (True, False):
+        stream.seek(0)
+        assumed = config.assume_implicit_vr_switch
+        config.assume_implicit_vr_switch = assume_implicit
+        try:
+            header = dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
+        except (struct.error, EOFError, NotImplementedError):
+            if not assume_implicit:
+                raise
+            continue
+        finally:
+            config.assume_implicit_vr_switch = assumed
+        if stream.read(1):
+            stream.seek(-1, io.SEEK_CUR)
+            break
+    return header
+
+
+def _mend(header: Dataset) -> None:
+    """Make what pydicom would refuse readable: VRs that do not exist, decimal commas."""
+    for tag, element in list(header._dict.items()):
+        if not isinstance(element, RawDataElement):
+            continue
+        if element.VR is not None and element.VR not in STANDARD_VR:
+            element = element._replace(VR=None)
+        if element.value and (element.VR or dictionary_VR(tag)) == VR.DS:
+            element = element._replace(value=element.value.replace(b",", b"."))
+        header._dict[tag] = element
+
+
+def _inflated(stream: BinaryIO, max_bytes: int) -> tuple[Dataset, BinaryIO]:
+    """A deflated data set, inflated no further than `max_bytes` (PS3.5 A.5)."""
+    read_preamble(stream, force=True)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = io.BytesIO()
+    while not inflate.eof and (chunk := stream.read(1 << 20)):
+        body.write(inflate.decompress(chunk, max_bytes - body.tell() + 1))
+        if body.tell() > max_bytes:
+            raise Refused(Reason.TOO_LARGE, "the deflated data set passes the limit")
+    body.seek(0)
+    header = read_dataset(body, False, True, stop_when=_at_pixels, specific_tags=_WANTED)
+    header.file_meta = FileMetaDataset(meta)
+    return header, body
+
+
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in _KEYWORDS
+
+
+def _element(stream: BinaryIO, implicit: bool, order: str) -> tuple[str, str, int | None]:
+    """Keyword, VR and length of the pixel element; leaves the stream at its value."""
+    raw = stream.read(8 if implicit else 12)
+    if not raw:
+        raise Refused(Reason.NO_PIXEL_DATA)
+    try:
+        group, element = struct.unpack_from(f"{order}HH", raw)
+        (length,) = struct.unpack_from(f"{order}L", raw, len(raw) - 4)
+    except struct.error:
+        raise Refused(Reason.TRUNCATED, "the file ends before its pixels") from None
+    keyword = _KEYWORDS.get(group << 16 | element)
+    if keyword is None:
+        raise Refused(Reason.NO_PIXEL_DATA)
+    vr = "OW" if implicit else raw[4:6].decode("ascii", "replace")
+    return keyword, vr, None if length == 0xFFFFFFFF else length
+
+
+def _syntax(header: Dataset) -> uid.UID:
+    """The transfer syntax as stated, or as pydicom found it where the meta header is missing."""
+    stated = header.file_meta.get("TransferSyntaxUID")
+    if stated:
+        return uid.UID(str(stated))
+    implicit, little = header.original_encoding
+    if not little:
+        return uid.ExplicitVRBigEndian
+    return uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian

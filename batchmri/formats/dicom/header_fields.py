@@ -1,0 +1,145 @@
+"""From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
+
+from batchmri.formats.dicom.dataset import Tags
+from batchmri.identifiers import is_valid_uid
+from batchmri.records import Header
+from batchmri.terms.body_part import body_part_of, is_phantom
+from batchmri.terms.coded_values import IMAGE_TYPES, modality_code
+from batchmri.terms.contrast import contrast_of, is_agent
+from batchmri.terms.sequence import named_sequence, sequence_in_words
+
+SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
+_MR_RECEIVE_COIL = 0x00189042
+_MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
+
+SCANNING = ("SE", "IR", "GR", "EP", "RM")
+_GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # their number; x, y, z of one
+_COILED = ("extremity", "chest", "heart")
+_CODE_MEANING = 0x00080104
+
+
+def header_of(tags: Tags, transfer_syntax: str) -> Header:
+    """The facts of a series in one of its objects, classic or enhanced.
+
+    Times are in ms. Free text (description, protocol, study, body part, pulse sequence) is read
+    for the body part and sequence that it names; only the description itself is kept.
+    """
+    shared = tags.item(SHARED_GROUPS)
+    first = tags.item(FRAME_GROUPS)
+    timing = _group(_MR_TIMING, first, shared)
+    sop_class = tags.text(0x00080016)
+    description, protocol, study = (tags.text(tag) for tag in (0x0008103E, 0x00181030, 0x00081030))
+    return Header(
+        modality=modality_code(tags.word(0x00080060), sop_class),
+        manufacturer=tags.text(0x00080070),
+        series_description=description,
+        series_number=tags.integer(0x00200011),
+        transfer_syntax=transfer_syntax,
+        sop_class=sop_class if is_valid_uid(sop_class) else "",
+        image_type=image_type_of(tags),
+        body_part=_body_part(tags, description, protocol, study),
+        named_sequence=named_sequence(
+            (protocol,),
+            tags.text(0x00180024) or tags.text(0x00189005),
+            tags.word(0x00089209) or _group(0x00189226, first, shared).word(0x00089209),
+        ),
+        scanning_sequence="\\".join(_scanning(tags)),
+        echo_time=_first_number(
+            tags.number(0x00180081), _group(_MR_ECHO, first, shared).number(0x00189082)
+        ),
+        repetition_time=_first_number(tags.number(0x00180080), timing.number(0x00180080)),
+        inversion_time=_first_number(
+            tags.number(0x00180082), _group(_MR_MODIFIER, first, shared).number(0x00189079)
+        ),
+        flip_angle=_first_number(tags.number(0x00181314), timing.number(0x00181314)),
+        b_value=b_value_of(tags, _group(_MR_DIFFUSION, first, shared)),
+        contrast_agent=contrast_of(description, _contrast_agent(tags), (protocol,)),
+    )
+
+
+def image_type_of(tags: Tags) -> tuple[str, ...]:
+    """The values of Image Type that mean something, each once."""
+    values = (*tags.words(0x00080008), *_ge_component(tags))
+    return tuple(dict.fromkeys(value for value in values if value in IMAGE_TYPES))
+
+
+def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
+    """The b-value in s/mm², standard or of the vendors' private tags."""
+    stated = _first_number(tags.number(0x00189087), diffusion.number(0x00189087))
+    if stated is not None:
+        return stated
+    vendor = tags.text(0x00080070).upper()
+    if "SIEMENS" in vendor:
+        return tags.number(0x0019100C, "IS")
+    if vendor.startswith("GE"):
+        coded = tags.number(0x00431039, "IS")  # 10⁹ + b where b is a label, not a time
+        return coded % 100_000 if coded == 0 or (coded and _is_ge_diffusion(tags)) else None
+    if "PHILIPS" in vendor:
+        return tags.number(0x20011003, "FL")
+    if vendor.startswith("UIH") or "UNITED IMAGING" in vendor:
+        return tags.number(0x00651009, "FD")
+    return None
+
+
+def _is_ge_diffusion(tags: Tags) -> bool:
+    """Whether the b-value of GE means one: other sequences hold any number there.
+
+    Diffusion is echo-planar, has directions, or (PROPELLER) is called so.
+    """
+    if "EP" in _scanning(tags) or any(tags.number(tag, "DS") for tag in _GE_DIRECTIONS):
+        return True
+    return any(
+        sequence_in_words(tags.text(tag)) in ("dwi", "adc") for tag in (0x0008103E, 0x00181030)
+    )
+
+
+def _group(sequence: int, frame: Tags, shared: Tags) -> Tags:
+    return frame.item(sequence) if sequence in frame else shared.item(sequence)
+
+
+def _first_number(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _ge_component(tags: Tags) -> tuple[str, ...]:
+    if not tags.text(0x00080070).upper().startswith("GE"):
+        return ()
+    coded = tags.integer(0x0043102F, "SS")
+    return {1: ("P",), 2: ("R",), 3: ("I",)}.get(coded or 0, ())
+
+
+def _body_part(tags: Tags, description: str, protocol: str, study: str) -> str:
+    species = tags.text(0x00102201).lower()
+    if species and "homo" not in species and "human" not in species:
+        return "animal"
+    if is_phantom(tags.text(0x00100010), tags.text(0x00100020)):
+        return "phantom"
+    named = body_part_of(description, protocol, tags.text(0x00180015), study)
+    return named or _body_part_of_coil(tags)
+
+
+def _body_part_of_coil(tags: Tags) -> str:
+    """What a coil made for one part of the body says; those of head, neck and spine say nothing."""
+    shared = tags.item(SHARED_GROUPS).item(_MR_RECEIVE_COIL)
+    part = body_part_of(tags.text(0x00181250) or shared.text(0x00181250))
+    return part if part in _COILED else ""
+
+
+def _scanning(tags: Tags) -> tuple[str, ...]:
+    stated = tuple(value for value in tags.words(0x00180020) if value in SCANNING)
+    if stated:
+        hidden = "EP" not in stated and "EPI_GEMS" in tags.words(0x00180022)
+        return ("EP", *stated) if hidden else stated
+    kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
+    kind = kinds.get(tags.word(0x00189008), ())
+    planar = ("EP",) if tags.word(0x00189018) == "YES" else ()
+    return (*planar, *kind, *(("IR",) if tags.word(0x00189009) == "YES" else ()))
+
+
+def _contrast_agent(tags: Tags) -> bool | None:
+    stated = is_agent(tags.text(0x00180010))
+    if stated is not None:
+        return stated
+    items = tags.items(0x00180012)
+    named = [is_agent(item.text(_CODE_MEANING)) for item in items]
+    return any(said is not False for said in named) if items else None

@@ -1,0 +1,1 @@
+"""NIfTI and Analyze: headers, sidecars, BIDS names and volumes."""

@@ -1,0 +1,89 @@
+"""What the path of a NIfTI file says: BIDS entities, derivatives, label maps."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from batchmri.identifiers import folder_of, name_of
+from batchmri.terms.body_part import normalised
+
+_ENDINGS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
+_SUBJECT = re.compile(r"sub-[^/_.]+")
+_SESSION = re.compile(r"ses-[^/_.]+")
+_MAX_ENTITIES = 5  # besides sub- and ses-: of more the first, for each doubles the names to try
+_LABELS = re.compile(
+    r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
+    r"(?![a-z0-9])"
+)
+
+
+def stem_of(source: str) -> str:
+    """The file name without `.nii`, `.nii.gz`, `.hdr`, `.img`."""
+    return _ENDINGS.sub("", name_of(source))
+
+
+def description_of(source: str) -> str:
+    """The file name without ending, and without the BIDS entities sub- and ses-."""
+    parts = stem_of(source).split("_")
+    kept = [part for part in parts if not (_SUBJECT.fullmatch(part) or _SESSION.fullmatch(part))]
+    return "_".join(kept)
+
+
+def sidecar_stems(path: str, depth: int) -> Iterator[str]:
+    """Paths without ending of the sidecars that may speak of an image, the nearest first.
+
+    Its own; then, in a BIDS tree, those of its suffix and some of its entities, in the folders
+    above up to the one that holds sub- (inheritance principle). `depth` counts the folders of
+    `path` from the root on: none above it is named. In its own folder a name of fewer entities is
+    left to the image of that name.
+    """
+    *above, name = path.split("/")
+    yield "/".join((*above, stem_of(name)))
+    *entities, suffix = stem_of(name).split("_")
+    lowest = max(0, len(above) - depth)
+    subject = next((i for i in range(lowest, len(above)) if _SUBJECT.fullmatch(above[i])), None)
+    if subject is None:
+        return
+    optional = [one for one in entities if one not in above[subject:]][:_MAX_ENTITIES]
+    for end in range(len(above) - 1, max(subject, lowest + 1) - 1, -1):
+        folders = above[:end]
+        given = folders[subject:]
+        for size in range(len(optional), -1, -1):
+            for chosen in combinations(optional, size):
+                kept = [one for one in entities if one in given or one in chosen]
+                yield "/".join((*folders, "_".join((*kept, suffix))))
+
+
+def subject_folder(source: str) -> str:
+    """What joins the files of one visit: the path up to sub- and ses-, or nothing outside of BIDS.
+
+    A file in derivatives/ belongs to the visit that it was made from.
+    """
+    *folders, name = source.split("/")
+    subject = next((i for i, folder in enumerate(folders) if _SUBJECT.fullmatch(folder)), None)
+    if subject is None:
+        named = _SUBJECT.match(name)
+        if named is None:
+            return ""
+        above, visit = folders, [named[0]]
+    else:
+        above, visit = folders[:subject], [folders[subject]]
+        below = folders[subject + 1 : subject + 2]
+        if below and _SESSION.fullmatch(below[0]):
+            return "/".join((*_raw(above), *visit, *below))
+    session = _SESSION.search(name)
+    return "/".join((*_raw(above), *visit, *([session[0]] if session else [])))
+
+
+def is_derivative(source: str) -> bool:
+    """Whether it lies in a derivatives/ folder below its root."""
+    return "derivatives" in folder_of(source).split("/")[1:]
+
+
+def is_label_map(source: str) -> bool:
+    """Whether its name says that it holds labels: a word such as mask, seg, dseg, labels."""
+    return _LABELS.search(normalised(stem_of(source))) is not None
+
+
+def _raw(folders: list[str]) -> list[str]:
+    return folders[: folders.index("derivatives", 1)] if "derivatives" in folders[1:] else folders

@@ -1,0 +1,231 @@
+"""Opening NIfTI-1, NIfTI-2 and Analyze 7.5 files, plain, gzipped or in pairs.
+
+nibabel reads the header; the values are read here, no further than the header says, so that a
+small compressed file cannot grow without end. Files are never memory-mapped: one that shrinks while
+it is read would end the process.
+"""
+
+import glob
+import math
+import mmap
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+from nibabel.analyze import AnalyzeHeader
+from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
+from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
+from nibabel.spatialimages import HeaderDataError
+
+from batchmri.formats.decode_task import Refused
+from batchmri.formats.nifti.gzip_reader import GzipReader, is_gzip
+from batchmri.formats.safe_open import open_regular
+from batchmri.reasons import Reason
+
+_CHUNK = 1 << 20
+_NIFTI_1: dict[bytes, type[AnalyzeHeader]] = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader}
+_NIFTI_2: dict[bytes, type[AnalyzeHeader]] = {b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
+
+
+@dataclass(frozen=True, slots=True)
+class NiftiFile:
+    """What the header says of the first volume: `slope` and `intercept` make real values of it."""
+
+    data_path: str
+    shape: tuple[int, int, int]
+    dtype: np.dtype[np.generic]
+    offset: int
+    slope: float
+    intercept: float
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the first volume as stored."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def open_nifti(path: str) -> NiftiFile:
+    """Read the header of a .nii or .hdr file, whatever its name.
+
+    Raises Refused: `truncated`, `bad_header`, `colour` (RGB), `unsupported_object` (complex,
+    128-bit and one-bit values), `no_pixel_data` where the .img of a pair is missing.
+    """
+    with _opened(path) as stream:
+        block = _read(stream, 540)
+    kind = _kind(block)
+    single = kind in (Nifti1Header, Nifti2Header)
+    size = kind.template_dtype.itemsize
+    if len(block) < size:
+        raise Refused(Reason.TRUNCATED, "the file ends inside its header")
+    try:
+        header: Any = kind(block[:size], check=False)
+        shape, dtype = tuple(header.get_data_shape()), header.get_data_dtype()
+        slope, intercept = _scaling(header)
+        offset = int(header.get_data_offset())
+    except HeaderDataError as error:
+        raise Refused(Reason.BAD_HEADER, str(error)) from None
+    _check_type(dtype)
+    if not shape or any(n < 1 for n in shape) or offset < 0:
+        raise Refused(Reason.BAD_HEADER, f"shape {shape}, offset {offset}")
+    volume = (*(int(n) for n in shape[:3]), 1, 1)[:3]
+    first = size + 4 if single else 0
+    return NiftiFile(
+        path if single else _image_of(path),
+        cast(tuple[int, int, int], volume),
+        dtype,
+        max(offset, first),
+        slope,
+        intercept,
+    )
+
+
+def read_volume(
+    file: NiftiFile, max_bytes: int, shared: str = ""
+) -> tuple[npt.NDArray[np.generic], bool]:
+    """Read the first volume as stored, and whether other bytes follow its gzip stream.
+
+    The array is in Fortran order and not scaled. `shared` is the path of an empty shared file that
+    the values are kept in, rather than in memory of this process (see `shared_volume`).
+
+    Raises Refused: `too_large` before anything is read, `truncated` where the file ends early,
+    `bad_pixels` where it does not inflate.
+    """
+    if max(file.n_bytes, file.offset) > max_bytes:
+        raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+    raw: npt.NDArray[np.uint8] = (
+        _mapped(shared, file.n_bytes) if shared else np.empty(file.n_bytes, np.uint8)
+    )
+    with _opened(file.data_path) as stream:
+        _skip(stream, file.offset)
+        _fill(stream, raw.data)
+        trailing = isinstance(stream, GzipReader) and stream.finish()
+    return _as_volume(raw, file), trailing
+
+
+def shared_volume(file: NiftiFile, shared: str) -> npt.NDArray[np.generic] | None:
+    """The volume that `read_volume` kept in a shared file; None while the file is empty."""
+    n_bytes = Path(shared).stat().st_size
+    if n_bytes == 0:
+        return None
+    if n_bytes != file.n_bytes:
+        raise Refused(Reason.BAD_PIXELS, "the file changed while it was read")
+    return _as_volume(_mapped(shared, n_bytes), file)
+
+
+def read_planes(
+    file: NiftiFile, axis: int, indices: Sequence[int], max_bytes: int
+) -> dict[int, npt.NDArray[np.generic]]:
+    """Read a few slices across `axis` as stored, plane by plane: the volume is never in memory.
+
+    Raises Refused as `read_volume`.
+    """
+    if max(file.n_bytes, file.offset) > max_bytes:
+        raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+    *plane_shape, n_planes = file.shape
+    plane = np.empty(plane_shape, file.dtype, order="F")
+    rest = file.shape[:axis] + file.shape[axis + 1 :]
+    found = {index: np.empty(rest, file.dtype, order="F") for index in indices}
+    wanted = sorted(found) if axis == len(plane_shape) else range(n_planes)
+    with _opened(file.data_path) as stream:
+        _skip(stream, file.offset)
+        after = 0
+        for number in wanted:
+            _skip(stream, (number - after) * plane.nbytes)
+            _fill(stream, plane.T.reshape(-1).view(np.uint8).data)
+            after = number + 1
+            if axis == len(plane_shape):
+                found[number][:] = plane
+            else:
+                for index, values in found.items():
+                    values[:, number] = plane[index] if axis == 0 else plane[:, index]
+    return found
+
+
+def _as_volume(raw: npt.NDArray[np.uint8], file: NiftiFile) -> npt.NDArray[np.generic]:
+    return raw.view(file.dtype).reshape(file.shape, order="F")
+
+
+def _mapped(shared: str, n_bytes: int) -> npt.NDArray[np.uint8]:
+    descriptor = os.open(shared, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, n_bytes)
+        return np.frombuffer(mmap.mmap(descriptor, n_bytes), np.uint8)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO | GzipReader]:
+    """The content, inflated where it is gzipped; what zlib raises becomes Refused."""
+    with open_regular(path) as stream:
+        try:
+            yield GzipReader(stream) if is_gzip(stream) else stream
+        except EOFError:
+            raise Refused(Reason.TRUNCATED, "the compressed file ends early") from None
+        except zlib.error as error:
+            raise Refused(Reason.BAD_PIXELS, str(error)) from None
+
+
+def _skip(stream: BinaryIO | GzipReader, n_bytes: int) -> None:
+    if isinstance(stream, GzipReader):
+        while n_bytes > 0 and (chunk := stream.read(min(_CHUNK, n_bytes))):
+            n_bytes -= len(chunk)
+    else:
+        stream.seek(n_bytes, os.SEEK_CUR)
+
+
+def _fill(stream: BinaryIO | GzipReader, buffer: memoryview) -> None:
+    """Fill the buffer; raises Refused where the content ends before that."""
+    done = 0
+    while done < len(buffer):
+        chunk = stream.read(min(_CHUNK, len(buffer) - done))
+        if not chunk:
+            raise Refused(Reason.TRUNCATED, f"{done} of {len(buffer)} bytes of values")
+        buffer[done : done + len(chunk)] = chunk
+        done += len(chunk)
+
+
+def _read(stream: BinaryIO | GzipReader, n_bytes: int) -> bytes:
+    """At most `n_bytes`, fewer where the content ends."""
+    content = b""
+    while len(content) < n_bytes and (chunk := stream.read(n_bytes - len(content))):
+        content += chunk
+    return content
+
+
+def _kind(block: bytes) -> type[AnalyzeHeader]:
+    kind = _NIFTI_2.get(block[4:7]) or _NIFTI_1.get(block[344:347])
+    return kind or AnalyzeHeader
+
+
+def _scaling(header: Any) -> tuple[float, float]:
+    """A slope of 0 or NaN means none (NIfTI-1 standard); neither does an infinite one count."""
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError:
+        return 1.0, 0.0
+    return (1.0 if slope is None else float(slope)), float(intercept or 0.0)
+
+
+def _check_type(dtype: np.dtype[np.generic]) -> None:
+    if dtype.fields:
+        raise Refused(Reason.COLOUR, "RGB values")
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise Refused(Reason.UNSUPPORTED_OBJECT, f"values of type {dtype}")
+
+
+def _image_of(path: str) -> str:
+    """The .img or .img.gz beside a .hdr, in any case of letters."""
+    header = Path(path)
+    stem = re.sub(r"\.hdr(\.gz)?$", "", header.name, flags=re.IGNORECASE)
+    for image in sorted(header.parent.glob(f"{glob.escape(stem)}.*"), reverse=True):
+        if image.name[len(stem) :].lower() in (".img", ".img.gz"):
+            return str(image)
+    raise Refused(Reason.NO_PIXEL_DATA, "its .img file is missing")

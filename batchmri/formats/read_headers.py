@@ -1,0 +1,95 @@
+"""Read the headers of a chunk of files, in a worker process: one bad file costs that file only."""
+
+import logging
+import warnings
+import zlib
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from batchmri.formats.dicom.header import read_dicom
+from batchmri.formats.header_context import HeaderContext
+from batchmri.formats.header_error import CutError, HeaderError
+from batchmri.formats.nifti.header import companion_of, header_beside, header_entry, read_nifti
+from batchmri.formats.safe_open import open_regular
+from batchmri.formats.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
+from batchmri.reasons import Reason
+from batchmri.records import FileEntry, FileNote, Instance
+
+__all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
+
+HEADER_VERSION = 2
+"""To be raised whenever the same file gives another Instance or FileNote: outputs read anew."""
+
+# What nibabel, pydicom, zlib and Python raise on a header that makes no sense.
+_SENSELESS = (
+    HeaderDataError,
+    WrapStructError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    zlib.error,
+)
+
+
+def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
+    """One Instance per file that is DICOM or NIfTI, one FileNote per other, in the order given.
+
+    Never raises for what stands in a file.
+    """
+    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
+    levels = [logger.level for logger in loggers]
+    # A note names what is wrong with a file; the libraries' own words name no file.
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [_read(entry, context) for entry in entries]
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
+    try:
+        with open_regular(entry.path) as file:
+            return _read_open(entry, context, file)
+    except MemoryError as error:
+        return FileNote(entry.source, Reason.TOO_LARGE, str(error))
+    except OSError as error:
+        return FileNote(entry.source, Reason.IO_ERROR, error.strerror or "it could not be read")
+
+
+def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
+    head = file.read(SNIFFED_BYTES)
+    kind = sniff(entry.path, head)
+    try:
+        if kind.reader == "dicom":
+            file.seek(0)
+            return read_dicom(entry, context, file)
+        if kind.reader:
+            content = inflated(head) if head[:2] == b"\x1f\x8b" else head
+            return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
+        return _unread(entry, context, kind)
+    except CutError:
+        return FileNote(entry.source, Reason.TRUNCATED, "the file ends inside its header")
+    except HeaderError as error:
+        return FileNote(entry.source, Reason.BAD_HEADER, str(error))
+    except _SENSELESS:
+        # Not the text of the error: it may repeat what stands in the header.
+        name = "DICOM" if kind.reader == "dicom" else "NIfTI"
+        return FileNote(entry.source, Reason.BAD_HEADER, f"its {name} header cannot be parsed")
+
+
+def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
+    beside = header_beside(entry)
+    if beside is not None and kind.reason is not Reason.EMPTY_FILE:
+        header = _read(header_entry(entry, beside), context)
+        if isinstance(header, FileNote) or header.format == "nifti":
+            return companion_of(header, entry)
+    assert kind.reason is not None
+    return FileNote(entry.source, kind.reason, kind.name)

@@ -1,0 +1,1 @@
+"""The model: prepared slices to class maps, features and calibrated probabilities."""

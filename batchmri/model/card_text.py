@@ -1,0 +1,49 @@
+"""A card as a person reads it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from batchmri.model.card import Card
+
+
+def describe(card: Card) -> str:
+    """The card as lines of text: what it is, what it was measured to do, what it is made from."""
+    return "\n".join(_lines(card))
+
+
+def _lines(card: Card) -> Iterator[str]:
+    yield f"intended use   {card.intended_use}"
+    yield f"classes        {', '.join(card.classes)} ({card.no_tumor_class} means no tumour)"
+    yield f"field          {card.field or 'not said'}"
+    yield f"licence        {card.licence or 'not said'}"
+    stride = "kept" if card.last_stride else "removed"
+    yield f"architecture   {card.architecture}, last stride {stride}"
+    settings = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
+    yield f"preparation    {settings or 'defaults'}"
+    yield f"temperature    {card.temperature:g}"
+    yield f"weights        sha256 {card.weights_digest or 'not said'}"
+    yield f"training data  sha256 {card.training_data_digest or 'not said'}"
+    yield f"created by     {card.created_by or 'not said'}"
+    for name, figures in card.figures.items():
+        yield ""
+        yield f"figures: {name}"
+        yield from _figures(figures)
+    if card.sources:
+        yield ""
+        yield "sources"
+        for source in card.sources:
+            use = f" ({source.use})" if source.use else ""
+            yield f"  {source.name}: {source.licence}{use}"
+    if card.commands:
+        yield ""
+        yield "commands"
+        yield from (f"  {command}" for command in card.commands)
+
+
+def _figures(figures: Any) -> Iterator[str]:
+    if not isinstance(figures, dict):
+        yield f"  {figures}"
+        return
+    width = max((len(str(name)) for name in figures), default=0)
+    for name, value in figures.items():
+        yield f"  {name:<{width}}  {value}"

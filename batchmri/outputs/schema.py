@@ -1,0 +1,215 @@
+"""The contract of the tables: every column, its type, unit and meaning.
+
+docs/columns.md is made from it: `python -m batchmri.outputs.schema > docs/columns.md`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from batchmri.reasons import Reason, Status, VerdictReason
+from batchmri.records import IDENTIFIERS, INDETERMINATE
+
+Type = Literal["string", "integer", "number"]
+
+TABLES = {
+    "studies": "study",
+    "series": "series seen, classified or not",
+    "slices": "classified slice",
+    "files": "file that gave no slice and for which no series row speaks",
+    "changes": "study that was new, changed, gone or of another verdict in the last run with any",
+}
+"""The tables, and what a row of each stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; `unit` is empty where there is none.
+
+    `allowed` are the only values it can have, beside an empty cell; empty: any.
+    """
+
+    name: str
+    description: str
+    type: Type = "string"
+    unit: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+_EACH_CLASS = Column("p_<class>", "Calibrated probability of each class.", "number")
+_STUDY_UID = Column("study_uid", "StudyInstanceUID, or the UID that stands for it.")
+_SERIES_KEY = (
+    _STUDY_UID,
+    Column("series_uid", "SeriesInstanceUID, or the UID that stands for it."),
+    Column(
+        "series_part",
+        "Part of a series with several stacks: `p` and eight hexadecimal digits; empty if whole.",
+    ),
+)
+_SOURCE = Column("source", "Root label and path below it, odd characters escaped.")
+_STATUS = Column("status", "classified, skipped or failed.", allowed=tuple(Status))
+_REASON = Column("reason", "Why not classified: a code of docs/reasons.md.", allowed=tuple(Reason))
+_DETAIL = Column("detail", "The reason in words.")
+_VERDICT = Column("verdict", "A class, or indeterminate.")
+_VERDICT_REASON = Column(
+    "verdict_reason",
+    "Why the verdict is what it is: a code of docs/reasons.md.",
+    allowed=tuple(VerdictReason),
+)
+_CONFIDENCE = Column(
+    "confidence",
+    "Calibrated probability of the verdict; of the leading class where it is indeterminate.",
+    "number",
+)
+_P_TUMOR = Column(
+    "p_tumor", "Calibrated probability of any tumor: the sum of the tumor classes.", "number"
+)
+_PREDICTED = Column("predicted", "The leading class.")
+_OOD_SCORE = Column(
+    "ood_score", "Distance from the training images; above 1 out of distribution.", "number"
+)
+_DECIDING_SLICE = Column(
+    "deciding_slice",
+    "The deciding slice that shows the verdict's class best (slice_index).",
+    "integer",
+)
+_FLAGS = Column("flags", "What is true of it, codes joined by ';'.")
+_DIGEST = Column("model_digest", "sha256 of the weights.")
+
+_COLUMNS: dict[str, tuple[Column, ...]] = {
+    "studies": (
+        _STUDY_UID,
+        _SOURCE,
+        _STATUS,
+        _VERDICT,
+        _VERDICT_REASON,
+        _CONFIDENCE,
+        _P_TUMOR,
+        _EACH_CLASS,
+        Column("n_series", "Series seen.", "integer"),
+        Column("n_classified", "Series classified.", "integer"),
+        Column("n_skipped", "Series skipped.", "integer"),
+        Column("n_failed", "Series failed.", "integer"),
+        Column("n_slices", "Slices classified.", "integer"),
+        Column("deciding_series_uid", "The series that decided."),
+        Column("deciding_series_part", "Its part."),
+        _DECIDING_SLICE,
+        Column("montage_png", "Montage of its pictures, below the output folder."),
+        _FLAGS,
+        _DIGEST,
+    ),
+    "series": (
+        *_SERIES_KEY,
+        Column("format", "dicom or nifti.", allowed=("dicom", "nifti")),
+        _SOURCE,
+        Column("n_files", "Files that belong to it, left-out ones included.", "integer"),
+        Column("modality", "Modality in the header."),
+        Column("sequence", "Sequence as estimated from the header."),
+        Column("series_description", "SeriesDescription in the header, or the BIDS entities."),
+        Column("series_number", "SeriesNumber in the header.", "integer"),
+        Column("manufacturer", "Manufacturer in the header."),
+        Column("transfer_syntax", "Transfer syntax by its keyword; empty for NIfTI."),
+        Column("rows", "Stored rows of a slice.", "integer"),
+        Column("columns", "Stored columns of a slice.", "integer"),
+        Column("n_slices", "Slices of the assembled series.", "integer"),
+        Column("plane", "axial, coronal, sagittal or oblique; empty where unknown."),
+        Column("pixel_spacing_mm", "Between rows\\between columns.", unit="mm"),
+        Column("slice_spacing_mm", "Between neighbouring slices.", "number", "mm"),
+        _STATUS,
+        _REASON,
+        _DETAIL,
+        _VERDICT,
+        _VERDICT_REASON,
+        _CONFIDENCE,
+        _P_TUMOR,
+        _EACH_CLASS,
+        Column("n_tumor_slices", "Slices whose leading class is a tumor.", "integer"),
+        _OOD_SCORE,
+        _DECIDING_SLICE,
+        _FLAGS,
+        _DIGEST,
+    ),
+    "slices": (
+        *_SERIES_KEY,
+        Column("instance_uid", "SOPInstanceUID, or the UID that stands for it."),
+        _SOURCE,
+        Column("frame", "Frame number in the file, from 1.", "integer"),
+        Column("slice_index", "Place in the series along its normal, from 0.", "integer"),
+        Column("position_mm", "Place along the slice normal.", "number", "mm"),
+        _PREDICTED,
+        Column("confidence", "Calibrated probability of the leading class.", "number"),
+        _P_TUMOR,
+        _EACH_CLASS,
+        _OOD_SCORE,
+        Column("crop_x", "Brain box in the slice as displayed: left.", "integer", "pixel"),
+        Column("crop_y", "Brain box: top.", "integer", "pixel"),
+        Column("crop_width", "Brain box: width.", "integer", "pixel"),
+        Column("crop_height", "Brain box: height.", "integer", "pixel"),
+        _FLAGS,
+        Column("gradcam_png", "Its picture, below the output folder."),
+    ),
+    "files": (_SOURCE, _STATUS, _REASON, _DETAIL, *_SERIES_KEY),
+    "changes": (
+        _STUDY_UID,
+        _SOURCE,
+        Column(
+            "change",
+            "new, changed, gone or verdict.",
+            allowed=("new", "changed", "gone", "verdict"),
+        ),
+        Column("verdict_before", "Verdict before that run."),
+        Column("verdict", "Verdict now."),
+    ),
+}
+
+
+_INTRODUCTION = """# Columns
+
+Made by `python -m batchmri.outputs.schema > docs/columns.md`. This is version 2 of the contract
+(`contract_version` in datapackage.json and run.json). datapackage.json in every output contains the
+same, with one `p_` column per class of the model and the allowed values of each column.
+
+CSV as in RFC 4180: UTF-8, comma, CRLF, `.` decimals, rows in the order of study, series, part and
+slice. An empty cell is a missing value. Probabilities have four decimals. Text that would begin
+with `=`, `+`, `-` or `@` has a `'` before it, and control characters stand as spaces. `slice_index`
+counts from 0; captions and names of pictures count slices from 1.
+"""
+
+
+def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) -> tuple[Column, ...]:
+    """The columns of a table in their order, one `p_` column per class.
+
+    With `identifiers`, studies.csv ends with those of the patient.
+    """
+    allowed = {_VERDICT: (*classes, INDETERMINATE), _PREDICTED: tuple(classes)}
+    expanded: list[Column] = []
+    for column in _COLUMNS[table]:
+        if column in allowed:
+            expanded.append(replace(column, allowed=allowed[column]))
+        elif column is _EACH_CLASS:
+            # A class may itself be called tumor: its column is the sum of the tumor classes.
+            expanded += [
+                Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
+                for name in classes
+                if f"p_{name}" != _P_TUMOR.name
+            ]
+        else:
+            expanded.append(column)
+    if identifiers and table == "studies":
+        expanded += [Column(name, "As in the header (`--identifiers`).") for name in IDENTIFIERS]
+    return tuple(expanded)
+
+
+def markdown() -> str:
+    """docs/columns.md."""
+    lines = [_INTRODUCTION]
+    for table, described in _COLUMNS.items():
+        lines += [f"## {table}.csv", "", f"One row per {TABLES[table]}.", ""]
+        lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.type} | {c.unit} | {c.description} |" for c in described]
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,96 @@
+"""What a person reads at the end of a command."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Protocol
+
+from batchmri.outputs.console import Console
+from batchmri.outputs.inventory import SECTIONS, Survey
+
+_NOTE = "Research use only, not a medical device."
+
+
+class Counted(Protocol):
+    """What a summary is made from."""
+
+    studies: Counter[str]
+    verdicts: Counter[str]
+    changes: Counter[str]
+    series: Counter[str]
+    series_reasons: Counter[str]
+    file_reasons: Counter[str]
+    slices: int
+    first: bool
+
+
+def print_summary(console: Console, counted: Counted, output: Path) -> None:
+    """How many were classified, skipped and failed, and why."""
+    statuses = ("classified", "skipped", "failed")
+    console.table(
+        "Results",
+        ("what", *statuses),
+        [
+            ("studies", *(counted.studies[s] for s in statuses)),
+            ("series", *(counted.series[s] for s in statuses)),
+        ],
+    )
+    console.counts("Verdicts", counted.verdicts, "verdict", "studies")
+    console.counts("Series not classified", counted.series_reasons, "reason", "series")
+    console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
+    if not counted.first:
+        console.counts("Since the last run", counted.changes, "change", "studies")
+    console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
+    console.say(_NOTE)
+
+
+def print_survey(console: Console, survey: Survey, cores: int) -> None:
+    """What an archive holds and what would be done."""
+    console.say(f"{survey.files} files, {survey.studies} studies")
+    for section in SECTIONS:
+        rows = [
+            (value, count, survey.slices[section, value])
+            for (name, value), count in survey.series.most_common()
+            if name == section
+        ]
+        console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
+    console.counts("Files in no series", survey.file_reasons, "reason", "files")
+    minutes = survey.seconds(cores) / 60
+    time = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute or less"
+    console.say(
+        f"A scan would classify {survey.wanted_series} series with {survey.wanted_slices} slices: "
+        f"roughly {time} on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
+        f"and {survey.inodes} files at most. Some label maps show only when pixels are read."
+    )
+
+
+class Status(Protocol):
+    """What `print_status` tells."""
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """The last runs, the newest first."""
+
+    @property
+    def series(self) -> dict[str, int]:
+        """Series by status."""
+
+    @property
+    def series_reasons(self) -> dict[str, int]:
+        """Series that were not classified, by reason."""
+
+    @property
+    def file_reasons(self) -> dict[str, int]:
+        """Files that gave no slice, by reason."""
+
+
+def print_status(console: Console, status: Status) -> None:
+    """How the last runs went, what an output holds, what failed and what waits."""
+    head = ("started", "seconds", "exit", "series", "new failures", "left")
+    rows = [tuple(run.get(key, "") for key in _RUN_KEYS) for run in status.runs]
+    console.table("Last runs", head, rows)
+    console.counts("Series", status.series, "status", "series")
+    console.counts("Series not classified", status.series_reasons, "reason", "series")
+    console.counts("Files that gave no slice", status.file_reasons, "reason", "files")
+
+
+_RUN_KEYS = ("started", "seconds", "exit_code", "series", "new_failures", "left")

@@ -1,0 +1,82 @@
+"""What is known of a study → its verdict, and which of its pictures today's rules want."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batchmri.pipeline.draw import honoured_pictures, wanted_pictures
+from batchmri.reasons import Reason, Status
+from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
+from batchmri.settings import Settings
+from batchmri.verdict.series import series_verdict
+from batchmri.verdict.study import study_verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A study under today's rules; its results keep only the pictures that these want."""
+
+    uid: str
+    results: tuple[SeriesResult, ...]
+    verdicts: Mapping[SeriesKey, Verdict]
+    deciding: SeriesKey | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the study is called; None where no series was classified."""
+        return self.verdicts[self.deciding] if self.deciding else None
+
+    @property
+    def version(self) -> str:
+        """Changes when any file of the study does, but for our own objects, or the model."""
+        parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.foreign]
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+    @property
+    def foreign(self) -> list[SeriesResult]:
+        """Its series but for those that batchmri made itself."""
+        return [r for r in self.results if r.reason is not Reason.OWN_RESULT]
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all its pictures, those of the deciding series first."""
+        ordered = sorted(self.results, key=lambda r: r.series.key != self.deciding)
+        return tuple(path for result in ordered for _, path in result.pictures)
+
+
+def judge(
+    uid: str, results: Sequence[SeriesResult], classes: Classes, settings: Settings
+) -> Judged:
+    """Apply the rules to what was found in a study."""
+    verdicts: dict[SeriesKey, Verdict] = {}
+    kept: list[SeriesResult] = []
+    for result in results:
+        if result.status is Status.CLASSIFIED:
+            verdict, pictures, _ = judge_series(result, classes, settings)
+            verdicts[result.series.key] = verdict
+            result = replace(result, pictures=pictures)
+        kept.append(result)
+    sequences = {r.series.key: r.series.sequence for r in results}
+    decided = study_verdict({k: (sequences[k], v) for k, v in verdicts.items()}, classes)
+    return Judged(uid, tuple(kept), verdicts, decided[0] if decided else None)
+
+
+def judge_series(
+    result: SeriesResult, classes: Classes, settings: Settings
+) -> tuple[Verdict, tuple[tuple[int, str], ...], bool]:
+    """The verdict of a classified series, its pictures, and whether any picture is missing."""
+    verdict = series_verdict(result.series, result.scores, classes, settings.verdict)
+    wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
+    pictures = honoured_pictures(result, verdict, wanted)
+    return verdict, pictures, len(pictures) < len(wanted)
+
+
+def pictures_stand(
+    result: SeriesResult, classes: Classes, settings: Settings, output: Path
+) -> bool:
+    """Whether a processed series has every picture that today's rules want, on disk as well."""
+    if result.status is not Status.CLASSIFIED:
+        return True
+    _, pictures, missing = judge_series(result, classes, settings)
+    return not missing and all((output / path).is_file() for _, path in pictures)

@@ -1,0 +1,156 @@
+"""The main loop: decoded slices in, one committed series after the other out."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from batchmri.model.backends.base import Backend
+from batchmri.model.calibration import probabilities
+from batchmri.model.gradcam import gradcam
+from batchmri.pipeline.batcher import Batcher, Classified
+from batchmri.pipeline.decode_pool import Parcel, load, load_some
+from batchmri.pipeline.draw import draw_pictures, drawn_as, wanted_pictures
+from batchmri.pipeline.loaded_model import Model
+from batchmri.pipeline.series_accumulator import Tray, held_bytes
+from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.preparation.transforms import PreparationSettings, prepare
+from batchmri.reasons import TRIES, Status
+from batchmri.records import CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
+from batchmri.settings import Settings
+from batchmri.state.series import Trouble
+from batchmri.state.store import Store
+from batchmri.verdict.series import series_verdict
+
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    tray: Tray
+    ref: SliceRef
+    box: CropBox
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A committed series: whether it failed for the first time, or is not tried any more."""
+
+    result: SeriesResult
+    newly_failed: bool
+    given_up: bool
+
+
+class Run:
+    """Classifies waiting series; every series is in the state before its memory is given back."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: WorkerPool,
+        model: Model,
+        settings: Settings,
+        output: Path,
+        stop: Stop,
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._model = model
+        self._settings = settings
+        self._output = output
+        self._stop = stop
+        self._preparation = PreparationSettings.model_validate(model.card.preparation)
+        self._trays: dict[SeriesKey, Tray] = {}
+
+    def classify(self, waiting: Iterable[Series]) -> Iterator[Done]:
+        """Each series as it is committed."""
+        pixels = self._settings.pixels
+        parcels = load(
+            self._pool,
+            waiting,
+            budget=pixels.memory_mb * _MEGABYTE,
+            max_file_bytes=pixels.max_file_mb * _MEGABYTE,
+            held=lambda: held_bytes(list(self._trays.values())),
+        )
+        first = next(parcels, None)
+        if first is None:
+            return  # nothing waits: the network is not even loaded
+        with Batcher[_Tag](self._load_network(), self._stop) as batcher:
+            for parcel in chain((first,), parcels):
+                yield from self._take(parcel, batcher)
+            for classified in batcher.finish():
+                yield from self._score(classified)
+
+    def _load_network(self) -> Backend:
+        """The backend; a signal need not wait until it is compiled."""
+        thread = ThreadPoolExecutor(max_workers=1)
+        future = thread.submit(lambda: self._model.backend)
+        thread.shutdown(wait=False)
+        return self._stop.result(future)
+
+    def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[Done]:
+        whole = parcel.last and parcel.series.key not in self._trays
+        tray = self._trays.setdefault(parcel.series.key, Tray(parcel.series))
+        good = tray.add(parcel)
+        if whole:
+            tray.kept = {ref.index: pixels for ref, pixels in good}
+        if good:
+            stack = np.stack([pixels for _, pixels in good])
+            prepared = prepare(stack, tray.series.shown_spacing, self._preparation)
+            images = prepared.pixels.numpy()
+            for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
+                for classified in batcher.put(image, _Tag(tray, ref, box)):
+                    yield from self._score(classified)
+        # A series of which no slice could be read, or whose last part came after its scores.
+        if tray.complete and parcel.series.key in self._trays:
+            yield self._commit(tray)
+
+    def _score(self, classified: Classified[_Tag]) -> Iterator[Done]:
+        tag = classified.tag
+        row = probabilities(classified.maps[None], self._model.card.temperature)[0]
+        flags = ("crop_failed",) if tag.box.failed else ()
+        field = self._model.field
+        look = field.looks(classified.features[None])[0] if field else None
+        tag.tray.scores[tag.ref.index] = Scores(
+            tag.ref, tuple(map(float, row)), tag.box, flags, look
+        )
+        tag.tray.maps[tag.ref.index] = classified.maps
+        if tag.tray.complete:
+            yield self._commit(tag.tray)
+
+    def _commit(self, tray: Tray) -> Done:
+        result = tray.result(self._model.card.weights_digest)
+        left_out = tray.left_out()
+        if result.status is Status.CLASSIFIED:
+            result = self._draw(tray, result)
+        tries = self._store.series.put_result(
+            result, tray.series.fingerprint, left_out, tray.trouble
+        )
+        del self._trays[tray.series.key]
+        passing = tray.trouble is Trouble.PASSING
+        return Done(result, newly_failed=tries == 1, given_up=passing and tries == TRIES)
+
+    def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
+        classes = self._model.classes
+        verdict = series_verdict(result.series, result.scores, classes, self._settings.verdict)
+        wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
+        if not wanted:
+            return result
+        position = classes.names.index(verdict.shown_class)
+        heat = {
+            index: gradcam(maps, self._model.backend.bias)[position]
+            for index, maps in tray.maps.items()
+        }
+        pixels = {index: tray.kept[index] for index in wanted if index in tray.kept}
+        if not tray.kept:
+            refs = [ref for ref in tray.series.slices if ref.index in wanted]
+            limit = self._settings.pixels.max_file_mb * _MEGABYTE
+            pixels = load_some(self._pool, tray.series, refs, limit)
+        drawn = draw_pictures(
+            tray.series, verdict, tray.scores, heat, pixels, classes, self._output
+        )
+        return replace(result, pictures=drawn, picture_class=drawn_as(verdict))

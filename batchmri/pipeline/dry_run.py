@@ -1,0 +1,67 @@
+"""What an archive holds and what a scan would do, from headers alone: no torch, no pixels."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from batchmri.archive.assembly import assemble
+from batchmri.archive.selection import select
+from batchmri.outputs.console import Console, LogFormat
+from batchmri.outputs.inventory import SURVEY_COLUMNS, Survey
+from batchmri.outputs.summary import print_survey
+from batchmri.outputs.tables.csv import write_table
+from batchmri.pipeline.archive_check import check_images
+from batchmri.pipeline.index import index
+from batchmri.pipeline.inputs import check_output, find_roots
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.settings import Settings
+from batchmri.state.store import Store
+
+
+def dry_run(
+    paths: Sequence[str | Path],
+    *,
+    out: Path | None = None,
+    settings: Settings | None = None,
+    limit: int | None = None,
+    log_format: LogFormat = "auto",
+) -> Survey:
+    """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv.
+
+    Raises UsageError where `paths` cannot be scanned, or contain no image, and for a signal
+    InterruptedRunError.
+    """
+    settings = settings or Settings.load()
+    roots = find_roots(paths, labels=settings.archive.root_labels)
+    if out is not None:
+        check_output(roots, out)
+    console = Console(log_format)
+    workers = settings.pixels.n_workers
+    with (
+        Stop() as stop,
+        WorkerPool(workers, settings.archive.file_timeout_s, stop=stop) as pool,
+        Store(None) as store,
+    ):
+        index(store, roots, out, settings, ScanOptions(), pool, console, stop)
+        stop.check()
+        survey = _survey(store, settings, limit, stop)
+        stop.check()
+        print_survey(console, survey, workers)
+        check_images(store, roots, [str(path) for path in paths])
+    if out is not None:
+        write_table(out / "dry-run.csv", SURVEY_COLUMNS, survey.rows())
+    return survey
+
+
+def _survey(store: Store, settings: Settings, limit: int | None, stop: Stop) -> Survey:
+    survey = Survey(files=store.files.count())
+    for header_study in stop.until(islice(store.files.header_studies(), limit)):
+        for study in assemble(*store.files.instances(header_study)):
+            survey.studies += 1
+            for series in study.series:
+                survey.add(series, select(series, settings.selection))
+    for note in store.series.notes():
+        survey.add_note(note)
+    return survey

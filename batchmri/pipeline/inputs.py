@@ -1,0 +1,105 @@
+"""The PATHs of a command line → labelled roots of the archive."""
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from batchmri.archive.walker import label_roots
+from batchmri.errors import ArchiveError, UsageError
+from batchmri.state.store import Store
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def find_roots(
+    paths: Sequence[str | Path],
+    database: Path | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Label → path of every root; `-` reads paths from standard input, one per line.
+
+    `labels` (label → path) replace the names of folders. Raises UsageError for a path that does
+    not exist; ArchiveError where the output of `database` has seen it before.
+    """
+    given = [line for path in paths for line in _lines(path)]
+    if not given:
+        raise UsageError("no PATH given: name a folder or a file to scan")
+    for path in given:
+        if not path.strip():
+            raise UsageError("an empty PATH was given: name a folder or a file to scan")
+        if not Path(path).exists():
+            if str(Path(path).absolute()) in _seen(database):
+                raise ArchiveError(f"{path}: was scanned before and is not there (not mounted?)")
+            shown = path if path.isprintable() and path == path.strip() else repr(path)
+            raise UsageError(f"{shown}: no such file or folder")
+    roots = label_roots(given, labels or {})
+    for label, path in (labels or {}).items():
+        if label not in roots:
+            raise UsageError(
+                f"root label {label}={path}: not one of the scanned PATHs, or within another"
+            )
+    return roots
+
+
+def check_output(roots: Mapping[str, str], output: Path) -> None:
+    """Raise UsageError if a root is the output folder or lies in it."""
+    for root in roots.values():
+        if _is_within(Path(root), output):
+            raise UsageError(
+                f"--out {output}: contains the scanned PATH {root}, which would be left out; "
+                "choose another folder"
+            )
+
+
+def check_outside(roots: Mapping[str, str], output: Path, flag: str, path: Path | None) -> None:
+    """Raise UsageError if `path`, which is written, lies in a root but not in the output."""
+    if path is None or _is_within(path, output):
+        return
+    for root in roots.values():
+        if _is_within(path, Path(root)):
+            raise UsageError(
+                f"{flag} {path}: lies in the scanned PATH {root}, which is only read; "
+                "choose another folder"
+            )
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether `path` is `folder` or lies below it, also through links and bind mounts."""
+    real, outer = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    if real.is_relative_to(outer):
+        return True
+    above = (one for one in (real, *real.parents) if one.exists())
+    return outer.is_dir() and any(one.samefile(outer) for one in above)
+
+
+def _lines(path: str | Path) -> Iterable[str]:
+    if str(path) != "-":
+        return [str(path)]
+    found = _split_list(sys.stdin.buffer.read())
+    if not found:
+        raise UsageError("standard input names no PATH")
+    return found
+
+
+def _split_list(content: bytes) -> list[str]:
+    """The paths of a list, one per line or separated by NUL (`find -print0`).
+
+    Lists saved on Windows have `\\r` at line ends and a byte order mark, or are UTF-16.
+    """
+    if content.startswith(_UTF_16):
+        content = content.decode("utf-16", errors="surrogatepass").encode(errors="surrogatepass")
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in content:
+        parts = content.split(b"\0")
+    else:
+        parts = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    return [os.fsdecode(part) for part in parts if part.strip()]
+
+
+def _seen(database: Path | None) -> set[str]:
+    if database is None or not database.exists():
+        return set()
+    with Store(database) as store:
+        return store.known_roots()

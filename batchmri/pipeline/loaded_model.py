@@ -1,0 +1,59 @@
+"""The model of a scan: described at once, loaded only when a slice has to be classified."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from batchmri.model.backends.base import Backend
+from batchmri.model.backends.registry import Chosen, choose, load_backend
+from batchmri.model.card import SHIPPED, Card, read_card
+from batchmri.model.checkpoint import load_checkpoint
+from batchmri.model.ood import Field
+from batchmri.records import Classes
+from batchmri.settings import ClassifierSettings
+
+
+@dataclass
+class Model:
+    """A checkpoint, its card, and what it runs on."""
+
+    path: Path
+    card: Card
+    chosen: Chosen
+
+    @classmethod
+    def describe(cls, settings: ClassifierSettings) -> "Model":
+        """Read the card and choose device and precision. Raises ModelError, SettingsError."""
+        path = settings.model or SHIPPED
+        return cls(path, read_card(path), choose(settings))
+
+    @property
+    def classes(self) -> Classes:
+        """The card's classes."""
+        return Classes(self.card.classes, self.card.no_tumor_class)
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        """What results depend on."""
+        return {
+            "model": self.card.weights_digest,
+            "temperature": str(self.card.temperature),
+            "preparation": str(sorted(self.card.preparation.items())),
+            "device": self.chosen.engine,
+            "precision": self.chosen.precision,
+        }
+
+    @property
+    def backend(self) -> Backend:
+        """The loaded network."""
+        return self._loaded[0]
+
+    @property
+    def field(self) -> Field | None:
+        """What its training pictures look like, where it knows."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Backend, Field | None]:
+        network, _, field = load_checkpoint(self.path)
+        return load_backend(network, self.card, self.chosen), field

@@ -1,0 +1,46 @@
+"""The output folder, and where its state lies."""
+
+import json
+from pathlib import Path
+
+from batchmri.errors import OutputError, StateError, UsageError
+from batchmri.outputs.atomic_write import make_folder
+
+_DATABASE = "state.db"
+
+
+def make_output(output: Path) -> None:
+    """Create the folder. Raises OutputError."""
+    try:
+        make_folder(output)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be made ({error.strerror})") from None
+
+
+def state_path(output: Path, elsewhere: Path | None) -> Path:
+    """Where state.db of an output is: inside, or in the folder that `--state` names.
+
+    Raises UsageError where the output was made with another `--state`, which would do all its
+    work again.
+    """
+    path = (elsewhere or output).resolve() / _DATABASE
+    run = output / "run.json"
+    if not path.exists() and run.is_file():
+        before = _recorded_state(run)
+        if before != str(path):
+            raise UsageError(
+                f"{output}: its state is {before}; name that folder with --state, or choose a new "
+                "--out"
+            )
+    return path
+
+
+def _recorded_state(run: Path) -> str | None:
+    try:
+        found = json.loads(run.read_text(encoding="utf-8"))["state"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StateError(
+            f"{run}: damaged, so that it does not say where the state of this output is; name the "
+            "folder of state.db with --state, or delete this file if there is none"
+        ) from None
+    return str(found)

@@ -1,0 +1,161 @@
+"""The main job: folders in, tables and pictures out."""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from batchmri.errors import InterruptedRunError
+from batchmri.outputs.atomic_write import readers
+from batchmri.outputs.console import Console, LogFormat
+from batchmri.outputs.metrics import check_metrics_file
+from batchmri.outputs.summary import print_summary
+from batchmri.pipeline.aggregate import pictures_stand
+from batchmri.pipeline.archive_check import check_images
+from batchmri.pipeline.classify import Run
+from batchmri.pipeline.export import Totals, export
+from batchmri.pipeline.index import index
+from batchmri.pipeline.inputs import check_output, check_outside, find_roots
+from batchmri.pipeline.loaded_model import Model
+from batchmri.pipeline.lock import hold
+from batchmri.pipeline.output_folder import make_output, state_path
+from batchmri.pipeline.plan import Planner, waiting
+from batchmri.pipeline.provenance import check_made_with, effective_settings, remember_model
+from batchmri.pipeline.run_report import Protocol
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Stop
+from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.settings import Settings
+from batchmri.state.store import Store
+
+_EXPORT_S = 1.0  # after an interrupt; tables that take longer are left to the next run
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a scan ended."""
+
+    exit_code: int
+    totals: Totals
+
+
+def scan(
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path,
+    settings: Settings | None = None,
+    options: ScanOptions | None = None,
+    log_format: LogFormat = "auto",
+) -> Outcome:
+    """Classify the brain MRI below `paths` and write tables and pictures into `out`.
+
+    Raises BatchmriError if the scan cannot start or the archive looks wrong, InterruptedRunError if
+    a signal leaves no time for the tables. A bad file is a row with a reason, never an exception.
+    """
+    settings, options = settings or Settings.load(), options or ScanOptions()
+    output = Path(out)
+    protocol = Protocol(secrets.token_hex(4))
+    console = Console(log_format, protocol.run_id)
+    budget = settings.night.time_budget
+    with ExitStack() as stack:
+        stack.enter_context(protocol.recorded(settings))
+        metrics_file = settings.night.metrics_file
+        if metrics_file is not None:
+            check_metrics_file(metrics_file)
+        protocol.metrics_file = metrics_file
+        settings = effective_settings(settings)
+        database = state_path(output, options.state)
+        roots = find_roots(paths, database, settings.archive.root_labels)
+        check_output(roots, output)
+        check_outside(roots, output, "--state", options.state)
+        protocol.metrics_file = None  # not even this error is written into a scanned folder
+        check_outside(roots, output, "--metrics-file", metrics_file)
+        protocol.metrics_file = metrics_file
+        stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
+        stack.enter_context(readers(group=settings.report.group_readable))
+        make_output(output)
+        if options.state is not None:
+            make_output(options.state)
+        stack.enter_context(hold(output, database.parent))
+        store = stack.enter_context(Store(database))
+        stack.enter_context(protocol.recorded(settings, store))
+        # Workers start from a server that must exist before the model brings torch along.
+        pool = stack.enter_context(
+            WorkerPool(
+                settings.pixels.n_workers,
+                settings.archive.file_timeout_s,
+                settings.pixels.max_file_mb << 20,
+                stop,
+            )
+        )
+        model = Model.describe(settings.classifier)
+        made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
+        if not options.rescan:
+            check_made_with(store, made_with)
+        remember = partial(
+            remember_model,
+            store,
+            made_with,
+            model.classes,
+            model.card.verdict,
+            rescan=options.rescan,
+        )
+
+        with suppress(InterruptedRunError):  # every finished series is in the state
+            with protocol.stage("index"):
+                protocol.new_failures += index(
+                    store, roots, output, settings, options, pool, console, stop, remember
+                )
+                if not stop.requested:
+                    check_images(store, roots, [str(path) for path in paths])
+                store.remember_roots(roots)
+            with protocol.stage("plan"):
+                if not stop.requested:
+                    stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
+                    protocol.new_failures += Planner(store, settings, options, stands).plan(stop)
+            with protocol.stage("classify"):
+                run = Run(store, pool, model, settings, output, stop)
+                _classify(run, store, settings, console, stop, protocol)
+        with protocol.stage("export"):
+            totals = export(
+                store,
+                model.classes,
+                settings,
+                output,
+                draw=True,
+                finished=stop.exit_code in (0, EXIT_BUDGET),
+                check=partial(stop.check, _EXPORT_S),
+            )
+        protocol.exit_code = stop.exit_code or int(protocol.new_failures > 0)
+        protocol.write(output, settings, model, totals, store)
+        print_summary(console, totals, output)
+        _say_what_is_left(console, store, stop, protocol.n_series)
+    return Outcome(protocol.exit_code, totals)
+
+
+def _classify(
+    run: Run, store: Store, settings: Settings, console: Console, stop: Stop, protocol: Protocol
+) -> None:
+    total = store.series.n_waiting()
+    with console.stage("classifying series", total) as progress:
+        for done in run.classify(stop.until(waiting(store))):
+            progress.advance()
+            protocol.n_series += 1
+            protocol.n_slices += len(done.result.scores)
+            protocol.new_failures += done.newly_failed
+            if done.given_up:
+                console.warn("given up after three runs", series=done.result.series.source)
+            if settings.night.too_many(protocol.new_failures, max(total, 1)):
+                stop.request(
+                    EXIT_FAILURES, f"{protocol.new_failures} new failures, more than allowed"
+                )
+
+
+def _say_what_is_left(console: Console, store: Store, stop: Stop, n_done: int) -> None:
+    if not stop.exit_code:
+        return
+    left = store.series.n_waiting()
+    more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
+    console.warn(f"stopped: {stop.why}; {left} series are left{more}; the next run goes on there")

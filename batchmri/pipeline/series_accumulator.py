@@ -1,0 +1,97 @@
+"""What is known of one series while its slices are under way."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from batchmri.formats.decode import Refusal
+from batchmri.pipeline.decode_pool import Parcel
+from batchmri.reasons import Reason, Status
+from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
+from batchmri.state.series import Trouble
+
+
+@dataclass(slots=True)
+class Tray:
+    """Scores, class maps, kept pictures, refusals and flags of one series, until all are in."""
+
+    series: Series
+    kept: dict[int, FloatArray] = field(default_factory=dict)
+    scores: dict[int, Scores] = field(default_factory=dict)
+    maps: dict[int, FloatArray] = field(default_factory=dict)
+    refused: list[tuple[SliceRef, Refusal]] = field(default_factory=list)
+    flags: set[str] = field(default_factory=set)
+    expected: int = 0
+    closed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every slice has its scores, or a reason for having none."""
+        return self.closed and len(self.scores) == self.expected
+
+    def add(self, parcel: Parcel) -> list[tuple[SliceRef, FloatArray]]:
+        """Take in a parcel; gives its slices that can be classified."""
+        good: list[tuple[SliceRef, FloatArray]] = []
+        for ref, decoded in zip(parcel.refs, parcel.decoded, strict=True):
+            if isinstance(decoded, Refusal):
+                self.refused.append((ref, decoded))
+            else:
+                good.append((ref, decoded))
+        self.flags |= parcel.flags
+        self.expected += len(good)
+        self.closed = parcel.last
+        return good
+
+    def result(self, model_digest: str) -> SeriesResult:
+        """The outcome of a complete series, without pictures."""
+        if self.scores:
+            scores = tuple(self.scores[i] for i in sorted(self.scores))
+            flags = set(self.series.flags) | self.flags
+            if any(s.box.failed for s in scores):
+                flags.add("crop_failed")
+            if self.trouble is not Trouble.NONE:
+                flags.add("incomplete")
+            return SeriesResult(
+                replace(self.series, flags=tuple(sorted(flags))),
+                Status.CLASSIFIED,
+                detail=self._left_out_detail(),
+                scores=scores,
+                model_digest=model_digest,
+            )
+        reason, detail = self._why_nothing()
+        return SeriesResult(self.series, reason.status, reason, detail)
+
+    @property
+    def trouble(self) -> Trouble:
+        """Whether any of its slices failed, and whether that may pass."""
+        failed = [r.reason for _, r in self.refused if r.reason.status is Status.FAILED]
+        if not failed:
+            return Trouble.NONE
+        passing = any(reason.about.passing for reason in failed)
+        return Trouble.PASSING if passing else Trouble.PERMANENT
+
+    def left_out(self) -> list[FileNote]:
+        """The files that gave no slice, unless the series row itself says so."""
+        spoken_for = None if self.scores else self._why_nothing()[0]
+        gave = {ref.source for ref in self.series.slices} - {ref.source for ref, _ in self.refused}
+        gave |= {s.ref.source for s in self.scores.values()}
+        notes: dict[str, FileNote] = {}
+        for ref, refusal in self.refused:
+            if ref.source not in gave and refusal.reason is not spoken_for:
+                note = FileNote(ref.source, refusal.reason, refusal.detail, self.series.key)
+                notes.setdefault(ref.source, note)
+        return list(notes.values())
+
+    def _why_nothing(self) -> tuple[Reason, str]:
+        failed = [r for _, r in self.refused if r.reason.status is Status.FAILED]
+        first = (failed or [r for _, r in self.refused])[0]
+        return first.reason, first.detail
+
+    def _left_out_detail(self) -> str:
+        counts = Counter(refusal.reason for _, refusal in self.refused)
+        return "; ".join(f"{counts[reason]} x {reason}" for reason in sorted(counts))
+
+
+def held_bytes(trays: Sequence[Tray]) -> int:
+    """Memory that the kept slices of these series take."""
+    return sum(pixels.nbytes for tray in trays for pixels in tray.kept.values())

@@ -1,0 +1,44 @@
+"""What an output holds and how its last runs went, for `batchmri status`."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchmri.errors import UsageError
+from batchmri.pipeline.output_folder import state_path
+from batchmri.state.store import Store
+
+_RUNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The last runs (newest first), totals by status, series and files by reason."""
+
+    runs: list[dict[str, Any]]
+    series: dict[str, int]
+    series_reasons: dict[str, int]
+    file_reasons: dict[str, int]
+
+
+def status(out: str | Path, *, state: Path | None = None) -> Outlook:
+    """Read the state of an output. Raises UsageError where there is none."""
+    database = state_path(Path(out), state)
+    if not database.is_file():
+        raise UsageError(f"{out}: no results here (no state.db); run batchmri scan first")
+    with Store(database) as store:
+        counts = store.series.count_by_status()
+        series: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        for (name, reason), count in counts.items():
+            series[name or "waiting"] += count
+            if reason:
+                reasons[reason] += count
+        files = Counter(str(note.reason) for note in store.series.notes())
+        return Outlook(
+            runs=store.last_runs(_RUNS),
+            series=dict(series),
+            series_reasons=dict(reasons),
+            file_reasons=dict(files),
+        )

@@ -1,0 +1,1 @@
+"""Preparation: slices as displayed to the square images that the network takes, and back."""

@@ -1,0 +1,128 @@
+"""From slices as displayed to what the network takes: one function for training and scanning.
+
+Each slice is prepared on its own, so that its scores do not depend on what travels beside it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.data import get_track_meta, set_track_meta
+from monai.transforms import ScaleIntensityRange, SpatialCrop, SpatialPad
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from batchmri.preparation.brain_box import brain_box
+from batchmri.records import CropBox
+
+Spacing = tuple[float, float]
+Picture = npt.NDArray[Any]
+Step = Callable[[Tensor], Any]
+
+_PERCENTILE_STRIDE = 2  # a quarter of the pixels tells the percentiles as well
+
+
+class PreparationSettings(BaseModel):
+    """How slices are prepared; travels in the model's card."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(160, ge=32, description="Side of the prepared square, pixels.")
+    lower_percentile: float = Field(0.5, ge=0, le=100, description="Inside the box: black.")
+    upper_percentile: float = Field(99.5, ge=0, le=100, description="Inside the box: white.")
+    black: float = Field(-1.0, description="What the network is given for black.")
+    white: float = Field(1.0, description="What the network is given for white.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.lower_percentile >= self.upper_percentile:
+            raise ValueError(
+                f"lower_percentile {self.lower_percentile:g} must be below upper_percentile "
+                f"{self.upper_percentile:g}"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Prepared slices: pixels (S, 1, size, size) float32, and the brain box of each."""
+
+    pixels: Tensor
+    boxes: list[CropBox]
+
+
+def prepare(slices: Picture, pixel_spacing: Spacing, settings: PreparationSettings) -> Prepared:
+    """Crop slices (S, H, W) to the brain, stretch their grey levels, make them square.
+
+    `pixel_spacing` is (row, column) in mm, of which only the ratio counts.
+    """
+    boxes = [brain_box(picture) for picture in slices]
+    pixels = torch.empty((len(boxes), 1, settings.size, settings.size))
+    with _plain_tensors():
+        for place, picture, box in zip(pixels, slices, boxes, strict=True):
+            place.copy_(_prepared(picture, box, pixel_spacing, settings))
+    return Prepared(pixels, boxes)
+
+
+def prepare_mask(mask: Picture, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
+    """A mask (H, W) brought to where its slice went: shares (1, size, size) from 0 to 1."""
+    with _plain_tensors():
+        steps = [_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)]
+        return _run(steps, mask > 0).clamp(0, 1)
+
+
+def _prepared(
+    picture: Picture, box: CropBox, spacing: Spacing, settings: PreparationSettings
+) -> Tensor:
+    black, white = settings.black, settings.white
+    inside = picture[box.y : box.y + box.height, box.x : box.x + box.width]
+    sample = inside[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
+    low, high = np.percentile(sample, (settings.lower_percentile, settings.upper_percentile))
+    steps: list[Step] = [
+        _crop(box),
+        # MONAI's ScaleIntensityRangePercentiles sorts every pixel: four times the whole of this.
+        ScaleIntensityRange(low, max(high, low + 1e-6), black, white, clip=True),
+        *_to_square(box, spacing, settings.size, outside=black),
+    ]
+    return _run(steps, picture)
+
+
+def _crop(box: CropBox) -> Step:
+    corner = (box.y, box.x)
+    step: Step = SpatialCrop(roi_start=corner, roi_end=(box.y + box.height, box.x + box.width))
+    return step
+
+
+def _to_square(box: CropBox, spacing: Spacing, size: int, outside: float) -> tuple[Step, Step]:
+    height, width = box.height * spacing[0], box.width * spacing[1]
+    scale = size / max(height, width)
+    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
+
+    def resize(picture: Tensor) -> Tensor:
+        # MONAI's Resize smooths by a Gaussian first, at eight times the cost of torch's own.
+        return interpolate(picture[None], shape, mode="bilinear", antialias=True)[0]
+
+    return resize, SpatialPad((size, size), value=outside)
+
+
+def _run(steps: Sequence[Step], picture: Picture) -> Tensor:
+    prepared = torch.from_numpy(picture.astype(np.float32))[None]
+    for step in steps:
+        prepared = step(prepared)
+    return prepared
+
+
+@contextmanager
+def _plain_tensors() -> Iterator[None]:
+    """MONAI's tensors that carry meta data cost more than the steps themselves."""
+    before = get_track_meta()
+    set_track_meta(False)
+    try:
+        yield
+    finally:
+        set_track_meta(before)

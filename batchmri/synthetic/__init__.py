@@ -1,0 +1,1 @@
+"""Synthetic images: tumors removed or transplanted, and controls with the same edit."""

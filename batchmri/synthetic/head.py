@@ -1,0 +1,101 @@
+"""A head as pictures are edited: cropped to its brain box, 8 bit, at one scale."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.preparation.brain_box import brain_box
+from batchmri.training.images import AXES, read_mask, read_picture, read_volume
+from batchmri.training.table import Plane, Row
+
+Grey = npt.NDArray[np.uint8]
+Area = npt.NDArray[np.bool_]
+LONGEST_SIDE = 256
+_PERCENTILES = (0.5, 99.5)
+_AIR = 20  # of 255: darker than that is air or bone
+_MASKED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A picture (rows, columns), its mask, and how blurred it is.
+
+    `pitch`: pixels of this picture per pixel of the file, at least 1. `plane` is None where the
+    table does not say. Sagittal heads look to the left once `plane` has been told. `depth`: where
+    a slice lies in its volume, 0 left, posterior or inferior, 1 at the other end.
+    """
+
+    row: Row
+    picture: Grey
+    mask: Area | None
+    pitch: float
+    plane: Plane | None
+    depth: float | None = None
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        height, width = self.picture.shape
+        return float(width / height)
+
+    def flipped(self) -> "Head":
+        """Left and right exchanged."""
+        mask = None if self.mask is None else np.ascontiguousarray(self.mask[:, ::-1])
+        return replace(self, picture=np.ascontiguousarray(self.picture[:, ::-1]), mask=mask)
+
+
+def read_head(row: Row) -> Head | None:
+    """The head of a row; None where no box is found. Raises UsageError, as read_picture does."""
+    picture, (down, across) = read_picture(row)
+    box = brain_box(picture)
+    if box.failed:
+        return None
+    inside = (slice(box.y, box.y + box.height), slice(box.x, box.x + box.width))
+    scale = LONGEST_SIDE / max(box.height * down, box.width * across)
+    size = (round(box.width * across * scale), round(box.height * down * scale))
+    low, high = np.percentile(picture[inside], _PERCENTILES)
+    stretched = np.clip((picture[inside] - low) * (255 / max(high - low, 1e-6)), 0, 255)
+    mask = None
+    if row.mask is not None:
+        shares = (read_mask(row)[inside] > 0).astype(np.float32)
+        mask = cv2.resize(shares, size, interpolation=cv2.INTER_AREA) > _MASKED
+    enlarged = scale * max(down, across)
+    interpolation = cv2.INTER_LINEAR if enlarged > 1 else cv2.INTER_AREA
+    grey = cv2.resize(stretched, size, interpolation=interpolation).round().astype(np.uint8)
+    return Head(row, grey, mask, max(1.0, enlarged), row.plane, _depth(row))
+
+
+def _depth(row: Row) -> float | None:
+    if row.slice is None or row.plane is None:
+        return None
+    volume, _ = read_volume(row.file)
+    return (row.slice + 0.5) / int(volume.shape[AXES[row.plane]])
+
+
+def head_area(picture: Grey) -> Area:
+    """Where the head is, cavities included."""
+    bright = (cv2.GaussianBlur(picture, (5, 5), 0) > _AIR).astype(np.uint8)
+    closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.zeros_like(picture)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return filled > 0
+
+
+def tissue(picture: Grey) -> Area:
+    """What is neither air nor bone."""
+    return picture > _AIR
+
+
+def grown(area: Area, pixels: int) -> Area:
+    """The area and what lies up to `pixels` around it."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    return cv2.dilate(area.astype(np.uint8), kernel) > 0
+
+
+def resized(mask: Area, head: Head) -> Area:
+    """A mask of another head, box on box."""
+    height, width = head.picture.shape
+    return cv2.resize(mask.astype(np.uint8), (width, height)) > 0

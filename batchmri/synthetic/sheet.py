@@ -1,0 +1,35 @@
+"""Sheets of pictures, before and after, for a look by eye."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from batchmri.synthetic.head import Grey
+
+_SIDE = 128  # of a tile, pixels
+_GAP = 6  # between groups
+
+
+def sheet(groups: Sequence[Sequence[Grey]], across: int) -> Grey:
+    """Groups of pictures (all of one length), `across` of them in a row, fitted into tiles."""
+    length = len(groups[0])
+    width = length * _SIDE + _GAP
+    rows = -(-len(groups) // across)
+    page = np.zeros((rows * (_SIDE + _GAP), across * width), np.uint8)
+    for number, group in enumerate(groups):
+        top, left = number // across * (_SIDE + _GAP), number % across * width
+        for place, picture in enumerate(group):
+            start = left + place * _SIDE
+            page[top : top + _SIDE, start : start + _SIDE] = _tile(picture)
+    return page
+
+
+def _tile(picture: Grey) -> Grey:
+    scale = _SIDE / max(picture.shape)
+    height, width = (max(1, round(side * scale)) for side in picture.shape)
+    tile = np.zeros((_SIDE, _SIDE), np.uint8)
+    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    tile[top : top + height, left : left + width] = small
+    return tile

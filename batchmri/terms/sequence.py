@@ -1,0 +1,170 @@
+"""Which sequence a series is, according to its header: by words first, then by times.
+
+The words are in sequence_words.py. Times are those of clinical scanners, 1.5 to 3 T.
+"""
+
+import re
+
+from batchmri.records import Header
+from batchmri.terms import sequence_patterns as table
+from batchmri.terms.body_part import normalised
+from batchmri.terms.contrast import contrast_in_words, contrast_of
+
+UNKNOWN = "unknown"
+
+_BETWEEN = r"(?<![a-z0-9]){}(?![a-z0-9*])"
+
+
+def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((code, re.compile(_BETWEEN.format(f"(?:{words})"))) for code, words in table)
+
+
+_WORDS = _compiled(table.WORDS)
+_PULSE_SEQUENCES = tuple((code, re.compile(names)) for code, names in table.PULSE_SEQUENCES)
+_NAMES_T1, _NAMES_T2 = (
+    re.compile(_BETWEEN.format(f"(?:{weighting})")) for weighting in (table.T1, table.T2)
+)
+_WEIGHTED = re.compile("b0*[1-9]")  # as frames.py writes it: b00800
+_ENTITY = re.compile(r"[a-z0-9]+-[a-z0-9+]+")
+
+
+def sequence_of(header: Header, source_name: str, *, diffusion: bool = False) -> str:
+    """The sequence of a series: t1, t1_contrast, t2, pd, flair, dwi, adc, swi, mra, perfusion,
+    bold, quantitative, localizer, or unknown where nothing names or implies one.
+
+    In this order: the b-value (`diffusion`: a part of the series has one above 0), the suffix of a
+    BIDS name, the series description, what the other texts of the header name, the file name
+    (`source_name`, NIfTI only), the times.
+    """
+    if diffusion or (header.b_value or 0) > 0:
+        return "dwi"
+    description = header.series_description or source_name.split(".")[0]
+    named = (
+        _bids_sequence(source_name)
+        or _bids_sequence(header.series_description)
+        or _code_in_words(header.series_description)
+        or header.named_sequence
+        or _code_in_words(description)
+    )
+    sequence = _resolved(named, header) or _by_times(header) or UNKNOWN
+    stated = contrast_of(description, header.contrast_agent)
+    if sequence == "t1" and stated:
+        return "t1_contrast"
+    return "t1" if sequence == "t1_contrast" and stated is False else sequence
+
+
+def has_b_value(time_point: str) -> bool:
+    """Whether the time point of a frame has a b-value above 0."""
+    return _WEIGHTED.match(time_point) is not None
+
+
+def contradicts_times(header: Header, sequence: str) -> bool:
+    """Whether the name says T1 and the times T2 or FLAIR, or the reverse.
+
+    Only the times of spin echo and inversion recovery: those of other sequences overlap.
+    """
+    kinds = header.scanning_sequence.split("\\")
+    if {"GR", "EP"} & {*kinds} or not ("SE" in kinds or header.inversion_time):
+        return False
+    by_times = _by_times(header)
+    if sequence in ("t1", "t1_contrast"):
+        words = normalised(header.series_description)
+        return by_times in ("t2", "flair") or ("flair" in words and not _NAMES_T1.search(words))
+    return sequence in ("t2", "flair") and by_times == "t1"
+
+
+def sequence_in_words(text: str) -> str:
+    """The sequence that a text names, or nothing; `pd t2` where it names both."""
+    code = _code_in_words(text)
+    code = _LIKELIEST.get(code, code)
+    return "t1_contrast" if code == "t1" and contrast_in_words(text) else code
+
+
+def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: str) -> str:
+    """What the other texts of a header name, the most telling first; a code of `_resolved`."""
+    named = next(filter(None, map(_code_in_words, texts)), "")
+    if named or contrast_code in table.ACQUISITION_CONTRASTS:
+        return named or table.ACQUISITION_CONTRASTS[contrast_code]
+    name = pulse_sequence.lower().lstrip("*_ ")
+    return next((code for code, pattern in _PULSE_SEQUENCES if pattern.match(name)), "")
+
+
+def _code_in_words(text: str) -> str:
+    """The sequence that a text names, without contrast.
+
+    `pd t2`, `t1 flair` and `t1 t2 flair` leave the choice to the times.
+    """
+    words = normalised(text)
+    code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
+    if code not in ("flair", "tirm"):
+        return code
+    if _NAMES_T2.search(words):
+        return "flair" if code == "flair" else "t2"
+    if _NAMES_T1.search(words):
+        return "t1"
+    return "t1 flair" if code == "flair" else "t1 t2 flair"
+
+
+_LIKELIEST = {"t1 flair": "flair", "t1 t2 flair": "t2"}
+
+
+def _resolved(code: str, header: Header) -> str:
+    """One sequence, by the times where the name leaves several."""
+    if code == "pd t2":
+        return "pd" if (header.echo_time or 0) < 50 else "t2"
+    by_times = _by_times(header) if header.inversion_time else ""
+    if code in _LIKELIEST and by_times in code.split():
+        return by_times
+    return _LIKELIEST.get(code, code)
+
+
+def _bids_sequence(name: str) -> str:
+    """The sequence of the suffix of a BIDS name, whatever its entities say; else nothing.
+
+    ReproIn names put the datatype, and maybe the suffix, before the entities: `anat-T1w_acq-fast`.
+    """
+    first, *others = name.lower().split(".")[0].split("_")
+    datatype, _, suffix = first.partition("-")
+    if datatype in table.BIDS_DATATYPES and suffix in table.BIDS_SUFFIXES:
+        return table.BIDS_SUFFIXES[suffix]
+    if datatype not in table.BIDS_DATATYPES and not _ENTITY.fullmatch(first):
+        return ""
+    after = next((part for part in others if not _ENTITY.fullmatch(part)), "")
+    return table.BIDS_SUFFIXES.get(after, "")
+
+
+def _by_times(header: Header) -> str:
+    """By repetition, echo and inversion time in ms, where the header states them."""
+    repetition, echo, inversion = header.repetition_time, header.echo_time, header.inversion_time
+    kinds = header.scanning_sequence.split("\\")
+    if repetition is None or echo is None or repetition <= 0 or echo <= 0:
+        return ""
+    if "EP" in kinds and (echo >= 15 or "IR" not in kinds):
+        return "dwi" if "SE" in kinds else "bold"
+    if inversion:
+        return _by_inversion(repetition, echo, inversion)
+    if "GR" in kinds and "SE" not in kinds:
+        return _by_gradient_echo(repetition, echo, header.flip_angle)
+    if repetition <= 1200 and echo <= 35:
+        return "t1"
+    if repetition >= 1500:
+        return "t2" if echo >= 60 else "pd" if echo <= 45 else ""
+    return ""
+
+
+def _by_inversion(repetition: float, echo: float, inversion: float) -> str:
+    if inversion >= 1400 and echo >= 60:
+        return "flair"
+    if inversion < 300 and echo >= 20:
+        return "t2"
+    return "t1" if echo <= 35 and inversion >= 300 and repetition < 4000 else ""
+
+
+def _by_gradient_echo(repetition: float, echo: float, flip_angle: float | None) -> str:
+    if echo >= 15:
+        return "swi"
+    if flip_angle is None or echo > 10:
+        return ""
+    if repetition <= 60:
+        return "t1" if flip_angle >= 8 else ""
+    return "t1" if repetition <= 1000 and flip_angle >= 50 else ""

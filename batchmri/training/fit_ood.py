@@ -1,0 +1,97 @@
+"""Fits the field of a model: what its training pictures look like (model/ood.py)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from batchmri.model.network import ClassMapNetwork
+from batchmri.model.ood import POOLED, Field
+from batchmri.preparation.transforms import PreparationSettings
+from batchmri.training.dataset import Prepared
+from batchmri.training.evaluate import Figures, features_of
+
+_T1 = ("t1", "t1_contrast")
+_COMPONENTS = 64
+_MOST_OF_A_GROUP = 200  # of a class of a source: none shall outweigh the others
+_BEYOND = 0.05  # of the validation pictures
+_SURE = 20.0  # a probe that had nothing to learn from always says yes
+_REGULARISATION = 0.02
+
+Floats = npt.NDArray[np.float64]
+
+
+def fit_field(
+    network: ClassMapNetwork, prepared: Prepared, settings: PreparationSettings
+) -> tuple[Field, Figures] | None:
+    """The field by the train rows, its limit by val and dev rows, and how well its probes tell.
+
+    Only pictures that are T1-weighted or do not say belong to the field. None where there are too
+    few pictures to know.
+    """
+    train, judged = _chosen(prepared, ("train",)), _chosen(prepared, ("val", "dev"))
+    texture = features_of(network, prepared, train, settings)[:, POOLED:].astype(np.float64)
+    sequences = np.array([prepared.rows[index].sequence for index in train])
+    own = np.isin(sequences, ("", *_T1))
+    if own.sum() < 2 * _COMPONENTS or not judged:
+        return None
+    mean, scale = texture[own].mean(0), texture[own].std(0) + 1e-6
+    scaled = (texture - mean) / scale
+    parts = PCA(_COMPONENTS, svd_solver="full").fit(scaled[own])
+    beside = (scaled[own] ** 2).sum(1) - (parts.transform(scaled[own]) ** 2).sum(1)
+    probes = [
+        _probe(scaled, np.isin(sequences, _T1), sequences != ""),
+        _probe(scaled, sequences == "t1_contrast", np.isin(sequences, _T1)),
+    ]
+    arrays = [mean, scale, parts.components_, np.sqrt(parts.explained_variance_), [beside.mean()]]
+    field = Field(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
+    return _limited(field, features_of(network, prepared, judged, settings), prepared, judged)
+
+
+def _chosen(prepared: Prepared, splits: Sequence[str]) -> list[int]:
+    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for index, row in enumerate(prepared.rows):
+        if row.split in splits:
+            groups[row.source, row.label, row.sequence].append(index)
+    return sorted(
+        members[place]
+        for members in groups.values()
+        for place in np.unique(np.linspace(0, len(members) - 1, _MOST_OF_A_GROUP).astype(int))
+    )
+
+
+def _probe(scaled: Floats, yes: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]) -> Floats:
+    if len(set(yes[known].tolist())) < 2:
+        return np.append(np.zeros(scaled.shape[1]), _SURE)
+    probe = LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=2000)
+    probe.fit(scaled[known], yes[known])
+    return np.append(probe.coef_[0], probe.intercept_)
+
+
+def _limited(
+    field: Field, features: npt.NDArray[np.float32], prepared: Prepared, judged: Sequence[int]
+) -> tuple[Field, Figures]:
+    sequences = np.array([prepared.rows[index].sequence for index in judged])
+    own = np.isin(sequences, ("", *_T1))
+    limit = np.quantile(field.distances(features[own]), 1 - _BEYOND)
+    limited = replace(field, limit=np.asarray([limit], np.float32))
+    looks = limited.looks(features)
+    told = {
+        "t1": ([look.t1 for look in looks], np.isin(sequences, _T1), sequences != ""),
+        "contrast": (
+            [look.contrast for look in looks],
+            sequences == "t1_contrast",
+            np.isin(sequences, _T1),
+        ),
+    }
+    figures: Figures = {}
+    for name, (scores, yes, known) in told.items():
+        if len(set(yes[known].tolist())) == 2:
+            auc = roc_auc_score(yes[known], np.array(scores)[known])
+            figures[f"{name}_auc"] = round(float(auc), 4)
+    return limited, figures

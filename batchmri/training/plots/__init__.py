@@ -1,0 +1,1 @@
+"""The figures of a training: its pictures, their brain boxes, its augmentations, its curves."""

@@ -1,0 +1,71 @@
+"""Sheets of pictures: lines of tiles under a heading."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.outputs import drawing as canvas
+from batchmri.outputs.atomic_write import write_atomic
+from batchmri.records import CropBox
+
+_TILE, _GAP, _HEAD, _CAPTION = 128, 8, 26, 18
+_BOX: canvas.Colour = (80, 200, 255)
+_STRETCH = (0.5, 99.5)  # percentiles shown as black and white
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Tiles beside each other, each with its caption, under a heading."""
+
+    heading: str
+    tiles: Sequence[canvas.Image]
+    captions: Sequence[str]
+
+
+def save_sheet(lines: Sequence[Line], path: Path) -> None:
+    """Write a PNG; with no lines, remove what an earlier run left."""
+    if not lines:
+        path.unlink(missing_ok=True)
+        return
+    height = _HEAD + _TILE + _CAPTION + _GAP
+    columns = max(4, *(len(line.tiles) for line in lines))
+    sheet = canvas.black(height * len(lines), columns * (_TILE + _GAP) + _GAP)
+    for number, line in enumerate(lines):
+        top = number * height
+        canvas.text(sheet, line.heading, (_GAP, top + 18), 14)
+        for column, (tile, caption) in enumerate(zip(line.tiles, line.captions, strict=True)):
+            left = _GAP + column * (_TILE + _GAP)
+            canvas.place(sheet, tile, top + _HEAD, left)
+            below = (left, top + _HEAD + _TILE + 14)
+            canvas.text(sheet, caption, below, 11, canvas.DIM)
+    write_atomic(path, canvas.png(sheet))
+
+
+def tile_of(
+    picture: npt.NDArray[Any],
+    spacing: tuple[float, float] = (1.0, 1.0),
+    box: CropBox | None = None,
+    side: int = _TILE,
+) -> canvas.Image:
+    """A picture (rows, columns) of any grey levels as a square; `spacing` is (row, column)."""
+    low, high = np.percentile(picture, _STRETCH) if picture.dtype != np.uint8 else (0, 255)
+    scaled = (picture.astype(np.float32) - low) * (255 / max(float(high - low), 1e-6))
+    scale = side / max(picture.shape[0] * spacing[0], picture.shape[1] * spacing[1])
+    down, across = scale * spacing[0], scale * spacing[1]
+    size = (max(1, round(picture.shape[1] * across)), max(1, round(picture.shape[0] * down)))
+    smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    small = cv2.resize(np.clip(scaled, 0, 255).astype(np.uint8), size, interpolation=method)
+    shown = np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), np.uint8)
+    if box is not None:
+        corner = (round(box.x * across), round(box.y * down))
+        end = (round((box.x + box.width) * across) - 1, round((box.y + box.height) * down) - 1)
+        cv2.rectangle(shown, corner, end, _BOX, 1)
+    tile = canvas.black(side, side)
+    canvas.place(tile, shown, (side - size[1]) // 2, (side - size[0]) // 2)
+    return tile

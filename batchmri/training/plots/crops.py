@@ -1,0 +1,87 @@
+"""Before and after the crop to the brain box, and how far that box is to be trusted."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from batchmri.records import CropBox
+from batchmri.training.dataset import Prepared
+from batchmri.training.images import read_picture
+from batchmri.training.plots.charts import COLOURS, new_chart, save_chart
+from batchmri.training.plots.contact_sheets import Line, save_sheet, tile_of
+
+_SHOWN = 4
+_BINS = np.linspace(0, 1, 41)
+_log = logging.getLogger(__name__)
+
+
+def draw_crops(prepared: Prepared, samples: dict[str, list[int]], folder: Path) -> None:
+    """Write crops.png, crop_quality.png and crops_doubtful.png, and log what was found."""
+    save_sheet(
+        [_before_after(label, prepared, rows[:_SHOWN]) for label, rows in samples.items()],
+        folder / "crops.png",
+    )
+    _quality(prepared, folder / "crop_quality.png")
+    doubtful = [
+        _before_after(heading, prepared, rows) for heading, rows in _doubtful(prepared) if rows
+    ]
+    save_sheet(doubtful, folder / "crops_doubtful.png")
+
+
+def _before_after(heading: str, prepared: Prepared, rows: Sequence[int]) -> Line:
+    tiles, captions = [], []
+    for index in rows:
+        picture, spacing = read_picture(prepared.rows[index])
+        x, y, width, height, failed = (int(value) for value in prepared.boxes[index, :5])
+        box = CropBox(x, y, width, height, bool(failed))
+        tiles += [tile_of(picture, spacing, box), tile_of(prepared.pictures[index])]
+        captions += [prepared.rows[index].file.name[-22:], "no box" if failed else ""]
+    return Line(heading, tiles, captions)
+
+
+def _quality(prepared: Prepared, path: Path) -> None:
+    failed, area = prepared.boxes[:, 4] == 1, _area(prepared)
+    labels = np.array([row.label for row in prepared.rows])
+    n, found = len(labels), int((~failed).sum())
+    told = f"brain box found in {found} of {n} pictures ({found / n:.1%})"
+    figure, (axes,) = new_chart(1, width=6.5)
+    for label, colour in zip(sorted(set(labels)), COLOURS * len(labels), strict=False):
+        own = labels == label
+        name = f"{label}: {int((own & failed).sum())} of {int(own.sum())} without box"
+        shares = np.histogram(area[own & ~failed], _BINS)[0] / max(1, int(own.sum()))
+        axes.stairs(shares, _BINS, color=colour, label=name, linewidth=1.5)
+        _log.info("%s", name)
+    axes.set_title(told[0].upper() + told[1:], fontsize=10)
+    axes.set_xlabel("area of the brain box, share of the picture")
+    axes.set_ylabel("share of the class")
+    axes.legend(frameon=False, fontsize=8)
+    save_chart(figure, path)
+    _log.info("%s", told)
+
+
+def _doubtful(prepared: Prepared) -> list[tuple[str, list[int]]]:
+    """The pictures whose box a person should look at, by what speaks against it."""
+    failed = np.flatnonzero(prepared.boxes[:, 4] == 1)
+    found = np.flatnonzero(prepared.boxes[:, 4] == 0)
+    long = np.abs(np.log(prepared.boxes[found, 2] / prepared.boxes[found, 3]))
+    smallest = found[np.argsort(_area(prepared)[found], kind="stable")]
+    longest = found[np.argsort(-long, kind="stable")]
+    return [
+        (f"No box found: {len(failed)} pictures", _spread(failed)),
+        ("Smallest share of the picture", smallest[:_SHOWN].tolist()),
+        ("Farthest from square", longest[:_SHOWN].tolist()),
+    ]
+
+
+def _area(prepared: Prepared) -> npt.NDArray[np.float64]:
+    _, _, width, height, _, rows, columns = prepared.boxes.T
+    share: npt.NDArray[np.float64] = (width * height) / (rows * columns)
+    return share
+
+
+def _spread(rows: npt.NDArray[np.int64]) -> list[int]:
+    places = np.unique(np.linspace(0, len(rows) - 1, _SHOWN).round().astype(int))
+    return rows[places].tolist() if len(rows) else []

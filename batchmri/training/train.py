@@ -1,0 +1,226 @@
+"""`batchmri train`: labelled pictures in, a checkpoint and its card out."""
+
+import json
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from batchmri.errors import UsageError
+from batchmri.model.card import Card
+from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
+from batchmri.model.network import ClassMapNetwork
+from batchmri.model.pretrained import load_lite1
+from batchmri.training.augment import Augmentation
+from batchmri.training.dataset import (
+    DrawnPictures,
+    Prepared,
+    draw_weights,
+    label_indices,
+    prepare_table,
+)
+from batchmri.training.evaluate import (
+    Figures,
+    dev_figures,
+    fit_temperature,
+    pointing_game,
+    predict,
+    split_figures,
+)
+from batchmri.training.fit import fit
+from batchmri.training.fit_ood import fit_field
+from batchmri.training.holdout import without
+from batchmri.training.loss import ANY_TUMOR
+from batchmri.training.plots.data import draw_data
+from batchmri.training.progress import FIGURES, LAST
+from batchmri.training.settings import TrainSettings
+from batchmri.training.table import classes_of, read_data
+from batchmri.training.thresholds import fit_thresholds
+
+_CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
+_HEAD_MM = 200.0
+CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
+_log = logging.getLogger(__name__)
+
+
+def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) -> Card:
+    """Train on a table or folder into the folder `out`; the card of the checkpoint left there.
+
+    Raises UsageError for data that cannot be used, a folder that holds a training unless
+    `resume` is given, and one of other data or settings where it is.
+    """
+    rows = without(read_data(data, settings.val_step), settings.left_out)
+    classes = classes_of(rows, settings.any_tumor_label)
+    if settings.no_tumor_class not in classes:
+        raise UsageError(
+            f"no_tumor_class {settings.no_tumor_class!r} is none of {', '.join(classes)}: "
+            "name the class that means no tumour in --config"
+        )
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    prepared = prepare_table(rows, out, settings.preparation)
+    _claim(out, prepared, settings, resume)
+
+    pictures = DrawnPictures(
+        prepared,
+        classes,
+        settings.no_tumor_class,
+        settings.preparation,
+        Augmentation(settings.augmentation, zoom_range(settings)),
+        settings.seed,
+    )
+    draw_data(pictures, classes, out / FIGURES)
+    judged = _Judged(prepared, classes, settings)
+    network = fit(
+        first_network(settings, classes),
+        pictures,
+        draw_weights(rows, classes, settings.shares),
+        judged.each_epoch,
+        out,
+        settings,
+    )
+    card = Card(
+        classes=classes,
+        no_tumor_class=settings.no_tumor_class,
+        last_stride=settings.last_stride,
+        preparation=settings.preparation.model_dump(),
+        training_data_digest=prepared.digest("train"),
+        created_by=f"batchmri {version('batchmri')}",
+        **settings.card,
+    )
+    return judged.finish(out / CHECKPOINT, network.cpu(), card)
+
+
+def zoom_range(settings: TrainSettings) -> tuple[float, float] | None:
+    """How far pictures are reduced by `resampling_mm`: a head fills the prepared square."""
+    if settings.resampling_mm is None:
+        return None
+    pixel = _HEAD_MM / settings.preparation.size
+    finest, coarsest = settings.resampling_mm
+    return pixel / coarsest, pixel / finest
+
+
+def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
+    """The network as it is before training, by `init`. Raises ModelError.
+
+    Of a file with other classes, all but the last layer is taken; of several files the mean
+    (Wortsman et al., Model soups, 2022).
+    """
+    network = ClassMapNetwork(len(classes), settings.last_stride, settings.init == "imagenet")
+    if settings.init == "lite1":
+        load_lite1(network)
+    elif settings.init not in ("imagenet", "random"):
+        files = [settings.init] if isinstance(settings.init, str) else settings.init
+        own = network.linear.state_dict()
+        found = [_weights(Path(file), classes, own) for file in files]
+        network.load_state_dict(
+            {name: sum(weights[name] for weights in found) / len(found) for name in found[0]}
+        )
+    return network
+
+
+def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights in a file, `linear` in place of a last layer for other classes."""
+    trained, card, _ = load_checkpoint(file)
+    weights = trained.state_dict()
+    if card.classes != classes:
+        weights |= {f"linear.{name}": own for name, own in linear.items()}
+    return weights
+
+
+def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:
+    told = settings.model_dump(mode="json", exclude=_CHANGES_NO_WEIGHT)
+    claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
+    file = out / _CLAIM
+    if not (out / LAST).exists():
+        file.write_text(claim, encoding="utf-8")
+    elif not resume:
+        raise UsageError(f"{out} holds a training: give --resume, or another --out")
+    elif file.read_text(encoding="utf-8") != claim:
+        raise UsageError(f"{out} holds a training of other data or settings: see {file}")
+
+
+class _Judged:
+    """The rows that judge: val and dev every epoch, test at the very end."""
+
+    def __init__(self, prepared: Prepared, classes: Sequence[str], settings: TrainSettings) -> None:
+        self.prepared = prepared
+        self.classes = classes
+        self.settings = settings
+        self.labels = np.array(label_indices(prepared.rows, classes))
+        splits = np.array([row.split for row in prepared.rows])
+        has_class = self.labels != ANY_TUMOR  # without one, only the dev figures ask nothing more
+        self.val, self.dev, self.test = (
+            np.flatnonzero((splits == split) & (has_class | (split == "dev"))).tolist()
+            for split in ("val", "dev", "test")
+        )
+        self.dev_rows = [prepared.rows[index] for index in self.dev]
+        self.no_tumor = classes.index(settings.no_tumor_class)
+
+    def each_epoch(self, network: ClassMapNetwork) -> Figures:
+        """Loss and accuracy on val, and what is made of the dev rows."""
+        values = predict(network, self.prepared, self.val, self.settings.preparation, half=True)
+        labels = torch.from_numpy(self.labels[self.val])
+        loss = cross_entropy(values, labels)
+        figures: Figures = {
+            "loss": round(float(loss), 4),
+            "accuracy": round(float((values.argmax(1) == labels).float().mean()), 4),
+        }
+        return figures | self._dev_figures(self._dev(network, half=True))
+
+    def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
+        """Save, load again, and judge what was saved: the card with temperature and figures."""
+        save_checkpoint(path, network, card)
+        network, _, _ = load_checkpoint(path)
+        preparation = self.settings.preparation
+        values = predict(network, self.prepared, self.val, preparation)
+        labels = self.labels[self.val]
+        dev = self._dev(network)
+        figures: dict[str, Figures] = {
+            "val": split_figures(labels, values, self.classes),
+            "dev": self._dev_figures(dev),
+        }
+        if self.test:
+            found = predict(network, self.prepared, self.test, preparation)
+            figures["test"] = split_figures(self.labels[self.test], found, self.classes)
+            figures["test"] |= pointing_game(
+                network, self.prepared, self.test, self.labels.tolist(), preparation
+            )
+        field = fit_field(network, self.prepared, preparation)
+        if field is not None:
+            figures["field"] = field[1]
+        temperature = fit_temperature(values, torch.from_numpy(labels))
+        rules, figures["verdict"] = self._thresholds(dev / temperature)
+        verdict = rules | card.verdict
+        changed = {"temperature": temperature, "figures": figures, "verdict": verdict}
+        for split, found_figures in figures.items():
+            _log.info("%s: %s", split, found_figures)
+        card = card.model_copy(update=changed)
+        return save_checkpoint(path, network, card, field[0] if field else None)
+
+    def _dev(self, network: ClassMapNetwork, half: bool = False) -> Tensor:
+        """The logits (rows, classes) of the dev rows."""
+        if not self.dev:
+            return torch.empty(0, len(self.classes))
+        return predict(network, self.prepared, self.dev, self.settings.preparation, half)
+
+    def _dev_figures(self, values: Tensor) -> Figures:
+        return dev_figures(self.dev_rows, values, self.no_tumor, self.settings.no_tumor_class)
+
+    def _thresholds(self, values: Tensor) -> tuple[dict[str, float], Figures]:
+        settings = self.settings
+        suspicion = 1 - values.softmax(1)[:, self.no_tumor]
+        return fit_thresholds(
+            self.dev_rows,
+            suspicion.tolist(),
+            settings.no_tumor_class,
+            settings.false_alarms,
+            settings.missed,
+        )

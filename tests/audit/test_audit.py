@@ -1,0 +1,179 @@
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from batchmri.audit.audit import audit_data
+from batchmri.cli import cli
+from batchmri.errors import UsageError
+from batchmri.outputs.console import Console
+from batchmri.training.table import read_table
+
+from .make import head, write
+
+Rows = list[dict[str, str]]
+
+
+def rows(path: Path) -> Rows:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two splits of two classes, with one copy of each kind, a conflict and odd files."""
+    folder = tmp_path / "data"
+    for number in range(16):
+        label = "ab"[number % 2]
+        write(folder / "Training" / label / f"{number}.jpg", head(number))
+    first = (folder / "Training" / "a" / "0.jpg").read_bytes()
+    test = folder / "Testing"
+    (test / "a").mkdir(parents=True)
+    (test / "a" / "bytes.jpg").write_bytes(first)
+    pixels = cv2.imread(str(folder / "Training" / "a" / "2.jpg"), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    write(test / "a" / "pixels.png", pixels)
+    write(test / "a" / "turned.jpg", np.rot90(head(4)), quality=60)
+    write(test / "b" / "conflict.jpg", np.fliplr(head(6)))
+    write(test / "b" / "alone.jpg", head(99))
+    (test / "b" / "empty.jpg").write_bytes(b"")
+    return folder
+
+
+def audit(data: Path, out: Path, groups: Path | None = None) -> None:
+    audit_data([data / "Training", data / "Testing"], out, groups, Console("plain"))
+
+
+def write_groups(path: Path, head_row: str, *lines: str) -> Path:
+    path.write_text("\n".join([head_row, *lines]) + "\n")
+    return path
+
+
+def test_each_kind_of_copy_is_named(data: Path, tmp_path: Path) -> None:
+    audit(data, tmp_path / "out")
+    found = {row["file"]: row for row in rows(tmp_path / "out" / "duplicates.csv")}
+    assert len(found) == 8
+    told = {
+        name: (row["match"], row["like"], row["orientation"], row["conflict"])
+        for name, row in found.items()
+        if row["split"] == "Testing"
+    }
+    assert told == {
+        "Testing/a/bytes.jpg": ("bytes", "Training/a/0.jpg", "same", "0"),
+        "Testing/a/pixels.png": ("pixels", "Training/a/2.jpg", "same", "0"),
+        "Testing/a/turned.jpg": ("near", "Training/a/4.jpg", "turned 90 left", "0"),
+        "Testing/b/conflict.jpg": ("near", "Training/a/6.jpg", "mirrored", "1"),
+    }
+    assert {row["crosses_splits"] for row in found.values()} == {"1"}
+
+
+def test_the_document_and_the_figures(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    audit(data, out)
+    document = json.loads((out / "audit.json").read_text())
+    assert document["pictures"] == 21
+    assert document["distinct_images"] == 17
+    assert document["odd_files"] == {"empty_file": 1}
+    assert document["duplicates"]["groups_across_splits"] == 4
+    assert document["duplicates"]["repeat_bytes"] == 1
+    assert document["duplicates"]["repeat_pixels"] == 2
+    (conflict,) = document["label_conflicts"]
+    assert {entry["label"] for entry in conflict} == {"a", "b"}
+    (odd,) = rows(out / "odd_files.csv")
+    assert (odd["file"], odd["code"], odd["used"]) == ("Testing/b/empty.jpg", "empty_file", "0")
+    for name in ("class_distribution", "samples", "duplicate_groups"):
+        figure = cv2.imread(str(out / "figures" / f"{name}.png"))
+        assert figure is not None and figure.std() > 5
+
+
+def test_the_split_trains_and_no_group_crosses_it(data: Path, tmp_path: Path) -> None:
+    people = [
+        f"{split}/{path.parent.name}/{path.name},p{number // 3}"
+        for split in ("Training", "Testing")
+        for number, path in enumerate(sorted((data / split).rglob("*.jpg")))
+    ]
+    groups = write_groups(data / "groups.csv", "file,person", *people)
+    out = tmp_path / "out"
+    audit(data, out, groups)
+    splits = {(out / row["file"]).resolve(): row for row in rows(out / "split.csv")}
+    assert len(splits) == 21
+    for row in rows(out / "duplicates.csv"):
+        one, other = (data / row[key] for key in ("file", "like"))
+        assert splits[one]["split"] == splits[other]["split"]
+    sides: dict[str, set[str]] = {}
+    for row in splits.values():
+        sides.setdefault(row["patient"], set()).add(row["split"])
+    assert all(len(side) == 1 for person, side in sides.items() if person)
+    assert splits[data / "Testing" / "a" / "bytes.jpg"]["weight"] == "0.5"
+
+
+def test_the_split_is_a_table_to_train_from(data: Path, tmp_path: Path) -> None:
+    audit(data, tmp_path / "out")
+    read = read_table(tmp_path / "out" / "split.csv")
+    assert {row.split for row in read} == {"train", "val", "test"}
+
+
+def test_a_second_audit_gives_the_same_bytes(data: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        audit(data, tmp_path / name)
+    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")]
+    assert len(files) == 8
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_patients_alike_are_proposed_until_named_as_one_person(data: Path, tmp_path: Path) -> None:
+    again = data / "Testing" / "b" / "again.jpg"
+    moved = np.zeros((220, 220), np.uint8)
+    moved[40:200, 10:170] = head(99)
+    write(again, moved)
+    lines = ("Testing/b/alone.jpg,first", "Testing/b/again.jpg,second")
+    groups = write_groups(data / "groups.csv", "file,patient", *lines)
+    audit(data, tmp_path / "out", groups)
+    (row,) = rows(tmp_path / "out" / "persons.csv")
+    assert (row["patient"], row["other_patient"]) == ("first", "second")
+    assert (tmp_path / "out" / "figures" / "persons.png").exists()
+    write_groups(groups, "file,patient,person", *(f"{line},anna" for line in lines))
+    audit(data, tmp_path / "out", groups)
+    assert rows(tmp_path / "out" / "persons.csv") == []
+    assert not (tmp_path / "out" / "figures" / "persons.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("head_row", "line", "complaint"),
+    [
+        ("name,patient", "x,p", "no column 'file'"),
+        ("file,fold", "x,1", "none of the columns patient, person, source"),
+        ("file,patient", "elsewhere.jpg,p", "names none of the pictures"),
+    ],
+)
+def test_a_wrong_groups_table_is_refused(
+    data: Path, tmp_path: Path, head_row: str, line: str, complaint: str
+) -> None:
+    groups = write_groups(data / "groups.csv", head_row, line)
+    with pytest.raises(UsageError, match=complaint):
+        audit(data, tmp_path / "out", groups)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_groups_table_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        audit(data, tmp_path / "out", tmp_path / "none.csv")
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match="no pictures in a folder per class"):
+        audit_data([tmp_path / "a"], tmp_path / "out", None, Console("plain"))
+
+
+def test_the_command_prints_what_it_found(data: Path, tmp_path: Path) -> None:
+    arguments = ["data", "audit", str(data), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    assert "of these across splits" in done.output
+    assert "Testing: 4 of 5 pictures show an image of another split" in done.output

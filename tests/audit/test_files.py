@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from batchmri.audit.files import Found, OddFile, Picture, find_files, read_picture
+from batchmri.errors import UsageError
+
+from .make import head, picture, write
+
+
+def read(path: Path) -> Picture | OddFile:
+    return read_picture(Found(path, path.name, "", path.parent.name))
+
+
+def odd_code(path: Path) -> str:
+    found = read(path)
+    assert isinstance(found, OddFile)
+    assert not found.used
+    return found.code
+
+
+def odd_codes(path: Path) -> list[str]:
+    return [odd.code for odd in picture(path).odd]
+
+
+def test_class_and_split_are_the_last_two_folders(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "Training" / "a" / "1.png", head(0))
+    (found,) = find_files([tmp_path / "set"])
+    assert (found.name, found.split, found.label) == ("set/Training/a/1.png", "Training", "a")
+    (found,) = find_files([tmp_path / "set" / "Training"])
+    assert (found.name, found.split, found.label) == ("Training/a/1.png", "Training", "a")
+
+
+def test_a_file_below_two_folders_is_found_once(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "Training" / "a" / "1.png", head(0))
+    assert len(find_files([tmp_path / "set", tmp_path / "set" / "Training"])) == 1
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nowhere: no such folder"):
+        find_files([tmp_path / "nowhere"])
+
+
+def test_what_cannot_be_used_is_told_apart(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a" / "whole.jpg", head(0)).read_bytes()
+    png = write(tmp_path / "a" / "whole.png", head(0)).read_bytes()
+    made = {
+        "empty.jpg": b"",
+        "cut.jpg": whole[: len(whole) // 2],
+        "end_missing.jpg": whole[:-2],
+        "cut.png": png[:-20],
+        "text.png": b"no picture at all",
+        "notes.txt": b"notes",
+    }
+    for name, content in made.items():
+        (tmp_path / "a" / name).write_bytes(content)
+    codes = {name: odd_code(tmp_path / "a" / name) for name in made}
+    assert codes == {
+        "empty.jpg": "empty_file",
+        "cut.jpg": "truncated",
+        "end_missing.jpg": "truncated",
+        "cut.png": "truncated",
+        "text.png": "unreadable",
+        "notes.txt": "not_a_picture",
+    }
+
+
+def test_a_picture_in_no_class_folder_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "1.png", head(0))
+    (found,) = find_files([tmp_path / "set"])
+    odd = read_picture(found)
+    assert isinstance(odd, OddFile) and odd.code == "no_class"
+
+
+def test_what_is_odd_but_usable_is_said(tmp_path: Path) -> None:
+    grey = head(0)
+    colour = np.dstack([grey, grey, 255 - grey])
+    png = write(tmp_path / "a" / "x.png", grey)
+    png.rename(tmp_path / "a" / "named.jpg")
+    assert odd_codes(tmp_path / "a" / "named.jpg") == ["wrong_suffix"]
+    assert odd_codes(write(tmp_path / "a" / "colour.png", colour)) == ["colour"]
+    alpha = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGRA)
+    assert odd_codes(write(tmp_path / "a" / "alpha.png", alpha)) == ["has_alpha"]
+    assert odd_codes(write(tmp_path / "a" / "deep.png", grey.astype(np.uint16) * 9)) == ["deep"]
+    assert odd_codes(write(tmp_path / "a" / "tiny.png", grey[60:90, 60:90])) == ["tiny"]
+    assert odd_codes(write(tmp_path / "a" / "blank.png", np.full_like(grey, 7))) == ["blank"]
+    assert odd_codes(write(tmp_path / "a" / "grey.png", grey)) == []
+
+
+def test_equal_pixels_have_equal_digests_whatever_the_mode(tmp_path: Path) -> None:
+    grey = head(0)
+    one = picture(write(tmp_path / "a" / "grey.png", grey))
+    other = picture(write(tmp_path / "a" / "rgb.png", np.dstack([grey] * 3)))
+    third = picture(write(tmp_path / "a" / "changed.png", grey ^ np.eye(160, dtype=np.uint8)))
+    assert one.file_digest != other.file_digest
+    assert one.pixel_digest == other.pixel_digest != third.pixel_digest
+
+
+def test_a_deep_picture_shows_what_the_shallow_one_does(tmp_path: Path) -> None:
+    shallow = picture(write(tmp_path / "a" / "8.png", head(0)))
+    deep = picture(write(tmp_path / "a" / "16.png", head(0).astype(np.uint16) * 11))
+    difference = shallow.small.astype(float) - deep.small
+    assert np.corrcoef(shallow.small.ravel(), deep.small.ravel())[0, 1] > 0.999, difference
+
+
+def test_what_operating_systems_add_is_not_audited(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "a" / "1.png", head(0))
+    for name in ("__MACOSX/a/._1.png", "a/Thumbs.db", "a/.DS_Store", ".cache/a/2.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"x")
+    assert [file.name for file in find_files([tmp_path / "set"])] == ["set/a/1.png"]

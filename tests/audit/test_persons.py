@@ -1,0 +1,30 @@
+import cv2
+import numpy as np
+
+from batchmri.audit.persons import propose_persons
+
+from .make import Bytes, head
+
+
+def later(pixels: Bytes) -> Bytes:
+    """The same head, elsewhere in a larger field, and brighter."""
+    field = np.zeros((220, 220), np.uint8)
+    field[40:200, 10:170] = (pixels * 0.8).astype(np.uint8)
+    return field
+
+
+def reduced(*pictures: Bytes) -> Bytes:
+    return np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in pictures])
+
+
+def test_a_later_examination_under_another_number_is_proposed() -> None:
+    slices = [head(seed) for seed in range(8)]
+    small = reduced(*slices, later(slices[1]), np.fliplr(later(slices[0])))
+    patients = ["a", "a", "b", "b", "c", "c", "", "", "d", "d"]
+    (proposal,) = propose_persons(small, patients)
+    assert proposal.patients == ("a", "d")
+    assert set(proposal.pictures) in ({0, 9}, {1, 8})
+
+
+def test_pictures_without_patient_are_left_out() -> None:
+    assert propose_persons(reduced(head(0), head(0)), ["", "a"]) == []

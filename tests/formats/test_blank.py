@@ -1,0 +1,93 @@
+"""Noise, air and specks are blank; a head is not, however faint or noisy."""
+
+import cv2
+import numpy as np
+import pytest
+
+from batchmri.formats.blank import structure, why_blank
+from batchmri.formats.decode_task import Refusal
+from batchmri.formats.orientation import finish
+from batchmri.reasons import Reason
+from batchmri.records import Display
+
+SIDE = 256
+
+
+def magnitude_noise(side: int = SIDE, *, zero_filled: int = 1, coils: int = 1) -> np.ndarray:
+    """Noise of magnitude images, of one coil or several, of a smaller matrix zero-filled."""
+    rng = np.random.default_rng(side + zero_filled + coils)
+    n, total = side // zero_filled, np.zeros((side, side))
+    for _ in range(coils):
+        kspace = np.zeros((side, side), complex)
+        low = (side - n) // 2
+        kspace[low : low + n, low : low + n] = rng.normal(size=(2, n, n)).T @ [1, 1j]
+        total += np.abs(np.fft.ifft2(np.fft.ifftshift(kspace))) ** 2
+    noise = np.sqrt(total)
+    return (noise / noise.mean()).astype(np.float32)
+
+
+def ellipse(height: int, width: int, side: int = SIDE) -> np.ndarray:
+    """A bright rim around a darker inside, as a head."""
+    picture = np.zeros((side, side), np.float32)
+    middle = (side // 2, side // 2)
+    cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(
+        picture, middle, (max(1, width // 2 - 8), max(1, height // 2 - 8)), 0, 0, 360, 0.4, -1
+    )
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("side", "zero_filled"), [(64, 1), (64, 2), (128, 2), (256, 1), (256, 4), (512, 4)]
+)
+@pytest.mark.parametrize("coils", [1, 8])
+def test_noise_is_blank(side: int, zero_filled: int, coils: int) -> None:
+    noise = magnitude_noise(side, zero_filled=zero_filled, coils=coils)
+    assert why_blank(np.rint(30 * noise).astype(np.float32)) == "noise without structure"
+    # Of a few gray levels, as air is where a scanner scales to the brain.
+    assert why_blank(np.rint(2 * noise).astype(np.float32)) == "noise without structure"
+
+
+def test_noise_under_the_shading_of_a_coil_is_blank() -> None:
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    shading = 1 + 2 * np.exp(-(x**2 + y**2) / 0.5)
+    for coils in (1, 8):
+        noise = magnitude_noise(zero_filled=2, coils=coils) * shading
+        assert why_blank(noise.astype(np.float32)) == "noise without structure"
+
+
+def test_a_speck_in_noise_or_in_air_is_blank() -> None:
+    noise = 20 * magnitude_noise()
+    noise[100:108, 100:112] = 2000
+    assert why_blank(noise) == "noise without structure"
+    air = np.zeros((SIDE, SIDE), np.float32)
+    air[100:112, 100:112] = 2000
+    assert why_blank(air) == "144 pixels differ from the background"
+
+
+@pytest.mark.parametrize("size", [24, 40, 80, 200])
+@pytest.mark.parametrize("strength", [5, 10, 50])
+def test_a_head_is_not_blank_whatever_its_size_and_noise(size: int, strength: float) -> None:
+    """From a tip of the vertex in strong noise on."""
+    picture = strength * ellipse(size, size) + magnitude_noise()
+    assert structure(picture) > 0.15
+    assert why_blank(picture) == ""
+
+
+def test_padding_with_a_constant_around_noise_is_blank() -> None:
+    padded = np.zeros((SIDE, SIDE), np.float32)
+    padded[:, 40:216] = np.rint(3 * magnitude_noise()[:, 40:216])
+    refusal = finish(padded, Display())
+    assert isinstance(refusal, Refusal)
+    assert refusal == Refusal(Reason.BLANK_SLICE, "noise without structure")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 300), (63, 100)])
+def test_pictures_too_small_to_tell_are_kept(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(1).random(shape).astype(np.float32)
+    assert structure(picture) == 1.0
+
+
+def test_values_at_the_end_of_their_range_do_not_break_it() -> None:
+    picture = ellipse(120, 120) * np.float32(3e38)
+    assert why_blank(picture) == ""

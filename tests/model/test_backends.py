@@ -1,0 +1,202 @@
+"""Both backends say what the network says, and the same bits whatever the batch."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from batchmri.errors import SettingsError
+from batchmri.model.backends import registry as select
+from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisions
+from batchmri.model.backends.registry import Chosen, choose, load_backend
+from batchmri.model.backends.torch import TorchBackend
+from batchmri.model.card import Card
+from batchmri.model.network import ClassMapNetwork
+from batchmri.settings import ClassifierSettings
+
+SIZE = 64
+CARD = Card(
+    classes=("a", "b", "none"),
+    no_tumor_class="none",
+    last_stride=False,
+    preparation={"size": SIZE},
+)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+
+
+@pytest.fixture(scope="module")
+def network() -> ClassMapNetwork:
+    """Random weights whose maps differ from picture to picture as those of a trained network."""
+    torch.manual_seed(0)
+    network = ClassMapNetwork(3, last_stride=False).train()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.randn(8, 1, SIZE, SIZE))
+        nn.init.normal_(network.linear.weight, std=0.1)
+        nn.init.normal_(network.linear.bias)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def batch() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(66, 1, SIZE, SIZE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(network: ClassMapNetwork, batch: np.ndarray) -> list[np.ndarray]:
+    with torch.inference_mode():
+        return [out.numpy() for out in network(torch.from_numpy(batch[:10]))]
+
+
+@pytest.fixture(scope="module")
+def compiled(network: ClassMapNetwork) -> Callable[[str, int], OpenVINOBackend]:
+    """Each backend once: compiling takes seconds."""
+    return cache(
+        lambda precision, threads: OpenVINOBackend(network, SIZE, precision, None, threads)
+    )
+
+
+def test_openvino_in_single_precision_is_the_network(compiled, batch, expected) -> None:
+    for got, wanted in zip(compiled("fp32", 0).run(batch[:10]), expected, strict=True):
+        assert got.shape == wanted.shape
+        np.testing.assert_allclose(got, wanted, atol=2e-4)
+
+
+@pytest.mark.skipif("bf16" not in supported_precisions(), reason="needs a processor with bf16")
+def test_openvino_in_bfloat16_is_near(compiled, batch, expected) -> None:
+    maps = compiled("bf16", 0).run(batch[:10])[0]
+    error = np.abs(maps.mean((2, 3)) - expected[0].mean((2, 3))).max()
+    assert 0 < error < 0.1 * np.ptp(expected[0].mean((2, 3)))
+
+
+def test_openvino_gives_the_same_bits(compiled, batch) -> None:
+    """Whatever the batch size and the number of threads; 66 leaves a request half full."""
+    fastest = supported_precisions()[0]
+    whole = compiled(fastest, 0).run(batch)
+    for backend in (compiled(fastest, 0), compiled(fastest, 1)):
+        for size in (1, 8, 64):
+            parts = [backend.run(batch[i : i + size]) for i in range(0, len(batch), size)]
+            for got, wanted in zip(zip(*parts, strict=True), whole, strict=True):
+                assert np.concatenate(got).tobytes() == wanted.tobytes()
+
+
+def test_openvino_sends_nothing(tmp_path: Path) -> None:
+    """No connection, no child (its telemetry sends from a fork), no file in a fresh home."""
+    code = """
+import sys
+opened = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "os.fork"):
+        opened.append((event, arguments))
+sys.addaudithook(watch)
+import time, torch
+from batchmri.model.backends.openvino import load_openvino
+openvino = load_openvino()
+model = openvino.convert_model(torch.nn.Linear(4, 2), example_input=torch.zeros(1, 4))
+openvino.Core().compile_model(model, "CPU")(torch.zeros(1, 4).numpy())
+time.sleep(1)
+assert sys.modules["openvino_telemetry"] is None
+sys.exit(str(opened) if opened else 0)
+"""
+    home, plots = tmp_path / "home", tmp_path / "plots"  # matplotlib, if it is there, keeps a cache
+    home.mkdir()
+    environment = {"HOME": str(home), "MPLCONFIGDIR": str(plots), "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not list(home.iterdir())
+
+
+def test_torch_on_the_processor(network, batch, expected) -> None:
+    backend = TorchBackend(network, "cpu", "fp32", 8)
+    for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=2e-4)
+    np.testing.assert_array_equal(backend.bias, network.linear.bias.detach().numpy())
+
+
+def test_torch_halves_what_does_not_fit(network, batch, expected, monkeypatch) -> None:
+    backend = TorchBackend(network, "cpu", "fp32", 10)
+    whole, sizes = backend._network, []
+
+    def small(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(len(pictures))
+        if len(pictures) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(pictures)
+
+    monkeypatch.setattr(backend, "_network", small)
+    for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=2e-4)
+    assert sizes == [10, 5, 3, 3, 3, 1]
+    assert backend.batch_size == 10
+
+
+def test_torch_gives_up_where_one_picture_does_not_fit(network, batch, monkeypatch) -> None:
+    backend = TorchBackend(network, "cpu", "fp32", 4)
+
+    def never(pictures: torch.Tensor) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(backend, "_network", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        backend.run(batch[:4])
+
+
+@needs_cuda
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("fp16", 0.05)])
+def test_torch_on_cuda(precision: str, tolerance: float, network, batch, expected) -> None:
+    backend = load_backend(network, CARD, Chosen("torch", "cuda:0", precision, 8))
+    first, again = (backend.run(batch[:8]) for _ in range(2))
+    for got, same, wanted in zip(first, again, expected, strict=True):
+        assert got.tobytes() == same.tobytes()
+        assert np.abs(got - wanted[:8]).max() < tolerance * np.ptp(wanted)
+    network.cpu()
+
+
+@needs_cuda
+def test_cuda_is_chosen() -> None:
+    chosen = choose(ClassifierSettings())
+    assert (chosen.engine, chosen.precision) == ("torch cuda", "fp16")
+
+
+def test_what_is_chosen_on_a_processor(monkeypatch) -> None:
+    chosen = choose(ClassifierSettings(device="cpu"))
+    fastest = "bf16" if "bf16" in supported_precisions() else "fp32"
+    assert chosen == Chosen("openvino", "cpu", fastest, None)
+    assert chosen.engine == "openvino cpu"
+    fixed = ClassifierSettings(device="cpu", precision="fp32", batch_size=5)
+    assert choose(fixed) == Chosen("openvino", "cpu", "fp32", 5)
+    monkeypatch.setattr(select, "find_spec", lambda name: None)
+    assert choose(fixed) == Chosen("torch", "cpu", "fp32", 5)
+
+
+@pytest.mark.skipif("fp16" in supported_precisions(), reason="needs a processor without fp16")
+def test_precision_that_the_processor_lacks() -> None:
+    with pytest.raises(SettingsError, match=r"precision fp16: cpu has .*fp32"):
+        choose(ClassifierSettings(device="cpu", precision="fp16"))
+
+
+def test_device_that_is_not_there() -> None:
+    with pytest.raises(SettingsError, match="cuda:99"):
+        choose(ClassifierSettings(device="cuda:99"))
+
+
+def test_batch_size_is_settled(network, compiled) -> None:
+    assert compiled("fp32", 0).batch_size >= 8
+    assert load_backend(network, CARD, Chosen("torch", "cpu", "fp32", None)).batch_size > 1
+    fixed = load_backend(network, CARD, Chosen("torch", "cpu", "fp32", 7))
+    assert (fixed.batch_size, fixed.device, fixed.precision) == (7, "cpu", "fp32")
+
+
+def test_openvino_is_loaded_for_what_the_card_prepares(network) -> None:
+    backend = load_backend(network, CARD, Chosen("openvino", "cpu", "fp32", 5))
+    maps, features = backend.run(np.zeros((5, 1, SIZE, SIZE), np.float32))
+    assert (backend.batch_size, backend.precision, backend.device) == (5, "fp32", "cpu")
+    assert maps.shape == (5, 3, SIZE // 16, SIZE // 16) and features.shape == (5, 1504)

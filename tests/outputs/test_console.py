@@ -1,0 +1,148 @@
+import io
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console as RichConsole
+
+from batchmri.outputs.console import Console
+from batchmri.outputs.progress import Lines, Stage
+from batchmri.outputs.summary import print_summary, print_survey
+from tests.outputs.records import HOSTILE
+from tests.outputs.test_inventory import survey
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_plain_lines_tell_begin_and_end(capsys: Capture) -> None:
+    with Console("plain").stage("reading headers") as stage:
+        assert list(stage.count(range(3))) == [0, 1, 2]
+    out, err = capsys.readouterr()
+    first, last = err.splitlines()
+    assert out == ""
+    assert re.fullmatch(r"\d\d:\d\d:\d\d reading headers", first)
+    assert "done=3" in last
+    assert "finished=True" in last
+
+
+def test_json_lines_are_json_and_carry_the_run(capsys: Capture) -> None:
+    console = Console("json", "run1")
+    console.warn("odd", source=HOSTILE, path=Path("/x"), nothing=None)
+    console.table("t", ("value", "n"), [(HOSTILE, 1)])
+    out, err = capsys.readouterr()
+    event = json.loads(err)
+    assert (event["run"], event["level"], event["event"]) == ("run1", "warning", "odd")
+    assert event["source"] == HOSTILE
+    assert "nothing" not in event
+    assert json.loads(out) == {"table": "t", "value": HOSTILE, "n": 1}
+    assert "\x1b" not in out + err
+
+
+def test_text_from_outside_is_no_markup_and_no_escape(capsys: Capture) -> None:
+    console = Console("plain")
+    console.say(HOSTILE)
+    console.table("t", ("value", "n"), [("[red]x[/red]\x1b[2J", 1)])
+    console.log("met", source=HOSTILE)
+    out, err = capsys.readouterr()
+    assert "[red]x[/red]" in out
+    assert "[bold]" in out
+    assert "[bold]" in err
+    assert "\x1b" not in out + err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_terminal_gets_a_bar_on_stderr_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    console = Console("auto")
+    screen = io.StringIO()
+    console._err = RichConsole(file=screen, force_terminal=True, width=120)
+    console._bars = True
+    with console.stage("classifying [red]series", 4) as stage:
+        list(stage.count(range(4)))
+    assert "4/4" in screen.getvalue()
+    assert "[red]series" in screen.getvalue()
+    assert "/s" not in screen.getvalue(), "a rate of less than a second"
+    assert screen.getvalue().endswith("\x1b[2K"), "the bar is erased"
+    assert capsys.readouterr().out == ""
+
+
+def test_plain_was_asked_for_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert not Console("plain")._bars
+
+
+def test_lines_come_every_ten_seconds_with_rate_and_time_left() -> None:
+    told: list[dict[str, object]] = []
+    clock = SimpleNamespace(now=0.0)
+    lines = Lines(lambda what, **facts: told.append(facts), "x", 100, lambda: clock.now)
+    stage = Stage(lines)
+    for _ in range(50):
+        clock.now += 1
+        stage.advance()
+    assert [facts["done"] for facts in told] == [10, 20, 30, 40, 50]
+    assert told[0]["per_second"] == 1.0
+    assert told[0]["seconds_left"] == 90
+
+
+def test_lines_come_more_seldom_in_a_long_run() -> None:
+    told: list[object] = []
+    clock = SimpleNamespace(now=0.0)
+    lines = Lines(lambda *_, **facts: told.append(facts), "x", None, lambda: clock.now)
+    stage = Stage(lines)
+    for _ in range(24 * 360):
+        clock.now += 10
+        stage.advance()
+    assert len(told) < 200
+
+
+def counted() -> SimpleNamespace:
+    return SimpleNamespace(
+        studies=Counter(classified=2, failed=1),
+        series=Counter(classified=3, skipped=4, failed=1),
+        verdicts=Counter(glioma=1, notumor=1),
+        changes=Counter(new=3),
+        series_reasons=Counter(localizer=4, truncated=1),
+        file_reasons=Counter(not_an_image=7),
+        slices=72,
+        first=False,
+    )
+
+
+def test_the_summary_stands_on_stdout(capsys: Capture) -> None:
+    print_summary(Console("plain"), counted(), Path("/out"))
+    out, err = capsys.readouterr()
+    for words in ("localizer", "not_an_image", "glioma", "72 slices", "/out"):
+        assert words in out
+    assert "Research use only" in out
+    assert err == ""
+    assert re.search(r"series\s*\S\s*3\s*\S\s*4\s*\S\s*1", out)
+
+
+def test_a_first_run_has_no_changes_and_a_small_scan_no_minutes(capsys: Capture) -> None:
+    first = counted()
+    first.first = True
+    print_summary(Console("plain"), first, Path("/out"))
+    assert "Since the last run" not in capsys.readouterr().out
+    print_summary(Console("plain"), counted(), Path("/out"))
+    assert "Since the last run" in capsys.readouterr().out
+    print_survey(Console("plain"), survey(), cores=2)
+    assert "roughly a minute or less on 2 cores" in " ".join(capsys.readouterr().out.split())
+
+
+def test_no_rate_before_the_first_second(capsys: Capture) -> None:
+    with Console("plain").stage("walking folders") as stage:
+        stage.advance(50_000)
+    assert "per_second" not in capsys.readouterr().err
+
+
+def test_the_survey_stands_on_stdout(capsys: Capture) -> None:
+    print_survey(Console("plain"), survey(), cores=2)
+    out, _ = capsys.readouterr()
+    for words in ("classify", "localizer", "[b]Maker", "ExplicitVRLittleEndian", "2 series"):
+        assert words in out
+    assert "\x1b" not in out

@@ -1,0 +1,148 @@
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from batchmri.archive.assembly import assemble
+from batchmri.formats.decode import DecodeTask, Refusal
+from batchmri.formats.read_headers import HeaderContext, read_headers
+from batchmri.pipeline.decode_pool import load, load_some, n_bytes
+from batchmri.pipeline.worker_pool import Task, WorkerPool
+from batchmri.reasons import Reason
+from batchmri.records import FileEntry, Series
+from tests.pipeline.builders import write_series
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(2, timeout_s=60) as made:
+        yield made
+
+
+def series_of(folder: Path, name: str, n: int) -> Series:
+    paths = write_series(folder / name, "study", name, n=n)
+    entries = [FileEntry(p.name, str(p), p.stat().st_size, 0) for p in paths]
+    (study,) = assemble(read_headers(entries, HeaderContext(b"key")), {})
+    return study.series[0]
+
+
+def test_series_come_in_their_order_and_whole(tmp_path: Path, pool: WorkerPool) -> None:
+    many = [series_of(tmp_path, f"s{i}", 12) for i in range(6)]
+    parcels = list(load(pool, many, budget=1 << 30, max_file_bytes=1 << 30, held=lambda: 0))
+    assert [p.series.key for p in parcels] == [s.key for s in many]
+    assert all(p.last and p.refs == p.series.slices for p in parcels)
+    assert not any(isinstance(d, Refusal) for p in parcels for d in p.decoded)
+
+
+def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: WorkerPool) -> None:
+    many = [series_of(tmp_path, f"s{i}", 8) for i in range(6)]
+    one = n_bytes(many[0], 8)
+    asked = 0
+
+    def counted() -> Iterator[Series]:
+        nonlocal asked
+        for series in many:
+            asked += 1
+            yield series
+
+    kept: list[int] = []
+    parcels = load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: sum(kept))
+    for number, _ in enumerate(parcels):
+        # Nothing is given back: what is held and what is under way never pass the budget
+        # by more than the series that waits for its place.
+        assert asked - number <= 5
+        kept.append(one)
+
+
+def test_a_series_over_a_quarter_of_the_budget_comes_in_parts(
+    tmp_path: Path, pool: WorkerPool
+) -> None:
+    series = series_of(tmp_path, "long", 10)
+    budget = 4 * n_bytes(series, 3)
+    parcels = list(load(pool, [series], budget=budget, max_file_bytes=1 << 30, held=lambda: 0))
+    assert [len(p.refs) for p in parcels] == [3, 3, 3, 1]
+    assert [p.last for p in parcels] == [False, False, False, True]
+    again = load_some(pool, series, series.slices[4:5], 1 << 30)
+    (index,) = again
+    assert index == 4
+    assert (again[4] == parcels[1].decoded[1]).all()
+
+
+def nifti_series(
+    folder: Path, values: np.ndarray, name: str = "t1.nii.gz", tail: bytes = b""
+) -> Series:
+    path = folder / name
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    path.write_bytes(path.read_bytes() + tail)
+    entry = FileEntry(path.name, str(path), path.stat().st_size, 0)
+    (study,) = assemble(read_headers([entry], HeaderContext(b"key")), {})
+    return study.series[0]
+
+
+class Recorder:
+    """A pool that remembers what it was given, and how many tasks were not gathered at once."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool, self.processes = pool, pool.processes
+        self.tasks: list[DecodeTask] = []
+        self.waiting: list[set[str]] = []
+        self._open: list[str] = []
+
+    def submit(self, function: object, items: Sequence[DecodeTask], **options: object) -> Task:
+        self.tasks += items
+        self._open += [item.path for item in items]
+        self.waiting.append(set(self._open))
+        return self._pool.submit(function, items, **options)
+
+    def gather(self, task: Task) -> Iterator:
+        for item in task.items:
+            self._open.remove(item.path)
+        return self._pool.gather(task)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 3000, shape, np.int16)
+
+
+def test_a_large_volume_is_read_once_for_all_its_parts(tmp_path: Path, pool: WorkerPool) -> None:
+    values = noise(40, 30, 10)
+    series = nifti_series(tmp_path, values, tail=b"junk")
+    recorder = Recorder(pool)
+    budget = 4 * n_bytes(series, 3)
+    parcels = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
+    assert [len(p.refs) for p in parcels] == [3, 3, 3, 1]
+    (shared,) = {task.shared for task in recorder.tasks}
+    assert shared and not Path(shared).exists(), "given back"
+    assert [p.flags for p in parcels] == [{"trailing_bytes"}, set(), set(), set()]
+    shown = [d for p in parcels for d in p.decoded]
+    stored = sorted(tuple(sorted(values[:, :, k].ravel())) for k in range(10))
+    assert sorted(tuple(sorted(image.ravel().astype(int))) for image in shown) == stored
+    again = load_some(pool, series, series.slices[4:5], 1 << 20)
+    assert (again[4] == shown[4]).all()
+
+
+def test_parts_of_a_refused_volume_are_not_tried(tmp_path: Path, pool: WorkerPool) -> None:
+    mask = np.zeros((40, 30, 10), np.int16)
+    mask[5:9, 5:9] = 1
+    series = nifti_series(tmp_path, mask)
+    recorder = Recorder(pool)
+    budget = 4 * n_bytes(series, 3)
+    parcels = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
+    assert len(recorder.tasks) == 1
+    refusals = [d for p in parcels for d in p.decoded]
+    assert [r.reason for r in refusals] == [Reason.LABEL_MAP] * 10
+
+
+@pytest.mark.parametrize(("volumes", "together"), [(1, 1), (3, 3)])
+def test_volumes_of_all_workers_share_the_limit(
+    tmp_path: Path, pool: WorkerPool, volumes: int, together: int
+) -> None:
+    many = [nifti_series(tmp_path, noise(20, 20, 10), f"{n}.nii.gz") for n in range(5)]
+    recorder = Recorder(pool)
+    limit = volumes * 20 * 20 * 10 * 8
+    parcels = list(load(recorder, many, budget=1 << 30, max_file_bytes=limit, held=lambda: 0))
+    assert max(map(len, recorder.waiting)) == together
+    assert [p.series.key for p in parcels] == [s.key for s in many]
+    assert not any(isinstance(d, Refusal) for p in parcels for d in p.decoded)

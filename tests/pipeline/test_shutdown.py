@@ -1,0 +1,74 @@
+import os
+import signal
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from batchmri.errors import InterruptedRunError
+from batchmri.interrupts import SIGNALS
+from batchmri.pipeline.shutdown import Stop
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_asks_to_stop_and_gives_the_exit_code(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    with Stop() as stop:
+        items = stop.until(iter(range(10)))
+        assert next(items) == 0
+        os.kill(os.getpid(), number)
+        assert list(items) == []
+        assert stop.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_a_spent_budget_asks_to_stop_and_a_signal_still_counts_more() -> None:
+    stop = Stop(time_budget_s=0.0)
+    assert stop.requested
+    assert stop.exit_code == 5
+    stop.request(143, "interrupted")
+    stop.request(3, "failures")
+    assert stop.exit_code == 143
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def enter() -> None:
+        with Stop():
+            assert signal.getsignal(signal.SIGTERM) is before
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+
+
+def test_a_second_signal_has_its_usual_effect() -> None:
+    seen: list[int] = []
+    before = {n: signal.signal(n, lambda number, _: seen.append(number)) for n in SIGNALS}
+    with Stop() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (stop.exit_code, seen) == (130, [])
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_what_is_waited_for_ends_with_a_signal_and_nothing_else() -> None:
+    with Stop(time_budget_s=0.0) as stop:
+        assert stop.requested
+        done: Future[int] = Future()
+        done.set_result(3)
+        assert stop.result(done) == 3, "the time budget lets finish what is in flight"
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(InterruptedRunError):
+            stop.result(Future())
+        stop.check(grace_s=60)
+
+
+def test_a_timeout_of_the_function_itself_is_its_result() -> None:
+    failed: Future[int] = Future()
+    failed.set_exception(TimeoutError("of the function"))
+    with pytest.raises(TimeoutError, match="of the function"):
+        Stop().result(failed)

@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from monai.data import get_track_meta
+
+from batchmri.preparation.heatmap_projection import map_to_picture
+from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
+from batchmri.records import CropBox
+
+SETTINGS = PreparationSettings(size=160)
+SPOT = (110, 96)  # row, column
+
+
+def head(rows: int = 220, columns: int = 200) -> np.ndarray:
+    picture = np.zeros((rows, columns), np.float32)
+    cv2.ellipse(picture, (columns // 2, rows // 2), (70, 90), 0, 0, 360, 300, -1)
+    cv2.ellipse(picture, (columns // 2 - 20, rows // 2 + 10), (12, 20), 0, 0, 360, 120, -1)
+    return picture
+
+
+def test_shape_range_and_boxes() -> None:
+    prepared = prepare(np.stack([head(), head() * 4]), (1, 1), SETTINGS)
+    assert prepared.pixels.shape == (2, 1, 160, 160)
+    assert prepared.pixels.dtype == torch.float32
+    assert type(prepared.pixels) is torch.Tensor
+    assert prepared.pixels.min() == pytest.approx(SETTINGS.black)
+    assert prepared.pixels.max() == pytest.approx(SETTINGS.white)
+    assert len(prepared.boxes) == 2
+
+
+def test_grey_levels_do_not_depend_on_the_scanner() -> None:
+    plain, scaled = prepare(np.stack([head(), head() * 11 + 70]), (1, 1), SETTINGS).pixels
+    assert torch.allclose(plain, scaled, atol=1e-4)
+
+
+def test_a_slice_does_not_depend_on_those_beside_it() -> None:
+    alone = prepare(head()[None], (1, 1), SETTINGS).pixels[0]
+    company = prepare(np.stack([head() * 9, head(), head()[::-1]]), (1, 1), SETTINGS).pixels[1]
+    assert torch.equal(alone, company)
+
+
+def test_repeats_bit_by_bit_and_leaves_its_input_alone() -> None:
+    slices = head()[None]
+    before = slices.copy()
+    assert torch.equal(*(prepare(slices, (1, 1), SETTINGS).pixels for _ in range(2)))
+    assert np.array_equal(slices, before)
+
+
+def test_pixels_become_square() -> None:
+    # Twice as many columns at half the spacing show the same head.
+    wide = cv2.resize(head(), (400, 220), interpolation=cv2.INTER_LINEAR)
+    square = prepare(head()[None], (1.0, 1.0), SETTINGS).pixels
+    narrow_pixels = prepare(wide[None], (1.0, 0.5), SETTINGS).pixels
+    assert (square - narrow_pixels).abs().mean() < 0.05
+    assert (square - prepare(wide[None], (1.0, 1.0), SETTINGS).pixels).abs().mean() > 0.1
+
+
+def test_integers_of_any_kind_are_taken() -> None:
+    as_float = prepare(head()[None], (1, 1), SETTINGS).pixels
+    assert torch.equal(prepare(head()[None].astype(np.int16), (1, 1), SETTINGS).pixels, as_float)
+
+
+def test_a_blank_slice_is_prepared_to_black() -> None:
+    prepared = prepare(np.zeros((1, 64, 64), np.float32), (1, 1), SETTINGS)
+    assert prepared.boxes[0].failed
+    assert (prepared.pixels == SETTINGS.black).all()
+
+
+def test_monai_is_left_as_it_was() -> None:
+    before = get_track_meta()
+    prepare(head()[None], (1, 1), SETTINGS)
+    assert get_track_meta() is before
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 1.5), (1.4, 0.7)])
+def test_a_bright_spot_comes_back_to_its_place(spacing: tuple[float, float]) -> None:
+    picture = head()
+    cv2.circle(picture, SPOT[::-1], 9, 2000, -1)
+    prepared = prepare(picture[None], spacing, SETTINGS)
+    heat = prepared.pixels[0, 0].numpy() > 0.99
+    back = map_to_picture(heat.astype(np.float32), prepared.boxes[0], spacing, picture.shape)
+    centre = np.array(np.nonzero(back > 0.5)).mean(1)
+    assert np.abs(centre - SPOT).max() < 1.5
+
+
+def test_a_coarse_map_comes_back_to_its_place() -> None:
+    box = CropBox(20, 10, 100, 160)
+    heat = np.zeros((10, 10), np.float32)
+    heat[2, 7] = 1
+    back = map_to_picture(heat, box, (1.0, 1.0), (200, 200))
+    # The box is 160 mm high and 100 wide: a cell is 16 mm, 30 mm of padding on either side.
+    row, column = np.unravel_index(back.argmax(), back.shape)
+    assert abs(row - (10 + 2.5 * 16)) <= 1
+    assert abs(column - (20 + 7.5 * 16 - 30)) <= 1
+    assert back[:, :20].max() == back[:, 120:].max() == back[:10].max() == back[170:].max() == 0
+
+
+def test_a_mask_goes_where_its_slice_went() -> None:
+    picture = head()
+    mask = np.zeros(picture.shape, np.uint8)
+    cv2.circle(mask, SPOT[::-1], 9, 255, -1)
+    picture[mask > 0] = 2000
+    prepared = prepare(picture[None], (1.0, 1.3), SETTINGS)
+    moved = prepare_mask(mask, prepared.boxes[0], (1.0, 1.3), 160)
+    assert moved.shape == (1, 160, 160)
+    assert moved.min() >= 0 and moved.max() <= 1
+    bright = prepared.pixels[0] > 0.9
+    inside = moved > 0.5
+    assert (bright & inside).sum() / (bright | inside).sum() > 0.85

@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from batchmri.synthetic.head import Head
+from batchmri.training.table import Plane, Row
+
+MakeHead = Callable[..., Head]
+
+
+@pytest.fixture
+def make_head() -> MakeHead:
+    """A made-up axial head, with a bright tumour at (down, across) where one is asked for."""
+
+    def make(
+        name: str = "a",
+        tumor: tuple[int, int] | None = None,
+        label: str = "notumor",
+        source: str = "made up",
+        plane: Plane | None = "axial",
+        noise: int = 0,
+    ) -> Head:
+        picture = drawn_head(noise)
+        mask = None
+        if tumor is not None:
+            area = np.zeros(picture.shape, np.uint8)
+            cv2.circle(area, (tumor[1], tumor[0]), 14, 1, -1)
+            mask = area > 0
+            picture[mask] = 250
+        row = Row(Path(name), label, "train", source=source, patient=name, mask=Path(name))
+        return Head(row, picture, mask, 1.0, plane)
+
+    return make
+
+
+def drawn_head(noise: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    """Scalp, brain, ventricles, and something different in each quarter."""
+    picture = np.zeros((256, 208), np.uint8)
+    cv2.ellipse(picture, (104, 128), (103, 127), 0, 0, 360, 200, -1)
+    cv2.ellipse(picture, (104, 128), (94, 118), 0, 0, 360, 110, -1)
+    for across in (84, 124):
+        cv2.ellipse(picture, (across, 120), (10, 34), 0, 0, 360, 40, -1)
+    cv2.circle(picture, (60, 60), 16, 140, -1)
+    cv2.circle(picture, (150, 190), 20, 85, -1)
+    cv2.rectangle(picture, (40, 170), (70, 200), 130, -1)
+    gyri = np.random.default_rng(0).normal(0, 20, picture.shape)
+    grain = np.random.default_rng(noise).normal(0, 4, picture.shape)
+    grainy = picture + (gyri + grain) * (picture > 0)
+    return cv2.GaussianBlur(np.clip(grainy, 0, 255).astype(np.uint8), (5, 5), 0)

@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from batchmri.synthetic.head import Head, grown
+from batchmri.synthetic.removal import filled
+
+MakeHead = Callable[..., Head]
+PLACE = (190, 110)
+
+
+def test_the_tumor_gives_way_to_what_a_healthy_head_shows(make_head: MakeHead) -> None:
+    head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
+    assert head.mask is not None
+    fill = filled(head, head.mask, [donor])
+    assert fill is not None and fill.donor is donor
+    healthy = make_head("a").picture.astype(float)
+    assert np.abs(fill.picture - healthy)[head.mask].mean() < 8
+    untouched = ~grown(head.mask, 20)
+    assert np.array_equal(fill.picture[untouched], head.picture[untouched])
+
+
+def test_the_fill_takes_on_the_grey_levels_around_it(make_head: MakeHead) -> None:
+    head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
+    assert head.mask is not None
+    darker = replace(donor, picture=(donor.picture * 0.7).astype(np.uint8))
+    fill = filled(head, head.mask, [darker])
+    assert fill is not None
+    healthy = make_head("a").picture.astype(float)
+    assert np.abs(fill.picture - healthy)[head.mask].mean() < 10
+
+
+def test_a_donor_with_a_tumor_there_is_refused(make_head: MakeHead) -> None:
+    head = replace(make_head("a", tumor=(128, 104)), plane="sagittal")
+    assert head.mask is not None
+    assert filled(head, head.mask, [make_head("b", tumor=(136, 104), noise=1)]) is None
+
+
+def test_off_the_midline_the_other_half_will_do(make_head: MakeHead) -> None:
+    head = make_head("a", tumor=(128, 40))
+    assert head.mask is not None
+    fill = filled(head, head.mask, [])
+    assert fill is not None
+    assert np.abs(fill.picture - make_head("a").picture.astype(float))[head.mask].mean() < 12
+    on_it = make_head("b", tumor=(128, 104))
+    assert on_it.mask is not None
+    assert filled(on_it, on_it.mask, []) is None
+
+
+def test_what_does_not_fit_its_ring_is_refused(make_head: MakeHead) -> None:
+    head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
+    assert head.mask is not None
+    noise = np.random.default_rng(0).integers(30, 255, donor.picture.shape, np.uint8)
+    sagittal = replace(head, plane="sagittal")
+    assert filled(sagittal, head.mask, [replace(donor, picture=noise)]) is None

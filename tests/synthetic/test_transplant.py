@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from batchmri.synthetic.head import Grey, Head, grown
+from batchmri.synthetic.transplant import middle_of, transplanted
+
+MakeHead = Callable[..., Head]
+PLACE = (190, 110)
+
+
+def test_the_tumor_arrives_at_its_place_and_nothing_else_changes(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="meningioma")
+    head = make_head("b", noise=1)
+    result = transplanted(donor, head)
+    assert result is not None and donor.mask is not None
+    assert np.abs(middle_of(result.mask) - middle_of(donor.mask)).max() < 0.02
+    inner = ~grown(~result.mask, 4)
+    assert result.picture[inner].mean() > head.picture[inner].mean() + 60
+    far = ~grown(result.mask, 16)
+    assert np.array_equal(result.picture[far], head.picture[far])
+
+
+def test_no_tumor_in_air(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="glioma")
+    head = make_head("b", noise=1)
+    hollow = head.picture.copy()
+    cv2.circle(hollow, PLACE[::-1], 40, 0, -1)  # as a throat
+    assert transplanted(donor, replace(head, picture=hollow)) is None
+
+
+def test_no_pituitary_tumor_beside_the_midline(make_head: MakeHead) -> None:
+    head = make_head("b", noise=1)
+    assert transplanted(make_head("a", tumor=(190, 104), label="pituitary"), head) is not None
+    assert transplanted(make_head("a", tumor=(190, 60), label="pituitary"), head) is None
+    assert transplanted(make_head("a", tumor=(190, 60), label="glioma"), head) is not None
+
+
+def test_what_cannot_be_seen_gets_no_tumor_label(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="glioma")
+    invisible = replace(donor, picture=make_head("a").picture)
+    assert transplanted(invisible, make_head("b", noise=1)) is None
+
+
+def test_a_head_that_differs_under_its_skull_is_no_home(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="glioma")
+    head = make_head("b", noise=1)
+    inverted = head.picture.copy()
+    inner = ~grown(head.picture < 20, 16)
+    inverted[inner] = 220 - np.minimum(inverted[inner], 200)
+    assert transplanted(donor, replace(head, picture=inverted)) is None
+
+
+def test_a_slice_of_a_volume_shows_the_sella_or_gets_no_pituitary_tumor(
+    make_head: MakeHead,
+) -> None:
+    donor = make_head("a", tumor=(190, 104), label="pituitary")
+    head = make_head("b", noise=1)
+    assert transplanted(donor, replace(head, depth=0.4)) is not None
+    assert transplanted(donor, replace(head, depth=0.9)) is None
+
+
+def test_an_average_of_heads_is_no_home(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="meningioma")
+    head = make_head("b", noise=1)
+    average = replace(head, picture=cv2.GaussianBlur(head.picture, (0, 0), 4))
+    assert transplanted(donor, average) is None
+
+
+def test_a_sharp_tumor_is_blurred_as_its_new_head_is(make_head: MakeHead) -> None:
+    donor = make_head("a", tumor=PLACE, label="meningioma")
+    head = make_head("b", noise=1)
+    sharp, blurred = transplanted(donor, head), transplanted(donor, replace(head, pitch=4.0))
+    assert sharp is not None and blurred is not None
+
+    def steepest(picture: Grey) -> float:
+        return float(np.abs(np.diff(picture[PLACE[0]].astype(float)))[80:140].max())
+
+    assert steepest(blurred.picture) < 0.8 * steepest(sharp.picture)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import UsageError
+from batchmri.training.holdout import without
+from batchmri.training.table import Row, Split
+
+
+def row(source: str, patient: str, split: Split = "train", made_of: tuple[str, ...] = ()) -> Row:
+    return Row(Path("x.png"), "notumor", split, source, patient, made_of=made_of)
+
+
+ONE, TWELVE, OTHER = row("s", "1"), row("s", "12"), row("t", "1")
+MADE = row("removed", "s 1", made_of=("s 1", "t 1"))
+JUDGES = row("s", "1", "dev")
+ROWS = [ONE, JUDGES, TWELVE, MADE, OTHER]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "kept"),
+    [
+        ([], ROWS),
+        (["s 1"], [JUDGES, TWELVE, OTHER]),
+        (["s 12"], [ONE, JUDGES, MADE, OTHER]),
+        (["t"], [ONE, JUDGES, TWELVE]),
+        (["s", "t 1"], [JUDGES]),
+    ],
+)
+def test_who_is_left_out_does_not_train_nor_what_was_made_of_them(
+    left_out: list[str], kept: list[Row]
+) -> None:
+    assert without(ROWS, left_out) == kept
+
+
+def test_a_name_that_nobody_has_is_told() -> None:
+    with pytest.raises(UsageError, match="left_out: split train has no source or patient 's 2'"):
+        without(ROWS, ["s 2"])

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import cv2
+import nibabel
+import numpy as np
+import pytest
+
+from batchmri.errors import UsageError
+from batchmri.training.images import read_grey, read_picture, read_volume
+from batchmri.training.table import Plane, Row
+
+SPACING = (1.0, 2.0, 3.0)  # right-left, anterior-posterior, inferior-superior
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """Stored with axes to the left, posterior, superior; bright at right, anterior, superior."""
+    stored = np.zeros((10, 12, 14), np.float32)
+    stored[1, 2, 11] = 9
+    path = tmp_path / "head.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(stored, np.diag([-1.0, -2.0, 3.0, 1.0])), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("plane", "index", "place", "spacing"),
+    [
+        ("axial", 11, (2, 1), (2.0, 1.0)),
+        ("coronal", 9, (2, 1), (3.0, 1.0)),
+        ("sagittal", 8, (2, 2), (3.0, 2.0)),
+    ],
+)
+def test_slices_are_as_radiologists_view_them(
+    volume: Path, plane: Plane, index: int, place: tuple[int, int], spacing: tuple[float, float]
+) -> None:
+    row = Row(volume, "notumor", "train", slice=index, plane=plane)
+    picture, found = read_picture(row)
+    assert picture[place] == 9  # top: anterior or superior; left: patient's right or anterior
+    assert found == pytest.approx(spacing)
+
+
+def test_a_slice_beyond_the_volume_is_named(volume: Path) -> None:
+    with pytest.raises(UsageError, match="no axial slice 14"):
+        read_picture(Row(volume, "notumor", "train", slice=14, plane="axial"))
+
+
+def test_colour_and_depth_become_grey(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "rgb.png"), np.full((4, 5, 3), 77, np.uint8))
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 5), 4000, np.uint16))
+    assert (read_grey(tmp_path / "rgb.png") == 77).all()
+    assert (read_grey(tmp_path / "deep.png") == 4000).all()
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(UsageError, match=r"broken\.png: not a readable picture"):
+        read_grey(broken)
+    cut = tmp_path / "cut.nii.gz"
+    cut.write_bytes(b"\x1f\x8b cut")
+    with pytest.raises(UsageError, match=r"cut\.nii\.gz: not a readable volume"):
+        read_volume(cut)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "tiff"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_picture_cut_short_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    whole = cv2.imencode(f".{kind}", noise)[1].tobytes()
+    path = tmp_path / f"cut.{kind}"
+    path.write_bytes(whole)
+    assert read_grey(path).shape == (64, 64)
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UsageError, match=rf"cut\.{kind}: (a JPEG cut short|not a readable)"):
+        read_grey(path)

@@ -1,0 +1,174 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from batchmri.errors import SettingsError, UsageError
+from batchmri.model.checkpoint import load_checkpoint
+from batchmri.preparation.transforms import PreparationSettings
+from batchmri.training.settings import TrainSettings
+from batchmri.training.train import train, zoom_range
+
+SETTINGS = TrainSettings.model_validate(
+    {
+        "init": "random",
+        "epochs": 2,
+        "draws": 8,
+        "batch_size": 4,
+        "averaging": 0.5,
+        "threads": 1,
+        "loaders": 0,
+        "preparation": {"size": 32},
+        "card": {"licence": "none", "sources": [{"name": "made up", "licence": "CC0"}]},
+    }
+)
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(run / "model.safetensors")[0].state_dict()
+
+
+def test_resumed_training_equals_an_uninterrupted_one(
+    heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = train(heads, tmp_path / "whole", SETTINGS)
+    assert card.classes == ("notumor", "spot")
+    assert card.figures["test"]["n"] == 4
+    assert card.weights_digest and card.training_data_digest and card.sources
+    assert (tmp_path / "whole" / "metrics.csv").read_text().count("\n") == 3
+    figures = {path.stem for path in (tmp_path / "whole" / "figures").iterdir()}
+    assert {"curves", "class_distribution", "crop_quality", "augmentations"} <= figures
+
+    class CutError(Exception):
+        pass
+
+    from batchmri.training import progress
+
+    close, cut = progress.Progress.close_epoch, tmp_path / "cut"
+
+    def close_and_cut(self: progress.Progress, *rest: object) -> None:
+        close(self, *rest)  # type: ignore[arg-type]
+        raise CutError
+
+    monkeypatch.setattr(progress.Progress, "close_epoch", close_and_cut)
+    with pytest.raises(CutError):
+        train(heads, cut, SETTINGS)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="--resume"):
+        train(heads, cut, SETTINGS)
+    other = SETTINGS.model_copy(update={"learning_rate": 1.0})
+    with pytest.raises(UsageError, match="other data or settings"):
+        train(heads, cut, other, resume=True)
+    assert train(heads, cut, SETTINGS, resume=True) == card
+    resumed = weights_of(cut)
+    for name, tensor in weights_of(tmp_path / "whole").items():
+        assert torch.equal(tensor, resumed[name]), name
+
+
+def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"no_tumor_class": "healthy"})
+    with pytest.raises(UsageError, match="'healthy' is none of"):
+        train(heads, tmp_path / "run", settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("epoch: 3", "unknown key epoch; did you mean epochs"),
+        ("epochs: -1", "epochs: "),
+        ("a: [", "config file"),
+        ("- 1", "config file"),
+        ("extends: none.yaml", "config file"),
+        ("extends: train.yaml", "unknown key extends"),
+    ],
+)
+def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=says) as caught:
+        TrainSettings.load(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_extends_another_and_goes_before_it(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("epochs: 3\nshares: {a: {b: 1}, c: {d: 1}}\nseed: 1\n")
+    config = tmp_path / "train.yaml"
+    config.write_text("extends: other.yaml\nseed: 2\nshares: {a: {b: 0.5}}\n")
+    settings = TrainSettings.load(config)
+    assert (settings.epochs, settings.seed, settings.shares) == (3, 2, {"a": {"b": 0.5}})
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("train-base", 1),
+        ("train-branch", 1),
+        ("train-first", 1),
+        ("train-second", 1),
+        ("train-third", 1),
+        ("train-fourth-a", 1.02),
+        ("train-fourth-b", 1.02),
+        ("train-wide-a", 1.02),
+        ("train-wider-a", 1.02),
+        ("train-fold-a", 1.02),
+        ("train", 1.02),
+        ("paper", 0),
+    ],
+)
+def test_the_configs_of_the_project_are_valid(name: str, parts: float) -> None:
+    config = Path(__file__).resolve().parents[2] / "configs" / f"{name}.yaml"
+    settings = TrainSettings.load(config)
+    total = sum(sum(group.values()) for group in settings.shares.values())
+    assert total == pytest.approx(parts)
+
+
+def test_frozen_stages_keep_weights_and_batch_statistics(heads: Path, tmp_path: Path) -> None:
+    train(heads, tmp_path / "first", SETTINGS.model_copy(update={"epochs": 1}))
+    first = tmp_path / "first" / "model.safetensors"
+    changed = {"init": str(first), "frozen_stages": 2, "epochs": 1}
+    train(heads, tmp_path / "second", SETTINGS.model_copy(update=changed))
+    before, after = weights_of(first.parent), weights_of(tmp_path / "second")
+    held = ("stem.", "blocks.0.", "blocks.1.")
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(held)} <= same
+    later = {name for name in before if name.startswith("blocks.2.") and "weight" in name}
+    assert later
+    assert not later & same
+
+
+def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> None:
+    files = []
+    for seed in (1, 2):
+        train(heads, tmp_path / str(seed), SETTINGS.model_copy(update={"epochs": 1, "seed": seed}))
+        files.append(str(tmp_path / str(seed) / "model.safetensors"))
+    card = train(
+        heads, tmp_path / "mean", SETTINGS.model_copy(update={"init": tuple(files), "epochs": 0})
+    )
+    assert card.figures["test"]["n"] == 4
+    one, other, mean = (weights_of(tmp_path / name)["linear.weight"] for name in ("1", "2", "mean"))
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(mean, (one + other) / 2, rtol=2e-3, atol=1e-4)  # half precision
+
+
+def test_patients_left_out_do_not_train(heads: Path, tmp_path: Path) -> None:
+    lines = heads.read_text().splitlines()
+    patients = ["patient", *(f"p{number // 4}" for number in range(len(lines) - 1))]
+    heads.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, patients, strict=True)))
+    with pytest.raises(UsageError, match="left_out: split train has no source or patient 'p9'"):
+        train(heads, tmp_path / "typo", SETTINGS.model_copy(update={"left_out": ("p9",)}))
+    digests = [
+        train(
+            heads,
+            tmp_path / "-".join(("run", *patients)),
+            SETTINGS.model_copy(update={"epochs": 0, "left_out": patients}),
+        ).training_data_digest
+        for patients in ((), ("made up p0",), ("made up p1",))
+    ]
+    assert len(set(digests)) == 3
+
+
+def test_resampling_in_mm_is_a_zoom_of_the_prepared_square() -> None:
+    settings = SETTINGS.model_copy(update={"resampling_mm": (0.8, 2.5)})
+    settings = settings.model_copy(update={"preparation": PreparationSettings(size=100)})
+    assert zoom_range(settings) == (0.8, 2.5)  # pixels of 2 mm
+    assert zoom_range(SETTINGS) is None
