@@ -245,7 +245,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DomainScores:
     """What a slice looks like to the classifier beside its class.
 
     `distance` is that from the training pictures, 1 where 5% of the validation pictures lie
@@ -268,7 +268,7 @@ class Scores:
     probabilities: tuple[float, ...]
     box: CropBox
     flags: tuple[str, ...] = ()
-    look: Look | None = None
+    look: DomainScores | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,16 @@ from batchmri.interrupts import exit_on_interrupts
 
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
-    "verdict": "Apply changed verdict rules to an output, without reading pixels.",
+    "reclassify": "Apply changed verdict rules to an output, without reading pixels.",
     "status": "Show how the last runs of an output went and what it holds.",
     "config": "Show the effective settings.",
     "model": "Show, check and export a model.",
-    "train": "Train a classifier from labelled pictures.",
-    "evaluate": "Judge a model on labelled pictures or volumes.",
+    "train": "Train a classifier from labeled images.",
+    "evaluate": "Evaluate a model on labeled images or volumes.",
     "data": "Tables of training data.",
 }
+_RENAMED = {"verdict": "reclassify"}
+"""Commands of version 0.1, which work for one more release."""
 
 
 class _LazyGroup(click.Group):
@@ -44,6 +46,10 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if name in _RENAMED:
+            click.echo(f"batchmri: '{name}' is now '{_RENAMED[name]}'", err=True)
+            name = _RENAMED[name]
+            args = [name, *args[1:]]
         if name not in _COMMANDS and not name.startswith("-"):
             near = get_close_matches(name, _COMMANDS, n=1)
             if not near and Path(name).exists():

@@ -21,7 +21,8 @@ _INTERRUPTED_OR_STOPPED = 2  # from this exit code of a scan on, its tables are 
 @option_of("classifier.batch_size", "--batch-size", metavar="auto|N")
 @config_option
 @click.option(
-    "--split", help="Rows judged: train, val, test, dev or all. Default: test, where there is one."
+    "--split",
+    help="Rows evaluated: train, val, test, dev or all. Default: test, where there is one.",
 )
 @click.option(
     "--manifest",
@@ -56,13 +57,13 @@ def command(
 
     Leaves metrics (JSON, CSV, text), predictions and figures in OUT. Research use only.
     """
-    from batchmri.evaluation.evaluate_images import Asked, evaluate_pictures
+    from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_pictures
     from batchmri.outputs.console import Console
 
     settings = load_settings(config, flags)
     console = Console(log_format)
     if labels is None:
-        asked = Asked(data, split, manifest, trained_on, randomised)
+        asked = EvaluationRequest(data, split, manifest, trained_on, randomised)
         evaluate_pictures(asked, settings.classifier, out, console)
         return
     if manifest or trained_on or randomised:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from batchmri.evaluation.inference import Judged, Mask, prepared_picture
+from batchmri.evaluation.inference import Mask, RowPredictions, prepared_picture
 from batchmri.evaluation.localisation import resized
 from batchmri.model.gradcam import gradcam
 from batchmri.outputs import drawing as canvas
@@ -23,7 +23,7 @@ _OUTLINE: canvas.Colour = (120, 255, 120)
 Tile = tuple[canvas.Image, Sequence[str]]  # with lines that stand below
 
 
-def write_sheets(judged: Judged, settings: PreparationSettings, folder: Path) -> None:
+def write_sheets(judged: RowPredictions, settings: PreparationSettings, folder: Path) -> None:
     """Write mistakes.png and gradcam.png; a sheet for which there is nothing is removed."""
     sheets = {
         "mistakes": (
@@ -47,7 +47,7 @@ def write_sheet(path: Path, title: str, tiles: Sequence[Tile]) -> None:
         path.unlink(missing_ok=True)
 
 
-def worst(judged: Judged, at_most: int) -> list[int]:
+def worst(judged: RowPredictions, at_most: int) -> list[int]:
     """Rows called wrong, those of the highest probability for the wrong class first."""
     confidence = judged.probabilities.max(1)
     wrong = np.flatnonzero(judged.called != judged.labels)
@@ -55,7 +55,7 @@ def worst(judged: Judged, at_most: int) -> list[int]:
     return [int(index) for index in ordered[:at_most]]
 
 
-def examples(judged: Judged) -> list[int]:
+def examples(judged: RowPredictions) -> list[int]:
     """A few rows of each class, evenly from all of them."""
     chosen: list[int] = []
     for label in range(len(judged.classes)):
@@ -65,11 +65,11 @@ def examples(judged: Judged) -> list[int]:
     return chosen
 
 
-def _mistake(judged: Judged, index: int, settings: PreparationSettings) -> Tile:
+def _mistake(judged: RowPredictions, index: int, settings: PreparationSettings) -> Tile:
     return _plain(prepared_picture(judged.rows[index], settings)), _told(judged, index)
 
 
-def _explained(judged: Judged, index: int, settings: PreparationSettings) -> list[Tile]:
+def _explained(judged: RowPredictions, index: int, settings: PreparationSettings) -> list[Tile]:
     grey = _plain(prepared_picture(judged.rows[index], settings))
     called = int(judged.called[index])
     heat = resized(gradcam(judged.maps[index], judged.bias)[called], grey.shape)
@@ -92,7 +92,7 @@ def _outline(tile: canvas.Image, mask: Mask) -> None:
     cv2.drawContours(tile, contours, -1, _OUTLINE, 1)
 
 
-def _told(judged: Judged, index: int) -> tuple[str, str]:
+def _told(judged: RowPredictions, index: int) -> tuple[str, str]:
     label, called = int(judged.labels[index]), int(judged.called[index])
     sure = judged.probabilities[index, called]
     row = judged.rows[index]

@@ -11,7 +11,7 @@ from batchmri.evaluation.contact_sheets import write_sheets
 from batchmri.evaluation.coverage import coverage_scores
 from batchmri.evaluation.groups import groups_of
 from batchmri.evaluation.image_tables import picture_tables, write_predictions
-from batchmri.evaluation.inference import Judged, ask, run
+from batchmri.evaluation.inference import RowPredictions, ask, run
 from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped
 from batchmri.evaluation.leaks import LeakCheck, check_leaks
 from batchmri.evaluation.localisation import localisation_measures, randomisation_measure, redrawn
@@ -32,7 +32,7 @@ RAW, LEAK_FREE = "raw", "leak-free"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluationRequest:
     """What is to be judged, and by what.
 
     `split`: that of the rows, "all", or None for test. `manifest` and `trained_on` say what the
@@ -48,7 +48,7 @@ class Asked:
 
 
 def evaluate_pictures(
-    asked: Asked, settings: ClassifierSettings, out: Path, console: Console
+    asked: EvaluationRequest, settings: ClassifierSettings, out: Path, console: Console
 ) -> list[Measure]:
     """Judge a model on labelled pictures into the folder `out`; what was measured.
 
@@ -100,7 +100,7 @@ def evaluate_pictures(
     return measures
 
 
-def _measures(subset: str, judged: Judged, asked: Asked) -> list[Measure]:
+def _measures(subset: str, judged: RowPredictions, asked: EvaluationRequest) -> list[Measure]:
     labels, probabilities, resamples = judged.labels, judged.probabilities, asked.resamples
     called, classes, groups = judged.called, judged.classes, judged.groups
 
@@ -119,11 +119,11 @@ def _measures(subset: str, judged: Judged, asked: Asked) -> list[Measure]:
 
 
 def _randomised(
-    parts: Mapping[str, Judged],
+    parts: Mapping[str, RowPredictions],
     leaks: LeakCheck,
     backend: Backend,
     card: Card,
-    asked: Asked,
+    asked: EvaluationRequest,
     console: Console,
 ) -> list[Measure]:
     judged = parts[RAW]

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from batchmri.evaluation.inference import Judged
+from batchmri.evaluation.inference import RowPredictions
 from batchmri.evaluation.intervals import Measure
 from batchmri.evaluation.output import Cells, TextTable, cell
 from batchmri.evaluation.scores import AVERAGES, TABLE, TUMOR
@@ -99,7 +99,9 @@ def _kept(rows: Iterable[Cells]) -> list[Cells]:
     return [row for row in rows if any(value != "–" for value in row[1:])]
 
 
-def write_predictions(path: Path, judged: Judged, data: Path, leak_free: Iterable[int]) -> None:
+def write_predictions(
+    path: Path, judged: RowPredictions, data: Path, leak_free: Iterable[int]
+) -> None:
     """Write predictions.csv: a row per picture, files as seen from DATA."""
     base = data if data.is_dir() else data.parent
     free = set(leak_free)

@@ -24,7 +24,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RowPredictions:
     """Rows, and by their index what they are and what the network says of them.
 
     `labels` (n,) places in `classes`; `probabilities` (n, classes), calibrated; `maps` (n, classes,
@@ -47,9 +47,9 @@ class Judged:
         """The leading class of each row."""
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
-    def part(self, indices: Indices) -> "Judged":
+    def part(self, indices: Indices) -> "RowPredictions":
         """The rows of these indices."""
-        return Judged(
+        return RowPredictions(
             [self.rows[index] for index in indices],
             self.classes,
             self.no_tumor,
@@ -68,13 +68,13 @@ class Judged:
 
 def ask(
     rows: Sequence[Row], backend: Backend, card: Card, groups: Ints, advance: Advance
-) -> Judged:
+) -> RowPredictions:
     """Prepare and classify every row. Raises UsageError for a picture that cannot be read."""
     settings = PreparationSettings.model_validate(card.preparation)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
     masks: dict[int, Mask] = {}
     maps = run(rows, backend, settings, advance, masks)
-    return Judged(
+    return RowPredictions(
         rows,
         card.classes,
         card.no_tumor_index,

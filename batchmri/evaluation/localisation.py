@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from batchmri.evaluation.inference import Judged, Mask
+from batchmri.evaluation.inference import Mask, RowPredictions
 from batchmri.evaluation.intervals import RESAMPLES, Floats, Indices, Key, Measure, bootstrapped
 from batchmri.model.gradcam import gradcam
 from batchmri.model.network import ClassMapNetwork
@@ -20,7 +20,9 @@ _SIGMA = 0.25  # of the side: the centred Gaussian that the share of heat is hel
 _METRICS = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
 
 
-def localisation_measures(subset: str, judged: Judged, resamples: int = RESAMPLES) -> list[Measure]:
+def localisation_measures(
+    subset: str, judged: RowPredictions, resamples: int = RESAMPLES
+) -> list[Measure]:
     """Of the true class's map, over rows with a mask, by class and for all.
 
     pointing: how often its warmest point lies in the mask (Zhang et al., Top-down Neural Attention
@@ -49,7 +51,7 @@ def localisation_measures(subset: str, judged: Judged, resamples: int = RESAMPLE
     ]
 
 
-def _scores(judged: Judged, index: int) -> tuple[float, ...]:
+def _scores(judged: RowPredictions, index: int) -> tuple[float, ...]:
     mask, label = judged.masks[index], int(judged.labels[index])
     maps = judged.maps[index]
     hit, middle = pointed(maps[label], mask)
@@ -104,7 +106,7 @@ def redrawn(network: ClassMapNetwork) -> ClassMapNetwork:
 
 
 def randomisation_measure(
-    subset: str, judged: Judged, random_maps: FloatArray, resamples: int = RESAMPLES
+    subset: str, judged: RowPredictions, random_maps: FloatArray, resamples: int = RESAMPLES
 ) -> list[Measure]:
     """How alike Grad-CAM of the true class stays when the last layer is drawn anew.
 
@@ -125,7 +127,7 @@ def randomisation_measure(
     )
 
 
-def _correlations(judged: Judged, random_maps: FloatArray) -> Floats:
+def _correlations(judged: RowPredictions, random_maps: FloatArray) -> Floats:
     shape = (len(judged.rows), REDRAWN, len(judged.classes), *random_maps.shape[2:])
     by_draw = random_maps.reshape(shape)
     no_bias = np.zeros_like(judged.bias)

@@ -16,13 +16,13 @@ from batchmri.evaluation.charts import (
     draw_roc,
     save_figure,
 )
-from batchmri.evaluation.inference import Judged
+from batchmri.evaluation.inference import RowPredictions
 from batchmri.evaluation.scores import confusion
 
 
-def write_plots(parts: Mapping[str, Judged], folder: Path) -> None:
+def write_plots(parts: Mapping[str, RowPredictions], folder: Path) -> None:
     """Write confusion, roc, precision_recall, reliability and coverage (.png) of the subsets."""
-    plots: dict[str, tuple[Callable[[Judged, Axes], None], str]] = {
+    plots: dict[str, tuple[Callable[[RowPredictions, Axes], None], str]] = {
         "confusion": (_confusion, "Confusion matrix"),
         "roc": (_roc, "ROC, each class against all others"),
         "precision_recall": (_precision_recall, "Precision and recall, each class"),
@@ -37,20 +37,20 @@ def write_plots(parts: Mapping[str, Judged], folder: Path) -> None:
         save_figure(folder / f"{name}.png", title, panels)
 
 
-def _confusion(judged: Judged, axes: Axes) -> None:
+def _confusion(judged: RowPredictions, axes: Axes) -> None:
     counts = confusion(judged.labels, judged.called, len(judged.classes))
     draw_confusion(axes, counts, judged.classes, judged.classes)
 
 
-def _roc(judged: Judged, axes: Axes) -> None:
+def _roc(judged: RowPredictions, axes: Axes) -> None:
     draw_roc(axes, _against_others(judged))
 
 
-def _precision_recall(judged: Judged, axes: Axes) -> None:
+def _precision_recall(judged: RowPredictions, axes: Axes) -> None:
     draw_precision_recall(axes, _against_others(judged))
 
 
-def _against_others(judged: Judged) -> list[Curve]:
+def _against_others(judged: RowPredictions) -> list[Curve]:
     """Probabilities and truth of each class that some rows are of and others are not."""
     every = []
     for place, name in enumerate(judged.classes):
@@ -60,10 +60,10 @@ def _against_others(judged: Judged) -> list[Curve]:
     return every
 
 
-def _reliability(judged: Judged, axes: Axes) -> None:
+def _reliability(judged: RowPredictions, axes: Axes) -> None:
     found = reliability(judged.labels, judged.probabilities)
     draw_reliability(axes, found, "confidence", "called right")
 
 
-def _coverage(judged: Judged, axes: Axes) -> None:
+def _coverage(judged: RowPredictions, axes: Axes) -> None:
     draw_coverage(axes, judged.labels, judged.probabilities)

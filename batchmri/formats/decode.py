@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal, Refused
-from batchmri.formats.dicom.pixels import read_dicom
-from batchmri.formats.nifti.pixels import read_nifti
+from batchmri.formats.dicom.pixels import read_dicom_pixels
+from batchmri.formats.nifti.pixels import read_nifti_pixels
 from batchmri.reasons import Reason
 
 __all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
 
-_READERS = {"dicom": read_dicom, "nifti": read_nifti}
+_READERS = {"dicom": read_dicom_pixels, "nifti": read_nifti_pixels}
 
 
 def decode(task: DecodeTask) -> Decoded:

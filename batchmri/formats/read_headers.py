@@ -9,10 +9,15 @@ from typing import BinaryIO
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from batchmri.formats.dicom.header import read_dicom
+from batchmri.formats.dicom.header import read_dicom_header
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.header_error import CutError, HeaderError
-from batchmri.formats.nifti.header import companion_of, header_beside, header_entry, read_nifti
+from batchmri.formats.nifti.header import (
+    companion_of,
+    header_beside,
+    header_entry,
+    read_nifti_header,
+)
 from batchmri.formats.safe_open import open_regular
 from batchmri.formats.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
 from batchmri.reasons import Reason
@@ -70,10 +75,10 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
     try:
         if kind.reader == "dicom":
             file.seek(0)
-            return read_dicom(entry, context, file)
+            return read_dicom_header(entry, context, file)
         if kind.reader:
             content = inflated(head) if head[:2] == b"\x1f\x8b" else head
-            return read_nifti(entry, context, content, pair=kind.reader == "nifti_pair")
+            return read_nifti_header(entry, context, content, pair=kind.reader == "nifti_pair")
         return _unread(entry, context, kind)
     except CutError:
         return FileNote(entry.source, Reason.TRUNCATED, "the file ends inside its header")

@@ -14,11 +14,11 @@ from torch import Tensor
 from batchmri.errors import ModelError
 from batchmri.model.card import Card, read_card
 from batchmri.model.network import ClassMapNetwork
-from batchmri.model.ood import PREFIX, Field
+from batchmri.model.ood import PREFIX, DomainModel
 
 
 def save_checkpoint(
-    path: Path, network: ClassMapNetwork, card: Card, field: Field | None = None
+    path: Path, network: ClassMapNetwork, card: Card, field: DomainModel | None = None
 ) -> Card:
     """Write `path` (.safetensors) and the card with its digest beside it; the card as written.
 
@@ -34,7 +34,7 @@ def save_checkpoint(
     return card
 
 
-def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, Field | None]:
+def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | None]:
     """The network in single precision, ready to be asked, its card, and its field if it has one.
 
     Raises ModelError where a file is missing, damaged, or of another network.
@@ -53,7 +53,7 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, Field | None]:
         tensors = safetensors.torch.load(content)
         network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
         own = {n: t.numpy() for n, t in tensors.items() if n.startswith(PREFIX)}
-        field = Field.from_tensors(own)
+        field = DomainModel.from_tensors(own)
     except (SafetensorError, RuntimeError, KeyError) as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"model {path}: not weights of this network ({line})") from None

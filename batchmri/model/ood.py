@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.records import FloatArray, Look
+from batchmri.records import DomainScores, FloatArray
 
 POOLED = 1280
 """How many of the features are the pooled last activation; the texture follows."""
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DomainModel:
     """Of the texture (k): `mean`, `scale` (k), and the `axes` (d, k), its principal components.
 
     `spread` (d) are standard deviations along them, `rest` (1) the mean square beside them,
@@ -39,12 +39,12 @@ class Field:
     limit: FloatArray
     probes: FloatArray
 
-    def looks(self, features: FloatArray) -> list[Look]:
+    def looks(self, features: FloatArray) -> list[DomainScores]:
         """What slices of these features (N, k) look like."""
         scaled = self._scaled(features)
         distances = self._distances(scaled) / self.limit[0]
         t1, contrast = self._probed(scaled)
-        return [Look(*map(float, row)) for row in zip(distances, t1, contrast, strict=True)]
+        return [DomainScores(*map(float, row)) for row in zip(distances, t1, contrast, strict=True)]
 
     def distances(self, features: FloatArray) -> Floats:
         """How far features (N, k) lie from those of the training pictures."""
@@ -55,7 +55,7 @@ class Field:
         return {PREFIX + f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, FloatArray]) -> "Field | None":
+    def from_tensors(cls, tensors: Mapping[str, FloatArray]) -> "DomainModel | None":
         """Back from what was stored; None where a model has none."""
         if PREFIX + "limit" not in tensors:
             return None

@@ -26,7 +26,7 @@ class Check:
 
 
 def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object]) -> list[Check]:
-    """Look at the card, the weights behind it, its preparation and its figures.
+    """DomainScores at the card, the weights behind it, its preparation and its figures.
 
     `read_preparation` raises pydantic's ValidationError for settings that prepare no slice. What
     cannot be looked at, since an earlier check failed, has no check.

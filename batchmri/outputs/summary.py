@@ -63,7 +63,7 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
     )
 
 
-class Status(Protocol):
+class StatusView(Protocol):
     """What `print_status` tells."""
 
     @property
@@ -83,7 +83,7 @@ class Status(Protocol):
         """Files that gave no slice, by reason."""
 
 
-def print_status(console: Console, status: Status) -> None:
+def print_status(console: Console, status: StatusView) -> None:
     """How the last runs went, what an output holds, what failed and what waits."""
     head = ("started", "seconds", "exit", "series", "new failures", "left")
     rows = [tuple(run.get(key, "") for key in _RUN_KEYS) for run in status.runs]

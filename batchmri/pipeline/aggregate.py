@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchmri.pipeline.draw import honoured_pictures, wanted_pictures
+from batchmri.pipeline.draw import current_pictures, wanted_pictures
 from batchmri.reasons import Reason, Status
 from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
 from batchmri.settings import Settings
@@ -14,7 +14,7 @@ from batchmri.verdict.study import study_verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AggregatedStudy:
     """A study under today's rules; its results keep only the pictures that these want."""
 
     uid: str
@@ -45,38 +45,38 @@ class Judged:
         return tuple(path for result in ordered for _, path in result.pictures)
 
 
-def judge(
+def aggregate(
     uid: str, results: Sequence[SeriesResult], classes: Classes, settings: Settings
-) -> Judged:
+) -> AggregatedStudy:
     """Apply the rules to what was found in a study."""
     verdicts: dict[SeriesKey, Verdict] = {}
     kept: list[SeriesResult] = []
     for result in results:
         if result.status is Status.CLASSIFIED:
-            verdict, pictures, _ = judge_series(result, classes, settings)
+            verdict, pictures, _ = aggregate_series(result, classes, settings)
             verdicts[result.series.key] = verdict
             result = replace(result, pictures=pictures)
         kept.append(result)
     sequences = {r.series.key: r.series.sequence for r in results}
     decided = study_verdict({k: (sequences[k], v) for k, v in verdicts.items()}, classes)
-    return Judged(uid, tuple(kept), verdicts, decided[0] if decided else None)
+    return AggregatedStudy(uid, tuple(kept), verdicts, decided[0] if decided else None)
 
 
-def judge_series(
+def aggregate_series(
     result: SeriesResult, classes: Classes, settings: Settings
 ) -> tuple[Verdict, tuple[tuple[int, str], ...], bool]:
     """The verdict of a classified series, its pictures, and whether any picture is missing."""
     verdict = series_verdict(result.series, result.scores, classes, settings.verdict)
     wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
-    pictures = honoured_pictures(result, verdict, wanted)
+    pictures = current_pictures(result, verdict, wanted)
     return verdict, pictures, len(pictures) < len(wanted)
 
 
-def pictures_stand(
+def pictures_are_current(
     result: SeriesResult, classes: Classes, settings: Settings, output: Path
 ) -> bool:
     """Whether a processed series has every picture that today's rules want, on disk as well."""
     if result.status is not Status.CLASSIFIED:
         return True
-    _, pictures, missing = judge_series(result, classes, settings)
+    _, pictures, missing = aggregate_series(result, classes, settings)
     return not missing and all((output / path).is_file() for _, path in pictures)

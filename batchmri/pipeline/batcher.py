@@ -11,7 +11,7 @@ import numpy as np
 
 from batchmri.errors import InterruptedRunError
 from batchmri.model.backends.base import Backend
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.records import FloatArray
 
 Tag = TypeVar("Tag")
@@ -40,9 +40,9 @@ class Batcher(Generic[Tag]):
     raises InterruptedRunError once a signal has reached `stop`.
     """
 
-    def __init__(self, backend: Backend, stop: Stop | None = None) -> None:
+    def __init__(self, backend: Backend, stop: Shutdown | None = None) -> None:
         self._backend = backend
-        self._stop = stop or Stop()
+        self._stop = stop or Shutdown()
         self._images: list[FloatArray] = []
         self._tags: list[Tag] = []
         self._underway: deque[_Batch[Tag]] = deque()

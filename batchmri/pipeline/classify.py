@@ -12,11 +12,11 @@ from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.model.gradcam import gradcam
 from batchmri.pipeline.batcher import Batcher, Classified
-from batchmri.pipeline.decode_pool import Parcel, load, load_some
+from batchmri.pipeline.decode_pool import DecodedChunk, load, load_some
 from batchmri.pipeline.draw import draw_pictures, drawn_as, wanted_pictures
 from batchmri.pipeline.loaded_model import Model
-from batchmri.pipeline.series_accumulator import Tray, held_bytes
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.reasons import TRIES, Status
@@ -31,7 +31,7 @@ _MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Tag:
-    tray: Tray
+    accumulator: SeriesAccumulator
     ref: SliceRef
     box: CropBox
 
@@ -55,7 +55,7 @@ class Run:
         model: Model,
         settings: Settings,
         output: Path,
-        stop: Stop,
+        stop: Shutdown,
     ) -> None:
         self._store = store
         self._pool = pool
@@ -64,24 +64,24 @@ class Run:
         self._output = output
         self._stop = stop
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
-        self._trays: dict[SeriesKey, Tray] = {}
+        self._accumulators: dict[SeriesKey, SeriesAccumulator] = {}
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[Done]:
         """Each series as it is committed."""
         pixels = self._settings.pixels
-        parcels = load(
+        chunks = load(
             self._pool,
             waiting,
             budget=pixels.memory_mb * _MEGABYTE,
             max_file_bytes=pixels.max_file_mb * _MEGABYTE,
-            held=lambda: held_bytes(list(self._trays.values())),
+            held=lambda: held_bytes(list(self._accumulators.values())),
         )
-        first = next(parcels, None)
+        first = next(chunks, None)
         if first is None:
             return  # nothing waits: the network is not even loaded
         with Batcher[_Tag](self._load_network(), self._stop) as batcher:
-            for parcel in chain((first,), parcels):
-                yield from self._take(parcel, batcher)
+            for chunk in chain((first,), chunks):
+                yield from self._take(chunk, batcher)
             for classified in batcher.finish():
                 yield from self._score(classified)
 
@@ -92,22 +92,24 @@ class Run:
         thread.shutdown(wait=False)
         return self._stop.result(future)
 
-    def _take(self, parcel: Parcel, batcher: Batcher[_Tag]) -> Iterator[Done]:
-        whole = parcel.last and parcel.series.key not in self._trays
-        tray = self._trays.setdefault(parcel.series.key, Tray(parcel.series))
-        good = tray.add(parcel)
+    def _take(self, chunk: DecodedChunk, batcher: Batcher[_Tag]) -> Iterator[Done]:
+        whole = chunk.last and chunk.series.key not in self._accumulators
+        accumulator = self._accumulators.setdefault(
+            chunk.series.key, SeriesAccumulator(chunk.series)
+        )
+        good = accumulator.add(chunk)
         if whole:
-            tray.kept = {ref.index: pixels for ref, pixels in good}
+            accumulator.kept = {ref.index: pixels for ref, pixels in good}
         if good:
             stack = np.stack([pixels for _, pixels in good])
-            prepared = prepare(stack, tray.series.shown_spacing, self._preparation)
+            prepared = prepare(stack, accumulator.series.shown_spacing, self._preparation)
             images = prepared.pixels.numpy()
             for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
-                for classified in batcher.put(image, _Tag(tray, ref, box)):
+                for classified in batcher.put(image, _Tag(accumulator, ref, box)):
                     yield from self._score(classified)
         # A series of which no slice could be read, or whose last part came after its scores.
-        if tray.complete and parcel.series.key in self._trays:
-            yield self._commit(tray)
+        if accumulator.complete and chunk.series.key in self._accumulators:
+            yield self._commit(accumulator)
 
     def _score(self, classified: Classified[_Tag]) -> Iterator[Done]:
         tag = classified.tag
@@ -115,26 +117,26 @@ class Run:
         flags = ("crop_failed",) if tag.box.failed else ()
         field = self._model.field
         look = field.looks(classified.features[None])[0] if field else None
-        tag.tray.scores[tag.ref.index] = Scores(
+        tag.accumulator.scores[tag.ref.index] = Scores(
             tag.ref, tuple(map(float, row)), tag.box, flags, look
         )
-        tag.tray.maps[tag.ref.index] = classified.maps
-        if tag.tray.complete:
-            yield self._commit(tag.tray)
+        tag.accumulator.maps[tag.ref.index] = classified.maps
+        if tag.accumulator.complete:
+            yield self._commit(tag.accumulator)
 
-    def _commit(self, tray: Tray) -> Done:
-        result = tray.result(self._model.card.weights_digest)
-        left_out = tray.left_out()
+    def _commit(self, accumulator: SeriesAccumulator) -> Done:
+        result = accumulator.result(self._model.card.weights_digest)
+        left_out = accumulator.left_out()
         if result.status is Status.CLASSIFIED:
-            result = self._draw(tray, result)
+            result = self._draw(accumulator, result)
         tries = self._store.series.put_result(
-            result, tray.series.fingerprint, left_out, tray.trouble
+            result, accumulator.series.fingerprint, left_out, accumulator.trouble
         )
-        del self._trays[tray.series.key]
-        passing = tray.trouble is Trouble.PASSING
+        del self._accumulators[accumulator.series.key]
+        passing = accumulator.trouble is Trouble.PASSING
         return Done(result, newly_failed=tries == 1, given_up=passing and tries == TRIES)
 
-    def _draw(self, tray: Tray, result: SeriesResult) -> SeriesResult:
+    def _draw(self, accumulator: SeriesAccumulator, result: SeriesResult) -> SeriesResult:
         classes = self._model.classes
         verdict = series_verdict(result.series, result.scores, classes, self._settings.verdict)
         wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
@@ -143,14 +145,14 @@ class Run:
         position = classes.names.index(verdict.shown_class)
         heat = {
             index: gradcam(maps, self._model.backend.bias)[position]
-            for index, maps in tray.maps.items()
+            for index, maps in accumulator.maps.items()
         }
-        pixels = {index: tray.kept[index] for index in wanted if index in tray.kept}
-        if not tray.kept:
-            refs = [ref for ref in tray.series.slices if ref.index in wanted]
+        pixels = {index: accumulator.kept[index] for index in wanted if index in accumulator.kept}
+        if not accumulator.kept:
+            refs = [ref for ref in accumulator.series.slices if ref.index in wanted]
             limit = self._settings.pixels.max_file_mb * _MEGABYTE
-            pixels = load_some(self._pool, tray.series, refs, limit)
+            pixels = load_some(self._pool, accumulator.series, refs, limit)
         drawn = draw_pictures(
-            tray.series, verdict, tray.scores, heat, pixels, classes, self._output
+            accumulator.series, verdict, accumulator.scores, heat, pixels, classes, self._output
         )
         return replace(result, pictures=drawn, picture_class=drawn_as(verdict))

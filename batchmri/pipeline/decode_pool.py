@@ -18,7 +18,7 @@ _PARCELS_AHEAD_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class DecodedChunk:
     """Some or all slices of a series, decoded; `last` closes the series.
 
     `flags` were found while decoding.
@@ -49,7 +49,7 @@ class _Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _DecodeRequest:
     series: Series
     refs: tuple[SliceRef, ...]
     first: bool
@@ -67,7 +67,7 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Underway:
-    order: _Order
+    order: _DecodeRequest
     tasks: tuple[Task[DecodeTask, Decoded], ...]
 
 
@@ -83,7 +83,7 @@ def load(
     budget: int,
     max_file_bytes: int,
     held: Callable[[], int],
-) -> Iterator[Parcel]:
+) -> Iterator[DecodedChunk]:
     """Decode series in their order; a series over a quarter of the budget comes in parts.
 
     `budget` bounds the bytes of decoded slices, those that the caller still holds included, and
@@ -91,43 +91,43 @@ def load(
     memory.
     """
     underway: deque[_Underway] = deque()
-    for order in (o for series in waiting for o in _orders(series, budget // 4)):
+    for order in (o for series in waiting for o in _decode_requests(series, budget // 4)):
         while underway and (
             len(underway) >= _PARCELS_AHEAD_PER_WORKER * pool.processes
             or not order.can_start
             or held() + sum(u.order.n_bytes for u in underway) + order.n_bytes > budget
             or not _volume_fits(order, [u.order.series for u in underway], max_file_bytes)
         ):
-            yield _parcel(pool, underway.popleft())
+            yield _decoded_chunk(pool, underway.popleft())
         underway.append(_submit(pool, order, max_file_bytes))
     while underway:
-        yield _parcel(pool, underway.popleft())
+        yield _decoded_chunk(pool, underway.popleft())
 
 
 def load_some(
     pool: WorkerPool, series: Series, refs: Sequence[SliceRef], max_file_bytes: int
 ) -> dict[int, FloatArray]:
     """Decode a few slices of a series again; what cannot be read any more is left out."""
-    order = _Order(series, tuple(refs), first=True, last=True)
-    parcel = _parcel(pool, _submit(pool, order, max_file_bytes, again=True))
+    order = _DecodeRequest(series, tuple(refs), first=True, last=True)
+    chunk = _decoded_chunk(pool, _submit(pool, order, max_file_bytes, again=True))
     return {
         ref.index: pixels
-        for ref, pixels in zip(parcel.refs, parcel.decoded, strict=True)
+        for ref, pixels in zip(chunk.refs, chunk.decoded, strict=True)
         if not isinstance(pixels, Refusal)
     }
 
 
-def _orders(series: Series, most_bytes: int) -> Iterator[_Order]:
+def _decode_requests(series: Series, most_bytes: int) -> Iterator[_DecodeRequest]:
     refs = series.slices
     step = max(1, most_bytes // max(1, n_bytes(series, 1)))
     in_parts = step < len(refs) and len({ref.path for ref in refs}) == 1
     volume = _Volume() if series.format == "nifti" and in_parts else None
     for start in range(0, len(refs), step):
         part = refs[start : start + step]
-        yield _Order(series, part, start == 0, start + step >= len(refs), volume)
+        yield _DecodeRequest(series, part, start == 0, start + step >= len(refs), volume)
 
 
-def _volume_fits(order: _Order, underway: Sequence[Series], most_bytes: int) -> bool:
+def _volume_fits(order: _DecodeRequest, underway: Sequence[Series], most_bytes: int) -> bool:
     """Whether the volume of an order may be in memory together with those underway."""
     needed = _stored_bytes(order.series)
     others = {series.key: series for series in underway}
@@ -144,7 +144,7 @@ def _stored_bytes(series: Series) -> int:
 
 
 def _submit(
-    pool: WorkerPool, order: _Order, max_file_bytes: int, *, again: bool = False
+    pool: WorkerPool, order: _DecodeRequest, max_file_bytes: int, *, again: bool = False
 ) -> _Underway:
     series, volume = order.series, order.volume
     if volume is not None and volume.refusal is not None:
@@ -169,7 +169,7 @@ def _submit(
     return _Underway(order, tasks)
 
 
-def _parcel(pool: WorkerPool, underway: _Underway) -> Parcel:
+def _decoded_chunk(pool: WorkerPool, underway: _Underway) -> DecodedChunk:
     order, volume = underway.order, underway.order.volume
     decoded: list[FloatArray | Refusal] = []
     flags: set[str] = set()
@@ -182,7 +182,7 @@ def _parcel(pool: WorkerPool, underway: _Underway) -> Parcel:
         decoded = [volume.refusal] * len(order.refs)
     if volume is not None and order.last:
         volume.close()
-    return Parcel(order.series, order.refs, tuple(decoded), order.last, frozenset(flags))
+    return DecodedChunk(order.series, order.refs, tuple(decoded), order.last, frozenset(flags))
 
 
 def _gathered(pool: WorkerPool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:

@@ -50,7 +50,7 @@ def drawn_as(verdict: Verdict) -> str:
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 
-def honoured_pictures(
+def current_pictures(
     result: SeriesResult, verdict: Verdict, wanted: Sequence[int]
 ) -> tuple[tuple[int, str], ...]:
     """Those of the drawn pictures that today's rules want and would draw the same, in that order.
@@ -64,7 +64,7 @@ def honoured_pictures(
 
 
 def has_heat(verdict: Verdict) -> bool:
-    """Whether its pictures show a heat map: none where the model cannot judge the series."""
+    """Whether its pictures show a heat map: none where the model cannot aggregate the series."""
     return not verdict.reason.is_outside
 
 

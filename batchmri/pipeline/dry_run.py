@@ -14,7 +14,7 @@ from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.index import index
 from batchmri.pipeline.inputs import check_output, find_roots
 from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -40,7 +40,7 @@ def dry_run(
     console = Console(log_format)
     workers = settings.pixels.n_workers
     with (
-        Stop() as stop,
+        Shutdown() as stop,
         WorkerPool(workers, settings.archive.file_timeout_s, stop=stop) as pool,
         Store(None) as store,
     ):
@@ -55,7 +55,7 @@ def dry_run(
     return survey
 
 
-def _survey(store: Store, settings: Settings, limit: int | None, stop: Stop) -> Survey:
+def _survey(store: Store, settings: Settings, limit: int | None, stop: Shutdown) -> Survey:
     survey = Survey(files=store.files.count())
     for header_study in stop.until(islice(store.files.header_studies(), limit)):
         for study in assemble(*store.files.instances(header_study)):

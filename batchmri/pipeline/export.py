@@ -13,14 +13,14 @@ from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import change_row, file_row, series_row, slice_rows, study_row
 from batchmri.outputs.schema import columns
 from batchmri.outputs.tables.csv import TableWriter
-from batchmri.pipeline.aggregate import Judged, judge
+from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage, drawn_as, title_of
 from batchmri.records import Classes, Verdict
 from batchmri.settings import ReportSettings, Settings
 from batchmri.state.changes import Change
 from batchmri.state.store import Store
-from batchmri.state.studies import ToldStudy
+from batchmri.state.studies import ExportedStudy
 
 _TABLES = ("studies", "series", "slices", "files", "changes")
 
@@ -71,15 +71,17 @@ def export(
         }
         for uid, results in store.series.studies():
             check()
-            judged = judge(uid, results, classes, settings)
+            aggregated = aggregate(uid, results, classes, settings)
             before = store.studies.get(uid)
             totals.first &= before is None
-            montage = _montage(judged, before, output, draw=draw)
-            _sweep_study(output, uid, [*judged.pictures, montage.path])
-            row = _write_study(judged, montage.path, classes, settings, writers, totals)
-            verdict = judged.verdict.name if judged.verdict else ""
-            now = ToldStudy(uid, str(row["source"]), judged.version, verdict, montage.digest)
-            if judged.foreign:
+            montage = _montage(aggregated, before, output, draw=draw)
+            _sweep_study(output, uid, [*aggregated.pictures, montage.path])
+            row = _write_study(aggregated, montage.path, classes, settings, writers, totals)
+            verdict = aggregated.verdict.name if aggregated.verdict else ""
+            now = ExportedStudy(
+                uid, str(row["source"]), aggregated.version, verdict, montage.digest
+            )
+            if aggregated.foreign:
                 _note_change(store, before, now, changes, totals)
         for uid in store.studies.gone():
             totals.first = False
@@ -102,20 +104,27 @@ def export(
 
 
 def _write_study(
-    judged: Judged,
+    aggregated: AggregatedStudy,
     montage: str,
     classes: Classes,
     settings: Settings,
     writers: Mapping[str, TableWriter],
     totals: Totals,
 ) -> dict[str, object]:
-    row = study_row(judged.uid, judged.results, judged.verdicts, judged.deciding, montage, classes)
+    row = study_row(
+        aggregated.uid,
+        aggregated.results,
+        aggregated.verdicts,
+        aggregated.deciding,
+        montage,
+        classes,
+    )
     writers["studies"].add(row)
     totals.studies[str(row["status"])] += 1
-    if judged.verdict:
-        totals.verdicts[judged.verdict.name] += 1
-    for result in judged.results:
-        verdict = judged.verdicts.get(result.series.key)
+    if aggregated.verdict:
+        totals.verdicts[aggregated.verdict.name] += 1
+    for result in aggregated.results:
+        verdict = aggregated.verdicts.get(result.series.key)
         writers["series"].add(series_row(result, verdict, classes, settings.report))
         for slice_row in slice_rows(result, classes):
             if _is_told(slice_row, verdict, settings.report):
@@ -136,7 +145,7 @@ def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSetti
 
 
 def _note_change(
-    store: Store, before: ToldStudy | None, now: ToldStudy, changes: Changes, totals: Totals
+    store: Store, before: ExportedStudy | None, now: ExportedStudy, changes: Changes, totals: Totals
 ) -> None:
     change = _change(before, now)
     if change:
@@ -147,7 +156,7 @@ def _note_change(
         store.studies.put(now)
 
 
-def _change(before: ToldStudy | None, now: ToldStudy) -> str:
+def _change(before: ExportedStudy | None, now: ExportedStudy) -> str:
     if before is None:
         return "new"
     if before.version != now.version:
@@ -161,20 +170,22 @@ class _Montage:
     digest: str = ""
 
 
-def _montage(judged: Judged, told: ToldStudy | None, output: Path, *, draw: bool) -> _Montage:
+def _montage(
+    aggregated: AggregatedStudy, told: ExportedStudy | None, output: Path, *, draw: bool
+) -> _Montage:
     """An up-to-date montage, drawn now where that is needed and wanted."""
-    if judged.verdict is None or not judged.pictures:
+    if aggregated.verdict is None or not aggregated.pictures:
         return _Montage()
-    path = montage_path(judged.uid)
-    lines = [title_of(judged.verdict)]
-    drawn = (drawn_as(verdict) for verdict in judged.verdicts.values())
-    text = "\0".join([judged.version, *lines, *drawn, *judged.pictures])
+    path = montage_path(aggregated.uid)
+    lines = [title_of(aggregated.verdict)]
+    drawn = (drawn_as(verdict) for verdict in aggregated.verdicts.values())
+    text = "\0".join([aggregated.version, *lines, *drawn, *aggregated.pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     if told is not None and told.montage == digest and (output / path).is_file():
         return _Montage(path, digest)
     if not draw:
         return _Montage()
-    draw_montage(judged.uid, judged.pictures, lines, output)
+    draw_montage(aggregated.uid, aggregated.pictures, lines, output)
     return _Montage(path, digest)
 
 

@@ -11,7 +11,7 @@ from batchmri.formats.read_headers import HEADER_VERSION, HeaderContext, read_he
 from batchmri.outputs.console import Console
 from batchmri.pipeline.archive_check import check_archive
 from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import TRIES, Reason
 from batchmri.records import FileEntry, FileNote, Instance
@@ -31,7 +31,7 @@ def index(
     options: ScanOptions,
     pool: WorkerPool,
     console: Console,
-    stop: Stop,
+    stop: Shutdown,
     begin: Callable[[], None] = lambda: None,
 ) -> int:
     """Bring the state's files up to date with the folders; returns how many newly failed.
@@ -78,7 +78,7 @@ def _walk(
     not_below: Path | None,
     settings: ArchiveSettings,
     console: Console,
-    stop: Stop,
+    stop: Shutdown,
 ) -> None:
     left_alone = [str(not_below)] if not_below else []
     store.files.begin_walk()

@@ -5,10 +5,10 @@ from functools import cached_property
 from pathlib import Path
 
 from batchmri.model.backends.base import Backend
-from batchmri.model.backends.registry import Chosen, choose, load_backend
+from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.model.checkpoint import load_checkpoint
-from batchmri.model.ood import Field
+from batchmri.model.ood import DomainModel
 from batchmri.records import Classes
 from batchmri.settings import ClassifierSettings
 
@@ -19,7 +19,7 @@ class Model:
 
     path: Path
     card: Card
-    chosen: Chosen
+    chosen: Runtime
 
     @classmethod
     def describe(cls, settings: ClassifierSettings) -> "Model":
@@ -33,7 +33,7 @@ class Model:
         return Classes(self.card.classes, self.card.no_tumor_class)
 
     @property
-    def made_with(self) -> dict[str, str]:
+    def provenance(self) -> dict[str, str]:
         """What results depend on."""
         return {
             "model": self.card.weights_digest,
@@ -49,11 +49,11 @@ class Model:
         return self._loaded[0]
 
     @property
-    def field(self) -> Field | None:
+    def field(self) -> DomainModel | None:
         """What its training pictures look like, where it knows."""
         return self._loaded[1]
 
     @cached_property
-    def _loaded(self) -> tuple[Backend, Field | None]:
+    def _loaded(self) -> tuple[Backend, DomainModel | None]:
         network, _, field = load_checkpoint(self.path)
         return load_backend(network, self.card, self.chosen), field

@@ -8,7 +8,7 @@ from itertools import islice
 from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
 from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.reasons import TRIES, Reason, Status
 from batchmri.records import Decision, Series, SeriesResult, Study
 from batchmri.settings import Settings
@@ -31,7 +31,7 @@ class Planner:
     options: ScanOptions
     stands: Callable[[SeriesResult], bool]
 
-    def plan(self, stop: Stop) -> int:
+    def plan(self, stop: Shutdown) -> int:
         """Decide on every series; returns how many newly failed by their headers alone."""
         failed = 0
         self.store.series.drop_orphans()

@@ -10,10 +10,10 @@ from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
-_KEY = "made_with"
+_KEY = "made_with"  # its name in outputs of version 0.1
 
 
-def check_made_with(store: Store, now: Mapping[str, str]) -> None:
+def check_provenance(store: Store, now: Mapping[str, str]) -> None:
     """Raise StateError, naming both, if results were made with something else.
 
     That is another model, preparation, device or precision.

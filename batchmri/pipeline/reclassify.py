@@ -14,7 +14,7 @@ from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 
-def reverdict(
+def reclassify(
     out: str | Path,
     *,
     settings: Settings | None = None,

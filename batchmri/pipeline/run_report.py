@@ -33,7 +33,7 @@ _PACKAGES = [
 ]
 
 
-class Protocol:
+class RunReport:
     """Notes what happens in a run, and tells it at the end."""
 
     def __init__(self, run_id: str) -> None:
@@ -121,7 +121,7 @@ class Protocol:
             "command": sys.argv,
             "state": store.location,
             "settings": settings.model_dump(mode="json"),
-            "model": {"path": str(model.path), **model.made_with},
+            "model": {"path": str(model.path), **model.provenance},
             "card": model.card.model_dump(mode="json"),
             "seconds": self._seconds,
             "slices_classified_now": self.n_slices,

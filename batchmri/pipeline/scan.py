@@ -12,7 +12,7 @@ from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.metrics import check_metrics_file
 from batchmri.outputs.summary import print_summary
-from batchmri.pipeline.aggregate import pictures_stand
+from batchmri.pipeline.aggregate import pictures_are_current
 from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.classify import Run
 from batchmri.pipeline.export import Totals, export
@@ -22,10 +22,10 @@ from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.lock import hold
 from batchmri.pipeline.output_folder import make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
-from batchmri.pipeline.provenance import check_made_with, effective_settings, remember_model
-from batchmri.pipeline.run_report import Protocol
+from batchmri.pipeline.provenance import check_provenance, effective_settings, remember_model
+from batchmri.pipeline.run_report import RunReport
 from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Stop
+from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
 from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -56,31 +56,31 @@ def scan(
     """
     settings, options = settings or Settings.load(), options or ScanOptions()
     output = Path(out)
-    protocol = Protocol(secrets.token_hex(4))
-    console = Console(log_format, protocol.run_id)
+    report = RunReport(secrets.token_hex(4))
+    console = Console(log_format, report.run_id)
     budget = settings.night.time_budget
     with ExitStack() as stack:
-        stack.enter_context(protocol.recorded(settings))
+        stack.enter_context(report.recorded(settings))
         metrics_file = settings.night.metrics_file
         if metrics_file is not None:
             check_metrics_file(metrics_file)
-        protocol.metrics_file = metrics_file
+        report.metrics_file = metrics_file
         settings = effective_settings(settings)
         database = state_path(output, options.state)
         roots = find_roots(paths, database, settings.archive.root_labels)
         check_output(roots, output)
         check_outside(roots, output, "--state", options.state)
-        protocol.metrics_file = None  # not even this error is written into a scanned folder
+        report.metrics_file = None  # not even this error is written into a scanned folder
         check_outside(roots, output, "--metrics-file", metrics_file)
-        protocol.metrics_file = metrics_file
-        stop = stack.enter_context(Stop(budget.total_seconds() if budget else None))
+        report.metrics_file = metrics_file
+        stop = stack.enter_context(Shutdown(budget.total_seconds() if budget else None))
         stack.enter_context(readers(group=settings.report.group_readable))
         make_output(output)
         if options.state is not None:
             make_output(options.state)
         stack.enter_context(hold(output, database.parent))
         store = stack.enter_context(Store(database))
-        stack.enter_context(protocol.recorded(settings, store))
+        stack.enter_context(report.recorded(settings, store))
         # Workers start from a server that must exist before the model brings torch along.
         pool = stack.enter_context(
             WorkerPool(
@@ -91,34 +91,34 @@ def scan(
             )
         )
         model = Model.describe(settings.classifier)
-        made_with = model.made_with | {"identifiers": str(settings.report.identifiers).lower()}
+        provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
         if not options.rescan:
-            check_made_with(store, made_with)
+            check_provenance(store, provenance)
         remember = partial(
             remember_model,
             store,
-            made_with,
+            provenance,
             model.classes,
             model.card.verdict,
             rescan=options.rescan,
         )
 
         with suppress(InterruptedRunError):  # every finished series is in the state
-            with protocol.stage("index"):
-                protocol.new_failures += index(
+            with report.stage("index"):
+                report.new_failures += index(
                     store, roots, output, settings, options, pool, console, stop, remember
                 )
                 if not stop.requested:
                     check_images(store, roots, [str(path) for path in paths])
                 store.remember_roots(roots)
-            with protocol.stage("plan"):
+            with report.stage("plan"):
                 if not stop.requested:
-                    stands = lambda r: pictures_stand(r, model.classes, settings, output)  # noqa: E731
-                    protocol.new_failures += Planner(store, settings, options, stands).plan(stop)
-            with protocol.stage("classify"):
+                    stands = lambda r: pictures_are_current(r, model.classes, settings, output)  # noqa: E731
+                    report.new_failures += Planner(store, settings, options, stands).plan(stop)
+            with report.stage("classify"):
                 run = Run(store, pool, model, settings, output, stop)
-                _classify(run, store, settings, console, stop, protocol)
-        with protocol.stage("export"):
+                _classify(run, store, settings, console, stop, report)
+        with report.stage("export"):
             totals = export(
                 store,
                 model.classes,
@@ -128,32 +128,32 @@ def scan(
                 finished=stop.exit_code in (0, EXIT_BUDGET),
                 check=partial(stop.check, _EXPORT_S),
             )
-        protocol.exit_code = stop.exit_code or int(protocol.new_failures > 0)
-        protocol.write(output, settings, model, totals, store)
+        report.exit_code = stop.exit_code or int(report.new_failures > 0)
+        report.write(output, settings, model, totals, store)
         print_summary(console, totals, output)
-        _say_what_is_left(console, store, stop, protocol.n_series)
-    return Outcome(protocol.exit_code, totals)
+        _say_what_is_left(console, store, stop, report.n_series)
+    return Outcome(report.exit_code, totals)
 
 
 def _classify(
-    run: Run, store: Store, settings: Settings, console: Console, stop: Stop, protocol: Protocol
+    run: Run, store: Store, settings: Settings, console: Console, stop: Shutdown, report: RunReport
 ) -> None:
     total = store.series.n_waiting()
     with console.stage("classifying series", total) as progress:
         for done in run.classify(stop.until(waiting(store))):
             progress.advance()
-            protocol.n_series += 1
-            protocol.n_slices += len(done.result.scores)
-            protocol.new_failures += done.newly_failed
+            report.n_series += 1
+            report.n_slices += len(done.result.scores)
+            report.new_failures += done.newly_failed
             if done.given_up:
                 console.warn("given up after three runs", series=done.result.series.source)
-            if settings.night.too_many(protocol.new_failures, max(total, 1)):
+            if settings.night.too_many(report.new_failures, max(total, 1)):
                 stop.request(
-                    EXIT_FAILURES, f"{protocol.new_failures} new failures, more than allowed"
+                    EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
                 )
 
 
-def _say_what_is_left(console: Console, store: Store, stop: Stop, n_done: int) -> None:
+def _say_what_is_left(console: Console, store: Store, stop: Shutdown, n_done: int) -> None:
     if not stop.exit_code:
         return
     left = store.series.n_waiting()

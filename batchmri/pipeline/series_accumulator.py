@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from batchmri.formats.decode import Refusal
-from batchmri.pipeline.decode_pool import Parcel
+from batchmri.pipeline.decode_pool import DecodedChunk
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
 from batchmri.state.series import Trouble
 
 
 @dataclass(slots=True)
-class Tray:
+class SeriesAccumulator:
     """Scores, class maps, kept pictures, refusals and flags of one series, until all are in."""
 
     series: Series
@@ -29,17 +29,17 @@ class Tray:
         """Whether every slice has its scores, or a reason for having none."""
         return self.closed and len(self.scores) == self.expected
 
-    def add(self, parcel: Parcel) -> list[tuple[SliceRef, FloatArray]]:
-        """Take in a parcel; gives its slices that can be classified."""
+    def add(self, chunk: DecodedChunk) -> list[tuple[SliceRef, FloatArray]]:
+        """Take in a chunk; gives its slices that can be classified."""
         good: list[tuple[SliceRef, FloatArray]] = []
-        for ref, decoded in zip(parcel.refs, parcel.decoded, strict=True):
+        for ref, decoded in zip(chunk.refs, chunk.decoded, strict=True):
             if isinstance(decoded, Refusal):
                 self.refused.append((ref, decoded))
             else:
                 good.append((ref, decoded))
-        self.flags |= parcel.flags
+        self.flags |= chunk.flags
         self.expected += len(good)
-        self.closed = parcel.last
+        self.closed = chunk.last
         return good
 
     def result(self, model_digest: str) -> SeriesResult:
@@ -92,6 +92,8 @@ class Tray:
         return "; ".join(f"{counts[reason]} x {reason}" for reason in sorted(counts))
 
 
-def held_bytes(trays: Sequence[Tray]) -> int:
+def held_bytes(accumulators: Sequence[SeriesAccumulator]) -> int:
     """Memory that the kept slices of these series take."""
-    return sum(pixels.nbytes for tray in trays for pixels in tray.kept.values())
+    return sum(
+        pixels.nbytes for accumulator in accumulators for pixels in accumulator.kept.values()
+    )

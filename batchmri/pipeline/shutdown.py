@@ -23,7 +23,7 @@ EXIT_BUDGET = 5
 _POLL_S = 0.1
 
 
-class Stop:
+class Shutdown:
     """Takes SIGINT and SIGTERM while it is entered; a second one has its usual effect at once."""
 
     def __init__(self, time_budget_s: float | None = None) -> None:

@@ -13,7 +13,7 @@ _RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class OutputStatus:
     """The last runs (newest first), totals by status, series and files by reason."""
 
     runs: list[dict[str, Any]]
@@ -22,7 +22,7 @@ class Outlook:
     file_reasons: dict[str, int]
 
 
-def status(out: str | Path, *, state: Path | None = None) -> Outlook:
+def status(out: str | Path, *, state: Path | None = None) -> OutputStatus:
     """Read the state of an output. Raises UsageError where there is none."""
     database = state_path(Path(out), state)
     if not database.is_file():
@@ -36,7 +36,7 @@ def status(out: str | Path, *, state: Path | None = None) -> Outlook:
             if reason:
                 reasons[reason] += count
         files = Counter(str(note.reason) for note in store.series.notes())
-        return Outlook(
+        return OutputStatus(
             runs=store.last_runs(_RUNS),
             series=dict(series),
             series_reasons=dict(reasons),

@@ -20,7 +20,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired
 
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_server import Pool
 from batchmri.reasons import Reason
 
@@ -98,10 +98,10 @@ class WorkerPool:
         processes: int,
         timeout_s: float,
         max_file_bytes: int = 1 << 31,
-        stop: Stop | None = None,
+        stop: Shutdown | None = None,
     ) -> None:
         self.processes = processes
-        self._stop = stop or Stop()
+        self._stop = stop or Shutdown()
         self._timeout_s = timeout_s
         self._pool = Pool(processes, _prepare_worker, (_BYTES_BESIDE + _COPIES * max_file_bytes,))
 

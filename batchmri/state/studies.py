@@ -8,7 +8,7 @@ from batchmri.state.transaction import ordered
 
 
 @dataclass(frozen=True, slots=True)
-class ToldStudy:
+class ExportedStudy:
     """What the tables said of a study: a digest of its files, its verdict, and its montage's."""
 
     uid: str
@@ -24,15 +24,15 @@ class StudyIndex:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def get(self, uid: str) -> ToldStudy | None:
+    def get(self, uid: str) -> ExportedStudy | None:
         """What was told of a study."""
         row = self._db.execute(
             "SELECT study_uid, source, version, verdict, montage FROM studies WHERE study_uid = ?",
             (uid,),
         ).fetchone()
-        return ToldStudy(*row) if row else None
+        return ExportedStudy(*row) if row else None
 
-    def put(self, told: ToldStudy) -> None:
+    def put(self, told: ExportedStudy) -> None:
         """Note what is told now."""
         self._db.execute(
             "INSERT OR REPLACE INTO studies VALUES (?, ?, ?, ?, ?)",

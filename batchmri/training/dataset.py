@@ -1,4 +1,4 @@
-"""Prepared once, drawn many times: the pictures of a table as one array on disk."""
+"""PreparedImages once, drawn many times: the pictures of a table as one array on disk."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImages:
     """The pictures of a table's rows, (rows, size, size), 0 black to 255 white; masks likewise.
 
     `mask_of[row]` is the mask's place in `masks`, −1 where the row has none. `boxes` (rows, 7) are
@@ -59,7 +59,9 @@ def as_network_input(unit: Tensor, settings: PreparationSettings) -> Tensor:
     return unit * (settings.white - settings.black) + settings.black
 
 
-def prepare_table(rows: Sequence[Row], folder: Path, settings: PreparationSettings) -> Prepared:
+def prepare_table(
+    rows: Sequence[Row], folder: Path, settings: PreparationSettings
+) -> PreparedImages:
     """Prepare every row into `folder`, or take up what lies there of the same table."""
     key = hashlib.sha256(
         json.dumps([settings.model_dump(), [_identity(row) for row in rows]]).encode()
@@ -75,7 +77,7 @@ def prepare_table(rows: Sequence[Row], folder: Path, settings: PreparationSettin
     pictures, masks, boxes = (np.load(file) for file in files)
     has_mask = np.array([row.mask is not None for row in rows])
     mask_of = np.where(has_mask, np.cumsum(has_mask) - 1, -1)
-    return Prepared(rows, pictures, masks, mask_of, boxes)
+    return PreparedImages(rows, pictures, masks, mask_of, boxes)
 
 
 def _identity(row: Row) -> list[Any]:
@@ -85,7 +87,7 @@ def _identity(row: Row) -> list[Any]:
 
 
 def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.NDArray[Any], ...]:
-    """Pictures, masks and boxes, as Prepared holds them."""
+    """Pictures, masks and boxes, as PreparedImages holds them."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
     pictures = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
@@ -163,7 +165,7 @@ class DrawnPictures(Dataset[dict[str, Tensor]]):
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedImages,
         classes: Sequence[str],
         no_tumor_class: str,
         settings: PreparationSettings,

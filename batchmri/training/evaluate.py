@@ -15,7 +15,7 @@ from batchmri.evaluation.scores import TABLE, support_of, table_scores
 from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import FloatArray
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import PreparedImages
 from batchmri.training.table import Row
 
 Figures = dict[str, float | int | str]
@@ -34,7 +34,7 @@ def half_where_it_pays(device: torch.device, enabled: bool = True) -> AbstractCo
 
 def predict(
     network: ClassMapNetwork,
-    prepared: Prepared,
+    prepared: PreparedImages,
     indices: Sequence[int],
     settings: PreparationSettings,
     half: bool = False,
@@ -46,7 +46,7 @@ def predict(
 
 def pointing_game(
     network: ClassMapNetwork,
-    prepared: Prepared,
+    prepared: PreparedImages,
     indices: Sequence[int],
     labels: Sequence[int],
     settings: PreparationSettings,
@@ -73,7 +73,7 @@ def pointing_game(
 
 def features_of(
     network: ClassMapNetwork,
-    prepared: Prepared,
+    prepared: PreparedImages,
     indices: Sequence[int],
     settings: PreparationSettings,
 ) -> FloatArray:
@@ -84,7 +84,7 @@ def features_of(
 
 def _maps(
     network: ClassMapNetwork,
-    prepared: Prepared,
+    prepared: PreparedImages,
     indices: Sequence[int],
     settings: PreparationSettings,
     half: bool,
@@ -95,7 +95,7 @@ def _maps(
 @torch.inference_mode()
 def outputs(
     network: ClassMapNetwork,
-    prepared: Prepared,
+    prepared: PreparedImages,
     indices: Sequence[int],
     settings: PreparationSettings,
     half: bool,

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from batchmri.model.network import ClassMapNetwork
-from batchmri.model.ood import POOLED, Field
+from batchmri.model.ood import POOLED, DomainModel
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import PreparedImages
 from batchmri.training.evaluate import Figures, features_of
 
 _T1 = ("t1", "t1_contrast")
@@ -27,8 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 
 def fit_field(
-    network: ClassMapNetwork, prepared: Prepared, settings: PreparationSettings
-) -> tuple[Field, Figures] | None:
+    network: ClassMapNetwork, prepared: PreparedImages, settings: PreparationSettings
+) -> tuple[DomainModel, Figures] | None:
     """The field by the train rows, its limit by val and dev rows, and how well its probes tell.
 
     Only pictures that are T1-weighted or do not say belong to the field. None where there are too
@@ -49,11 +49,11 @@ def fit_field(
         _probe(scaled, sequences == "t1_contrast", np.isin(sequences, _T1)),
     ]
     arrays = [mean, scale, parts.components_, np.sqrt(parts.explained_variance_), [beside.mean()]]
-    field = Field(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
+    field = DomainModel(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
     return _limited(field, features_of(network, prepared, judged, settings), prepared, judged)
 
 
-def _chosen(prepared: Prepared, splits: Sequence[str]) -> list[int]:
+def _chosen(prepared: PreparedImages, splits: Sequence[str]) -> list[int]:
     groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, row in enumerate(prepared.rows):
         if row.split in splits:
@@ -74,8 +74,11 @@ def _probe(scaled: Floats, yes: npt.NDArray[np.bool_], known: npt.NDArray[np.boo
 
 
 def _limited(
-    field: Field, features: npt.NDArray[np.float32], prepared: Prepared, judged: Sequence[int]
-) -> tuple[Field, Figures]:
+    field: DomainModel,
+    features: npt.NDArray[np.float32],
+    prepared: PreparedImages,
+    judged: Sequence[int],
+) -> tuple[DomainModel, Figures]:
     sequences = np.array([prepared.rows[index].sequence for index in judged])
     own = np.isin(sequences, ("", *_T1))
     limit = np.quantile(field.distances(features[own]), 1 - _BEYOND)

@@ -19,7 +19,7 @@ from batchmri.model.pretrained import load_lite1
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import (
     DrawnPictures,
-    Prepared,
+    PreparedImages,
     draw_weights,
     label_indices,
     prepare_table,
@@ -135,7 +135,7 @@ def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) ->
     return weights
 
 
-def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool) -> None:
+def _claim(out: Path, prepared: PreparedImages, settings: TrainSettings, resume: bool) -> None:
     told = settings.model_dump(mode="json", exclude=_CHANGES_NO_WEIGHT)
     claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
     file = out / _CLAIM
@@ -150,7 +150,9 @@ def _claim(out: Path, prepared: Prepared, settings: TrainSettings, resume: bool)
 class _Judged:
     """The rows that judge: val and dev every epoch, test at the very end."""
 
-    def __init__(self, prepared: Prepared, classes: Sequence[str], settings: TrainSettings) -> None:
+    def __init__(
+        self, prepared: PreparedImages, classes: Sequence[str], settings: TrainSettings
+    ) -> None:
         self.prepared = prepared
         self.classes = classes
         self.settings = settings

@@ -16,7 +16,7 @@ import torch
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import save_checkpoint
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, Prepared, draw_weights, prepare_table
+from batchmri.training.dataset import DrawnPictures, PreparedImages, draw_weights, prepare_table
 from batchmri.training.fit import settle
 from batchmri.training.fit_ood import fit_field
 from batchmri.training.settings import TrainSettings
@@ -27,10 +27,10 @@ _BATCHES = 24  # on which the batch statistics of the mean are measured
 _SEED = 5
 
 
-def part(prepared: Prepared, splits: tuple[str, ...]) -> Prepared:
+def part(prepared: PreparedImages, splits: tuple[str, ...]) -> PreparedImages:
     """The rows of some splits."""
     kept = [index for index, row in enumerate(prepared.rows) if row.split in splits]
-    return Prepared(
+    return PreparedImages(
         [prepared.rows[index] for index in kept],
         prepared.pictures[kept],
         prepared.masks,

@@ -63,7 +63,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RowPredictions:
     """A case under rules: `probabilities` are of its deciding slices, `slices` of all of them."""
 
     case: Case
@@ -113,7 +113,7 @@ class Judged:
         return self.distance <= self.rules.max_distance
 
 
-def judged(seen: Seen, rules: Rules) -> Judged:
+def judged(seen: Seen, rules: Rules) -> RowPredictions:
     """Apply rules to what a network says of a case."""
     card, verdict = rules.card, rules.verdict
     probabilities = softmax(seen.logits / rules.temperature)
@@ -133,7 +133,7 @@ def judged(seen: Seen, rules: Rules) -> Judged:
     if rules.field is not None:
         distances = rules.field.distances(seen.features[kept]) / float(rules.field.limit[0])
         distance = float(np.median(distances))
-    return Judged(
+    return RowPredictions(
         seen.case,
         card.classes,
         card.no_tumor_index,
@@ -176,7 +176,7 @@ def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Seen]
     ]  # fmt: skip
 
 
-Cases = Sequence[Judged]
+Cases = Sequence[RowPredictions]
 Line = tuple[str, Callable[[Cases], str]]
 
 
@@ -351,7 +351,7 @@ def _left_out(case: Case) -> bool:
     return case.group in ("lgg", "atlas44") and case.contrast
 
 
-def compare(columns: dict[str, list[Judged]], final: bool) -> list[list[str]]:
+def compare(columns: dict[str, list[RowPredictions]], final: bool) -> list[list[str]]:
     """The rows of the table: what, then one figure per model."""
     table = []
     for what, wanted, figure in lines(final):
@@ -372,7 +372,7 @@ def main() -> None:
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in all_cases(given.shared_data, given.table, given.final):
         groups["final" if case.group in FINAL else "dev"].append(case)
-    columns: dict[str, list[Judged]] = {}
+    columns: dict[str, list[RowPredictions]] = {}
     for model in given.models:
         _, card, field = load_checkpoint(model)
         rules = Rules.of(card, field)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from batchmri.cli import cli
 from batchmri.errors import SettingsError
-from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series
@@ -71,7 +71,7 @@ def test_a_scan_with_the_shown_file_is_the_same_scan(
     printed = printed.model_copy(update={"report": settings.report})
     scan([tmp_path / "archive"], out=tmp_path / "two", settings=printed)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
-    reverdict(tmp_path / "two", settings=printed)
+    reclassify(tmp_path / "two", settings=printed)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 

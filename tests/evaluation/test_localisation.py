@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from batchmri.evaluation.inference import Judged
+from batchmri.evaluation.inference import RowPredictions
 from batchmri.evaluation.localisation import (
     REDRAWN,
     localisation_measures,
@@ -15,9 +15,9 @@ from batchmri.evaluation.localisation import (
 from batchmri.training.table import Row
 
 
-def judged(maps: np.ndarray, masks: dict[int, np.ndarray], labels: list[int]) -> Judged:
+def judged(maps: np.ndarray, masks: dict[int, np.ndarray], labels: list[int]) -> RowPredictions:
     n = len(labels)
-    return Judged(
+    return RowPredictions(
         [Row(Path(str(i)), "", "test") for i in range(n)],
         ("none", "tumor"),
         0,

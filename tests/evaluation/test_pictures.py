@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from batchmri.errors import ModelError, UsageError
-from batchmri.evaluation.evaluate_images import Asked, evaluate_pictures
+from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_pictures
 from batchmri.evaluation.row_selection import choose_rows
 from batchmri.model.backends.base import Backend
-from batchmri.model.backends.registry import Chosen
+from batchmri.model.backends.registry import Runtime
 from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
@@ -28,7 +28,7 @@ CLASSES = ("notumor", "spot")
 def uncompiled() -> Iterator[None]:
     """Torch needs no seconds to compile a network."""
 
-    def load(network: ClassMapNetwork, card: Card, chosen: Chosen) -> Backend:
+    def load(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
         return TorchBackend(network, "cpu", "fp32", 8)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def uncompiled() -> Iterator[None]:
 
 
 def judge(model: Path, out: Path, data: Path, **more: object) -> None:
-    asked = Asked(data, resamples=20, **more)  # type: ignore[arg-type]
+    asked = EvaluationRequest(data, resamples=20, **more)  # type: ignore[arg-type]
     settings = ClassifierSettings(model=model, device="cpu", precision="fp32")
     evaluate_pictures(asked, settings, out, Console("plain"))
 

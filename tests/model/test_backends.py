@@ -14,7 +14,7 @@ from torch import nn
 from batchmri.errors import SettingsError
 from batchmri.model.backends import registry as select
 from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisions
-from batchmri.model.backends.registry import Chosen, choose, load_backend
+from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
@@ -152,7 +152,7 @@ def test_torch_gives_up_where_one_picture_does_not_fit(network, batch, monkeypat
 @needs_cuda
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("fp16", 0.05)])
 def test_torch_on_cuda(precision: str, tolerance: float, network, batch, expected) -> None:
-    backend = load_backend(network, CARD, Chosen("torch", "cuda:0", precision, 8))
+    backend = load_backend(network, CARD, Runtime("torch", "cuda:0", precision, 8))
     first, again = (backend.run(batch[:8]) for _ in range(2))
     for got, same, wanted in zip(first, again, expected, strict=True):
         assert got.tobytes() == same.tobytes()
@@ -169,12 +169,12 @@ def test_cuda_is_chosen() -> None:
 def test_what_is_chosen_on_a_processor(monkeypatch) -> None:
     chosen = choose(ClassifierSettings(device="cpu"))
     fastest = "bf16" if "bf16" in supported_precisions() else "fp32"
-    assert chosen == Chosen("openvino", "cpu", fastest, None)
+    assert chosen == Runtime("openvino", "cpu", fastest, None)
     assert chosen.engine == "openvino cpu"
     fixed = ClassifierSettings(device="cpu", precision="fp32", batch_size=5)
-    assert choose(fixed) == Chosen("openvino", "cpu", "fp32", 5)
+    assert choose(fixed) == Runtime("openvino", "cpu", "fp32", 5)
     monkeypatch.setattr(select, "find_spec", lambda name: None)
-    assert choose(fixed) == Chosen("torch", "cpu", "fp32", 5)
+    assert choose(fixed) == Runtime("torch", "cpu", "fp32", 5)
 
 
 @pytest.mark.skipif("fp16" in supported_precisions(), reason="needs a processor without fp16")
@@ -190,13 +190,13 @@ def test_device_that_is_not_there() -> None:
 
 def test_batch_size_is_settled(network, compiled) -> None:
     assert compiled("fp32", 0).batch_size >= 8
-    assert load_backend(network, CARD, Chosen("torch", "cpu", "fp32", None)).batch_size > 1
-    fixed = load_backend(network, CARD, Chosen("torch", "cpu", "fp32", 7))
+    assert load_backend(network, CARD, Runtime("torch", "cpu", "fp32", None)).batch_size > 1
+    fixed = load_backend(network, CARD, Runtime("torch", "cpu", "fp32", 7))
     assert (fixed.batch_size, fixed.device, fixed.precision) == (7, "cpu", "fp32")
 
 
 def test_openvino_is_loaded_for_what_the_card_prepares(network) -> None:
-    backend = load_backend(network, CARD, Chosen("openvino", "cpu", "fp32", 5))
+    backend = load_backend(network, CARD, Runtime("openvino", "cpu", "fp32", 5))
     maps, features = backend.run(np.zeros((5, 1, SIZE, SIZE), np.float32))
     assert (backend.batch_size, backend.precision, backend.device) == (5, "fp32", "cpu")
     assert maps.shape == (5, 3, SIZE // 16, SIZE // 16) and features.shape == (5, 1504)

@@ -7,13 +7,13 @@ import pytest
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.network import ClassMapNetwork
-from batchmri.model.ood import POOLED, Field
+from batchmri.model.ood import POOLED, DomainModel
 
 
-def a_field() -> Field:
+def a_field() -> DomainModel:
     arrays = ([1.0, 2.0, 3.0], [1.0, 2.0, 1.0], [[1, 0, 0]], [2.0], [4.0], [2.0])
     probes = [[0.0, 0.0, 5.0, 0.0], [0.0, 0.0, 0.0, -20.0]]
-    return Field(*(np.array(a, np.float32) for a in (*arrays, probes)))
+    return DomainModel(*(np.array(a, np.float32) for a in (*arrays, probes)))
 
 
 def features(*texture: float) -> np.ndarray:
@@ -42,11 +42,11 @@ def test_the_pooled_activation_does_not_count() -> None:
 
 
 def test_a_field_comes_back_from_its_tensors() -> None:
-    again = Field.from_tensors(a_field().tensors())
+    again = DomainModel.from_tensors(a_field().tensors())
     assert again is not None and again.looks(features(2, 2, 2)) == a_field().looks(
         features(2, 2, 2)
     )
-    assert Field.from_tensors({}) is None
+    assert DomainModel.from_tensors({}) is None
 
 
 def test_a_field_is_stored_beside_the_weights(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from batchmri.model.backends.base import Backend
-from batchmri.model.backends.registry import Chosen, load_backend
+from batchmri.model.backends.registry import Runtime, load_backend
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import save_checkpoint
 from batchmri.model.network import ClassMapNetwork
@@ -42,9 +42,9 @@ def settings(random_model: Path) -> Settings:
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
     """OpenVINO takes seconds to compile a network: once per kind is enough for all tests."""
-    kept: dict[tuple[str, Chosen], Backend] = {}
+    kept: dict[tuple[str, Runtime], Backend] = {}
 
-    def load(network: ClassMapNetwork, card: Card, chosen: Chosen) -> Backend:
+    def load(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
         key = (card.weights_digest, chosen)
         if key not in kept:
             kept[key] = load_backend(network, card, chosen)

@@ -30,10 +30,10 @@ def series_of(folder: Path, name: str, n: int) -> Series:
 
 def test_series_come_in_their_order_and_whole(tmp_path: Path, pool: WorkerPool) -> None:
     many = [series_of(tmp_path, f"s{i}", 12) for i in range(6)]
-    parcels = list(load(pool, many, budget=1 << 30, max_file_bytes=1 << 30, held=lambda: 0))
-    assert [p.series.key for p in parcels] == [s.key for s in many]
-    assert all(p.last and p.refs == p.series.slices for p in parcels)
-    assert not any(isinstance(d, Refusal) for p in parcels for d in p.decoded)
+    chunks = list(load(pool, many, budget=1 << 30, max_file_bytes=1 << 30, held=lambda: 0))
+    assert [p.series.key for p in chunks] == [s.key for s in many]
+    assert all(p.last and p.refs == p.series.slices for p in chunks)
+    assert not any(isinstance(d, Refusal) for p in chunks for d in p.decoded)
 
 
 def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: WorkerPool) -> None:
@@ -48,8 +48,8 @@ def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: Worke
             yield series
 
     kept: list[int] = []
-    parcels = load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: sum(kept))
-    for number, _ in enumerate(parcels):
+    chunks = load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: sum(kept))
+    for number, _ in enumerate(chunks):
         # Nothing is given back: what is held and what is under way never pass the budget
         # by more than the series that waits for its place.
         assert asked - number <= 5
@@ -61,13 +61,13 @@ def test_a_series_over_a_quarter_of_the_budget_comes_in_parts(
 ) -> None:
     series = series_of(tmp_path, "long", 10)
     budget = 4 * n_bytes(series, 3)
-    parcels = list(load(pool, [series], budget=budget, max_file_bytes=1 << 30, held=lambda: 0))
-    assert [len(p.refs) for p in parcels] == [3, 3, 3, 1]
-    assert [p.last for p in parcels] == [False, False, False, True]
+    chunks = list(load(pool, [series], budget=budget, max_file_bytes=1 << 30, held=lambda: 0))
+    assert [len(p.refs) for p in chunks] == [3, 3, 3, 1]
+    assert [p.last for p in chunks] == [False, False, False, True]
     again = load_some(pool, series, series.slices[4:5], 1 << 30)
     (index,) = again
     assert index == 4
-    assert (again[4] == parcels[1].decoded[1]).all()
+    assert (again[4] == chunks[1].decoded[1]).all()
 
 
 def nifti_series(
@@ -111,12 +111,12 @@ def test_a_large_volume_is_read_once_for_all_its_parts(tmp_path: Path, pool: Wor
     series = nifti_series(tmp_path, values, tail=b"junk")
     recorder = Recorder(pool)
     budget = 4 * n_bytes(series, 3)
-    parcels = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
-    assert [len(p.refs) for p in parcels] == [3, 3, 3, 1]
+    chunks = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
+    assert [len(p.refs) for p in chunks] == [3, 3, 3, 1]
     (shared,) = {task.shared for task in recorder.tasks}
     assert shared and not Path(shared).exists(), "given back"
-    assert [p.flags for p in parcels] == [{"trailing_bytes"}, set(), set(), set()]
-    shown = [d for p in parcels for d in p.decoded]
+    assert [p.flags for p in chunks] == [{"trailing_bytes"}, set(), set(), set()]
+    shown = [d for p in chunks for d in p.decoded]
     stored = sorted(tuple(sorted(values[:, :, k].ravel())) for k in range(10))
     assert sorted(tuple(sorted(image.ravel().astype(int))) for image in shown) == stored
     again = load_some(pool, series, series.slices[4:5], 1 << 20)
@@ -129,9 +129,9 @@ def test_parts_of_a_refused_volume_are_not_tried(tmp_path: Path, pool: WorkerPoo
     series = nifti_series(tmp_path, mask)
     recorder = Recorder(pool)
     budget = 4 * n_bytes(series, 3)
-    parcels = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
+    chunks = list(load(recorder, [series], budget=budget, max_file_bytes=1 << 20, held=lambda: 0))
     assert len(recorder.tasks) == 1
-    refusals = [d for p in parcels for d in p.decoded]
+    refusals = [d for p in chunks for d in p.decoded]
     assert [r.reason for r in refusals] == [Reason.LABEL_MAP] * 10
 
 
@@ -142,7 +142,7 @@ def test_volumes_of_all_workers_share_the_limit(
     many = [nifti_series(tmp_path, noise(20, 20, 10), f"{n}.nii.gz") for n in range(5)]
     recorder = Recorder(pool)
     limit = volumes * 20 * 20 * 10 * 8
-    parcels = list(load(recorder, many, budget=1 << 30, max_file_bytes=limit, held=lambda: 0))
+    chunks = list(load(recorder, many, budget=1 << 30, max_file_bytes=limit, held=lambda: 0))
     assert max(map(len, recorder.waiting)) == together
-    assert [p.series.key for p in parcels] == [s.key for s in many]
-    assert not any(isinstance(d, Refusal) for p in parcels for d in p.decoded)
+    assert [p.series.key for p in chunks] == [s.key for s in many]
+    assert not any(isinstance(d, Refusal) for p in chunks for d in p.decoded)

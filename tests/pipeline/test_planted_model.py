@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
-from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray
 from batchmri.settings import Settings
@@ -124,7 +124,7 @@ def test_pictures_of_other_rules_are_blank_until_the_next_scan(
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     scan([tmp_path / "archive"], out=out, settings=settings)
     longer = changed(settings, "verdict", top_slices=5)
-    reverdict(out, settings=longer)
+    reclassify(out, settings=longer)
     assert not any(row["gradcam_png"] for row in table(out, "slices"))
     assert table(out, "studies")[0]["montage_png"] == ""
     scan([tmp_path / "archive"], out=out, settings=longer)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import StateError, UsageError
-from batchmri.pipeline.reclassify import reverdict
+from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
@@ -157,7 +157,7 @@ def test_changed_verdict_rules_rewrite_the_tables_and_blank_pictures(
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
     strict = changed(settings, "verdict", min_confidence=1.0)
-    reverdict(out, settings=strict)
+    reclassify(out, settings=strict)
     assert {row["verdict"] for row in table(out, "studies")} == {"indeterminate"}
     scan([archive], out=out, settings=strict)
     fresh = tmp_path / "fresh"

@@ -7,13 +7,13 @@ import pytest
 
 from batchmri.errors import InterruptedRunError
 from batchmri.interrupts import SIGNALS
-from batchmri.pipeline.shutdown import Stop
+from batchmri.pipeline.shutdown import Shutdown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_asks_to_stop_and_gives_the_exit_code(number: signal.Signals, code: int) -> None:
     before = signal.getsignal(number)
-    with Stop() as stop:
+    with Shutdown() as stop:
         items = stop.until(iter(range(10)))
         assert next(items) == 0
         os.kill(os.getpid(), number)
@@ -23,7 +23,7 @@ def test_a_signal_asks_to_stop_and_gives_the_exit_code(number: signal.Signals, c
 
 
 def test_a_spent_budget_asks_to_stop_and_a_signal_still_counts_more() -> None:
-    stop = Stop(time_budget_s=0.0)
+    stop = Shutdown(time_budget_s=0.0)
     assert stop.requested
     assert stop.exit_code == 5
     stop.request(143, "interrupted")
@@ -35,7 +35,7 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     def enter() -> None:
-        with Stop():
+        with Shutdown():
             assert signal.getsignal(signal.SIGTERM) is before
 
     thread = threading.Thread(target=enter)
@@ -46,7 +46,7 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
 def test_a_second_signal_has_its_usual_effect() -> None:
     seen: list[int] = []
     before = {n: signal.signal(n, lambda number, _: seen.append(number)) for n in SIGNALS}
-    with Stop() as stop:
+    with Shutdown() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert (stop.exit_code, seen) == (130, [])
         os.kill(os.getpid(), signal.SIGTERM)
@@ -56,7 +56,7 @@ def test_a_second_signal_has_its_usual_effect() -> None:
 
 
 def test_what_is_waited_for_ends_with_a_signal_and_nothing_else() -> None:
-    with Stop(time_budget_s=0.0) as stop:
+    with Shutdown(time_budget_s=0.0) as stop:
         assert stop.requested
         done: Future[int] = Future()
         done.set_result(3)
@@ -71,4 +71,4 @@ def test_a_timeout_of_the_function_itself_is_its_result() -> None:
     failed: Future[int] = Future()
     failed.set_exception(TimeoutError("of the function"))
     with pytest.raises(TimeoutError, match="of the function"):
-        Stop().result(failed)
+        Shutdown().result(failed)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from batchmri.errors import InterruptedRunError, OutputBusyError, OutputError, StateError
-from batchmri.pipeline.aggregate import Judged, judge
+from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.lock import hold
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.scan_options import ScanOptions
@@ -226,13 +226,13 @@ def test_an_interrupt_leaves_tables_that_take_long_as_they_were(
     before = contents(out)
     write_series(archive / "b", "b", "one")
 
-    def interrupted(*arguments: Any) -> Judged:
+    def interrupted(*arguments: Any) -> AggregatedStudy:
         os.kill(os.getpid(), signal.SIGTERM)
-        return judge(*arguments)
+        return aggregate(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.scan._EXPORT_S", 0)
-        patch.setattr("batchmri.pipeline.export.judge", interrupted)
+        patch.setattr("batchmri.pipeline.export.aggregate", interrupted)
         with pytest.raises(InterruptedRunError) as caught:
             scan([archive], out=out, settings=settings)
     assert caught.value.exit_code == 143

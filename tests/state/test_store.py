@@ -20,7 +20,7 @@ from batchmri.records import (
 )
 from batchmri.state.series import Trouble
 from batchmri.state.store import Store
-from batchmri.state.studies import ToldStudy
+from batchmri.state.studies import ExportedStudy
 
 KEY = SeriesKey("1.1", "1.1.1")
 
@@ -118,7 +118,7 @@ def test_files_that_are_gone_take_their_series_along(tmp_path: Path) -> None:
         store.files.put_header(entry("a"), instance("a"), 0)
         store.series.put(series(), "1.1", None)
         store.series.put_result(result(), "a", [], Trouble.NONE)
-        store.studies.put(ToldStudy("1.1", "a", "v", "glioma", ""))
+        store.studies.put(ExportedStudy("1.1", "a", "v", "glioma", ""))
         walked(store)
         assert list(store.series.studies()) == []
         assert list(store.studies.gone()) == ["1.1"]

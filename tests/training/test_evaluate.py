@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import PreparedImages
 from batchmri.training.evaluate import dev_figures, fit_temperature, pointing_game, split_figures
 from batchmri.training.table import Row
 
@@ -50,7 +50,9 @@ def test_the_pointing_game_counts_hits() -> None:
     masks[1, 15:25, 15:25] = 255
     rows = [Row(Path(name), "tumor", "test") for name in "abc"]
     pictures = np.zeros((3, 40, 40), np.uint8)
-    prepared = Prepared(rows, pictures, masks, np.array([0, -1, 1]), np.zeros((3, 7), np.int32))
+    prepared = PreparedImages(
+        rows, pictures, masks, np.array([0, -1, 1]), np.zeros((3, 7), np.int32)
+    )
     settings = PreparationSettings(size=40)
     figures = pointing_game(Points(), prepared, [0, 1, 2], [1, 1, 1], settings)  # type: ignore[arg-type]
     assert figures == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}

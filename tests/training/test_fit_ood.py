@@ -8,7 +8,7 @@ import pytest
 from batchmri.model.ood import POOLED
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training import fit_ood as module
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import PreparedImages
 from batchmri.training.fit_ood import fit_field
 from batchmri.training.table import Row
 
@@ -35,7 +35,9 @@ def fitted(monkeypatch: pytest.MonkeyPatch, rows: list[Row]) -> Any:
     values = texture(rows)
     monkeypatch.setattr(module, "features_of", lambda _n, _p, chosen, _s: values[chosen])
     nothing = np.empty((0, 1, 1), np.uint8)
-    prepared = Prepared(rows, nothing, nothing, np.empty(0, np.int64), np.empty((0, 7), np.int32))
+    prepared = PreparedImages(
+        rows, nothing, nothing, np.empty(0, np.int64), np.empty((0, 7), np.int32)
+    )
     return fit_field(None, prepared, PreparationSettings()), values  # type: ignore[arg-type]
 
 

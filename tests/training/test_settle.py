@@ -7,7 +7,7 @@ from torch import nn
 from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, Prepared
+from batchmri.training.dataset import DrawnPictures, PreparedImages
 from batchmri.training.fit import settle
 from batchmri.training.table import Row
 
@@ -18,7 +18,7 @@ def test_settled_batch_statistics_are_those_of_the_pictures_as_they_are_judged()
     rows = [Row(Path(f"{i}.png"), "ab"[i % 2], "train") for i in range(n)]
     none = np.full(n, -1)
     boxes = np.zeros((n, 7), np.int32)
-    prepared = Prepared(rows, pictures, np.empty((0, side, side), np.uint8), none, boxes)
+    prepared = PreparedImages(rows, pictures, np.empty((0, side, side), np.uint8), none, boxes)
     settings = PreparationSettings(size=side)
     drawn = DrawnPictures(prepared, ("a", "b"), "b", settings, Augmentation(), 0)
     torch.manual_seed(0)

@@ -67,7 +67,9 @@ class _Header:
     last: int = _STUDY_UID
 
 
-def read_dicom(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
+def read_dicom_header(
+    entry: FileEntry, context: HeaderContext, file: BinaryIO
+) -> Instance | FileNote:
     """The Instance of a DICOM object, with a `refusal` where it can never be classified.
 
     A note for a DICOMDIR, for what no series could hold, and for a header that is cut short.
@@ -197,7 +199,7 @@ def _encoding(syntax: str, reader: ElementReader, start: int) -> Encoding:
 
 def _refusal(
     tags: Tags, header: Header, reading: _Header, rows: int, columns: int, count: int
-) -> sop_classes.Refusal | None:
+) -> sop_classes.ReasonDetail | None:
     if sop_classes.is_own(header.manufacturer, tags.text(0x00081090), tags.text(0x00080018)):
         return Reason.OWN_RESULT, sop_classes.name_of_uid(header.sop_class)
     if reading.cut:
@@ -219,7 +221,7 @@ def _refusal(
 
 def _refusal_by_size(
     tags: Tags, reading: _Header, rows: int, columns: int, count: int
-) -> sop_classes.Refusal | None:
+) -> sop_classes.ReasonDetail | None:
     assert reading.pixels is not None
     if rows <= 0 or columns <= 0:
         return Reason.BAD_HEADER, "no rows or columns"

@@ -30,7 +30,7 @@ _COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_R
 _BYTES_PER_PIXEL = 4  # of a decoded slice
 
 
-def read_dicom(task: DecodeTask) -> Decoded:
+def read_dicom_pixels(task: DecodeTask) -> Decoded:
     """One slice or refusal per frame asked.
 
     Raises Refused where the whole file is refused, OSError where it cannot be read, and what

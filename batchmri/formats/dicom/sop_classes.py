@@ -33,7 +33,7 @@ _MADE_PICTURE = frozenset(("SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "PA
 # Storage classes whose objects belong to no patient: protocols and inventories.
 _OF_NO_STUDY = tuple(f"{_STORAGE}{end}." for end in (200, 201))
 
-Refusal = tuple[Reason, str]
+ReasonDetail = tuple[Reason, str]
 
 
 def name_of_uid(uid: str) -> str:
@@ -53,7 +53,7 @@ def is_own(manufacturer: str, model: str, instance_uid: str) -> bool:
     return OWN_NAME in (manufacturer, model) or instance_uid.startswith(OWN_UID_ROOT)
 
 
-def refusal_by_kind(sop_class: str, has_pixels: bool) -> Refusal | None:
+def refusal_by_kind(sop_class: str, has_pixels: bool) -> ReasonDetail | None:
     """Whether this kind of object holds no picture."""
     if not has_pixels:
         return Reason.NO_PIXEL_DATA, name_of_uid(sop_class)
@@ -69,7 +69,7 @@ def refusal_by_picture(
     photometric: str,
     samples: int,
     burned_in: str,
-) -> Refusal | None:
+) -> ReasonDetail | None:
     """Whether the picture is a capture, in colour, or written on."""
     if sop_class == _SECONDARY_CAPTURE or sop_class.startswith(_SECONDARY_CAPTURE + "."):
         return Reason.SECONDARY_CAPTURE, name_of_uid(sop_class)
@@ -82,7 +82,7 @@ def refusal_by_picture(
     return None
 
 
-def refusal_by_syntax(transfer_syntax: str) -> Refusal | None:
+def refusal_by_syntax(transfer_syntax: str) -> ReasonDetail | None:
     """Whether the transfer syntax is a video, or one that nobody registered."""
     if transfer_syntax in _VIDEO:
         return Reason.UNSUPPORTED_OBJECT, f"video, {name_of_uid(transfer_syntax)}"

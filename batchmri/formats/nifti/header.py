@@ -41,7 +41,7 @@ _SURFACES = range(2000, 2019)
 _CIFTI = range(3000, 3100)
 
 Affine = npt.NDArray[np.float64]
-Refusal = tuple[Reason, str]
+ReasonDetail = tuple[Reason, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def header_entry(entry: FileEntry, path: str) -> FileEntry:
     return FileEntry(source, path, status.st_size, status.st_mtime_ns)
 
 
-def read_nifti(
+def read_nifti_header(
     entry: FileEntry, context: HeaderContext, head: bytes, pair: bool
 ) -> Instance | FileNote:
     """The Instance of a NIfTI-1, NIfTI-2 or Analyze 7.5 file; one Frame per slice of a volume.
@@ -215,7 +215,7 @@ def _study_of(source: str, context: HeaderContext) -> str:
     )
 
 
-def _refusal_by_type(code: int) -> Refusal | None:
+def _refusal_by_type(code: int) -> ReasonDetail | None:
     if code in _COLOURS:
         return Reason.COLOUR, _COLOURS[code]
     if code in _COMPLEX:
@@ -227,7 +227,7 @@ def _refusal_by_type(code: int) -> Refusal | None:
     return None
 
 
-def _refusal_by_purpose(header: Any, source: str) -> Refusal | None:
+def _refusal_by_purpose(header: Any, source: str) -> ReasonDetail | None:
     intent = int(header["intent_code"]) if "intent_code" in header else 0
     if intent == _LABEL_INTENT or is_label_map(source):
         return Reason.LABEL_MAP, ""
@@ -240,7 +240,7 @@ def _refusal_by_purpose(header: Any, source: str) -> Refusal | None:
     return None
 
 
-def _refusal_by_size(entry: FileEntry, volume: _Volume, pair: bool) -> Refusal | None:
+def _refusal_by_size(entry: FileEntry, volume: _Volume, pair: bool) -> ReasonDetail | None:
     if max(volume.shape) > _MAX_SLICES:
         return Reason.TOO_LARGE, "x".join(map(str, volume.shape))
     path: str | None = entry.path

@@ -25,7 +25,7 @@ _BYTES_PER_PIXEL = 4  # of a decoded slice
 Planes = Mapping[int, npt.NDArray[np.generic]]
 
 
-def read_nifti(task: DecodeTask) -> Decoded:
+def read_nifti_pixels(task: DecodeTask) -> Decoded:
     """One slice or refusal per requested frame, of the first volume.
 
     Frame n is slice n - 1 across `slice_axis`: rows are the first remaining axis, columns the

@@ -18,7 +18,7 @@ _CPU_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Runtime:
     """Settings without `auto`; `batch_size` None leaves it to the backend."""
 
     backend: Literal["openvino", "torch"]
@@ -32,7 +32,7 @@ class Chosen:
         return f"{self.backend} {self.device.partition(':')[0]}"
 
 
-def choose(settings: ClassifierSettings) -> Chosen:
+def choose(settings: ClassifierSettings) -> Runtime:
     """Settle what is `auto`. Raises SettingsError for what this machine does not have."""
     device = _device(settings.device)
     backend: Literal["openvino", "torch"] = (
@@ -45,10 +45,10 @@ def choose(settings: ClassifierSettings) -> Chosen:
             f"precision {precision}: {device} has {', '.join(has)} here; take one of them or auto"
         )
     batch_size = None if settings.batch_size == "auto" else settings.batch_size
-    return Chosen(backend, device, precision, batch_size)
+    return Runtime(backend, device, precision, batch_size)
 
 
-def load_backend(network: ClassMapNetwork, card: Card, chosen: Chosen) -> Backend:
+def load_backend(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
     """The backend for slices prepared as the card says."""
     if chosen.backend == "openvino":
         from batchmri.model.backends.openvino import OpenVINOBackend

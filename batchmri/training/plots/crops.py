@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.records import CropBox
-from batchmri.training.dataset import Prepared
+from batchmri.training.dataset import PreparedImages
 from batchmri.training.images import read_picture
 from batchmri.training.plots.charts import COLOURS, new_chart, save_chart
 from batchmri.training.plots.contact_sheets import Line, save_sheet, tile_of
@@ -18,7 +18,7 @@ _BINS = np.linspace(0, 1, 41)
 _log = logging.getLogger(__name__)
 
 
-def draw_crops(prepared: Prepared, samples: dict[str, list[int]], folder: Path) -> None:
+def draw_crops(prepared: PreparedImages, samples: dict[str, list[int]], folder: Path) -> None:
     """Write crops.png, crop_quality.png and crops_doubtful.png, and log what was found."""
     save_sheet(
         [_before_after(label, prepared, rows[:_SHOWN]) for label, rows in samples.items()],
@@ -31,7 +31,7 @@ def draw_crops(prepared: Prepared, samples: dict[str, list[int]], folder: Path) 
     save_sheet(doubtful, folder / "crops_doubtful.png")
 
 
-def _before_after(heading: str, prepared: Prepared, rows: Sequence[int]) -> Line:
+def _before_after(heading: str, prepared: PreparedImages, rows: Sequence[int]) -> Line:
     tiles, captions = [], []
     for index in rows:
         picture, spacing = read_picture(prepared.rows[index])
@@ -42,7 +42,7 @@ def _before_after(heading: str, prepared: Prepared, rows: Sequence[int]) -> Line
     return Line(heading, tiles, captions)
 
 
-def _quality(prepared: Prepared, path: Path) -> None:
+def _quality(prepared: PreparedImages, path: Path) -> None:
     failed, area = prepared.boxes[:, 4] == 1, _area(prepared)
     labels = np.array([row.label for row in prepared.rows])
     n, found = len(labels), int((~failed).sum())
@@ -62,7 +62,7 @@ def _quality(prepared: Prepared, path: Path) -> None:
     _log.info("%s", told)
 
 
-def _doubtful(prepared: Prepared) -> list[tuple[str, list[int]]]:
+def _doubtful(prepared: PreparedImages) -> list[tuple[str, list[int]]]:
     """The pictures whose box a person should look at, by what speaks against it."""
     failed = np.flatnonzero(prepared.boxes[:, 4] == 1)
     found = np.flatnonzero(prepared.boxes[:, 4] == 0)
@@ -76,7 +76,7 @@ def _doubtful(prepared: Prepared) -> list[tuple[str, list[int]]]:
     ]
 
 
-def _area(prepared: Prepared) -> npt.NDArray[np.float64]:
+def _area(prepared: PreparedImages) -> npt.NDArray[np.float64]:
     _, _, width, height, _, rows, columns = prepared.boxes.T
     share: npt.NDArray[np.float64] = (width * height) / (rows * columns)
     return share

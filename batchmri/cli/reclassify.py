@@ -1,4 +1,4 @@
-"""`batchmri verdict`."""
+"""`batchmri reclassify`."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def command(
 
     Pictures that the new rules want and that were not drawn are left blank until the next scan.
     """
-    from batchmri.pipeline.reclassify import reverdict
+    from batchmri.pipeline.reclassify import reclassify
 
     settings = load_settings(config, flags)
-    reverdict(out, settings=settings, state=state, log_format=log_format)
+    reclassify(out, settings=settings, state=state, log_format=log_format)
