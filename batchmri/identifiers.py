@@ -1,4 +1,4 @@
-"""Names: the `source` of a file, and UIDs that are valid or replaced."""
+"""Identifiers: the `source` of a file, UIDs that are valid or replaced, digests."""
 
 import hashlib
 import os
@@ -14,9 +14,10 @@ _NAMESPACE = uuid.UUID("b54fbe34-9a0b-4b0c-9ad4-1d7c3f0d1a5e")
 
 
 def escape(name: str) -> str:
-    r"""What is not printable UTF-8, and the backslash, as `\xNN` per byte; `unescape` undoes it.
+    r"""Escape backslashes and everything but printable UTF-8 as `\xNN` per byte.
 
-    `name` comes from `os.fsdecode`: bytes that are not UTF-8 stand in it as surrogates.
+    `name` comes from `os.fsdecode`: bytes that are not UTF-8 are surrogates. `unescape` reverses
+    the escaping.
     """
     if name.isprintable() and "\\" not in name:
         return name
@@ -26,7 +27,7 @@ def escape(name: str) -> str:
 
 
 def unescape(source: str) -> str:
-    """The name that `escape` was given."""
+    """Return the name from which `escape` made this source."""
     return _ESCAPED.sub(lambda run: os.fsdecode(bytes.fromhex(run[0].replace("\\x", ""))), source)
 
 
@@ -35,19 +36,19 @@ def _bytes_of(char: str) -> str:
 
 
 def folder_of(source: str) -> str:
-    """The folder part of a source."""
+    """Return the folder part of a source."""
     return posixpath.dirname(source)
 
 
 def name_of(source: str) -> str:
-    """The file name of a source."""
+    """Return the file name of a source."""
     return posixpath.basename(source)
 
 
 def common_folder(sources: Iterable[str]) -> str:
-    """The one source itself, or the deepest folder that holds all.
+    """Return the deepest folder that contains all sources, or a single source itself.
 
-    Of files in several roots the folder of the first, or that file where it is a root itself.
+    For files in several roots: the folder of the first, or that file if it is a root itself.
     """
     every = sorted(set(sources))
     if len(every) == 1:
@@ -58,20 +59,23 @@ def common_folder(sources: Iterable[str]) -> str:
 
 
 def is_valid_uid(uid: str) -> bool:
-    """Whether a UID from a header may stand in a path: 64 of `[0-9.]`, a digit first, no `..`."""
+    """Return whether a UID from a header is safe in a path.
+
+    At most 64 characters of `[0-9.]`, a digit first, no `..`.
+    """
     return len(uid) <= _MAX_UID and _VALID_UID.fullmatch(uid) is not None
 
 
 def made_uid(*parts: str) -> str:
-    """A UID made of what identifies something: `2.25.` and a UUID5 (PS3.5 B.2)."""
+    """Return a UID derived from identifying parts: `2.25.` and a UUID5 (PS3.5 B.2)."""
     return f"2.25.{uuid.uuid5(_NAMESPACE, chr(0).join(parts)).int}"
 
 
 def digest(*parts: str, size: int = 16) -> str:
-    """Blake2b of the parts, as hexadecimal text of 2 × size characters."""
+    """Return the BLAKE2b digest of the parts, as hexadecimal text of 2 × size characters."""
     return hashlib.blake2b(chr(0).join(parts).encode(), digest_size=size).hexdigest()
 
 
 def part_name(*parts: str) -> str:
-    """Name of a series part: begins with a letter, so that no reader takes it for a number."""
+    """Return the name of a series part; it begins with a letter, so it is not read as a number."""
     return f"p{digest(*parts, size=4)}"

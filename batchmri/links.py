@@ -1,26 +1,26 @@
-"""Symbolic links: which of them lead to a file that may be read under the name of the link."""
+"""Decide which symbolic links may be read under the name of the link."""
 
 import os
 from pathlib import Path
 
 STORES = frozenset((".git", ".datalad", ".dvc", ".hg", ".svn", ".bzr"))
-"""Folders (or files) of version control, whose own files are copies without their names."""
+"""Folders (or files) of version control systems, which store files without their names."""
 
 
 def contains(folder: str, path: str) -> bool:
-    """Whether a path is a folder or below it; both are real paths."""
+    """Return whether a path is a folder or below it; both are real paths."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def is_in_store(root: str, path: str) -> bool:
-    """Whether a path below a root is in the store of a version control system, as git-annex's."""
+    """Return whether a path below a root is in the store of version control, such as git-annex."""
     return not STORES.isdisjoint(path.removeprefix(root).split("/"))
 
 
 def may_open(path: str, image: str, depth: int) -> bool:
-    """Whether the file at a path, named after an image, may be read with it.
+    """Return whether a file named after an image may be read together with it.
 
-    A link may where it leads inside the root, which is `depth` folders above the image, or where
+    A link may be read if it leads inside the root, which is `depth` folders above the image, or if
     the image itself is a link out of the root that the walk followed.
     """
     if not Path(path).is_symlink():

@@ -1,1 +1,1 @@
-"""Archive: instances to series, and which series to classify. Headers only, no torch."""
+"""Group instances into series and select the series to classify. Uses headers only, no torch."""

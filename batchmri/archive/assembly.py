@@ -1,7 +1,7 @@
-"""Instances of one study → Study: its series, and the files left out of them.
+"""Assemble the instances of one study into a Study: its series, and the files left out of them.
 
-The result does not depend on the order in which instances come. Keys: see `SeriesKey`; what sets
-parts of a series apart stands in parts.py, the order of slices in stack.py.
+The result does not depend on the order of the instances. For keys see `SeriesKey`. split_stacks.py
+splits a series into parts, slice_order.py orders the slices of a part.
 """
 
 from collections import defaultdict
@@ -34,12 +34,12 @@ Versions = Mapping[str, str]
 
 
 def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
-    """The studies of all instances that state one StudyInstanceUID: one, or one per patient.
+    """Return the studies of all instances with one StudyInstanceUID: one, or one per patient.
 
-    `versions[source]` is a short text of a file's size and time of change; it enters the
-    fingerprint of the series, as does all that its headers say. Every instance is counted in
-    `n_files` of one series, those of `left_out` too: duplicates, refused objects among images,
-    further volumes at places already taken.
+    `versions[source]` is a short text of a file's size and modification time. The fingerprint of a
+    series depends on it and on all header values. Every instance is counted in `n_files` of exactly
+    one series, including those in `left_out`: duplicates, refused objects among images, and
+    further volumes at positions that are already taken.
     """
     by_study: dict[str, list[Instance]] = defaultdict(list)
     for instance in apart_by_patient(sorted(instances, key=lambda one: one.source)):
@@ -50,12 +50,13 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
 def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
     by_series: dict[tuple[str, bool], list[Instance]] = defaultdict(list)
     for instance in with_joined_series(instances):
-        # Own results stay apart: written beside the images, they must not make them look changed.
+        # Keep batchmri's own results separate: a result written next to the images must not change
+        # the fingerprint of their series.
         by_series[instance.series_uid, instance.refusal is Reason.OWN_RESULT].append(instance)
     series: list[Series] = []
     left_out: list[FileNote] = []
     for (series_uid, own), members in sorted(by_series.items()):
-        part = _OWN if own and (series_uid, False) in by_series else _WHOLE
+        part = _OWN_RESULTS if own and (series_uid, False) in by_series else _WHOLE_SERIES
         found, notes = _Assembler(members, versions, part).run()
         series += found
         left_out += notes
@@ -63,22 +64,25 @@ def _study(uid: str, instances: list[Instance], versions: Versions) -> Study:
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """The instances of one series by what they can give."""
+class _SeriesFiles:
+    """The instances of one series, grouped by how they are used."""
 
     images: list[Instance]
     refused: list[Instance]
     companions: list[Instance]
-    duplicates: list[tuple[Instance, Instance]]  # the one left out, the one kept
+    duplicates: list[tuple[Instance, Instance]]  # (left out, kept)
 
 
 class _Assembler:
-    """One series UID → its parts as Series; `bare` names the part of one without any slice."""
+    """Assembles the parts of one series UID as Series.
 
-    def __init__(self, instances: list[Instance], versions: Versions, bare: Part) -> None:
+    `default_part` is the part used when the series has no slices.
+    """
+
+    def __init__(self, instances: list[Instance], versions: Versions, default_part: Part) -> None:
         self._versions = versions
-        self._bare = bare
-        self._files = _sort(instances)
+        self._default_part = default_part
+        self._files = _group_files(instances)
         self._notes: list[FileNote] = []
         self._diffusion = any(
             has_b_value(frame.time_point) for one in self._files.images for frame in one.frames
@@ -89,38 +93,41 @@ class _Assembler:
         if not parts:
             return [self._without_slices()], self._notes
         stacks = [stacked(part.cells) for part in parts]
-        files = self._share_out(parts, stacks)
+        files = self._assign_files(parts, stacks)
         series = [
             self._series(part, stack, sorted(files[number]))
             for number, (part, stack) in enumerate(zip(parts, stacks, strict=True))
         ]
         return series, self._notes
 
-    def _share_out(self, parts: list[Part], stacks: list[Stack]) -> dict[int, set[str]]:
-        """Sources per part, each in one: where it gave a slice, else where it was left out."""
-        home: dict[str, int] = {}
+    def _assign_files(self, parts: list[Part], stacks: list[Stack]) -> dict[int, set[str]]:
+        """Return the sources of each part; every source belongs to exactly one part.
+
+        That is the first part that contains a slice of it, otherwise the part it was left out of.
+        """
+        part_of_source: dict[str, int] = {}
         for number, stack in enumerate(stacks):
             for cell in stack.kept:
-                home.setdefault(cell.instance.source, number)
+                part_of_source.setdefault(cell.instance.source, number)
         for number, (part, stack) in enumerate(zip(parts, stacks, strict=True)):
             for cell in stack.further:
-                if cell.instance.source not in home:
-                    home[cell.instance.source] = number
+                if cell.instance.source not in part_of_source:
+                    part_of_source[cell.instance.source] = number
                     self._note(cell.instance, part, Reason.FURTHER_VOLUME)
             for cell in stack.unplaced:
-                if cell.instance.source not in home:
-                    home[cell.instance.source] = number
+                if cell.instance.source not in part_of_source:
+                    part_of_source[cell.instance.source] = number
                     self._note(cell.instance, part, Reason.BAD_HEADER, "no position in the patient")
         for extra, kept in self._files.duplicates:
-            number = home.setdefault(extra.source, home.get(kept.source, 0))
+            number = part_of_source.setdefault(extra.source, part_of_source.get(kept.source, 0))
             self._note(extra, parts[number], Reason.DUPLICATE_INSTANCE)
         for one in self._files.refused:
-            home[one.source] = 0
+            part_of_source[one.source] = 0
             self._note(one, parts[0], *_refusal_among_images(one))
         for one in self._files.companions:
-            home[one.source] = 0
+            part_of_source[one.source] = 0
         files: dict[int, set[str]] = defaultdict(set)
-        for source, number in home.items():
+        for source, number in part_of_source.items():
             files[number].add(source)
         return files
 
@@ -137,10 +144,10 @@ class _Assembler:
         flags = {flag for cell in stack.kept for flag in cell.instance.flags}
         if contradicts_times(header, sequence):
             flags.add("sequence_contradiction")
-        touched = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
+        used_sources = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
         series = Series(
             key=SeriesKey(instance.study_uid, instance.series_uid, part.name),
-            source=common_folder(touched),
+            source=common_folder(used_sources),
             format=instance.format,
             n_files=len(sources),
             header=header,
@@ -164,18 +171,18 @@ class _Assembler:
             flags=tuple(sorted(flags | stack.flags | part.flags)),
             identifiers=instance.identifiers,
         )
-        return self._with_fingerprint(series, touched)
+        return self._with_fingerprint(series, used_sources)
 
     def _without_slices(self) -> Series:
-        """A series of objects that are all refused, or of an .img whose .hdr is unreadable."""
+        """Return a series whose objects are all refused, or an .img whose .hdr is unreadable."""
         files = self._files
         shown = files.refused[0] if files.refused else files.companions[0]
         every = [*files.refused, *files.companions, *(extra for extra, _ in files.duplicates)]
         sources = sorted(one.source for one in every)
         for extra, _ in files.duplicates:
-            self._note(extra, self._bare, Reason.DUPLICATE_INSTANCE)
+            self._note(extra, self._default_part, Reason.DUPLICATE_INSTANCE)
         series = Series(
-            key=SeriesKey(shown.study_uid, shown.series_uid, self._bare.name),
+            key=SeriesKey(shown.study_uid, shown.series_uid, self._default_part.name),
             source=common_folder(sources),
             format=shown.format,
             n_files=len(sources),
@@ -195,21 +202,21 @@ class _Assembler:
         return self._with_fingerprint(series, sources)
 
     def _with_fingerprint(self, series: Series, sources: list[str]) -> Series:
-        # Not of where files are mounted, nor of who the patient is.
+        # The fingerprint depends neither on the mount point nor on patient identifiers.
         slices = tuple(replace(ref, path="") for ref in series.slices)
-        said = repr(replace(series, slices=slices, identifiers=()))
+        content = repr(replace(series, slices=slices, identifiers=()))
         versions = (f"{source}\0{self._versions.get(source, '')}" for source in sources)
-        return replace(series, fingerprint=digest(said, *versions))
+        return replace(series, fingerprint=digest(content, *versions))
 
 
-_WHOLE = Part("", (), 0, 0)
-_OWN = Part(part_name("own_result"), (), 0, 0)
+_WHOLE_SERIES = Part("", (), 0, 0)
+_OWN_RESULTS = Part(part_name("own_result"), (), 0, 0)
 
 
-def _sort(instances: Sequence[Instance]) -> _Sorted:
+def _group_files(instances: Sequence[Instance]) -> _SeriesFiles:
     companions = [one for one in instances if COMPANION in one.flags]
     kept, copies = without_copies(one for one in instances if COMPANION not in one.flags)
-    return _Sorted(
+    return _SeriesFiles(
         images=[one for one in kept if not one.refusal],
         refused=[one for one in kept if one.refusal],
         companions=companions,
@@ -218,10 +225,10 @@ def _sort(instances: Sequence[Instance]) -> _Sorted:
 
 
 def _refusal_among_images(one: Instance) -> tuple[Reason, str]:
-    """Why an instance is refused in a series of images.
+    """Return why an instance is refused in a series that contains images.
 
-    There an MR image without pixels was cut right before them. A series that has no pixels at all
-    was stored that way.
+    In such a series, an MR image without pixel data was truncated right before it. A series without
+    any pixel data was stored that way.
     """
     assert one.refusal is not None
     is_image = one.header.sop_class in MR_CLASSES and one.rows > 0 and one.columns > 0
@@ -231,7 +238,7 @@ def _refusal_among_images(one: Instance) -> tuple[Reason, str]:
 
 
 def _header_of(cell: Cell, part: Part) -> Header:
-    """The facts of the first slice; echo and component are those of the part."""
+    """Return the header of the first slice, with the echo time and component of the part."""
     header, frame = cell.instance.header, cell.frame
     if frame.component and frame.component.upper() not in header.image_type:
         header = replace(header, image_type=(*header.image_type, frame.component.upper()))

@@ -1,6 +1,6 @@
-"""Which files hold the same image: one SOP Instance UID, and headers that agree on what is shown.
+"""Find files that contain the same image: same SOP Instance UID and same image content by header.
 
-The UID alone does not suffice: some exports write one SOP Instance UID into every slice.
+The UID alone is not enough: some exports write one SOP Instance UID into every slice.
 """
 
 from collections import defaultdict
@@ -10,18 +10,18 @@ from dataclasses import replace
 from batchmri.identifiers import made_uid
 from batchmri.records import Frame, Instance
 
-_DIGITS = 2  # of a millimeter: a copy may state fewer digits than its original
+_DIGITS = 2  # decimals of a millimeter: a copy may state fewer digits than its original
 
 
 def content_of(instance: Instance) -> Hashable:
-    """What the image shows, as far as its header says; None if it has no readable frames."""
+    """Return what the image shows according to its header; None if it has no readable frames."""
     if not instance.frames:
         return None
-    frames = tuple(map(_shown, instance.frames))
+    frames = tuple(map(_frame_content, instance.frames))
     return instance.rows, instance.columns, instance.instance_number, frames
 
 
-def _shown(frame: Frame) -> Hashable:
+def _frame_content(frame: Frame) -> Hashable:
     position = frame.position and tuple(_rounded(value) for value in frame.position)
     location = None if frame.slice_location is None else _rounded(frame.slice_location)
     return position, location, frame.echo, frame.time_point, frame.component
@@ -34,10 +34,10 @@ def _rounded(value: float) -> float:
 def without_copies(
     instances: Iterable[Instance],
 ) -> tuple[list[Instance], list[tuple[Instance, Instance]]]:
-    """The distinct images of a series, and pairs of a copy and the instance that is kept.
+    """Return the distinct images of a series, and pairs of (copy, instance that is kept).
 
     An intact file is preferred to a refused one, then the first by source. Distinct images that
-    share a UID get UIDs of their own, made from what they show, and the flag `uid_replaced`.
+    share a UID get new UIDs, derived from their content, and the flag `uid_replaced`.
     """
     by_uid: dict[str, list[Instance]] = defaultdict(list)
     for one in sorted(instances, key=lambda one: (one.refusal is not None, one.source)):
@@ -45,14 +45,16 @@ def without_copies(
     kept: list[Instance] = []
     copies: list[tuple[Instance, Instance]] = []
     for files in by_uid.values():
-        distinct, more = _distinct(files) if len(files) > 1 else (files, [])
-        kept += _with_own_uids(distinct)
-        copies += more
+        distinct, new_copies = _separate_copies(files) if len(files) > 1 else (files, [])
+        kept += _with_distinct_uids(distinct)
+        copies += new_copies
     return kept, copies
 
 
-def _distinct(files: list[Instance]) -> tuple[list[Instance], list[tuple[Instance, Instance]]]:
-    """Files of one UID, the intact ones first."""
+def _separate_copies(
+    files: list[Instance],
+) -> tuple[list[Instance], list[tuple[Instance, Instance]]]:
+    """Separate distinct images from copies; `files` have one UID, with intact files first."""
     kept: list[Instance] = []
     by_content: dict[Hashable, Instance] = {}
     copies: list[tuple[Instance, Instance]] = []
@@ -75,8 +77,8 @@ def _may_be_copy(damaged: Instance, other: Instance) -> bool:
     return len(numbers) == 1 or None in numbers
 
 
-def _with_own_uids(images: list[Instance]) -> Iterator[Instance]:
-    """Distinct images of one UID; a single one keeps it."""
+def _with_distinct_uids(images: list[Instance]) -> Iterator[Instance]:
+    """Yield distinct images of one UID with new UIDs; a single image keeps its UID."""
     for one in images:
         if len(images) == 1 or not one.frames:
             yield one

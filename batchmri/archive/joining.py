@@ -1,7 +1,7 @@
-"""Series whose slices each have a SeriesInstanceUID of their own, as some exports write them.
+"""Join series that an export split by giving each slice its own SeriesInstanceUID.
 
-They are joined if nothing but the slice sets them apart: one series number, description and
-modality, the same sequence, geometry and echoes, and a place of its own for each of several slices.
+They are joined if they differ in nothing but the slice: same series number, description, modality,
+sequence, geometry and echoes, and several slices, each at a different position.
 """
 
 from collections import defaultdict
@@ -12,11 +12,14 @@ from typing import NamedTuple
 from batchmri.identifiers import made_uid
 from batchmri.records import Instance
 
-FEWEST_JOINED = 5  # fewer slices are hardly a series, and rarely classified
+FEWEST_JOINED = 5  # fewer slices are rarely a series that can be classified
 
 
 class _Protocol(NamedTuple):
-    """What images of one series share besides what sets its parts apart."""
+    """Fields that are the same in all parts of a series.
+
+    Its repr enters the UIDs of joined series: renaming the class or a field changes them.
+    """
 
     series_number: int | None
     description: str
@@ -29,8 +32,8 @@ class _Protocol(NamedTuple):
     pixel_spacing: tuple[float, ...] | None
 
 
-class _Kind(NamedTuple):
-    """What images of one part of a series share."""
+class _PartFields(NamedTuple):
+    """Fields that all images of one part of a series share."""
 
     protocol: _Protocol
     orientation: tuple[float, ...] | None
@@ -40,15 +43,15 @@ class _Kind(NamedTuple):
 
 
 def with_joined_series(instances: Sequence[Instance]) -> list[Instance]:
-    """The instances of a study; those of joined series get one UID made from what they share."""
+    """Return the instances of a study; joined series get one UID derived from shared fields."""
     by_uid: dict[str, list[Instance]] = defaultdict(list)
     for one in instances:
         by_uid[one.series_uid].append(one)
-    alike: dict[frozenset[_Kind], dict[str, Hashable]] = defaultdict(dict)
+    alike: dict[frozenset[_PartFields], dict[str, Hashable]] = defaultdict(dict)
     for uid, members in by_uid.items():
         images = [one for one in members if one.frames and not one.refusal]
         if _is_one_slice(images):
-            kinds = frozenset(map(_kind_of, images))
+            kinds = frozenset(map(_part_fields, images))
             numbers = frozenset(one.instance_number for one in images)
             alike[kinds][uid] = (_place_of(images[0]), numbers)
     joined = {
@@ -58,18 +61,18 @@ def with_joined_series(instances: Sequence[Instance]) -> list[Instance]:
         for uid in slices
     }
     return [
-        _moved(one, joined[one.series_uid]) if one.series_uid in joined else one
+        _with_series_uid(one, joined[one.series_uid]) if one.series_uid in joined else one
         for one in instances
     ]
 
 
-def _moved(instance: Instance, series_uid: str) -> Instance:
+def _with_series_uid(instance: Instance, series_uid: str) -> Instance:
     flags = tuple(sorted({*instance.flags, "series_joined", "uid_replaced"}))
     return replace(instance, series_uid=series_uid, flags=flags)
 
 
 def _is_one_slice(images: Sequence[Instance]) -> bool:
-    """Whether the images of a series UID are one slice, of which there may be several echoes."""
+    """Return whether the images of a series UID are one slice, possibly with several echoes."""
     if not images or len({_place_of(one) for one in images}) > 1:
         return False
     if not all(one.format == "dicom" and len(one.frames) == 1 for one in images):
@@ -79,7 +82,7 @@ def _is_one_slice(images: Sequence[Instance]) -> bool:
         return False
     if frame.position is None and frame.slice_location is None:
         return False
-    stacks = [(_kind_of(one), one.frames[0].time_point) for one in images]
+    stacks = [(_part_fields(one), one.frames[0].time_point) for one in images]
     numbered = {(*stack, one.instance_number) for stack, one in zip(stacks, images, strict=True)}
     return len(numbered) == len(set(stacks))
 
@@ -91,10 +94,10 @@ def _place_of(instance: Instance) -> Hashable:
     return position, location
 
 
-def _kind_of(instance: Instance) -> _Kind:
+def _part_fields(instance: Instance) -> _PartFields:
     header, frame = instance.header, instance.frames[0]
     times = (header.repetition_time, header.inversion_time, header.flip_angle)
-    return _Kind(
+    return _PartFields(
         _Protocol(
             header.series_number,
             header.series_description,

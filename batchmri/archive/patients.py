@@ -1,8 +1,8 @@
-"""Which instances of one StudyInstanceUID belong to one patient.
+"""Separate the instances of one StudyInstanceUID by patient.
 
-Patients are told apart by a digest of the normalized patient ID. Two IDs under which the same
-images were sent are those of one patient: the ID was corrected, and the images were sent again.
-Otherwise a StudyInstanceUID with two IDs was used twice, as some exports write fixed UIDs.
+Patients are distinguished by a digest of the normalized patient ID. If the same images were sent
+with two IDs, both IDs belong to one patient: the ID was corrected and the images were sent again.
+Otherwise a StudyInstanceUID with two IDs belongs to two studies: some exports write fixed UIDs.
 """
 
 from collections import Counter, defaultdict
@@ -14,46 +14,46 @@ from batchmri.archive.copies import content_of
 from batchmri.identifiers import made_uid
 from batchmri.records import Instance
 
-_Images = dict[str, set[Hashable]]  # what is shown under each SOP Instance UID
+_Images = dict[str, set[Hashable]]  # image contents by SOP Instance UID
 
 
 def apart_by_patient(instances: Sequence[Instance]) -> list[Instance]:
-    """The instances of one StudyInstanceUID, with UIDs of their own if it holds several patients.
+    """Return the instances of one StudyInstanceUID, with new UIDs if it has several patients.
 
-    `instances` are sorted by source. Replaced UIDs are made from the patient's first source. An
-    object without patient ID belongs to the patient of its image or series, if there is one.
+    `instances` are sorted by source. New UIDs are derived from the patient's first source. An
+    object without a patient ID belongs to the patient of its image or series, if there is one.
     Instances of a patient with several IDs get the flag `patient_id_changed`.
     """
-    person = _persons(instances)
-    if len(person) < 2:
+    alias = _digest_aliases(instances)
+    if len(alias) < 2:
         return list(instances)
     first: dict[str, str] = {}
     owner: dict[str, str] = {}
     for one in instances:
         if one.patient:
-            first.setdefault(person[one.patient], one.source)
+            first.setdefault(alias[one.patient], one.source)
             for uid in (one.instance_uid, one.series_uid):
-                owner.setdefault(uid, person[one.patient])
-    nobody = next((one.source for one in instances if not one.patient), "")
-    n_ids = Counter(person.values())
+                owner.setdefault(uid, alias[one.patient])
+    first_without_id = next((one.source for one in instances if not one.patient), "")
+    n_ids = Counter(alias.values())
     changed = {known for known in first if n_ids[known] > 1}
     several = len(first) > 1
     only = next(iter(first))
     result = []
     for one in instances:
-        whose = person.get(one.patient) or owner.get(one.instance_uid) or owner.get(one.series_uid)
+        patient = alias.get(one.patient) or owner.get(one.instance_uid) or owner.get(one.series_uid)
         if not several:
-            whose = only
-        if whose in changed:
-            one = _flagged(one, "patient_id_changed")
+            patient = only
+        if patient in changed:
+            one = _with_flag(one, "patient_id_changed")
         if several:
-            one = _readdressed(one, first.get(whose or "", nobody))
+            one = _with_patient_uids(one, first.get(patient or "", first_without_id))
         result.append(one)
     return result
 
 
-def _persons(instances: Sequence[Instance]) -> dict[str, str]:
-    """Each patient digest, and the digest that stands for all digests of that patient."""
+def _digest_aliases(instances: Sequence[Instance]) -> dict[str, str]:
+    """Map each patient digest to the one digest used for all IDs of that patient."""
     images: dict[str, _Images] = defaultdict(lambda: defaultdict(set))
     senders: dict[Hashable, set[str]] = defaultdict(set)
     for one in instances:
@@ -61,17 +61,20 @@ def _persons(instances: Sequence[Instance]) -> dict[str, str]:
             content = content_of(one)
             images[one.patient][one.instance_uid].add(content)
             senders[one.instance_uid, content].add(one.patient)
-    person = {patient: patient for patient in sorted(images)}
+    alias = {patient: patient for patient in sorted(images)}
     shared = {pair for several in senders.values() for pair in pairwise(sorted(several))}
     for one_patient, other in sorted(shared):
-        if _agree(images[one_patient], images[other]):
-            kept, dropped = sorted((person[one_patient], person[other]))
-            person = {p: kept if known == dropped else known for p, known in person.items()}
-    return person
+        if _images_agree(images[one_patient], images[other]):
+            kept, dropped = sorted((alias[one_patient], alias[other]))
+            alias = {p: kept if known == dropped else known for p, known in alias.items()}
+    return alias
 
 
-def _agree(one: _Images, other: _Images) -> bool:
-    """Whether every UID that both use shows the same; objects without frames do not count."""
+def _images_agree(one: _Images, other: _Images) -> bool:
+    """Return whether UIDs that both use have the same content; objects without frames are ignored.
+
+    Of two sets of contents, one may be a subset of the other.
+    """
     for uid in one.keys() & other.keys():
         ours, theirs = one[uid] - {None}, other[uid] - {None}
         if not (ours <= theirs or theirs <= ours):
@@ -79,14 +82,14 @@ def _agree(one: _Images, other: _Images) -> bool:
     return True
 
 
-def _flagged(instance: Instance, flag: str) -> Instance:
+def _with_flag(instance: Instance, flag: str) -> Instance:
     return replace(instance, flags=tuple(sorted({*instance.flags, flag})))
 
 
-def _readdressed(instance: Instance, first_source: str) -> Instance:
+def _with_patient_uids(instance: Instance, first_source: str) -> Instance:
     moved = replace(
         instance,
         study_uid=made_uid("patient", instance.study_uid, first_source),
         series_uid=made_uid("patient", instance.series_uid, first_source),
     )
-    return _flagged(moved, "uid_replaced")
+    return _with_flag(moved, "uid_replaced")

@@ -1,10 +1,10 @@
-"""Where the images of one stack lie along its normal, as far as their headers can be trusted.
+"""Positions of the images of one stack along its normal, as far as headers can be trusted.
 
-Image Position (Patient) comes first. It cannot be trusted where Slice Location tells images apart
-that it does not: some exports write one position into every slice, or round positions. If all
-images have one position and Slice Location does not help, the order of Instance Numbers is taken
-as that of the slices, unless every image has an Acquisition Number or Trigger Time of its own:
-then one place was imaged repeatedly.
+Image Position (Patient) takes precedence. It cannot be trusted if Slice Location distinguishes
+images that it does not: some exports write one position into every slice, or round positions. If
+all images have one position and Slice Location does not help, slices are ordered by Instance
+Number, unless every image has a different Acquisition Number or Trigger Time: then one place was
+imaged repeatedly.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from batchmri.geometry import dot, line_through, normal_of
 from batchmri.records import Frame, Instance, Vector
 
-SAME_PLACE_MM = 0.1  # motion correction moves slices by less, no slices lie closer
+SAME_PLACE_MM = 0.1  # motion correction moves slices by less; no two slices are closer
 
 
 class Cell(NamedTuple):
@@ -26,16 +26,16 @@ class Cell(NamedTuple):
 
 
 class Places(NamedTuple):
-    """One value per image, in mm along the normal; all None where only numbers give an order."""
+    """One value per image, in mm along the normal; all None if only numbers define the order."""
 
     along: tuple[float | None, ...]
     source: Literal["position", "location", "number"]
 
 
 def places_of(cells: Sequence[Cell]) -> Places:
-    """The places of images of one orientation, in the order of `cells`."""
+    """Return the places of images of one orientation, in the order of `cells`."""
     positions, locations = _positions(cells), _locations(cells)
-    if locations is not None and _tells_more(locations, positions):
+    if locations is not None and _distinguish_more(locations, positions):
         return Places(tuple(locations), "location")
     known = [position for position in positions if position is not None]
     if len(known) * 2 <= len(cells) or (_is_one_place(known) and not _are_repeats(cells)):
@@ -52,9 +52,9 @@ def _positions(cells: Sequence[Cell]) -> list[float | None]:
 
 
 def _normal(cells: Sequence[Cell]) -> Vector | None:
-    """One normal for all, though orientations differ by a hair: of the first in sorted order.
+    """Return one normal for all images: that of the first orientation in sorted order.
 
-    Without any orientation, the direction from one end of the positions to the other.
+    Orientations differ slightly. Without any, the direction from the first to the last position.
     """
     orientations = [cell.frame.orientation for cell in cells if cell.frame.orientation]
     if orientations:
@@ -63,31 +63,32 @@ def _normal(cells: Sequence[Cell]) -> Vector | None:
 
 
 def _locations(cells: Sequence[Cell]) -> list[float] | None:
-    """Slice Locations, where every image has one and they make whole volumes."""
+    """Return the Slice Locations if every image has one and they form complete volumes."""
     locations = [cell.frame.slice_location for cell in cells]
     known = [location for location in locations if location is not None]
-    if len(known) < len(cells) or _is_one_place(known) or not _is_even(known):
+    if len(known) < len(cells) or _is_one_place(known) or not _is_evenly_filled(known):
         return None
     return known
 
 
-def _tells_more(locations: Sequence[float], positions: Sequence[float | None]) -> bool:
-    """Whether locations tell images apart that positions do not, and positions do not contradict.
+def _distinguish_more(locations: Sequence[float], positions: Sequence[float | None]) -> bool:
+    """Return whether locations distinguish more images than positions, without contradiction.
 
-    They contradict where they repeat as the volumes of a series do, in another order.
+    Positions contradict locations if they are in a different order and every position occurs
+    equally often, as in a series of several volumes.
     """
     known = [position for position in positions if position is not None]
-    if len(set(_places(locations))) <= len(set(_places(known))):
+    if len(set(_place_numbers(locations))) <= len(set(_place_numbers(known))):
         return False
     pairs = sorted((a, b) for a, b in zip(locations, positions, strict=True) if b is not None)
     steps = [after[1] - before[1] for before, after in pairwise(pairs)]
     rises = all(step >= -SAME_PLACE_MM for step in steps)
     falls = all(step <= SAME_PLACE_MM for step in steps)
-    return rises or falls or not _is_even(known)
+    return rises or falls or not _is_evenly_filled(known)
 
 
-def _places(values: Sequence[float]) -> list[int]:
-    """The number of the place of each value; values within SAME_PLACE_MM share one."""
+def _place_numbers(values: Sequence[float]) -> list[int]:
+    """Return the number of the place of each value; values within SAME_PLACE_MM share one."""
     numbers: dict[float, int] = {}
     start = -float("inf")
     number = -1
@@ -99,19 +100,19 @@ def _places(values: Sequence[float]) -> list[int]:
 
 
 def _is_one_place(values: Sequence[float]) -> bool:
-    return len(set(_places(values))) < 2
+    return len(set(_place_numbers(values))) < 2
 
 
-def _is_even(values: Sequence[float]) -> bool:
-    """Whether every place is taken equally often."""
-    return len(set(Counter(_places(values)).values())) <= 1
+def _is_evenly_filled(values: Sequence[float]) -> bool:
+    """Return whether every place occurs equally often."""
+    return len(set(Counter(_place_numbers(values)).values())) <= 1
 
 
 def _are_repeats(cells: Sequence[Cell]) -> bool:
-    """Whether images of one position show one slice.
+    """Return whether images with one position show one slice.
 
-    Each was acquired at a time of its own, or all agree in Slice Location and number: copies that
-    were given new UIDs.
+    Either each was acquired at a different time, or all have the same Slice Location and number:
+    they are copies with new UIDs.
     """
     if len({cell.instance.acquisition for cell in cells}) == len(cells):
         return True

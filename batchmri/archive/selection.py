@@ -1,15 +1,15 @@
-"""Which series are classified: the rules, in the order they are asked.
+"""Select the series to classify. The rules, in the order in which they are checked:
 
-1. refused when it was read or assembled (no pixels, colour, screen capture, further volume …)
-2. `not_mr`: another modality than the settings take (a NIfTI file is MR unless its name says CT)
-3. `not_brain`: the header names another body part, or the pictures are too small for a human head
-4. `localizer`: said by Image Type or in words, or few slices in several planes
-5. `other_sequence`: the sequence is known, and not among those taken
-6. `not_brain`: the header names a phantom or an animal (the sequence of one is asked before)
-7. `derived`: a map, phase, projection or subtraction. DERIVED alone is none, nor is a reformat of
-   an acquisition (MPR), or one component of it that shows anatomy (water, in phase)
+1. refused when it was read or assembled (no pixels, color, screen capture, further volume …)
+2. `not_mr`: a modality that the settings do not select (NIfTI is MR unless its name says CT)
+3. `not_brain`: the header names another body part, or the images are too small for a human head
+4. `localizer`: by Image Type or description, or few slices in several planes
+5. `other_sequence`: a sequence that the settings do not select
+6. `not_brain`: the header names a phantom or an animal (checked after the sequence)
+7. `derived`: a map, phase, projection or subtraction. The value DERIVED alone does not count, nor
+   does a reformat of an acquisition (MPR) or a component that shows anatomy (water, in phase)
 8. `too_few_slices`
-9. `localizer`: few slices, far apart
+9. `localizer`: few slices with a large spacing
 """
 
 import re
@@ -38,13 +38,13 @@ _DERIVED_WORDS = re.compile(
     r"(?![a-z])"
 )
 _SIEMENS_MAP = re.compile(r"_[RT][12](?:[Ss]tar)?_Images(?![A-Za-z])")
-"""A map of MapIt or MP2RAGE: `T1_Images` after the name of the protocol. "T1 images" is none."""
+"""A map of MapIt or MP2RAGE: `T1_Images` after the protocol name. "T1 images" is not a map."""
 
 
 def select(series: Series, rules: SelectionSettings) -> Decision:
-    """Whether a series is to be classified: the first rule that speaks against it decides."""
-    against = next(_objections(series, rules), None)
-    return Decision(True) if against is None else Decision(False, *against)
+    """Decide whether to classify a series; the first rule that excludes it gives the reason."""
+    objection = next(_objections(series, rules), None)
+    return Decision(True) if objection is None else Decision(False, *objection)
 
 
 def _objections(series: Series, rules: SelectionSettings) -> Iterator[tuple[Reason, str]]:
@@ -55,27 +55,30 @@ def _objections(series: Series, rules: SelectionSettings) -> Iterator[tuple[Reas
         yield Reason.NOT_MR, header.modality or "modality not stated"
     if header.body_part not in ("", BRAIN, *NO_PATIENT):
         yield Reason.NOT_BRAIN, header.body_part
-    field = _field_of_view(series)
-    if field and max(field) < _SMALLEST_HEAD_MM:
-        yield Reason.NOT_BRAIN, f"field of view of {field[0]:.0f} x {field[1]:.0f} mm"
-    localizer = _says_localizer(series)
+    size = _field_of_view(series)
+    if size and max(size) < _SMALLEST_HEAD_MM:
+        yield Reason.NOT_BRAIN, f"field of view of {size[0]:.0f} x {size[1]:.0f} mm"
+    localizer = _localizer_detail(series)
     if localizer:
         yield Reason.LOCALIZER, localizer
     if not rules.all_sequences and series.sequence not in rules.sequences:
         yield Reason.OTHER_SEQUENCE, series.sequence
     if header.body_part in NO_PATIENT:
         yield Reason.NOT_BRAIN, header.body_part
-    derived = _says_derived(series)
+    derived = _derived_detail(series)
     if derived:
         yield Reason.DERIVED, derived
     if len(series.slices) < rules.min_slices:
         yield Reason.TOO_FEW_SLICES, f"{len(series.slices)} of at least {rules.min_slices}"
-    if _lie_far_apart(series):
+    if _has_wide_spacing(series):
         yield Reason.LOCALIZER, f"slices {series.slice_spacing:.0f} mm apart"
 
 
 def _field_of_view(series: Series) -> tuple[float, float] | None:
-    """Height and width in mm, where pixel sizes are known (1 of a DICOM object is a default)."""
+    """Return height and width in mm, or None if the pixel size is unknown.
+
+    A pixel size of 1 mm in a DICOM object is a default value of the writer.
+    """
     default = series.format == "dicom" and series.pixel_spacing == (1.0, 1.0)
     if series.pixel_spacing is None or default:
         return None
@@ -83,7 +86,7 @@ def _field_of_view(series: Series) -> tuple[float, float] | None:
     return between_rows * series.rows, between_columns * series.columns
 
 
-def _says_localizer(series: Series) -> str:
+def _localizer_detail(series: Series) -> str:
     if _LOCALIZER_TYPES & set(series.header.image_type):
         return "by Image Type"
     if series.sequence == "localizer":
@@ -93,12 +96,12 @@ def _says_localizer(series: Series) -> str:
     return ""
 
 
-def _lie_far_apart(series: Series) -> bool:
+def _has_wide_spacing(series: Series) -> bool:
     few = len(series.slices) <= _LOCALIZER_MAX_SLICES
     return few and (series.slice_spacing or 0) > _LOCALIZER_SPACING_MM
 
 
-def _says_derived(series: Series) -> str:
+def _derived_detail(series: Series) -> str:
     types = [value for value in series.header.image_type if value in DERIVED]
     if types:
         return types[0]

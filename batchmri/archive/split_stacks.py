@@ -1,9 +1,9 @@
-"""One series UID may hold several stacks: what sets them apart, and how the parts are named.
+"""Split a series into parts: one series UID may contain several stacks of slices.
 
-Orientation, matrix, echo and component (magnitude, phase, water …) always set apart. Time points
-(and b-values) do where the same place was taken at several of them: the first is classified, the
-others are parts that are refused as `further_volume`. Where no place recurs, what the header
-calls a time point is none.
+Orientation, matrix size, echo and component (magnitude, phase, water …) always separate parts.
+Time points (and b-values) do if the same place was imaged at several of them: the first is
+classified, the others are parts refused as `further_volume`. If no place recurs, the time points
+in the headers are ignored.
 """
 
 from collections import defaultdict
@@ -18,14 +18,14 @@ from batchmri.identifiers import part_name
 from batchmri.reasons import Reason
 
 _SAME_DIRECTION = 0.02  # largest difference of a direction cosine: about one degree
-_MAX_STACKS = 8  # more orientations than that with hardly a slice each are no stacks
-_FEW_PER_STACK = 3
-_MOST_STACKS = 64
+_MAX_STACKS = 8  # more orientations with few slices each are not stacks
+_MIN_SLICES_PER_STACK = 3
+_MAX_ORIENTATIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The images of one stack, in no order yet; `name` is empty where the series is whole."""
+    """The images of one stack, not yet ordered; `name` is empty if the series has one part."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -38,7 +38,10 @@ class Part:
 
 
 class _Group(NamedTuple):
-    """What images of one stack share; the texts sort in the order of time."""
+    """Fields that all images of one stack share; sorting time points sorts them chronologically.
+
+    The repr of a group enters the name of its part: renaming the class or a field changes names.
+    """
 
     orientation: Orientation | None
     rows: int
@@ -49,21 +52,21 @@ class _Group(NamedTuple):
 
 
 def parts_of(cells: Sequence[Cell]) -> list[Part]:
-    """The stacks of a series, the same whatever the order of `cells`."""
+    """Return the stacks of a series; the result does not depend on the order of `cells`."""
     orientations = _distinct({c.frame.orientation for c in cells if c.frame.orientation})
-    if len(orientations) > _MOST_STACKS:
-        return [_unordered(cells)]
+    if len(orientations) > _MAX_ORIENTATIONS:
+        return [_mixed_geometry_part(cells)]
     groups: dict[_Group, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[_group_of(cell, orientations)].append(cell)
-    if len(orientations) > _MAX_STACKS and len(cells) < _FEW_PER_STACK * len(groups):
-        return [_unordered(cells)]
+    if len(orientations) > _MAX_STACKS and len(cells) < _MIN_SLICES_PER_STACK * len(groups):
+        return [_mixed_geometry_part(cells)]
     split = _by_time(groups)
     whole = len(split) == 1
-    several = _planes(orientations) > 1
+    several = _count_planes(orientations) > 1
     return [
         _part(group, members, whole, further, several)
-        for group, members, further in sorted(split, key=lambda one: _order(one[0]))
+        for group, members, further in sorted(split, key=lambda one: _sort_key(one[0]))
     ]
 
 
@@ -78,14 +81,14 @@ def _part(
         cells=tuple(cells),
         rows=group.rows,
         columns=group.columns,
-        echo_time=_number(group.echo),
+        echo_time=_parse_echo_time(group.echo),
         flags=frozenset(flags),
         refusal=Reason.FURTHER_VOLUME if further else None,
-        detail=_said(group.time_point) if further else "",
+        detail=_time_point_detail(group.time_point) if further else "",
     )
 
 
-def _said(time_point: str) -> str:
+def _time_point_detail(time_point: str) -> str:
     names = {"b": "b-value", "t": "time point"}
     return ", ".join(f"{names[word[0]]} {int(word[1:])}" for word in time_point.split())
 
@@ -93,7 +96,7 @@ def _said(time_point: str) -> str:
 def _group_of(cell: Cell, orientations: list[Orientation]) -> _Group:
     instance, frame = cell
     orientation = frame.orientation and next(
-        known for known in orientations if _alike(known, frame.orientation)
+        known for known in orientations if _same_orientation(known, frame.orientation)
     )
     if frame.orientation is None and frame.position and len(orientations) == 1:
         (orientation,) = orientations
@@ -102,20 +105,20 @@ def _group_of(cell: Cell, orientations: list[Orientation]) -> _Group:
 
 
 def _distinct(orientations: "set[Orientation]") -> list[Orientation]:
-    """One representative for orientations within about a degree: the first in sorted order.
+    """Return one representative of orientations within about a degree: the first in sorted order.
 
-    No more than `_MOST_STACKS` and one, whatever there is.
+    At most `_MAX_ORIENTATIONS` + 1 are returned.
     """
     known: list[Orientation] = []
     for orientation in sorted(orientations):
-        if len(known) > _MOST_STACKS:
+        if len(known) > _MAX_ORIENTATIONS:
             break
-        if not any(_alike(other, orientation) for other in known):
+        if not any(_same_orientation(other, orientation) for other in known):
             known.append(orientation)
     return known
 
 
-def _alike(one: Orientation, other: Orientation) -> bool:
+def _same_orientation(one: Orientation, other: Orientation) -> bool:
     return all(
         abs(a - b) <= _SAME_DIRECTION
         for first, second in zip(one, other, strict=True)
@@ -124,13 +127,13 @@ def _alike(one: Orientation, other: Orientation) -> bool:
 
 
 def _by_time(groups: dict[_Group, list[Cell]]) -> list[tuple[_Group, list[Cell], bool | None]]:
-    """Groups with their cells, and whether they are a further volume (None: there is only one)."""
+    """Return groups with their cells, and whether they are a further volume (None: only one)."""
     split: list[tuple[_Group, list[Cell], bool | None]] = []
     for group, cells in groups.items():
         by_time: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
             by_time[cell.frame.time_point].append(cell)
-        if len(by_time) == 1 or not _recur(by_time):
+        if len(by_time) == 1 or not _places_recur(by_time):
             split.append((group, cells, None))
             continue
         first = min(by_time)
@@ -141,8 +144,8 @@ def _by_time(groups: dict[_Group, list[Cell]]) -> list[tuple[_Group, list[Cell],
     return split
 
 
-def _recur(by_time: dict[str, list[Cell]]) -> bool:
-    """Whether a place is taken at more than one time point; true where places are not known."""
+def _places_recur(by_time: dict[str, list[Cell]]) -> bool:
+    """Return whether a place occurs at several time points; true if places are unknown."""
     along = iter(places_of([cell for members in by_time.values() for cell in members]).along)
     seen: set[int] = set()
     for members in by_time.values():
@@ -157,7 +160,7 @@ def _recur(by_time: dict[str, list[Cell]]) -> bool:
     return False
 
 
-def _unordered(cells: Sequence[Cell]) -> Part:
+def _mixed_geometry_part(cells: Sequence[Cell]) -> Part:
     first = min(cells, key=lambda cell: (cell.instance.source, cell.frame.number))
     return Part(
         name="",
@@ -169,7 +172,7 @@ def _unordered(cells: Sequence[Cell]) -> Part:
     )
 
 
-def _planes(orientations: list[Orientation]) -> int:
+def _count_planes(orientations: list[Orientation]) -> int:
     axes = set()
     for orientation in orientations:
         normal = normal_of(orientation)
@@ -181,7 +184,7 @@ def _name(group: _Group) -> str:
     return part_name(repr(_rounded(group)))
 
 
-def _order(group: _Group) -> tuple[object, ...]:
+def _sort_key(group: _Group) -> tuple[object, ...]:
     orientation = group.orientation or ()
     return (len(orientation), orientation, *group[1:])
 
@@ -195,8 +198,8 @@ def _rounded(group: _Group) -> _Group:
     return group._replace(orientation=(column, row))  # type: ignore[arg-type]
 
 
-def _number(echo: str) -> float | None:
+def _parse_echo_time(echo: str) -> float | None:
     try:
         return float(echo)
-    except ValueError:  # empty, or a number of an echo without its time
+    except ValueError:  # empty, or an echo number without a time
         return None

@@ -1,11 +1,11 @@
-"""Walk folders: one FileEntry per regular file, a FileNote for what cannot be opened as one.
+"""Walk folders and yield a FileEntry per regular file, and a FileNote for anything else.
 
-Streaming: one open folder per level, so memory does not grow with the archive.
+The walk is streaming, with one open folder per level: memory does not grow with the archive.
 
-Folders of version control (`.git` and others, links.py) are left alone. A symbolic link to a file
-in such a folder of the same root, as git-annex and DataLad make them, is read under the name of the
-link. Other links are not followed: what they lead to is walked under its own name, or is outside of
-the roots. On request, the walk follows those that lead outside, each target once.
+Version control folders (`.git` and others, see links.py) are skipped. A symbolic link to a file in
+such a folder of the same root, as git-annex and DataLad create them, is read under the name of the
+link. Other links are not followed: their target is either walked under its own name or outside the
+roots. Optionally, links that lead outside are followed, each target once.
 """
 
 import errno
@@ -28,7 +28,7 @@ _INSIDE = "symbolic link to a file or folder of the same archive, not followed"
 _REPEATED = "symbolic link to what another link leads to, not followed"
 _BROKEN = "symbolic link to nothing"
 _NOT_FETCHED = "symbolic link to content that is not here: not fetched by git-annex or DataLad"
-_LOOSE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_BROKEN_LINK_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _SPECIAL = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
@@ -39,18 +39,18 @@ _SPECIAL = {
 
 class _Folder(NamedTuple):
     source: str
-    below: str  # path below the root, with a slash at its end where it is not empty
+    below: str  # path below the root, with a trailing slash unless it is empty
     entries: "Iterator[os.DirEntry[str]]"
 
 
 def label_roots(
     paths: Sequence[str], named: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Label → path: the last folder name of each path, made unique by `-2`, `-3`, … in that order.
+    """Return a mapping of label to path.
 
-    `named` (label → path) are labels that were chosen for some of the paths.
-
-    A path given twice, or inside of another one, is walked once.
+    The label is the last folder name of a path, made unique by the suffixes `-2`, `-3`, … in the
+    order of `paths`. `named` (label to path) contains labels that the user chose for some of them.
+    A path that occurs twice, or inside another one, is walked once.
     """
     real = {path: os.path.realpath(path) for path in paths}
     labels: dict[str, str] = {}
@@ -61,7 +61,7 @@ def label_roots(
         if real[path] in chosen:
             labels[chosen[real[path]]] = path
             continue
-        # Not resolve(): that would name what a link leads to.
+        # Not resolve(): that would use the name of a link's target.
         name = escape(Path(os.path.abspath(path)).name) or "root"  # noqa: PTH100
         label, number = name, 1
         while label in labels or label in named:
@@ -83,12 +83,12 @@ def walk(
     not_below: Sequence[str],
     follow_links: bool = False,
 ) -> Iterator[FileEntry | FileNote]:
-    """Every file below the roots (label → path), in no particular order.
+    """Yield every file below the roots (label → path), in no particular order.
 
-    `exclude`: globs that a path below its root, or a name, must not match (a folder that matches
-    is left out whole). `not_below`: folders left alone, such as the output. A file is opened by
-    `path`; links that are not followed, pipes, sockets and devices give a note and are never
-    opened, and a folder that cannot be read gives an `io_error`.
+    `exclude` contains globs for paths below a root and for names; a folder that matches is skipped
+    with all its files. `not_below` lists folders to skip, such as the output. `FileEntry.path` is
+    the path to open. Links that are not followed, pipes, sockets and devices yield a note and are
+    never opened; a folder that cannot be read yields a note with `io_error`.
     """
     walker = _Walker(roots, exclude, not_below, follow_links)
     for label, path in roots.items():
@@ -104,7 +104,7 @@ def walk(
 
 
 class _Walker:
-    """The rules of one walk, and the targets of links that it followed."""
+    """The options of one walk, and the link targets that it already followed."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _Walker:
         self._followed: set[tuple[int, int]] = set()
 
     def below(self, label: str, path: str) -> Iterator[FileEntry | FileNote]:
-        """Every file of one root."""
+        """Yield every file of one root."""
         stack: list[_Folder] = []
         yield from _push(stack, _open(label, "", path, len(stack)))
         while stack:
@@ -152,7 +152,7 @@ class _Walker:
                 yield from _push(stack, _open(source, below + "/", entry.path, len(stack)))
 
     def _status(self, entry: "os.DirEntry[str]") -> os.stat_result | str:
-        """Status of the file, or of the target of a link to follow; or why a link is not."""
+        """Return the status of a file or of a link's target, or why the link is not followed."""
         status = entry.stat(follow_symlinks=False)
         return self._target(entry) if stat.S_ISLNK(status.st_mode) else status
 
@@ -161,14 +161,16 @@ class _Walker:
         try:
             status = entry.stat()
         except OSError as error:
-            if error.errno not in _LOOSE:
+            if error.errno not in _BROKEN_LINK_ERRNOS:
                 raise
             return _NOT_FETCHED if "/annex/objects/" in target else _BROKEN
         root = next((root for root in self._roots if contains(root, target)), None)
         if root is not None:
             in_store = stat.S_ISREG(status.st_mode) and is_in_store(root, target)
-            # A link to such a link is another name of a file that is read already.
-            return status if in_store and is_in_store(root, _next_of(entry.path)) else _INSIDE
+            # A link to such a link is a second name of a file that is read anyway.
+            return (
+                status if in_store and is_in_store(root, _immediate_target(entry.path)) else _INSIDE
+            )
         if not self._follow_links or any(contains(target, root) for root in self._roots):
             return _OUTSIDE
         if _identity(status) in self._followed:
@@ -177,8 +179,8 @@ class _Walker:
         return status
 
 
-def _next_of(link: str) -> str:
-    """What a link leads to, without following what may be a link in turn."""
+def _immediate_target(link: str) -> str:
+    """Return the immediate target of a link, which may be a link itself."""
     folder = os.path.realpath(os.path.dirname(link))  # noqa: PTH120
     return os.path.normpath(os.path.join(folder, os.readlink(link)))  # noqa: PTH115, PTH118
 
@@ -194,7 +196,7 @@ def _open(source: str, below: str, path: str, depth: int) -> _Folder | FileNote:
     try:
         entries: Iterator[os.DirEntry[str]] = os.scandir(path)
         if depth >= _MAX_OPEN_FOLDERS:
-            # A folder this deep is held as a list: each open one costs a file descriptor.
+            # Read a folder this deep into a list: every open folder uses a file descriptor.
             entries = iter(list(entries))
     except OSError as error:
         return _unreadable(source, error)

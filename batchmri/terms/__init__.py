@@ -1,1 +1,1 @@
-"""What the words and codes of headers mean: sequences, contrast, body parts, image types."""
+"""Interpret words and codes in headers: sequences, contrast, body parts, image types."""

@@ -1,7 +1,8 @@
-"""What the words of a header name: body parts, in one table.
+"""Recognize body parts, phantoms, animals and modalities in the words of a header.
 
-English, German, French and Spanish. The first line that matches wins, so what is no patient at all
-stands before the body, and the brain before its neighbours ("brain and cervical spine" is taken).
+The tables are in English, German, French and Spanish. The first row that matches decides, so
+phantoms and animals come before body parts, and the brain before adjacent body parts ("brain and
+cervical spine" is a brain).
 """
 
 import re
@@ -37,10 +38,10 @@ _BODY_PARTS: tuple[tuple[str, str], ...] = (
     ("whole body", r"whole ?body|wholebody|ganzkorper"),
 )  # fmt: skip
 
-# Quality checks are registered as a patient. What may be a family name too counts where it is all
-# there is, without a given name.
-_NO_PERSON = re.compile(r"(?<![a-z])(?:phantom|fantom)")
-_NO_PERSON_ALONE = re.compile(
+# Quality checks are registered as patients. A word that may also be a family name counts only if it
+# is the whole name, without a given name.
+_PHANTOM_WORD = re.compile(r"(?<![a-z])(?:phantom|fantom)")
+_PHANTOM_NAME = re.compile(
     r"(?:fruit|agar|water|oil|bottle|sphere|acr|test ?object|(?:daily |weekly |mr |mri )?(?:qa|qc)"
     r"|quality (?:control|assurance))(?: ?\d+)?"
 )
@@ -51,7 +52,7 @@ _MODALITIES = (
     ("NM", frozenset(("spect", "datscan"))),
     ("US", frozenset(("ultrasound",))),
 )
-# Also a country, a unit, a site: no modality in the name of an MR image.
+# Also the name of a country, a unit or a site: not a modality in the name of an MR image.
 _AMBIGUOUS = {"us": "US", "hu": "CT"}
 _MR_WORDS = frozenset(("mr", "mri", "mrt", "irm"))
 
@@ -64,7 +65,7 @@ _LETTERS = str.maketrans(
      **dict(zip("абвгдеезийклмнопрстуфхцыэ", "abvgdeezijklmnoprstufhcye", strict=True)),
      "ж": "zh", "ч": "ch", "ш": "sh", "щ": "sch", "ю": "yu", "я": "ya", "ъ": "", "ь": ""}
 )  # fmt: skip
-"""Letters that are no accented Latin ones, and the signs that mean a minus or a hyphen."""
+"""Letters other than accented Latin ones, and the characters that mean a minus or a hyphen."""
 _KANJI = (
     ("非造影", "non contrast"), ("造影なし", "non contrast"), ("造影前", "pre contrast"),
     ("造影後", "post contrast"), ("造影", "contrast"), ("単純", "plain"),
@@ -73,12 +74,15 @@ _KANJI = (
     ("頭部", "head"), ("头部", "head"), ("頭", "head"), ("脳", "brain"), ("脑", "brain"),
     ("拡散", "diffusion"), ("弥散", "diffusion"), ("灌注", "perfusion"), ("定位", "localizer"),
 )  # fmt: skip
-"""Words of Japanese and Chinese descriptions, the longer before the shorter."""
+"""Words of Japanese and Chinese descriptions, longer words first."""
 _SEPARATORS = re.compile(r"[^a-z0-9+*=.]+")
 
 
 def plain_letters(text: str) -> str:
-    """Lower case, without accents; Cyrillic is transliterated, a few words of kanji translated."""
+    """Return text in lower case without accents.
+
+    Cyrillic is transliterated, and a few Japanese and Chinese words are translated.
+    """
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.lower())
@@ -89,40 +93,40 @@ def plain_letters(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Plain letters, one space between words; `+`, `*`, `=` and `.` are kept."""
+    """Return plain letters with one space between words; `+`, `*`, `=` and `.` are kept."""
     return _SEPARATORS.sub(" ", plain_letters(text)).strip()
 
 
 def body_part_of(*texts: str) -> str:
-    """The body part that the first telling text names, or nothing.
+    """Return the body part named by the first text that names one, or an empty string.
 
-    What is no patient at all (a phantom, an animal) counts wherever it stands.
+    A phantom or an animal takes precedence, whichever text names it.
     """
-    said = [_first(normalised(text)) for text in texts if text]
+    named = [_first_code(normalised(text)) for text in texts if text]
     for other in NO_PATIENT:
-        if other in said:
+        if other in named:
             return other
-    return next((code for code in said if code), "")
+    return next((code for code in named if code), "")
 
 
 def is_phantom(patient_name: str, patient_id: str) -> bool:
-    """Whether what is registered as a patient is a phantom."""
+    """Return whether the registered patient is a phantom."""
     name = normalised(patient_name)
-    said = (name, normalised(patient_id))
-    return any(map(_NO_PERSON.search, said)) or _NO_PERSON_ALONE.fullmatch(name) is not None
+    texts = (name, normalised(patient_id))
+    return any(map(_PHANTOM_WORD.search, texts)) or _PHANTOM_NAME.fullmatch(name) is not None
 
 
 def modality_of(file_name: str, *, names_sequence: bool = False) -> str:
-    """The modality other than MR that a file name states, or nothing.
+    """Return the modality other than MR that a file name states, or an empty string.
 
-    `names_sequence`: whether it names an MR sequence, as `T1w` does.
+    `names_sequence` tells whether the name contains an MR sequence, such as `T1w`.
     """
     words = normalised(file_name).split()
-    stated = next((code for code, said in _MODALITIES if any(w in said for w in words)), "")
+    stated = next((code for code, known in _MODALITIES if any(w in known for w in words)), "")
     if stated or names_sequence or not _MR_WORDS.isdisjoint(words):
         return stated
     return next((_AMBIGUOUS[word] for word in words if word in _AMBIGUOUS), "")
 
 
-def _first(words: str) -> str:
+def _first_code(words: str) -> str:
     return next((code for code, pattern in _PATTERNS if pattern.search(words)), "")

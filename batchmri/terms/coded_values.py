@@ -1,7 +1,7 @@
-"""Coded values of DICOM headers that mean something here; any other value is not kept.
+"""Known coded values of DICOM headers; other values are not kept.
 
-Modality: PS3.3 C.7.3.1.1.1. Image Type and Frame Type: PS3.3 C.7.6.1.1.2, C.8.13.3.1.1, and what
-GE, Philips, Siemens, Canon and United Imaging write there.
+Modality: PS3.3 C.7.3.1.1.1. Image Type and Frame Type: PS3.3 C.7.6.1.1.2, C.8.13.3.1.1, and the
+values that GE, Philips, Siemens, Canon and United Imaging use.
 """
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -39,9 +39,9 @@ _BY_CLASS = (
 
 
 def modality_code(stated: str, sop_class: str = "") -> str:
-    """The code of a modality, known or commonly misspelled, or else that of a SOP class.
+    """Return the code of a modality, corrected if it is a common misspelling.
 
-    Nothing where neither tells it.
+    Otherwise the modality of the SOP class, or an empty string if neither is known.
     """
     word = stated.strip("\0 ").upper()
     code = word if word in MODALITIES else _MISSPELLED.get(word, "")
@@ -64,10 +64,10 @@ COMPONENTS = {
     **dict.fromkeys(("B0 MAP", "B1 MAP", "FIELDMAP", "FIELDMAPHZ"), "field_map"),
     "ADC": "adc", "FA": "anisotropy", "TRACEW": "trace", "TRACE": "trace", "VELOCITY": "velocity",
 }  # fmt: skip
-"""What a picture shows where it is not the magnitude: image types → `Frame.component`."""
+"""Image types of images other than the magnitude, mapped to `Frame.component`."""
 
 ANATOMY = frozenset(("water", "in_phase", "opposed_phase"))
-"""Components that show anatomy as the magnitude does."""
+"""Components that show anatomy like the magnitude does."""
 
 DERIVED = frozenset(
     {

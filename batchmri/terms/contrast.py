@@ -1,7 +1,7 @@
-"""Whether a text says that contrast medium was given, that it was not, or neither.
+"""Recognize whether a text says that contrast medium was given, that it was not, or neither.
 
-English, German, French, Spanish, Portuguese, Italian, Dutch, the Scandinavian languages, Finnish,
-Polish, Czech, Hungarian and Russian (transliterated), with the abbreviations of the vendors.
+Languages: English, German, French, Spanish, Portuguese, Italian, Dutch, the Scandinavian languages,
+Finnish, Polish, Czech, Hungarian and Russian (transliterated), and the abbreviations of vendors.
 """
 
 import re
@@ -19,9 +19,10 @@ _NOUN = (
     r"|dotarem|multihance|magnevist|prohance|omniscan|optimark|primovist|eovist|ablavar|clariscan"
     r"|artirem|vueway|elucirem|dotagraf|cyclolux|gadvist|magnograf"
 )
-"""Names contrast medium wherever it occurs."""
+"""Words that always mean contrast medium."""
 _SHORT = r"c|con|cm|mc|kl|iv"
-"""Names it only next to a preposition or a sign: `con` is also Spanish for "with"."""
+"""Words that mean contrast medium only next to a preposition or a sign: `con` is also Spanish for
+"with"."""
 _SIGNED = r"gd|gad(?:o|olinium|ovist)?|km|contrast|kontrast|mdc|ce|cm|con|c"
 _WITHOUT = (
     r"without|wo|ohne|sans|senza|sin|sem|zonder|utan|uden|uten|bez|ilman|fara"
@@ -38,19 +39,19 @@ _LINK = (
     r"|mezzo|produit|administration|e?v"
 )
 _AND = r"and|und|et|y|e|i|og|och|en|ou|or|o|oder|vs|n"
-_NO_OTHER = (
+_OTHER_OMISSION = (
     r"fs|fat\w*|fett\w*|grasa|graisse|spa?ir|dixon|mtc?|sat\w*|stir|grappa|sense|flow|fc|filter"
     r"|norm\w*|dis\w*|angle|gap|moco|motion|navi\w*|stealth|phase|wrap"
 )
-"""What else a description says is left out."""
-_NO_TIME = (
+"""Words other than contrast medium that follow "without" in descriptions."""
+_OTHER_EVENT = (
     r"ops?|oper\w*|surg\w*|chir\w*|fossa|rt|radi\w*|chemo\w*|treat\w*|thera\w*|biops\w*|ictal"
     r"|proc\w*|traum\w*|partum|resec\w*|stroke|stim\w*|embol\w*|sat\w*|pulse|amp\w*|navi\w*|mortem"
 )
-"""What else something is before or after."""
+"""Events other than contrast administration that follow "before" and "after" in descriptions."""
 
 _BIDS_ENTITY = re.compile(r"(?:^|_)ce-([a-z0-9+]+)(?![a-z0-9])")
-_REWRITTEN = tuple(
+_REWRITES = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
         (r"(?<![a-z])([a-z])\.([a-z])\.(?:([a-z])(?:\.|(?![a-z])))?", r"\1\2\3 "),
@@ -86,7 +87,7 @@ _REWRITTEN = tuple(
         (r"(?<![a-z])(pre|post|non|no)(?=(?:con|c)(?![a-z]))", r"\1 "),
         (r"\+", " + "),
         (r"[^a-z0-9+]+", " "),
-        (rf"(?:{_WITHOUT}|{_NOT}) (?:{_NO_OTHER})(?![a-z])", " "),
+        (rf"(?:{_WITHOUT}|{_NOT}) (?:{_OTHER_OMISSION})(?![a-z])", " "),
     )
 )  # fmt: skip
 
@@ -105,14 +106,14 @@ _DENIED = re.compile(
     _WHOLE.format(
         rf"{_NO_MEDIUM}"
         r"|(?:pre\d?|nativ\w*|natif\w*|natyw\w*|natiiv\w*|plain|blanco)"
-        rf"(?! (?:{_NO_TIME})(?![a-z]))"
+        rf"(?! (?:{_OTHER_EVENT})(?![a-z]))"
         r"|(?:without|ohne|sans|senza|sin|sem|zonder|uden|uten|bez|ilman|vor)(?= *$)"
     )
 )
 _GIVEN = re.compile(
     rf"(?<![a-z0-9])(?:(?:{_NOUN})|(?:{_WITH})(?: (?:{_LINK}))? (?:{_SHORT})|\+ (?:{_SHORT})"
     rf"|(?:{_SHORT}) \+(?! (?:t|l|th|tl)(?![a-z0-9]))"
-    rf"|post\d?(?! (?:{_NO_TIME})(?![a-z]))|(?:nach|avec|con|mit|apres)(?= *$))(?![a-z0-9])"
+    rf"|post\d?(?! (?:{_OTHER_EVENT})(?![a-z]))|(?:nach|avec|con|mit|apres)(?= *$))(?![a-z0-9])"
 )
 _OTHER_CONTRAST = re.compile(
     r"(?<![a-z])(?:multi|phase|high|low|tissue|dual|t2|magnetization)[ _-]?contrast\w*"
@@ -123,24 +124,24 @@ _NO_AGENT = re.compile(
     rf"(?:{_NOT_AFTER}|{_NOT}|{_WITHOUT}|na|false|null|nothing|zadn\w*|nenhum\w*|ei|yok|hayir|rien|nada"
     r"|applicable|given|used|administered|done|leer|empty|0+|ml|cc|mg|agents?|mittel|medium|dose)"
 )
-"""A word of a text that names no agent, where it consists of nothing else."""
+"""A text that consists only of such words does not name an agent."""
 _UNKNOWN_AGENT = re.compile(
     r"unknown|unspecified|undefined|unbekannt|inconnu\w*|desconocid\w*|not (?:specified|known)|tbd"
 )
 
 
-# The texts of a header repeat in every slice of a series.
+# Cached: the texts of a header are the same in every slice of a series.
 @lru_cache(maxsize=1024)
 def contrast_in_words(text: str) -> bool | None:
-    """Whether the text says that contrast medium was given (True) or not (False).
+    """Return whether the text says that contrast medium was given (True) or not (False).
 
-    None where it says neither, or both ("w/wo", "pre and post").
+    None if it says neither, or both ("w/wo", "pre and post").
     """
     lower = plain_letters(text)
     entity = _BIDS_ENTITY.search(lower)
     if entity:
         return is_agent(entity[1])
-    words = _words(lower)
+    words = _rewrite(lower)
     if _EITHER.search(words):
         return None
     rest, n_denied = _DENIED.subn(" ", words)
@@ -149,11 +150,11 @@ def contrast_in_words(text: str) -> bool | None:
 
 
 def contrast_of(description: str, agent: bool | None, others: Iterable[str] = ()) -> bool | None:
-    """Whether contrast medium was given, as a header states it.
+    """Return whether contrast medium was given according to a header; None if it does not say.
 
     The series description takes precedence over `agent`, which some scanners store for the whole
-    examination. One of the other texts (a protocol) says that contrast medium was given only if it
-    also names a T1-weighted sequence: many are named after the examination ("brain with contrast").
+    examination. `others` are texts such as the protocol name. They count as "given" only if they
+    also name a T1-weighted sequence: many are named after the examination ("brain with contrast").
     """
     stated = contrast_in_words(description)
     if stated is None:
@@ -164,13 +165,13 @@ def contrast_of(description: str, agent: bool | None, others: Iterable[str] = ()
 
 
 def is_agent(text: str) -> bool | None:
-    """Whether the text that should name a contrast agent names one; None where it says neither."""
+    """Return whether the text of a contrast agent field names an agent; None if it is unclear."""
     lower = plain_letters(text).strip()
     words = re.sub(r"(?<=\d)(?=[a-z])|[^a-z0-9]+", " ", lower).strip()
     if not lower or "?" in lower or _UNKNOWN_AGENT.fullmatch(words):
         return None
     if not words:
-        return any(map(str.isalnum, lower))  # in other letters, or nothing but dashes
+        return any(map(str.isalnum, lower))  # letters of another script, or only dashes
     if words == "n a" or all(map(_NO_AGENT.fullmatch, words.split())):
         return False
     return contrast_in_words(lower) is not False
@@ -179,12 +180,12 @@ def is_agent(text: str) -> bool | None:
 def _in_protocol(text: str) -> bool | None:
     said = contrast_in_words(text)
     lower = plain_letters(text)
-    return said if _T1.search(lower) or _DENIED_MEDIUM.search(_words(lower)) else None
+    return said if _T1.search(lower) or _DENIED_MEDIUM.search(_rewrite(lower)) else None
 
 
 @lru_cache(maxsize=1024)
-def _words(lower: str) -> str:
+def _rewrite(lower: str) -> str:
     words = _OTHER_CONTRAST.sub(" ", lower)
-    for pattern, new in _REWRITTEN:
+    for pattern, new in _REWRITES:
         words = pattern.sub(new, words)
     return re.sub(r" +", " ", words).strip()

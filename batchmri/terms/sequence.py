@@ -1,6 +1,6 @@
-"""Which sequence a series is, according to its header: by words first, then by times.
+"""Determine the sequence of a series from its header: first by words, then by timing parameters.
 
-The words are in sequence_words.py. Times are those of clinical scanners, 1.5 to 3 T.
+The words are in sequence_patterns.py. Timing thresholds apply to clinical scanners of 1.5 to 3 T.
 """
 
 import re
@@ -24,17 +24,19 @@ _PULSE_SEQUENCES = tuple((code, re.compile(names)) for code, names in table.PULS
 _NAMES_T1, _NAMES_T2 = (
     re.compile(_BETWEEN.format(f"(?:{weighting})")) for weighting in (table.T1, table.T2)
 )
-_WEIGHTED = re.compile("b0*[1-9]")  # as frames.py writes it: b00800
+_WEIGHTED = re.compile("b0*[1-9]")  # in the notation of frames.py: b00800
 _ENTITY = re.compile(r"[a-z0-9]+-[a-z0-9+]+")
 
 
 def sequence_of(header: Header, source_name: str, *, diffusion: bool = False) -> str:
-    """The sequence of a series: t1, t1_contrast, t2, pd, flair, dwi, adc, swi, mra, perfusion,
-    bold, quantitative, localizer, or unknown where nothing names or implies one.
+    """Return the sequence of a series.
 
-    In this order: the b-value (`diffusion`: a part of the series has one above 0), the suffix of a
-    BIDS name, the series description, what the other texts of the header name, the file name
-    (`source_name`, NIfTI only), the times.
+    One of t1, t1_contrast, t2, pd, flair, dwi, adc, swi, mra, perfusion, bold, quantitative,
+    localizer, or unknown if nothing names or implies one.
+
+    Evidence in order of precedence: the b-value (`diffusion`: a part of the series has one above
+    0), the suffix of a BIDS name, the series description, the sequence named by other texts of the
+    header, the file name (`source_name`, NIfTI only), the timing parameters.
     """
     if diffusion or (header.b_value or 0) > 0:
         return "dwi"
@@ -54,14 +56,14 @@ def sequence_of(header: Header, source_name: str, *, diffusion: bool = False) ->
 
 
 def has_b_value(time_point: str) -> bool:
-    """Whether the time point of a frame has a b-value above 0."""
+    """Return whether the time point of a frame has a b-value above 0."""
     return _WEIGHTED.match(time_point) is not None
 
 
 def contradicts_times(header: Header, sequence: str) -> bool:
-    """Whether the name says T1 and the times T2 or FLAIR, or the reverse.
+    """Return whether the name says T1 and the timing T2 or FLAIR, or the reverse.
 
-    Only the times of spin echo and inversion recovery: those of other sequences overlap.
+    Only spin echo and inversion recovery are checked: the timing of other sequences overlaps.
     """
     kinds = header.scanning_sequence.split("\\")
     if {"GR", "EP"} & {*kinds} or not ("SE" in kinds or header.inversion_time):
@@ -74,14 +76,18 @@ def contradicts_times(header: Header, sequence: str) -> bool:
 
 
 def sequence_in_words(text: str) -> str:
-    """The sequence that a text names, or nothing; `pd t2` where it names both."""
+    """Return the sequence that a text names, or an empty string; `pd t2` if it names both."""
     code = _code_in_words(text)
-    code = _LIKELIEST.get(code, code)
+    code = _MOST_LIKELY.get(code, code)
     return "t1_contrast" if code == "t1" and contrast_in_words(text) else code
 
 
 def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: str) -> str:
-    """What the other texts of a header name, the most telling first; a code of `_resolved`."""
+    """Return the sequence named by header texts other than the description, as a code.
+
+    `texts` are in order of precedence, before Acquisition Contrast (`contrast_code`) and the name
+    of the pulse sequence. `sequence_of` resolves codes for several sequences.
+    """
     named = next(filter(None, map(_code_in_words, texts)), "")
     if named or contrast_code in table.ACQUISITION_CONTRASTS:
         return named or table.ACQUISITION_CONTRASTS[contrast_code]
@@ -90,9 +96,9 @@ def named_sequence(texts: tuple[str, ...], pulse_sequence: str, contrast_code: s
 
 
 def _code_in_words(text: str) -> str:
-    """The sequence that a text names, without contrast.
+    """Return the sequence that a text names, without contrast.
 
-    `pd t2`, `t1 flair` and `t1 t2 flair` leave the choice to the times.
+    The codes `pd t2`, `t1 flair` and `t1 t2 flair` are resolved by the timing parameters.
     """
     words = normalised(text)
     code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
@@ -105,23 +111,23 @@ def _code_in_words(text: str) -> str:
     return "t1 flair" if code == "flair" else "t1 t2 flair"
 
 
-_LIKELIEST = {"t1 flair": "flair", "t1 t2 flair": "t2"}
+_MOST_LIKELY = {"t1 flair": "flair", "t1 t2 flair": "t2"}
 
 
 def _resolved(code: str, header: Header) -> str:
-    """One sequence, by the times where the name leaves several."""
+    """Return one sequence, chosen by timing parameters if the code allows several."""
     if code == "pd t2":
         return "pd" if (header.echo_time or 0) < 50 else "t2"
     by_times = _by_times(header) if header.inversion_time else ""
-    if code in _LIKELIEST and by_times in code.split():
+    if code in _MOST_LIKELY and by_times in code.split():
         return by_times
-    return _LIKELIEST.get(code, code)
+    return _MOST_LIKELY.get(code, code)
 
 
 def _bids_sequence(name: str) -> str:
-    """The sequence of the suffix of a BIDS name, whatever its entities say; else nothing.
+    """Return the sequence of the suffix of a BIDS name, or an empty string; entities are ignored.
 
-    ReproIn names put the datatype, and maybe the suffix, before the entities: `anat-T1w_acq-fast`.
+    ReproIn names start with the datatype and optionally the suffix: `anat-T1w_acq-fast`.
     """
     first, *others = name.lower().split(".")[0].split("_")
     datatype, _, suffix = first.partition("-")
@@ -134,7 +140,10 @@ def _bids_sequence(name: str) -> str:
 
 
 def _by_times(header: Header) -> str:
-    """By repetition, echo and inversion time in ms, where the header states them."""
+    """Return the sequence implied by repetition, echo and inversion time (ms), or an empty string.
+
+    The flip angle (degrees) and Scanning Sequence are considered too.
+    """
     repetition, echo, inversion = header.repetition_time, header.echo_time, header.inversion_time
     kinds = header.scanning_sequence.split("\\")
     if repetition is None or echo is None or repetition <= 0 or echo <= 0:

@@ -1,8 +1,8 @@
-"""The words and codes that name a sequence: one table per place where they stand.
+"""Words and codes that name a sequence, with one table per header field.
 
-English, German, French and Spanish, and the names of the vendors. A line contains patterns of whole
-words in a text without accents, case and punctuation (`normalised`). The first line of a table that
-matches decides, so special ones come before general ones.
+English, German, French, Spanish, and vendor names. A row contains patterns of whole words in a text
+without accents, case and punctuation (`normalised`). The first row that matches decides, so
+specific rows come before general ones.
 """
 
 _BEFORE = (
@@ -11,7 +11,7 @@ _BEFORE = (
 )
 T1 = _BEFORE + r"t1(?!\d)\w*"
 T2 = _BEFORE + r"t2(?!\d)\w*"
-"""The weighting itself, which more than one word of a description may qualify."""
+"""The weighting with the prefixes and suffixes that occur in descriptions."""
 
 WORDS: tuple[tuple[str, str], ...] = (
     (
@@ -76,8 +76,8 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("bold", r"epi\d?|ep2d\w*|epi2d\w*|(?:ge|se|fe) ?epi|rest\d*|task|moco\w*"),
     ("quantitative", r"megre|mese|vfa|irt1|mpm|mts|mtr|[tr]b1[a-z]+|sh?molli\w*|molli\w*|symri"),
 )
-"""Of descriptions, protocols and file names. `pd t2` (both are named) and `tirm` (FLAIR, or T2, or
-T1 with fluid suppressed) are resolved by the other words and the times."""
+"""For descriptions, protocols and file names. `pd t2` (both are named) and `tirm` (FLAIR, T2, or
+T1 with fluid suppression) are resolved by the other words and the timing parameters."""
 
 PULSE_SEQUENCES: tuple[tuple[str, str], ...] = (
     ("dwi", r"ep_?b\d+|re_b\d+|ep2d_diff|epse2d\w*diff|dwi"),
@@ -88,7 +88,7 @@ PULSE_SEQUENCES: tuple[tuple[str, str], ...] = (
     ("t2", r"h2d|hst|tfi3d|ci3d"),
     ("t1", r"tfl|mp2?rage|bravo|[ef]*spgr|t1tfe|t1ffe|fl3d"),
 )
-"""How Sequence Name or Pulse Sequence Name begin, without `*` and `_` before them."""
+"""Prefixes of Sequence Name and Pulse Sequence Name, without leading `*` and `_`."""
 
 ACQUISITION_CONTRASTS = {
     "T1": "t1", "T2": "t2", "PROTON_DENSITY": "pd", "FLAIR": "flair", "FLUID_ATTENUATED": "flair",
@@ -116,7 +116,7 @@ BIDS_SUFFIXES = {
         "unknown",
     ),
 }  # fmt: skip
-"""The suffix of a BIDS file name, in lower case (BIDS 1.10): images, the collections that maps are
+"""Suffixes of BIDS file names in lower case (BIDS 1.10): images, the collections that maps are
 computed from, and the maps, which selection.py recognizes."""
 
 BIDS_DATATYPES = frozenset(("anat", "func", "dwi", "fmap", "perf"))
