@@ -1,1 +1,1 @@
-"""The model: prepared slices to class maps, features and calibrated probabilities."""
+"""The model, which maps prepared slices to class maps, features and calibrated probabilities."""

@@ -1,4 +1,4 @@
-"""The card of a model: what it was made from, how it is used, what it was measured to do."""
+"""Model card: training data, classes, preparation, thresholds and measured performance."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ class _Part(BaseModel):
 
 
 class DataSource(_Part):
-    """One source of training pictures."""
+    """One source of training images."""
 
     name: str
     licence: str
@@ -25,14 +25,14 @@ class DataSource(_Part):
 
 
 class Card(_Part):
-    """Everything a scan has to know of a checkpoint, and a reader should.
+    """Description of a checkpoint, for scans and for readers.
 
-    `classes` are in the order of the network's outputs. `preparation` is handed to the stage that
-    prepares slices, as it was in training. Calibrated probabilities are
-    softmax(logits / temperature). `verdict` holds the rules that were chosen for this model, in the
-    words of the settings. `commands` made the model and print
-    its figures. `weights_digest` is the sha256 of the weights file. No clock
-    time stands in it: the same training gives the same card.
+    `classes` are in the order of the network's outputs. `preparation` contains the preparation
+    settings of the training, which scans apply as well. Calibrated probabilities are
+    softmax(logits / temperature). `verdict` contains this model's verdict settings, under the names
+    of the configuration. `commands` reproduce the model and print its metrics. `weights_digest` is
+    the SHA-256 of the weights file. The card contains no timestamp, so that the same training
+    produces the same card.
     """
 
     classes: tuple[str, ...] = Field(min_length=2)
@@ -64,12 +64,15 @@ class Card(_Part):
 
     @property
     def no_tumor_index(self) -> int:
-        """The place of the class that means "no tumour"."""
+        """Index of the class that means "no tumor"."""
         return self.classes.index(self.no_tumor_class)
 
 
 def read_card(path: Path) -> Card:
-    """The card stored next to a checkpoint, without its weights. Raises ModelError."""
+    """Read the card stored next to a checkpoint, but not the weights.
+
+    Raises ModelError if a file is missing or the card is invalid.
+    """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise ModelError(f"model {path}: {what}; name a checkpoint (.safetensors)")

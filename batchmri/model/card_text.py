@@ -1,4 +1,4 @@
-"""A card as a person reads it."""
+"""Text rendering of a model card."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from batchmri.model.card import Card
 
 
 def describe(card: Card) -> str:
-    """The card as lines of text: what it is, what it was measured to do, what it is made from."""
+    """Return the card as text: properties, metrics, data sources and commands."""
     return "\n".join(_lines(card))
 
 

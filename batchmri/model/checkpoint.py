@@ -1,6 +1,6 @@
-"""Checkpoints: half-precision weights as safetensors, the card as JSON beside them.
+"""Checkpoints: half-precision weights as safetensors, with the model card as JSON next to them.
 
-Neither can carry code: nothing is unpickled.
+Nothing is unpickled, so neither file can execute code.
 """
 
 import hashlib
@@ -20,24 +20,25 @@ from batchmri.model.ood import PREFIX, DomainModel
 def save_checkpoint(
     path: Path, network: ClassMapNetwork, card: Card, field: DomainModel | None = None
 ) -> Card:
-    """Write `path` (.safetensors) and the card with its digest beside it; the card as written.
+    """Write the weights to `path` (.safetensors) and the card with their digest next to it.
 
-    Raises ModelError where a weight does not fit half precision.
+    Returns the card as written. Raises ModelError if a weight is not finite in half precision.
     """
-    weights = {name: _half(name, tensor) for name, tensor in network.state_dict().items()}
+    weights = {name: _to_half(name, tensor) for name, tensor in network.state_dict().items()}
     if field is not None:
         weights |= {name: torch.from_numpy(array) for name, array in field.tensors().items()}
     content = safetensors.torch.save(weights)
     card = card.model_copy(update={"weights_digest": hashlib.sha256(content).hexdigest()})
-    _replace(path, content)
-    _replace(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
+    _write_atomically(path, content)
+    _write_atomically(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
     return card
 
 
 def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | None]:
-    """The network in single precision, ready to be asked, its card, and its field if it has one.
+    """Load a network in single precision and evaluation mode, its card and its domain model.
 
-    Raises ModelError where a file is missing, damaged, or of another network.
+    The domain model is None if the checkpoint contains none. Raises ModelError if a file is missing
+    or damaged, or belongs to another architecture.
     """
     card = read_card(path)
     try:
@@ -60,7 +61,7 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
     return network.eval(), card, field
 
 
-def _half(name: str, tensor: Tensor) -> Tensor:
+def _to_half(name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
     half = tensor.detach().to("cpu", torch.float16).contiguous()
@@ -69,7 +70,7 @@ def _half(name: str, tensor: Tensor) -> Tensor:
     return half
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(content)

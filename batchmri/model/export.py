@@ -1,7 +1,7 @@
-"""The network for other runtimes, ONNX or OpenVINO, held against torch before it is kept.
+"""Export of the network to ONNX or OpenVINO, verified against torch.
 
-Input `slices` (N, 1, S, S), prepared as the card says; outputs `maps` (N, classes, h, w), whose
-mean over (h, w) is the logits, and `features` (N, k).
+The input is `slices` (N, 1, S, S), prepared as the card specifies. The outputs are `maps`
+(N, classes, h, w), whose mean over (h, w) is the logits, and `features` (N, k).
 """
 
 import logging
@@ -25,7 +25,7 @@ from batchmri.records import FloatArray
 
 Format = Literal["onnx", "openvino"]
 TOLERANCE = 1e-3
-"""Largest accepted difference, relative to the largest value of an output where that exceeds 1."""
+"""Largest accepted difference, relative to the largest value of an output if that exceeds 1."""
 _BATCHES = (1, 8)
 _OUTPUTS = ("maps", "features")
 _Runner = Callable[[FloatArray], tuple[FloatArray, ...]]
@@ -33,10 +33,10 @@ _Runner = Callable[[FloatArray], tuple[FloatArray, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written, and the largest difference to torch in fp32, by output.
+    """Written files, and the largest difference from torch in fp32 for each output.
 
-    Differences are relative to the largest value of the output where that exceeds 1, since rounding
-    grows with the values.
+    Differences are relative to the largest value of the output if that exceeds 1, because rounding
+    errors grow with the values.
     """
 
     files: tuple[Path, ...]
@@ -44,10 +44,11 @@ class Exported:
 
 
 def export_model(model: Path, kind: Format, out: Path, tolerance: float = TOLERANCE) -> Exported:
-    """Write a checkpoint's network into `out`, its card beside it.
+    """Export a checkpoint's network and its card to the folder `out`.
 
-    Raises ModelError for the checkpoint, OutputError, and ExportError if the outputs of what was
-    written differ from those of torch by more than `tolerance`: then nothing is kept.
+    Raises ModelError if the checkpoint cannot be used, OutputError if `out` cannot be written, and
+    ExportError, without leaving any files, if the outputs of the exported network differ from those
+    of torch by more than `tolerance`.
     """
     network, card, _ = load_checkpoint(model)
     write = {"onnx": _write_onnx, "openvino": _write_openvino}[kind]
@@ -55,9 +56,9 @@ def export_model(model: Path, kind: Format, out: Path, tolerance: float = TOLERA
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out, prefix=".export-") as folder:
             path = Path(folder, model.stem)
-            differences = _differences(network, write(network, card, path), _size(card))
+            differences = _differences(network, write(network, card, path), _input_size(card))
             for name, difference in differences.items():
-                if not difference <= tolerance:  # nan is refused as well
+                if not difference <= tolerance:  # also true for NaN
                     raise ExportError(
                         f"export of {model}: {name} differ from torch by {difference:.2g} of their "
                         f"largest value, more than {tolerance:g}: nothing was kept; accept more "
@@ -70,7 +71,7 @@ def export_model(model: Path, kind: Format, out: Path, tolerance: float = TOLERA
     return Exported(files, differences)
 
 
-def _size(card: Card) -> int:
+def _input_size(card: Card) -> int:
     try:
         return int(card.preparation["size"])
     except (KeyError, TypeError, ValueError):
@@ -79,13 +80,13 @@ def _size(card: Card) -> int:
 
 def _write_onnx(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
     onnx, onnxruntime, _ = map(import_module, ("onnx", "onnxruntime", "onnxscript"))
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # says that torchvision is missing
-    size = _size(card)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
+    size = _input_size(card)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program: Any = torch.onnx.export(
             network,
-            # Two: a dimension of one would be taken for fixed.
+            # The exporter would treat a batch dimension of 1 as fixed.
             (torch.zeros(2, 1, size, size),),
             input_names=["slices"],
             output_names=list(_OUTPUTS),
@@ -95,7 +96,7 @@ def _write_onnx(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
         )
     model = program.model_proto
     for node in model.graph.node:
-        del node.metadata_props[:]  # names the source files of this machine
+        del node.metadata_props[:]  # contain paths of source files on this machine
     onnx.helper.set_model_props(model, {"card": card.model_dump_json()})
     onnx.checker.check_model(model)
     file = path.with_suffix(".onnx")
@@ -106,16 +107,16 @@ def _write_onnx(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
 
 def _write_openvino(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:
     openvino = load_openvino()
-    size = _size(card)
+    size = _input_size(card)
     with warnings.catch_warnings():
-        # The tracer warns of shapes that become constants, as they should.
+        # The tracer warns about shapes that become constants, which is intended here.
         warnings.simplefilter("ignore")
         model = openvino.convert_model(
             network, example_input=torch.zeros(2, 1, size, size), input=[[-1, 1, size, size]]
         )
     model.input(0).get_tensor().set_names({"slices"})
-    for place, name in enumerate(_OUTPUTS):
-        model.output(place).get_tensor().set_names({name})
+    for index, name in enumerate(_OUTPUTS):
+        model.output(index).get_tensor().set_names({name})
     model.set_rt_info(card.model_dump_json(), "card")
     file = path.with_suffix(".xml")
     openvino.save_model(model, file, compress_to_fp16=False)
@@ -125,8 +126,8 @@ def _write_openvino(network: ClassMapNetwork, card: Card, path: Path) -> _Runner
     )
 
     def run(slices: FloatArray) -> tuple[FloatArray, ...]:
-        found = compiled(slices)
-        return tuple(found[name] for name in _OUTPUTS)
+        results = compiled(slices)
+        return tuple(results[name] for name in _OUTPUTS)
 
     return run
 
@@ -137,8 +138,8 @@ def _differences(network: ClassMapNetwork, run: _Runner, size: int) -> dict[str,
     for n in _BATCHES:
         slices = random.uniform(-1, 1, (n, 1, size, size)).astype(np.float32)
         with torch.inference_mode():
-            wanted = [output.numpy() for output in network(torch.from_numpy(slices))]
-        for name, own, other in zip(_OUTPUTS, wanted, run(slices), strict=True):
-            scale = np.maximum(1.0, np.abs(own).max())
-            worst[name] = float(np.maximum(worst[name], np.abs(own - other).max() / scale))
+            reference = [output.numpy() for output in network(torch.from_numpy(slices))]
+        for name, expected, actual in zip(_OUTPUTS, reference, run(slices), strict=True):
+            scale = np.maximum(1.0, np.abs(expected).max())
+            worst[name] = float(np.maximum(worst[name], np.abs(expected - actual).max() / scale))
     return worst

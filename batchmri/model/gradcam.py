@@ -1,4 +1,4 @@
-"""Heat maps of the classes from their class maps (Grad-CAM, Selvaraju et al., 2017)."""
+"""Grad-CAM heat maps from class maps (Selvaraju et al., 2017)."""
 
 import numpy as np
 
@@ -6,9 +6,10 @@ from batchmri.records import FloatArray
 
 
 def gradcam(maps: FloatArray, bias: FloatArray) -> FloatArray:
-    """Grad-CAM (classes, h, w) of every class, up to a positive factor each.
+    """Return the Grad-CAM heat maps (classes, h, w), each up to a positive factor.
 
-    At the last activation it is ReLU(M[c] - b[c]) of the class maps (classes, h, w) and biases.
+    At the last activation, Grad-CAM of class c is ReLU(M[c] - b[c]), where M are the class maps
+    (classes, h, w) and b the biases (classes,).
     """
     heat: FloatArray = np.maximum(maps - bias[:, None, None], 0.0)
     return heat

@@ -1,13 +1,14 @@
-"""MONAI's EfficientNetB1, cut so that one forward pass gives class maps and features.
+"""MONAI's EfficientNetB1, modified to return class maps and features in one forward pass.
 
-Behind the last activation A (N, K, h, w) stand only average pooling and one linear layer (w, b).
-Their order is changed, since both are linear: class maps M[c] = Σ_k w[c, k]·A[k] + b[c], whose
-mean over (h, w) is the logit of class c, and ReLU(M[c] − b[c]) is Grad-CAM (Selvaraju et al., 2017)
-of class c at A, up to a positive factor.
+After the last activation A (N, K, h, w), the original network consists of average pooling and one
+linear layer (w, b). Both are linear, so their order can be swapped: the class maps are
+M[c] = Σ_k w[c, k]·A[k] + b[c]. The mean of M[c] over (h, w) is the logit of class c, and
+ReLU(M[c] − b[c]) is Grad-CAM (Selvaraju et al., 2017) of class c at A, up to a positive factor.
 
-The class-free look of a slice is told better further down, where nothing has been given up yet that
-the classes do not need: behind the pooled A, the features hold mean and standard deviation of every
-channel after the fifth of the seven stages (model/ood.py: POOLED tells them apart).
+The features are the pooled A, followed by the mean and standard deviation of every channel after
+the fifth of the seven stages (model/ood.py: POOLED is the length of the first part). That earlier
+stage describes the appearance of a slice better, since the last activation has discarded what the
+classes do not need.
 """
 
 from typing import Any
@@ -24,11 +25,11 @@ _TEXTURE_STAGE = 4
 
 
 class ClassMapNetwork(nn.Module):
-    """EfficientNetB1 for grey slices: forward takes (N, 1, H, W), gives maps and features.
+    """EfficientNetB1 for grayscale slices.
 
-    Maps (N, classes, h, w), features (N, 1280 + 224). `last_stride` False removes the last of the
-    five strides, so that h, w are H/16, W/16 instead of H/32, W/32. `pretrained` downloads MONAI's
-    ImageNet weights.
+    `forward` takes slices (N, 1, H, W) and returns class maps (N, classes, h, w) and features
+    (N, 1280 + 224). If `last_stride` is False, the last of the five strides is removed, so that
+    h, w are H/16, W/16 instead of H/32, W/32. `pretrained` downloads MONAI's ImageNet weights.
     """
 
     def __init__(self, n_classes: int, last_stride: bool = True, pretrained: bool = False) -> None:
@@ -47,7 +48,7 @@ class ClassMapNetwork(nn.Module):
             first_block._depthwise_conv.stride = (1, 1)
         for module in body._blocks.modules():
             if hasattr(module, "_swish"):
-                # MONAI's own keeps memory by a custom backward that no exporter can trace.
+                # MONAI's module saves memory with a custom backward that exporters cannot trace.
                 module._swish = nn.SiLU()
         self.stem = nn.Sequential(body._conv_stem_padding, body._conv_stem, body._bn0, nn.SiLU())
         self.blocks = body._blocks
@@ -57,20 +58,20 @@ class ClassMapNetwork(nn.Module):
         self.linear = body._fc
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Class maps and features of prepared slices."""
+        """Return class maps and features of prepared slices."""
         midway = self.blocks[: _TEXTURE_STAGE + 1](self.stem(pictures))
         late = self.blocks[_TEXTURE_STAGE + 1 :](midway)
         activation = self.last_activation(self.head(late))
         weight = self.linear.weight[:, :, None, None]
         maps = functional.conv2d(self.dropout(activation), weight, self.linear.bias)
-        return maps, torch.cat([activation.mean((2, 3)), *_texture(midway)], 1)
+        return maps, torch.cat([activation.mean((2, 3)), *_mean_and_std(midway)], 1)
 
 
-def _texture(activation: Tensor) -> tuple[Tensor, Tensor]:
+def _mean_and_std(activation: Tensor) -> tuple[Tensor, Tensor]:
     mean = activation.mean((2, 3), keepdim=True)
     return mean.flatten(1), (activation - mean).square().mean((2, 3)).sqrt()
 
 
 def logits(maps: Tensor) -> Tensor:
-    """The logits (N, classes) behind class maps (N, classes, h, w)."""
+    """Return the logits (N, classes) of class maps (N, classes, h, w)."""
     return maps.float().mean((2, 3))

@@ -1,11 +1,11 @@
-"""The field of a model: what the texture of its training pictures looks like.
+"""Out-of-distribution detection by the texture of the training images.
 
-It is told by the texture part of the features: the pooled last activation has given up what the
-classes do not need (measured: docs/validation.md). The distance of a slice is a Gaussian's in the
-span of the leading principal components (Mahalanobis: Lee et al., A simple unified framework for
-detecting out-of-distribution samples, 2018), plus what that span leaves over (residual: Wang et
-al., ViM, 2022), each by its mean over the training pictures. Linear probes on the same features
-tell T1 from other sequences, and T1 after contrast from T1 without.
+Only the texture part of the features is used, since the pooled last activation has discarded what
+the classes do not need (measurements: docs/validation.md). The distance of a slice combines the
+Mahalanobis distance in the span of the leading principal components (Lee et al., A simple unified
+framework for detecting out-of-distribution samples, 2018) and the residual outside that span (Wang
+et al., ViM, 2022), each normalized by its mean over the training images. Linear probes on the same
+features distinguish T1 from other sequences, and T1 with contrast from T1 without.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,19 @@ import numpy.typing as npt
 from batchmri.records import DomainScores, FloatArray
 
 POOLED = 1280
-"""How many of the features are the pooled last activation; the texture follows."""
+"""Number of leading features that are the pooled last activation; the rest describe texture."""
 PREFIX = "field."
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class DomainModel:
-    """Of the texture (k): `mean`, `scale` (k), and the `axes` (d, k), its principal components.
+    """Distribution of the texture features (k) of the training images.
 
-    `spread` (d) are standard deviations along them, `rest` (1) the mean square beside them,
-    `limit` (1) the distance beyond which 5% of the validation pictures lie. `probes` (2, k + 1)
-    are weights and bias of T1 and of contrast.
+    `mean` and `scale` (k) standardize the features. `axes` (d, k) are their principal components,
+    `spread` (d) the standard deviations along them, and `rest` (1) the mean square of the residual.
+    `limit` (1) is the distance that 5% of the validation images exceed. `probes` (2, k + 1) are the
+    weights and bias of the probes for T1 and for contrast.
     """
 
     mean: FloatArray
@@ -40,42 +41,42 @@ class DomainModel:
     probes: FloatArray
 
     def looks(self, features: FloatArray) -> list[DomainScores]:
-        """What slices of these features (N, k) look like."""
-        scaled = self._scaled(features)
+        """Return the scores of slices with these features (N, k)."""
+        scaled = self._standardize(features)
         distances = self._distances(scaled) / self.limit[0]
-        t1, contrast = self._probed(scaled)
+        t1, contrast = self._probe_probabilities(scaled)
         return [DomainScores(*map(float, row)) for row in zip(distances, t1, contrast, strict=True)]
 
     def distances(self, features: FloatArray) -> Floats:
-        """How far features (N, k) lie from those of the training pictures."""
-        return self._distances(self._scaled(features))
+        """Return the distances (N,) of features (N, k) from those of the training images."""
+        return self._distances(self._standardize(features))
 
     def tensors(self) -> dict[str, FloatArray]:
-        """Itself, to be stored with the weights."""
+        """Return the arrays under the names by which they are stored with the weights."""
         return {PREFIX + f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, FloatArray]) -> "DomainModel | None":
-        """Back from what was stored; None where a model has none."""
+        """Restore from stored tensors. Returns None if they contain no domain model."""
         if PREFIX + "limit" not in tensors:
             return None
         found = {f.name: tensors[PREFIX + f.name].astype(np.float32) for f in fields(cls)}
         return cls(**found)
 
-    def _scaled(self, features: FloatArray) -> Floats:
+    def _standardize(self, features: FloatArray) -> Floats:
         texture = features[:, POOLED:].astype(np.float64)
         scaled: Floats = (texture - self.mean) / self.scale
         return scaled
 
     def _distances(self, scaled: Floats) -> Floats:
-        along = scaled @ self.axes.T.astype(np.float64)
-        beside = (scaled**2).sum(1) - (along**2).sum(1)
+        projected = scaled @ self.axes.T.astype(np.float64)
+        residual = (scaled**2).sum(1) - (projected**2).sum(1)
         distances: Floats = np.sqrt(
-            ((along / self.spread) ** 2).mean(1) + np.maximum(beside, 0) / self.rest[0]
+            ((projected / self.spread) ** 2).mean(1) + np.maximum(residual, 0) / self.rest[0]
         )
         return distances
 
-    def _probed(self, scaled: Floats) -> Floats:
-        evidence = scaled @ self.probes[:, :-1].T + self.probes[:, -1]
-        probabilities: Floats = 1 / (1 + np.exp(-np.clip(evidence, -50, 50)))
+    def _probe_probabilities(self, scaled: Floats) -> Floats:
+        logits = scaled @ self.probes[:, :-1].T + self.probes[:, -1]
+        probabilities: Floats = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
         return probabilities.T

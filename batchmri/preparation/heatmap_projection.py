@@ -1,4 +1,4 @@
-"""The way back: a heat map over a prepared slice, brought into the slice as displayed."""
+"""Projection of heat maps from prepared slices back to slices as displayed."""
 
 import cv2
 import numpy as np
@@ -13,16 +13,16 @@ def map_to_picture(
     pixel_spacing: tuple[float, float],
     picture_shape: tuple[int, int],
 ) -> FloatArray:
-    """A heat map (h, w) as an array of `picture_shape`, interpolated, zero outside the box.
+    """Interpolate a heat map (h, w) to an array of `picture_shape` that is zero outside the box.
 
-    Undoes resize, padding and crop of `prepare` in one step: `pixel_spacing` is (row, column) in
-    mm, the prepared square spans the longer side of the box.
+    This undoes the resize, padding and crop of `prepare` in one step. `pixel_spacing` is
+    (row, column) in mm. The prepared square spans the longer side of the box.
     """
     row_mm, column_mm = pixel_spacing
     side = max(box.height * row_mm, box.width * column_mm)
     down = heat.shape[0] * row_mm / side
     across = heat.shape[1] * column_mm / side
-    # Where the centre of the box's first pixel lies in the heat map, in its cells.
+    # Center of the box's first pixel, in cells of the heat map.
     top = (heat.shape[0] - box.height * down + down - 1) / 2
     left = (heat.shape[1] - box.width * across + across - 1) / 2
     whole = np.zeros(picture_shape, np.float32)

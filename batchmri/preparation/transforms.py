@@ -1,6 +1,6 @@
-"""From slices as displayed to what the network takes: one function for training and scanning.
+"""Preparation of displayed slices for the network, shared by training and scanning.
 
-Each slice is prepared on its own, so that its scores do not depend on what travels beside it.
+Each slice is prepared independently, so that its scores do not depend on other slices.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,11 +24,11 @@ Spacing = tuple[float, float]
 Picture = npt.NDArray[Any]
 Step = Callable[[Tensor], Any]
 
-_PERCENTILE_STRIDE = 2  # a quarter of the pixels tells the percentiles as well
+_PERCENTILE_STRIDE = 2  # percentiles of a quarter of the pixels are accurate enough
 
 
 class PreparationSettings(BaseModel):
-    """How slices are prepared; travels in the model's card."""
+    """Preparation of slices; stored in the model card."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,33 +50,33 @@ class PreparationSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Prepared slices: pixels (S, 1, size, size) float32, and the brain box of each."""
+    """Prepared slices as pixels (S, 1, size, size) float32, with the brain box of each slice."""
 
     pixels: Tensor
     boxes: list[CropBox]
 
 
 def prepare(slices: Picture, pixel_spacing: Spacing, settings: PreparationSettings) -> Prepared:
-    """Crop slices (S, H, W) to the brain, stretch their grey levels, make them square.
+    """Crop slices (S, H, W) to the brain box, stretch their gray levels and make them square.
 
-    `pixel_spacing` is (row, column) in mm, of which only the ratio counts.
+    `pixel_spacing` is (row, column) in mm; only the ratio matters.
     """
     boxes = [brain_box(picture) for picture in slices]
     pixels = torch.empty((len(boxes), 1, settings.size, settings.size))
     with _plain_tensors():
-        for place, picture, box in zip(pixels, slices, boxes, strict=True):
-            place.copy_(_prepared(picture, box, pixel_spacing, settings))
+        for target, picture, box in zip(pixels, slices, boxes, strict=True):
+            target.copy_(_prepare_slice(picture, box, pixel_spacing, settings))
     return Prepared(pixels, boxes)
 
 
 def prepare_mask(mask: Picture, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
-    """A mask (H, W) brought to where its slice went: shares (1, size, size) from 0 to 1."""
+    """Apply the geometry of `prepare` to a mask (H, W): shares (1, size, size) from 0 to 1."""
     with _plain_tensors():
         steps = [_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)]
-        return _run(steps, mask > 0).clamp(0, 1)
+        return _apply(steps, mask > 0).clamp(0, 1)
 
 
-def _prepared(
+def _prepare_slice(
     picture: Picture, box: CropBox, spacing: Spacing, settings: PreparationSettings
 ) -> Tensor:
     black, white = settings.black, settings.white
@@ -85,11 +85,12 @@ def _prepared(
     low, high = np.percentile(sample, (settings.lower_percentile, settings.upper_percentile))
     steps: list[Step] = [
         _crop(box),
-        # MONAI's ScaleIntensityRangePercentiles sorts every pixel: four times the whole of this.
+        # MONAI's ScaleIntensityRangePercentiles sorts every pixel, which takes four times as long
+        # as all of these steps together.
         ScaleIntensityRange(low, max(high, low + 1e-6), black, white, clip=True),
         *_to_square(box, spacing, settings.size, outside=black),
     ]
-    return _run(steps, picture)
+    return _apply(steps, picture)
 
 
 def _crop(box: CropBox) -> Step:
@@ -104,13 +105,13 @@ def _to_square(box: CropBox, spacing: Spacing, size: int, outside: float) -> tup
     shape = (max(1, round(height * scale)), max(1, round(width * scale)))
 
     def resize(picture: Tensor) -> Tensor:
-        # MONAI's Resize smooths by a Gaussian first, at eight times the cost of torch's own.
+        # MONAI's Resize applies a Gaussian filter first, at eight times the cost of interpolate.
         return interpolate(picture[None], shape, mode="bilinear", antialias=True)[0]
 
     return resize, SpatialPad((size, size), value=outside)
 
 
-def _run(steps: Sequence[Step], picture: Picture) -> Tensor:
+def _apply(steps: Sequence[Step], picture: Picture) -> Tensor:
     prepared = torch.from_numpy(picture.astype(np.float32))[None]
     for step in steps:
         prepared = step(prepared)
@@ -119,7 +120,7 @@ def _run(steps: Sequence[Step], picture: Picture) -> Tensor:
 
 @contextmanager
 def _plain_tensors() -> Iterator[None]:
-    """MONAI's tensors that carry meta data cost more than the steps themselves."""
+    """Disable MONAI's metadata tracking, which costs more than the steps themselves."""
     before = get_track_meta()
     set_track_meta(False)
     try:

@@ -1,4 +1,4 @@
-"""What runs the network: OpenVINO on processors, torch on CUDA, behind one small interface.
+"""Inference backends with a common interface: OpenVINO for CPUs, torch for CUDA devices.
 
-Nothing is imported here, so that each backend is loaded only where it runs.
+This package imports nothing, so that a backend is loaded only when it is used.
 """

@@ -1,4 +1,4 @@
-"""The interface of a backend."""
+"""Interface of the inference backends."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from batchmri.records import FloatArray
 
 
 class Backend(Protocol):
-    """Runs the network on batches of one size.
+    """Network that runs on batches of up to `batch_size` prepared slices.
 
-    `device` is cpu or cuda:N, `precision` fp32, bf16 or fp16. `bias` (classes,) turns a class map
-    into Grad-CAM: ReLU(map − bias).
+    `device` is cpu or cuda:N; `precision` is fp32, bf16 or fp16. `bias` (classes,) converts class
+    maps to Grad-CAM: ReLU(map − bias).
     """
 
     batch_size: int
@@ -18,4 +18,4 @@ class Backend(Protocol):
     bias: FloatArray
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Class maps (B, classes, h, w) and features (B, k) of prepared slices (B, 1, S, S)."""
+        """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""

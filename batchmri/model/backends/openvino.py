@@ -1,7 +1,7 @@
-"""OpenVINO on the processor: the network in requests of one small fixed shape, run side by side.
+"""OpenVINO backend for CPUs, which splits batches into parallel requests of a small fixed shape.
 
-Since each request has the same shape whatever the batch, the bits of a result depend neither on
-the batch size nor on the number of threads.
+Because every request has the same shape, results are bit-identical for all batch sizes and numbers
+of threads.
 """
 
 import sys
@@ -14,18 +14,18 @@ import torch
 from batchmri.model.network import ClassMapNetwork
 from batchmri.records import FloatArray
 
-# Measured on two cores, images/s at 160 px in bf16: 196 with 1, 218 with 4, 177 with 32.
+# Throughput on two cores at 160 px in bf16: 196 images/s with 1, 218 with 4, 177 with 32.
 _SLICES_PER_REQUEST = 4
 _ROUNDS_PER_BATCH = 4
 _PRECISIONS = {"bf16": "BF16", "fp32": "FP32", "fp16": "FP16"}
 
 
 def load_openvino() -> Any:
-    """The openvino module, which sends nothing.
+    """Import and return openvino with its telemetry disabled.
 
-    Importing openvino reports that to its maker through openvino_telemetry, unless a file in the
-    home directory says no. Where that package cannot be imported, a stub of openvino's own that
-    does nothing takes its place.
+    By default, importing openvino sends a usage report through openvino_telemetry, unless a file in
+    the home directory opts out. If that package cannot be imported, openvino falls back to a stub
+    that does nothing.
     """
     modules: dict[str, Any] = sys.modules
     modules.setdefault("openvino_telemetry", None)
@@ -35,15 +35,16 @@ def load_openvino() -> Any:
 
 
 def supported_precisions() -> tuple[str, ...]:
-    """The precisions that this processor computes in, by OpenVINO's account, the fastest first."""
+    """Return the precisions that OpenVINO reports for this CPU, fastest first."""
     capabilities = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return tuple(name for name, code in _PRECISIONS.items() if code in capabilities)
 
 
 class OpenVINOBackend:
-    """The network compiled for prepared slices of `size` pixels.
+    """Network compiled for prepared slices of `size` × `size` pixels.
 
-    `batch_size` None: one that keeps every core busy; `threads` 0: all cores.
+    If `batch_size` is None, a batch is large enough to keep every core busy. 0 `threads` means all
+    cores.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class OpenVINOBackend:
             options[openvino.properties.inference_num_threads] = threads
         shape = (_SLICES_PER_REQUEST, 1, size, size)
         with warnings.catch_warnings():
-            # The tracer warns of shapes that become constants, as they should.
+            # The tracer warns about shapes that become constants, which is intended here.
             warnings.simplefilter("ignore")
             model = openvino.convert_model(
                 network.eval(), example_input=torch.zeros(shape), input=[shape]
@@ -73,23 +74,23 @@ class OpenVINOBackend:
         compiled = openvino.Core().compile_model(model, "CPU", options)
         self._requests = openvino.AsyncInferQueue(compiled)
         self._shapes = [tuple(output.shape)[1:] for output in compiled.outputs]
-        at_once = _SLICES_PER_REQUEST * len(self._requests)
-        self.batch_size = batch_size or _ROUNDS_PER_BATCH * at_once
+        parallel_slices = _SLICES_PER_REQUEST * len(self._requests)
+        self.batch_size = batch_size or _ROUNDS_PER_BATCH * parallel_slices
         self.device = "cpu"
         self.precision = precision
         self.bias: FloatArray = network.linear.bias.detach().float().numpy().copy()
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Class maps (B, classes, h, w) and features (B, k) of prepared slices (B, 1, S, S)."""
+        """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""
         step = _SLICES_PER_REQUEST
         padded = np.pad(batch, ((0, -len(batch) % step), (0, 0), (0, 0), (0, 0)))
         maps, features = (np.empty((len(padded), *shape), np.float32) for shape in self._shapes)
 
-        def keep(request: Any, start: int) -> None:
+        def store(request: Any, start: int) -> None:
             maps[start : start + step] = request.get_output_tensor(0).data
             features[start : start + step] = request.get_output_tensor(1).data
 
-        self._requests.set_callback(keep)
+        self._requests.set_callback(store)
         for start in range(0, len(padded), step):
             self._requests.start_async({0: padded[start : start + step]}, start)
         self._requests.wait_all()

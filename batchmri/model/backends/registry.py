@@ -1,4 +1,4 @@
-"""Which backend, device, precision and batch size a run gets."""
+"""Choice of backend, device, precision and batch size."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,7 +19,10 @@ _CPU_BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Settings without `auto`; `batch_size` None leaves it to the backend."""
+    """Classifier settings with every `auto` resolved.
+
+    If `batch_size` is None, the backend chooses it.
+    """
 
     backend: Literal["openvino", "torch"]
     device: str
@@ -28,17 +31,20 @@ class Runtime:
 
     @property
     def engine(self) -> str:
-        """What the bits of a result depend on: backend and kind of device."""
+        """Backend and device type, on which the exact bits of a result depend."""
         return f"{self.backend} {self.device.partition(':')[0]}"
 
 
 def choose(settings: ClassifierSettings) -> Runtime:
-    """Settle what is `auto`. Raises SettingsError for what this machine does not have."""
-    device = _device(settings.device)
+    """Resolve the settings that are `auto`.
+
+    Raises SettingsError if this machine lacks the requested device or precision.
+    """
+    device = _resolve_device(settings.device)
     backend: Literal["openvino", "torch"] = (
         "openvino" if device == "cpu" and find_spec("openvino") else "torch"
     )
-    has = _precisions(backend, device)
+    has = _supported_precisions(backend, device)
     precision = has[0] if settings.precision == "auto" else settings.precision
     if precision not in has:
         raise SettingsError(
@@ -49,7 +55,7 @@ def choose(settings: ClassifierSettings) -> Runtime:
 
 
 def load_backend(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
-    """The backend for slices prepared as the card says."""
+    """Load the network into the chosen backend, for slices of the size that the card specifies."""
     if chosen.backend == "openvino":
         from batchmri.model.backends.openvino import OpenVINOBackend
 
@@ -61,22 +67,22 @@ def load_backend(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backe
     return TorchBackend(network, chosen.device, chosen.precision, chosen.batch_size or default)
 
 
-def _device(wanted: str) -> str:
+def _resolve_device(requested: str) -> str:
     n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "auto":
+    if requested == "auto":
         return "cuda:0" if n_cuda else "cpu"
-    if wanted == "cpu":
-        return wanted
-    index = int(wanted.partition(":")[2] or 0)
+    if requested == "cpu":
+        return requested
+    index = int(requested.partition(":")[2] or 0)
     if index >= n_cuda:
         raise SettingsError(
-            f"device {wanted}: torch sees {n_cuda} CUDA devices here; take cpu or auto"
+            f"device {requested}: torch sees {n_cuda} CUDA devices here; take cpu or auto"
         )
     return f"cuda:{index}"
 
 
-def _precisions(backend: str, device: str) -> tuple[str, ...]:
-    """What can be computed in, the one that `auto` means first."""
+def _supported_precisions(backend: str, device: str) -> tuple[str, ...]:
+    """Return the precisions of a backend and device, starting with the one that `auto` selects."""
     if device != "cpu":
         bf16 = ("bf16",) if torch.cuda.is_bf16_supported(including_emulation=False) else ()
         return ("fp16", *bf16, "fp32")
