@@ -1,17 +1,18 @@
-"""What can go wrong, as one tree.
+"""Exceptions and their exit codes.
 
-    BatchmriError            one clear line for a person, and an exit code
+    BatchmriError            base class: a one-line message and an exit code
     ├── UsageError           a flag, a path or a table that cannot be used (2)
-    │   ├── SettingsError    a setting that is unknown or not valid (2)
-    │   ├── ModelError       a checkpoint that is damaged, foreign or not the state's (2)
+    │   ├── SettingsError    an unknown or invalid setting (2)
+    │   ├── ModelError       a damaged or foreign checkpoint, or one that does not match (2)
     │   └── StateError       an output of another schema, model, preparation or precision (2)
     ├── ArchiveError         the archive looks wrong, nothing was changed (3)
-    ├── OutputBusyError      another scan holds this output (4)
-    ├── InterruptedRunError  a signal: what was finished is kept (130, 143)
-    ├── ExportError          an exported model does not give what the model gives (1)
+    ├── OutputBusyError      another scan is using this output (4)
+    ├── InterruptedRunError  a signal; finished work is kept (130, 143)
+    ├── ExportError          an exported model does not reproduce the model's outputs (1)
     └── OutputError          the output cannot be written (2)
 
-A file that cannot be read is no exception: it is a `FileNote` with a reason, and the scan goes on.
+A file that cannot be read raises no exception: it becomes a `FileNote` with a reason, and the scan
+continues.
 """
 
 import difflib
@@ -22,7 +23,7 @@ from collections.abc import Iterable
 
 
 class BatchmriError(Exception):
-    """Something that stops a command: its text says what, where and what to do."""
+    """Base class of errors that end a command: what is wrong, where, and what to do."""
 
     exit_code = 2
 
@@ -32,15 +33,15 @@ class UsageError(BatchmriError):
 
 
 class SettingsError(UsageError):
-    """A setting that is unknown or not valid."""
+    """An unknown or invalid setting."""
 
 
 class ModelError(UsageError):
-    """A checkpoint that is damaged, foreign, or not the one that the state was made with."""
+    """A checkpoint that is damaged, foreign, or not the one that produced the state."""
 
 
 class StateError(UsageError):
-    """An output that this run may not continue: other schema, model, preparation or precision."""
+    """An output with another schema, model, preparation or precision, which cannot be continued."""
 
 
 class OutputError(BatchmriError):
@@ -48,19 +49,19 @@ class OutputError(BatchmriError):
 
 
 class ArchiveError(BatchmriError):
-    """The archive looks wrong: nothing was changed."""
+    """The archive looks wrong; nothing was changed."""
 
     exit_code = 3
 
 
 class OutputBusyError(BatchmriError):
-    """Another scan holds this output."""
+    """Another scan is using this output."""
 
     exit_code = 4
 
 
 class InterruptedRunError(BatchmriError):
-    """A signal ended the command before it was done; what was finished is kept."""
+    """A signal ended the command early; finished work is kept."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}")
@@ -68,24 +69,32 @@ class InterruptedRunError(BatchmriError):
 
 
 class ExportError(BatchmriError):
-    """An exported model does not give what the model gives."""
+    """An exported model does not reproduce the outputs of the original."""
 
     exit_code = 1
 
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_INTERNAL = 70
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG, errno.ESTALE, errno.EPIPE}
+_DISK_ERRORS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.EFBIG,
+    errno.ESTALE,
+    errno.EPIPE,
+}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` with the nearest of the words that would be right; empty if none is."""
+    """The hint `; did you mean …?` with the closest known word; empty if none is close."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The exit code of a command that ends with this error."""
+    """The exit code of a command that ends with `error`."""
     if isinstance(error, BatchmriError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
@@ -96,8 +105,8 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def as_output_error(error: OSError) -> OutputError | None:
-    """What the file system refused, as one line; None for an OSError that is not about files."""
-    if error.errno is None or (error.filename is None and error.errno not in _DISK):
+    """Convert a file system error to OutputError; None for an OSError that is not about files."""
+    if error.errno is None or (error.filename is None and error.errno not in _DISK_ERRORS):
         return None
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     return OutputError(f"{where}{error.strerror}")

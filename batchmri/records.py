@@ -1,10 +1,10 @@
-"""What travels through the pipe: small frozen records, the one vocabulary that stages share.
+"""Frozen records that the stages of a scan pass to each other.
 
     walk → FileEntry → header → Instance (or FileNote) → assemble → Series → decode → Slice
          → prepare, classify → Scores → verdict → Verdict → report
 
-Lengths are millimetres in the patient's LPS coordinates (DICOM PS3.3 C.7.6.2.1.1), pixels are
-(row, column), `index` counts from 0, DICOM frame numbers from 1.
+Lengths are in millimeters, positions in the patient's LPS coordinates (DICOM PS3.3 C.7.6.2.1.1).
+Pixels are (row, column). `index` counts from 0, DICOM frame numbers count from 1.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file that the walk met: `source` names it in tables, `path` opens it."""
+    """A file found by the walk: `source` is its name in tables, `path` its path on disk."""
 
     source: str
     path: str
@@ -34,7 +34,7 @@ class FileEntry:
 
 
 class SeriesKey(NamedTuple):
-    """What names a series; `part` is empty for a whole one."""
+    """Key of a series or of one part of it; `part` is empty if the series is not split."""
 
     study_uid: str
     series_uid: str
@@ -43,16 +43,16 @@ class SeriesKey(NamedTuple):
 
 NO_SERIES = SeriesKey("", "", "")
 COMPANION = "companion"
-"""Flag of an .img file, which is one image with the .hdr file of the same name."""
+"""Flag of an .img file that forms one image together with the .hdr file of the same name."""
 Place = tuple[SeriesKey, int]
 """A series and the index of a slice in it."""
 Shown = tuple[FloatArray, tuple[float, float]]
-"""A slice (rows, columns) as displayed, and its spacing: mm between rows, between columns."""
+"""A slice (rows, columns) as displayed, and its spacing in mm (between rows, between columns)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileNote:
-    """A file that gave no slice, and why."""
+    """A file without a usable slice, and the reason."""
 
     source: str
     reason: Reason
@@ -65,12 +65,12 @@ class Frame:
     """Geometry of one 2-D image in an Instance.
 
     `number` is the DICOM frame number (from 1), or 1 + the index along the slice axis of a NIfTI
-    file. `position` is the centre of the first stored pixel, `orientation` the directions in which
-    the column index and then the row index grow (ImageOrientationPatient). `component` says what
-    is shown where it is not the magnitude (phase, water, map …). `tile` is the part of the stored
-    frame that holds this image, (first row, first column, rows, columns), where several share it.
-    `slice_location` is Slice Location, or the In-Stack Position Number of an enhanced object: it
-    orders slices whose positions are missing or all the same.
+    file. `position` is the center of the first stored pixel. `orientation` contains the directions
+    in which the column index and the row index increase (ImageOrientationPatient). `component`
+    names the image component if it is not the magnitude (phase, water, map …). `tile` is the
+    region (first row, first column, rows, columns) of the stored frame that contains this image,
+    if several images share the frame. `slice_location` is Slice Location, or In-Stack Position
+    Number in an enhanced object. It orders slices whose positions are missing or identical.
     """
 
     number: int = 1
@@ -86,11 +86,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Series-level facts as the header states them; empty or None where it says nothing.
+    """Series-level header fields; empty or None if the header does not state them.
 
-    Only `series_description` and `manufacturer` are text as it stands there. All else is a number,
-    a UID or a known code, so that nobody's name travels in a field where it does not belong:
-    `body_part` and `named_sequence` are what all texts of the header together name.
+    Only `series_description` and `manufacturer` are free text from the header. All other fields
+    are numbers, UIDs or known codes, so that a person's name in an unexpected header element is
+    never copied. `body_part` and `named_sequence` are derived from all text elements of the header.
     """
 
     modality: str = ""
@@ -113,14 +113,13 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One DICOM object, or one NIfTI file, as its header describes it.
+    """Header of one DICOM object or one NIfTI file.
 
-    `patient` is a keyed digest of the normalized patient id, empty if there is none. `acquisition`
-    is Acquisition Number and Trigger Time: they differ between repeated images of one place.
-    `refusal` says why
-    this kind of object is never classified. A NIfTI file has one Frame per slice along
-    `slice_axis`, which indexes the stored array. `identifiers` are in the order of IDENTIFIERS,
-    empty unless they were asked for.
+    `patient` is a keyed digest of the normalized patient ID, empty if there is none. `acquisition`
+    combines Acquisition Number and Trigger Time, which differ between repeated images at one
+    position. `refusal` is set if this kind of object is never classified. A NIfTI file has one
+    Frame per slice along `slice_axis`, an axis of the stored array. `identifiers` are in the order
+    of IDENTIFIERS, and empty unless they were requested.
     """
 
     source: str
@@ -145,7 +144,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """How a stored image becomes the one that a viewer shows: transpose first, then flips."""
+    """Transformation from the stored image to the displayed one: transpose first, then flip."""
 
     transpose: bool = False
     flip_rows: bool = False
@@ -154,7 +153,7 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class SliceRef:
-    """Where one slice of a series lies: file, frame (and tile of it), place along the normal."""
+    """Location of one slice of a series: file, frame, tile, and position along the normal."""
 
     source: str
     path: str
@@ -167,11 +166,12 @@ class SliceRef:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """An assembled series: its slices in order along the normal, and what is known of it.
+    """An assembled series, with its slices ordered along the normal.
 
-    `rows`, `columns` and `pixel_spacing` (row, column) are as stored; `fingerprint` changes when
-    any of its files does, or what is read of them; `slices` is empty in one that comes back from
-    the state, `n_slices` is not. `refusal` is set where it can never be classified.
+    `rows`, `columns` and `pixel_spacing` (row, column) describe the stored image. `fingerprint`
+    changes if any file of the series changes, or if the header fields that are read change.
+    A series loaded from the state has `n_slices`, but no `slices`. `refusal` is set if the series
+    can never be classified.
     """
 
     key: SeriesKey
@@ -197,14 +197,14 @@ class Series:
 
     @property
     def shown_spacing(self) -> tuple[float, float]:
-        """Millimetres between rows and between columns of the slice as displayed; 1, 1 unknown."""
+        """Spacing of the displayed slice in mm (between rows, between columns); 1, 1 if unknown."""
         row, column = self.pixel_spacing or (1.0, 1.0)
         return (column, row) if self.display.transpose else (row, column)
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The series of one study, and its files that are left out of them."""
+    """The series of one study, and the files that were left out of them."""
 
     uid: str
     series: tuple[Series, ...]
@@ -222,7 +222,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class CropBox:
-    """The brain box in the slice as displayed, in pixels; the whole picture where it failed."""
+    """Brain box in the displayed slice, in pixels; the whole slice if none was found (`failed`)."""
 
     x: int
     y: int
@@ -232,7 +232,7 @@ class CropBox:
 
     @property
     def area(self) -> int:
-        """Pixels inside."""
+        """Area in pixels."""
         return self.width * self.height
 
 
@@ -246,10 +246,11 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class DomainScores:
-    """What a slice looks like to the classifier beside its class.
+    """Out-of-distribution score and sequence probabilities of a slice.
 
-    `distance` is that from the training pictures, 1 where 5% of the validation pictures lie
-    beyond; `t1` and `contrast` the probabilities of a T1-weighted slice, and of one after contrast.
+    `distance` is the distance from the training images, scaled so that 5% of the validation images
+    exceed 1. `t1` and `contrast` are the probabilities that the slice is T1-weighted and that it
+    was acquired after contrast.
     """
 
     distance: float
@@ -259,9 +260,9 @@ class DomainScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the classifier says of one slice: calibrated probabilities, in the card's order.
+    """Classifier output for one slice: calibrated probabilities in the order of the model card.
 
-    `look` is None with a model that does not know its field.
+    `look` is None if the model has no out-of-distribution detector.
     """
 
     ref: SliceRef
@@ -273,13 +274,14 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of a series or study: a class, or `indeterminate`, and why.
+    """The verdict of a series or study: a class or `indeterminate`, and the reason.
 
-    `probabilities` are those of the series, in the card's order; `confidence` is that of the
-    verdict, of the leading class where it is indeterminate. `deciding` are the indices of the
-    deciding slices, `deciding_slice` the one of them that shows `shown_class` best. `shown` are
-    the slices in the order in which they are worth drawing, the deciding ones first, and
-    `shown_class` is the class whose heat map is drawn. `ood_score` is None for models without it.
+    `probabilities` are those of the series, in the order of the model card. `confidence` is the
+    probability of the verdict, or of the leading class if the verdict is indeterminate. `deciding`
+    lists the indices of the deciding slices; `deciding_slice` is the one with the highest
+    probability of `shown_class`, the class whose heat map is drawn. `shown` lists all eligible
+    slices in the order in which they are drawn, deciding slices first. `ood_score` is None for
+    models without an out-of-distribution detector.
     """
 
     name: str
@@ -297,10 +299,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SeriesResult:
-    """What state.db holds of one series: the series (its `slices` not kept), and what became of it.
+    """The result of one series as stored in state.db, without the `slices` of the series.
 
-    `pictures` maps a slice index to its PNG below the output folder; `picture_class` says what they
-    show (`pipeline.pictures.drawn_as`).
+    `pictures` contains pairs of slice index and PNG path relative to the output folder;
+    `picture_class` is a digest of what the pictures show (`pipeline.draw.drawn_as`).
     """
 
     series: Series
@@ -315,19 +317,19 @@ class SeriesResult:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Class names in the card's order, and which of them means "no tumor"."""
+    """Class names in the order of the model card, and the one that means "no tumor"."""
 
     names: tuple[str, ...]
     no_tumor: str
 
     def tumor_probability(self, probabilities: tuple[float, ...]) -> float:
-        """The probability of any tumor: the sum of the tumor classes."""
+        """The probability of any tumor: the sum over the tumor classes."""
         return 1.0 - probabilities[self.names.index(self.no_tumor)]
 
     def leading(self, probabilities: tuple[float, ...], *, tumor_only: bool = False) -> str:
-        """The likeliest class, or the likeliest tumor class; the first one where they tie."""
-        taken = [n for n in self.names if not (tumor_only and n == self.no_tumor)]
-        return max(taken, key=lambda name: probabilities[self.names.index(name)])
+        """The most probable class, or the most probable tumor class; the first one of a tie."""
+        candidates = [n for n in self.names if not (tumor_only and n == self.no_tumor)]
+        return max(candidates, key=lambda name: probabilities[self.names.index(name)])
 
 
 INDETERMINATE = "indeterminate"

@@ -1,1 +1,1 @@
-"""Wires the stages: index, plan, decode, classify, draw, export."""
+"""The stages of a scan: index, plan, decode, classify, draw, export."""

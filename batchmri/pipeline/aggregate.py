@@ -1,4 +1,4 @@
-"""What is known of a study → its verdict, and which of its pictures today's rules want."""
+"""Aggregation of the results of a study: its verdict, and its pictures that are up to date."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from batchmri.verdict.study import study_verdict
 
 @dataclass(frozen=True, slots=True)
 class AggregatedStudy:
-    """A study under today's rules; its results keep only the pictures that these want."""
+    """A study under the current settings; its results contain only pictures that are up to date."""
 
     uid: str
     results: tuple[SeriesResult, ...]
@@ -24,23 +24,23 @@ class AggregatedStudy:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the study is called; None where no series was classified."""
+        """The verdict of the study; None if no series was classified."""
         return self.verdicts[self.deciding] if self.deciding else None
 
     @property
     def version(self) -> str:
-        """Changes when any file of the study does, but for our own objects, or the model."""
+        """Digest of the study's files and model; objects written by batchmri do not change it."""
         parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.foreign]
         return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
     @property
     def foreign(self) -> list[SeriesResult]:
-        """Its series but for those that batchmri made itself."""
+        """The series that were not written by batchmri."""
         return [r for r in self.results if r.reason is not Reason.OWN_RESULT]
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Paths of all its pictures, those of the deciding series first."""
+        """Paths of all pictures, those of the deciding series first."""
         ordered = sorted(self.results, key=lambda r: r.series.key != self.deciding)
         return tuple(path for result in ordered for _, path in result.pictures)
 
@@ -48,7 +48,7 @@ class AggregatedStudy:
 def aggregate(
     uid: str, results: Sequence[SeriesResult], classes: Classes, settings: Settings
 ) -> AggregatedStudy:
-    """Apply the rules to what was found in a study."""
+    """Apply the verdict rules to the results of a study and drop outdated pictures."""
     verdicts: dict[SeriesKey, Verdict] = {}
     kept: list[SeriesResult] = []
     for result in results:
@@ -75,7 +75,7 @@ def aggregate_series(
 def pictures_are_current(
     result: SeriesResult, classes: Classes, settings: Settings, output: Path
 ) -> bool:
-    """Whether a processed series has every picture that today's rules want, on disk as well."""
+    """Whether a processed series has every wanted picture, up to date and on disk."""
     if result.status is not Status.CLASSIFIED:
         return True
     _, pictures, missing = aggregate_series(result, classes, settings)

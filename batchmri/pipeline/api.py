@@ -1,4 +1,4 @@
-"""`batchmri.load_classifier`: the classifier as a callable on pictures."""
+"""`batchmri.load_classifier`: the classifier as a callable on 2-D arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.records import FloatArray
 from batchmri.settings import Settings
 
-_SQUARE = (1.0, 1.0)
+_SQUARE_SPACING = (1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What the classifier says of N pictures, classes in the card's order."""
+    """Classifier outputs for N images; classes are in the order of the model card."""
 
     predicted: list[str]
     probabilities: npt.NDArray[np.float64]
     """N x classes, calibrated."""
     maps: FloatArray
-    """N x classes x h x w: evidence for each class, place by place."""
+    """N x classes x h x w: class maps, the evidence for each class at each position."""
     features: FloatArray
-    """N x k."""
+    """N x k: feature vectors."""
 
 
 class Classifier:
-    """Prepares and classifies pictures, each on its own."""
+    """Prepares and classifies images independently of each other."""
 
     def __init__(self, model: Model) -> None:
         self.classes = model.classes.names
@@ -43,20 +43,20 @@ class Classifier:
 
         Raises UsageError for an empty list or an array that is not 2-D.
         """
-        if not len(slices) or any(picture.ndim != 2 for picture in slices):
+        if not len(slices) or any(array.ndim != 2 for array in slices):
             raise UsageError("expected a list of 2-D arrays, at least one")
         images = np.concatenate(
-            [prepare(one[None], _SQUARE, self._preparation).pixels.numpy() for one in slices]
+            [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels.numpy() for a in slices]
         )
         maps, features = self._model.backend.run(images)
         rows = probabilities(maps, self._model.card.temperature)
-        predicted = [self.classes[place] for place in rows.argmax(axis=1)]
+        predicted = [self.classes[i] for i in rows.argmax(axis=1)]
         return Predictions(predicted, rows, maps, features)
 
 
 def load_classifier(
     model: Path | str | None = None, *, device: str = "auto", precision: str = "auto"
 ) -> Classifier:
-    """Load a checkpoint; None is the one that ships. Raises ModelError, SettingsError."""
+    """Load a checkpoint; None loads the shipped one. Raises ModelError, SettingsError."""
     flags = {"model": model, "device": device, "precision": precision}
     return Classifier(Model.describe(Settings.load(classifier=flags).classifier))

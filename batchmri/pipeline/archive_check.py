@@ -1,4 +1,4 @@
-"""An archive that looks wrong changes nothing: not mounted, emptied, or much of it gone."""
+"""Checks that stop a scan if the archive looks wrong: not mounted, emptied, or largely missing."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ from batchmri.errors import ArchiveError, UsageError
 from batchmri.reasons import Reason
 from batchmri.state.store import Store
 
-_MOST_GONE = 0.2
-_FEWEST_STUDIES = 3
-_FEWEST_FILES = 50
-# Reasons of files in which no image was found, not even a damaged one.
-_NO_IMAGE = frozenset(
+_MAX_GONE_FRACTION = 0.2
+_MIN_GONE_STUDIES = 3
+_MIN_GONE_FILES = 50
+# Reasons of files that contain no medical image, not even a damaged one.
+_NO_IMAGE_REASONS = frozenset(
     {
         Reason.NOT_AN_IMAGE,
         Reason.EMPTY_FILE,
@@ -22,39 +22,41 @@ _NO_IMAGE = frozenset(
         Reason.UNSUPPORTED_FORMAT,
     }
 )
-_PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool) -> None:
-    """Raise ArchiveError if a root lost all of its files, or the archive over a fifth of them.
+    """Raise ArchiveError if a root lost all its files, or the archive more than a fifth of them.
 
-    The fifth does not count while fewer than 3 studies lost a file and fewer than 50 files of no
-    study are gone: somebody who deletes one of three studies means it.
+    The limit of a fifth applies only if at least 3 studies lost a file or at least 50 files that
+    belong to no study are gone, so that single studies can be deleted from a small archive.
     """
     if allow_shrink:
         return
-    way_out = "nothing was changed; --allow-shrink takes it as it is"
+    hint = "nothing was changed; --allow-shrink takes it as it is"
     for label, path in roots.items():
         known = store.files.count(label)
         if known and not store.files.n_walked(label):
             raise ArchiveError(
-                f"{path}: {known} files were known here and none is left (not mounted?); {way_out}"
+                f"{path}: {known} files were known here and none is left (not mounted?); {hint}"
             )
     known, gone = store.files.count(), store.files.gone()
-    many = gone.studies >= _FEWEST_STUDIES or gone.in_no_study >= _FEWEST_FILES
-    if many and gone.files > _MOST_GONE * known:
-        raise ArchiveError(f"{gone.files} of {known} known files are gone; {way_out}")
+    enough = gone.studies >= _MIN_GONE_STUDIES or gone.in_no_study >= _MIN_GONE_FILES
+    if enough and gone.files > _MAX_GONE_FRACTION * known:
+        raise ArchiveError(f"{gone.files} of {known} known files are gone; {hint}")
 
 
 def check_images(store: Store, roots: Mapping[str, str], named: Collection[str]) -> None:
-    """Raise UsageError if no root contains an image, or a folder among `named` does not.
+    """Raise UsageError if no root contains an image, or if a folder in `named` contains none.
 
-    Roots that an earlier run accepted are left out. What was indexed of a refused root is
-    forgotten, so that the output can still be used for another one.
+    Roots that an earlier run accepted are not checked. The index of a refused root is deleted, so
+    that the output can still be used for another root.
     """
     known = store.known_roots()
     new = {label: path for label, path in roots.items() if str(Path(path).absolute()) not in known}
-    empty = {label: p for label, p in new.items() if not store.files.has_image(label, _NO_IMAGE)}
+    empty = {
+        label: p for label, p in new.items() if not store.files.has_image(label, _NO_IMAGE_REASONS)
+    }
     refused = [
         label
         for label, path in empty.items()
@@ -63,7 +65,7 @@ def check_images(store: Store, roots: Mapping[str, str], named: Collection[str])
     if not refused:
         return
     n_files = store.files.count(refused[0])
-    n_pictures = store.files.count_endings(refused[0], _PICTURE_ENDINGS)
+    n_pictures = store.files.count_endings(refused[0], _PICTURE_SUFFIXES)
     for label in refused:
         store.files.forget(label)
     found = f"{n_files} file{'s' * (n_files != 1)}" if n_files else "empty"

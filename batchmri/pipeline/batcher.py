@@ -1,4 +1,4 @@
-"""Batches of one fixed shape, filled across series, classified beside the preparation."""
+"""Batches of a fixed shape, filled across series, and classified in a separate thread."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -34,10 +34,10 @@ class _Batch(Generic[Tag]):
 
 
 class Batcher(Generic[Tag]):
-    """Collects prepared slices (1, S, S); gives back what the backend made of them, in order.
+    """Collects prepared slices (1, S, S) in batches and yields the backend's outputs in order.
 
-    One thread runs the backend, which frees the interpreter while it computes. Waiting for it
-    raises InterruptedRunError once a signal has reached `stop`.
+    A single thread runs the backend, which releases the GIL during inference. Waiting for it
+    raises InterruptedRunError after `stop` has received a signal.
     """
 
     def __init__(self, backend: Backend, stop: Shutdown | None = None) -> None:
@@ -45,7 +45,7 @@ class Batcher(Generic[Tag]):
         self._stop = stop or Shutdown()
         self._images: list[FloatArray] = []
         self._tags: list[Tag] = []
-        self._underway: deque[_Batch[Tag]] = deque()
+        self._in_flight: deque[_Batch[Tag]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Self:
@@ -57,30 +57,30 @@ class Batcher(Generic[Tag]):
         self._thread.shutdown(wait=kind is not InterruptedRunError, cancel_futures=True)
 
     def put(self, image: FloatArray, tag: Tag) -> Iterator[Classified[Tag]]:
-        """Add a slice; gives the results of batches that had to be waited for."""
+        """Add a slice; yields the results of the oldest batch if too many are in flight."""
         self._images.append(image)
         self._tags.append(tag)
         if len(self._images) == self._backend.batch_size:
             self._send()
-            if len(self._underway) > _BATCHES_AHEAD:
+            if len(self._in_flight) > _BATCHES_AHEAD:
                 yield from self._receive()
 
     def finish(self) -> Iterator[Classified[Tag]]:
-        """The results of everything that is still inside."""
+        """Yield the remaining results."""
         if self._images:
             self._send()
-        while self._underway:
+        while self._in_flight:
             yield from self._receive()
 
     def _send(self) -> None:
         images = np.stack(self._images)
         missing = self._backend.batch_size - len(images)
         batch = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)))
-        self._underway.append(_Batch(self._tags, self._thread.submit(self._backend.run, batch)))
+        self._in_flight.append(_Batch(self._tags, self._thread.submit(self._backend.run, batch)))
         self._images, self._tags = [], []
 
     def _receive(self) -> Iterator[Classified[Tag]]:
-        batch = self._underway.popleft()
+        batch = self._in_flight.popleft()
         maps, features = self._stop.result(batch.future)
         for i, tag in enumerate(batch.tags):
             yield Classified(tag, maps[i], features[i])

@@ -1,4 +1,4 @@
-"""What changed since the last run that changed anything, for changes.csv."""
+"""Changes of studies in the last run that changed anything, for changes.csv."""
 
 from batchmri.state.changes import Change
 from batchmri.state.store import Store
@@ -7,36 +7,37 @@ from batchmri.state.store import Store
 class Changes:
     """Collects the changes of this run.
 
-    They replace those of the last run that changed anything, or are added to them if that run was
-    interrupted: a study is then listed once, with its verdict before the interrupted run.
+    They replace the changes of the last run that changed anything. If that run was interrupted,
+    they are merged with its changes: each study is listed once, with its verdict before the
+    interrupted run.
     """
 
     def __init__(self, store: Store) -> None:
-        self._known = store.changes
-        self._begun = False
+        self._index = store.changes
+        self._has_changes = False
 
     def add(self, new: Change) -> None:
-        """Note the change of a study."""
-        if not self._begun and not self._known.is_open:
-            self._known.clear()
-        self._begun = True
-        earlier = self._known.get(new.uid)
+        """Record the change of a study."""
+        if not self._has_changes and not self._index.is_open:
+            self._index.clear()
+        self._has_changes = True
+        earlier = self._index.get(new.uid)
         change = new if earlier is None else _merged(earlier, new)
         if change is None:
-            self._known.drop(new.uid)
+            self._index.drop(new.uid)
         else:
-            self._known.put(change)
+            self._index.put(change)
 
     def end(self, *, finished: bool) -> None:
-        """Note whether the run came to its end."""
+        """Record whether the run finished."""
         if finished:
-            self._known.is_open = False
-        elif self._begun:
-            self._known.is_open = True
+            self._index.is_open = False
+        elif self._has_changes:
+            self._index.is_open = True
 
 
 def _merged(earlier: Change, later: Change) -> Change | None:
-    """Two changes of a study as one; None where nothing is left of them."""
+    """Merge two changes of a study; None if they cancel each other."""
     if earlier.change == "new" and later.change == "gone":
         return None
     kinds = {earlier.change, later.change}

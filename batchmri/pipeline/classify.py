@@ -1,4 +1,4 @@
-"""The main loop: decoded slices in, one committed series after the other out."""
+"""The main loop of a scan: decode, prepare and classify slices, and commit each series."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ class _Tag:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A committed series: whether it failed for the first time, or is not tried any more."""
+    """A committed series; `newly_failed` at its first failure, `given_up` after the last try."""
 
     result: SeriesResult
     newly_failed: bool
@@ -46,7 +46,7 @@ class Done:
 
 
 class Run:
-    """Classifies waiting series; every series is in the state before its memory is given back."""
+    """Classifies waiting series; a series is committed to the state before its memory is freed."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Run:
         self._accumulators: dict[SeriesKey, SeriesAccumulator] = {}
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[Done]:
-        """Each series as it is committed."""
+        """Yield each series after it has been committed."""
         pixels = self._settings.pixels
         chunks = load(
             self._pool,
@@ -78,7 +78,7 @@ class Run:
         )
         first = next(chunks, None)
         if first is None:
-            return  # nothing waits: the network is not even loaded
+            return  # nothing to classify: do not load the network
         with Batcher[_Tag](self._load_network(), self._stop) as batcher:
             for chunk in chain((first,), chunks):
                 yield from self._take(chunk, batcher)
@@ -86,7 +86,7 @@ class Run:
                 yield from self._score(classified)
 
     def _load_network(self) -> Backend:
-        """The backend; a signal need not wait until it is compiled."""
+        """The backend, loaded in a thread, so that a signal does not wait for its compilation."""
         thread = ThreadPoolExecutor(max_workers=1)
         future = thread.submit(lambda: self._model.backend)
         thread.shutdown(wait=False)
@@ -107,7 +107,7 @@ class Run:
             for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
                 for classified in batcher.put(image, _Tag(accumulator, ref, box)):
                     yield from self._score(classified)
-        # A series of which no slice could be read, or whose last part came after its scores.
+        # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
             yield self._commit(accumulator)
 
@@ -115,8 +115,8 @@ class Run:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
         flags = ("crop_failed",) if tag.box.failed else ()
-        field = self._model.field
-        look = field.looks(classified.features[None])[0] if field else None
+        detector = self._model.field
+        look = detector.looks(classified.features[None])[0] if detector else None
         tag.accumulator.scores[tag.ref.index] = Scores(
             tag.ref, tuple(map(float, row)), tag.box, flags, look
         )

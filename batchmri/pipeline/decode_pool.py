@@ -1,4 +1,4 @@
-"""Series → decoded slices, read ahead of the network within a fixed memory budget."""
+"""Decoding of series in worker processes, ahead of the network, within a fixed memory budget."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,16 +12,16 @@ from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef
 
 _BYTES_PER_PIXEL = 4
-_MOST_BYTES_STORED = 8  # per voxel of a NIfTI file
+_MAX_STORED_BYTES_PER_VOXEL = 8  # of a NIfTI file
 _FILES_PER_TASK = 8
-_PARCELS_AHEAD_PER_WORKER = 4
+_REQUESTS_AHEAD_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedChunk:
-    """Some or all slices of a series, decoded; `last` closes the series.
+    """Some or all slices of a series, decoded.
 
-    `flags` were found while decoding.
+    `last` marks the last chunk of the series; `flags` were set during decoding.
     """
 
     series: Series
@@ -33,7 +33,7 @@ class DecodedChunk:
 
 @dataclass(slots=True)
 class _Volume:
-    """A NIfTI volume that is decoded in parts: the first part reads it for all."""
+    """A NIfTI volume that is decoded in several requests; the first one reads it for all."""
 
     memory: SharedFile | None = None
     is_read: bool = False
@@ -66,13 +66,13 @@ class _DecodeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Underway:
-    order: _DecodeRequest
+class _InFlight:
+    request: _DecodeRequest
     tasks: tuple[Task[DecodeTask, Decoded], ...]
 
 
 def n_bytes(series: Series, n_slices: int) -> int:
-    """Memory that so many decoded slices of a series take."""
+    """Memory in bytes that `n_slices` decoded slices of a series need."""
     return n_slices * series.rows * series.columns * _BYTES_PER_PIXEL
 
 
@@ -84,32 +84,32 @@ def load(
     max_file_bytes: int,
     held: Callable[[], int],
 ) -> Iterator[DecodedChunk]:
-    """Decode series in their order; a series over a quarter of the budget comes in parts.
+    """Decode series in order; a series larger than a quarter of the budget is split into chunks.
 
-    `budget` bounds the bytes of decoded slices, those that the caller still holds included, and
-    `max_file_bytes` the stored values of the NIfTI volumes that all workers together have in
-    memory.
+    `budget` limits the bytes of decoded slices, including those that the caller still keeps
+    (`held`). `max_file_bytes` limits the stored values of all NIfTI volumes that the workers have
+    in memory at the same time.
     """
-    underway: deque[_Underway] = deque()
-    for order in (o for series in waiting for o in _decode_requests(series, budget // 4)):
-        while underway and (
-            len(underway) >= _PARCELS_AHEAD_PER_WORKER * pool.processes
-            or not order.can_start
-            or held() + sum(u.order.n_bytes for u in underway) + order.n_bytes > budget
-            or not _volume_fits(order, [u.order.series for u in underway], max_file_bytes)
+    in_flight: deque[_InFlight] = deque()
+    for request in (r for series in waiting for r in _decode_requests(series, budget // 4)):
+        while in_flight and (
+            len(in_flight) >= _REQUESTS_AHEAD_PER_WORKER * pool.processes
+            or not request.can_start
+            or held() + sum(f.request.n_bytes for f in in_flight) + request.n_bytes > budget
+            or not _volume_fits(request, [f.request.series for f in in_flight], max_file_bytes)
         ):
-            yield _decoded_chunk(pool, underway.popleft())
-        underway.append(_submit(pool, order, max_file_bytes))
-    while underway:
-        yield _decoded_chunk(pool, underway.popleft())
+            yield _decoded_chunk(pool, in_flight.popleft())
+        in_flight.append(_submit(pool, request, max_file_bytes))
+    while in_flight:
+        yield _decoded_chunk(pool, in_flight.popleft())
 
 
 def load_some(
     pool: WorkerPool, series: Series, refs: Sequence[SliceRef], max_file_bytes: int
 ) -> dict[int, FloatArray]:
-    """Decode a few slices of a series again; what cannot be read any more is left out."""
-    order = _DecodeRequest(series, tuple(refs), first=True, last=True)
-    chunk = _decoded_chunk(pool, _submit(pool, order, max_file_bytes, again=True))
+    """Decode a few slices of a series again; slices that can no longer be read are omitted."""
+    request = _DecodeRequest(series, tuple(refs), first=True, last=True)
+    chunk = _decoded_chunk(pool, _submit(pool, request, max_file_bytes, again=True))
     return {
         ref.index: pixels
         for ref, pixels in zip(chunk.refs, chunk.decoded, strict=True)
@@ -117,9 +117,9 @@ def load_some(
     }
 
 
-def _decode_requests(series: Series, most_bytes: int) -> Iterator[_DecodeRequest]:
+def _decode_requests(series: Series, max_bytes: int) -> Iterator[_DecodeRequest]:
     refs = series.slices
-    step = max(1, most_bytes // max(1, n_bytes(series, 1)))
+    step = max(1, max_bytes // max(1, n_bytes(series, 1)))
     in_parts = step < len(refs) and len({ref.path for ref in refs}) == 1
     volume = _Volume() if series.format == "nifti" and in_parts else None
     for start in range(0, len(refs), step):
@@ -127,28 +127,28 @@ def _decode_requests(series: Series, most_bytes: int) -> Iterator[_DecodeRequest
         yield _DecodeRequest(series, part, start == 0, start + step >= len(refs), volume)
 
 
-def _volume_fits(order: _DecodeRequest, underway: Sequence[Series], most_bytes: int) -> bool:
-    """Whether the volume of an order may be in memory together with those underway."""
-    needed = _stored_bytes(order.series)
-    others = {series.key: series for series in underway}
-    if needed == 0 or order.series.key in others:
+def _volume_fits(request: _DecodeRequest, in_flight: Sequence[Series], max_bytes: int) -> bool:
+    """Whether the volume of a request fits into memory together with the volumes in flight."""
+    needed = _stored_bytes(request.series)
+    others = {series.key: series for series in in_flight}
+    if needed == 0 or request.series.key in others:
         return True
-    return needed + sum(map(_stored_bytes, others.values())) <= most_bytes
+    return needed + sum(map(_stored_bytes, others.values())) <= max_bytes
 
 
 def _stored_bytes(series: Series) -> int:
-    """The most memory that the stored values of a NIfTI series take while it is decoded."""
+    """Maximum memory of the stored values of a NIfTI series during decoding; 0 for DICOM."""
     if series.format != "nifti":
         return 0
-    return len(series.slices) * series.rows * series.columns * _MOST_BYTES_STORED
+    return len(series.slices) * series.rows * series.columns * _MAX_STORED_BYTES_PER_VOXEL
 
 
 def _submit(
-    pool: WorkerPool, order: _DecodeRequest, max_file_bytes: int, *, again: bool = False
-) -> _Underway:
-    series, volume = order.series, order.volume
+    pool: WorkerPool, request: _DecodeRequest, max_file_bytes: int, *, again: bool = False
+) -> _InFlight:
+    series, volume = request.series, request.volume
     if volume is not None and volume.refusal is not None:
-        return _Underway(order, ())
+        return _InFlight(request, ())
     files = [
         DecodeTask(
             format=series.format,
@@ -161,31 +161,33 @@ def _submit(
             shared=volume.path() if volume else "",
             again=again,
         )
-        for path, group in groupby(order.refs, key=lambda ref: ref.path)
+        for path, group in groupby(request.refs, key=lambda ref: ref.path)
         for refs in (tuple(group),)
     ]
     chunks = [files[i : i + _FILES_PER_TASK] for i in range(0, len(files), _FILES_PER_TASK)]
     tasks = tuple(pool.submit(decode_many, chunk, unreadable=Reason.BAD_PIXELS) for chunk in chunks)
-    return _Underway(order, tasks)
+    return _InFlight(request, tasks)
 
 
-def _decoded_chunk(pool: WorkerPool, underway: _Underway) -> DecodedChunk:
-    order, volume = underway.order, underway.order.volume
+def _decoded_chunk(pool: WorkerPool, in_flight: _InFlight) -> DecodedChunk:
+    request, volume = in_flight.request, in_flight.request.volume
     decoded: list[FloatArray | Refusal] = []
     flags: set[str] = set()
-    for found in _gathered(pool, underway.tasks):
+    for found in _results(pool, in_flight.tasks):
         decoded += found.slices
         flags.update(found.flags)
-        if volume is not None and order.first:
+        if volume is not None and request.first:
             volume.is_read, volume.refusal = True, found.refusal
     if volume is not None and volume.refusal is not None:
-        decoded = [volume.refusal] * len(order.refs)
-    if volume is not None and order.last:
+        decoded = [volume.refusal] * len(request.refs)
+    if volume is not None and request.last:
         volume.close()
-    return DecodedChunk(order.series, order.refs, tuple(decoded), order.last, frozenset(flags))
+    return DecodedChunk(
+        request.series, request.refs, tuple(decoded), request.last, frozenset(flags)
+    )
 
 
-def _gathered(pool: WorkerPool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:
+def _results(pool: WorkerPool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:
     for task in tasks:
         gathered = pool.gather(task)
         for item, outcome in zip(task.items, gathered, strict=True):

@@ -1,4 +1,4 @@
-"""Which slices of a series get a picture, and drawing them."""
+"""Selection of the slices of a series that are drawn, and drawing them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,14 @@ from batchmri.records import (
 )
 from batchmri.settings import ReportSettings
 
-_MOST_IN_MONTAGE = 24
-_DRAWING = "2"
-"""Version of the drawing: pictures of another one are drawn again."""
+_MAX_MONTAGE_PICTURES = 24
+_DRAWING_VERSION = "2"
+"""Version of the drawing code; pictures drawn by another version are outdated."""
 FULL_HEAT = 8.0
-"""Evidence (Grad-CAM, in units of the logits) that is drawn at full strength, or the largest of the
-series where that is more: a map that hardly rises stays faint."""
+"""Grad-CAM value (in logits) that is drawn at full strength, unless the series has a larger one.
+
+A heat map with small values therefore stays faint.
+"""
 
 
 def wanted_pictures(
@@ -43,9 +45,9 @@ def wanted_pictures(
 
 
 def drawn_as(verdict: Verdict) -> str:
-    """What pictures of a series show beside its slices; another value, and they are outdated."""
+    """Digest of what pictures of a series show besides its slices; if it changes, redraw them."""
     shown = (
-        _DRAWING, verdict.name, verdict.reason, verdict.shown_class, verdict.deciding
+        _DRAWING_VERSION, verdict.name, verdict.reason, verdict.shown_class, verdict.deciding
     )  # fmt: skip
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
@@ -53,9 +55,9 @@ def drawn_as(verdict: Verdict) -> str:
 def current_pictures(
     result: SeriesResult, verdict: Verdict, wanted: Sequence[int]
 ) -> tuple[tuple[int, str], ...]:
-    """Those of the drawn pictures that today's rules want and would draw the same, in that order.
+    """The drawn pictures that are wanted and up to date, in the order of `wanted`.
 
-    All pictures of a series are drawn for one verdict.
+    All pictures of a series are drawn for the same verdict.
     """
     if result.picture_class != drawn_as(verdict):
         return ()
@@ -64,20 +66,20 @@ def current_pictures(
 
 
 def has_heat(verdict: Verdict) -> bool:
-    """Whether its pictures show a heat map: none where the model cannot aggregate the series."""
+    """Whether pictures show a heat map: not if the series is out of distribution for the model."""
     return not verdict.reason.is_outside
 
 
 def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classes) -> Caption:
-    """The words around the picture of one slice."""
+    """The caption of the picture of one slice."""
     index = scores.ref.index
     called = verdict.name != INDETERMINATE
     tumor = classes.tumor_probability(scores.probabilities)
     shown = scores.probabilities[classes.names.index(verdict.shown_class)]
     return Caption(
-        title=f"{_clipped(verdict.name)}  {shown:.2f}" if called else title_of(verdict),
+        title=f"{_shortened(verdict.name)}  {shown:.2f}" if called else title_of(verdict),
         note="" if called or not has_heat(verdict) else f"p_tumor {tumor:.2f} in this slice",
-        heat_of=_clipped(verdict.shown_class) if has_heat(verdict) else "",
+        heat_of=_shortened(verdict.shown_class) if has_heat(verdict) else "",
         slice_number=index + 1,
         n_slices=series.n_slices or len(series.slices),
         plane=series.plane,
@@ -85,12 +87,12 @@ def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classe
     )
 
 
-def _clipped(name: str) -> str:
+def _shortened(name: str) -> str:
     return name if len(name) <= 32 else name[:31] + "…"
 
 
 def title_of(verdict: Verdict) -> str:
-    """A verdict in a line: what was called and how sure, or why nothing was."""
+    """A verdict in one line: class and confidence, or the reason for having no class."""
     if verdict.name != INDETERMINATE:
         return f"{verdict.name} {verdict.confidence:.2f}"
     called = "no verdict" if verdict.reason.is_outside else INDETERMINATE
@@ -106,11 +108,11 @@ def draw_pictures(
     classes: Classes,
     output: Path,
 ) -> tuple[tuple[int, str], ...]:
-    """Write the pictures of the slices in `pixels`; returns index and path below `output`.
+    """Write the pictures of the slices in `pixels`; returns index and path relative to `output`.
 
-    `heat` is the Grad-CAM (h, w) of the shown class for every slice of the series. Its strength is
-    multiplied by the probability of the class in the slice: there is no strong color where the
-    model sees no tumor.
+    `heat` contains the Grad-CAM (h, w) of the shown class for every slice of the series. It is
+    multiplied by the probability of that class in the slice, so that slices without a tumor have
+    no strong color.
     """
     position = classes.names.index(verdict.shown_class)
     scale = max(FULL_HEAT, *(float(h.max()) for h in heat.values()))
@@ -129,6 +131,6 @@ def draw_pictures(
 
 
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:
-    """Write the montage of a study from the pictures of its series, the most telling first."""
-    pictures = [(output / path).read_bytes() for path in paths[:_MOST_IN_MONTAGE]]
+    """Write the montage of a study from its first pictures (`paths`, relative to `output`)."""
+    pictures = [(output / path).read_bytes() for path in paths[:_MAX_MONTAGE_PICTURES]]
     write_atomic(output / montage_path(study_uid), montage(pictures, lines))

@@ -1,4 +1,4 @@
-"""What an archive holds and what a scan would do, from headers alone: no torch, no pixels."""
+"""`batchmri scan --dry-run`: report what a scan would do, from headers alone, without torch."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -28,10 +28,10 @@ def dry_run(
     limit: int | None = None,
     log_format: LogFormat = "auto",
 ) -> Survey:
-    """Print what is below `paths` and what would be classified; `out` takes it as dry-run.csv.
+    """Print the contents of `paths` and what would be classified; with `out`, write dry-run.csv.
 
-    Raises UsageError where `paths` cannot be scanned, or contain no image, and for a signal
-    InterruptedRunError.
+    Raises UsageError if `paths` cannot be scanned or contain no image, and InterruptedRunError
+    after a signal.
     """
     settings = settings or Settings.load()
     roots = find_roots(paths, labels=settings.archive.root_labels)

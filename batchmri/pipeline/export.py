@@ -1,4 +1,4 @@
-"""State → tables and montages: every table is streamed from the state and replaced whole."""
+"""Export of the state to tables and montages; every table is streamed and replaced atomically."""
 
 import hashlib
 from collections import Counter
@@ -27,7 +27,7 @@ _TABLES = ("studies", "series", "slices", "files", "changes")
 
 @dataclass(slots=True)
 class Totals:
-    """What the tables hold, counted while they are written."""
+    """Counts of the rows in the tables, collected while they are written."""
 
     studies: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class Totals:
     files_in_series: int = 0
     files_alone: int = 0
     slices: int = 0
-    first: bool = True  # no earlier run wrote tables
+    first: bool = True  # whether no earlier run wrote tables
 
 
 def export(
@@ -51,12 +51,12 @@ def export(
     finished: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> Totals:
-    """Write all tables, and with `draw` the montages that are missing or out of date.
+    """Write all tables and, with `draw`, the montages that are missing or out of date.
 
-    Pictures that no row names any more are removed. The state notes what was told only after the
-    tables are in place, so that a change is told twice rather than never. Changes of a run that is
-    not `finished` are told again by the next one. An exception of `check`, which is called again
-    and again, leaves the tables as they were.
+    Pictures that no row refers to are removed. The state records the exported studies only after
+    the tables are in place, so that a change is reported twice rather than never. Changes of a run
+    that is not `finished` are reported again by the next one. `check` is called repeatedly; if it
+    raises an exception, the tables stay as they were.
     """
     totals, changes = Totals(), Changes(store)
     identifiers = settings.report.identifiers
@@ -75,19 +75,19 @@ def export(
             before = store.studies.get(uid)
             totals.first &= before is None
             montage = _montage(aggregated, before, output, draw=draw)
-            _sweep_study(output, uid, [*aggregated.pictures, montage.path])
+            _remove_outdated_pictures(output, uid, [*aggregated.pictures, montage.path])
             row = _write_study(aggregated, montage.path, classes, settings, writers, totals)
             verdict = aggregated.verdict.name if aggregated.verdict else ""
             now = ExportedStudy(
                 uid, str(row["source"]), aggregated.version, verdict, montage.digest
             )
             if aggregated.foreign:
-                _note_change(store, before, now, changes, totals)
+                _record_change(store, before, now, changes, totals)
         for uid in store.studies.gone():
             totals.first = False
-            told = store.studies.get(uid)
-            assert told is not None
-            changes.add(Change(uid, told.source, "gone", told.verdict, ""))
+            exported = store.studies.get(uid)
+            assert exported is not None
+            changes.add(Change(uid, exported.source, "gone", exported.verdict, ""))
             totals.changes["gone"] += 1
             store.studies.drop(uid)
         changes.end(finished=finished)
@@ -99,7 +99,7 @@ def export(
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
     write_json(output / "datapackage.json", datapackage(classes.names, identifiers=identifiers))
-    _sweep_gone(store, output)
+    _remove_pictures_of_gone_studies(store, output)
     return totals
 
 
@@ -127,7 +127,7 @@ def _write_study(
         verdict = aggregated.verdicts.get(result.series.key)
         writers["series"].add(series_row(result, verdict, classes, settings.report))
         for slice_row in slice_rows(result, classes):
-            if _is_told(slice_row, verdict, settings.report):
+            if _is_exported(slice_row, verdict, settings.report):
                 writers["slices"].add(slice_row)
         totals.series[result.status] += 1
         totals.files_in_series += result.series.n_files
@@ -137,14 +137,14 @@ def _write_study(
     return row
 
 
-def _is_told(row: dict[str, object], verdict: Verdict | None, rules: ReportSettings) -> bool:
+def _is_exported(row: dict[str, object], verdict: Verdict | None, rules: ReportSettings) -> bool:
     if rules.slices == "deciding":
         decided = verdict is not None and row["slice_index"] in verdict.deciding
         return decided or bool(row["gradcam_png"])
     return rules.slices == "all"
 
 
-def _note_change(
+def _record_change(
     store: Store, before: ExportedStudy | None, now: ExportedStudy, changes: Changes, totals: Totals
 ) -> None:
     change = _change(before, now)
@@ -171,9 +171,9 @@ class _Montage:
 
 
 def _montage(
-    aggregated: AggregatedStudy, told: ExportedStudy | None, output: Path, *, draw: bool
+    aggregated: AggregatedStudy, before: ExportedStudy | None, output: Path, *, draw: bool
 ) -> _Montage:
-    """An up-to-date montage, drawn now where that is needed and wanted."""
+    """The up-to-date montage of a study, drawn if needed and allowed; empty if there is none."""
     if aggregated.verdict is None or not aggregated.pictures:
         return _Montage()
     path = montage_path(aggregated.uid)
@@ -181,7 +181,7 @@ def _montage(
     drawn = (drawn_as(verdict) for verdict in aggregated.verdicts.values())
     text = "\0".join([aggregated.version, *lines, *drawn, *aggregated.pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    if told is not None and told.montage == digest and (output / path).is_file():
+    if before is not None and before.montage == digest and (output / path).is_file():
         return _Montage(path, digest)
     if not draw:
         return _Montage()
@@ -189,20 +189,20 @@ def _montage(
     return _Montage(path, digest)
 
 
-def _sweep_study(output: Path, uid: str, expected: Iterable[str]) -> None:
+def _remove_outdated_pictures(output: Path, uid: str, expected: Iterable[str]) -> None:
     keep = {output / path for path in expected if path}
     _remove_pictures((output / montage_path(uid)).parent, keep)
 
 
-def _sweep_gone(store: Store, output: Path) -> None:
+def _remove_pictures_of_gone_studies(store: Store, output: Path) -> None:
     for folder in (output / "gradcam").glob("*/*"):
-        if _is_of_a_study(folder, output) and not store.studies.is_known(folder.name):
+        if _is_study_folder(folder, output) and not store.studies.is_known(folder.name):
             _remove_pictures(folder, set())
-            with suppress(OSError):  # somebody keeps something else in it
+            with suppress(OSError):  # the folder contains files of others
                 folder.rmdir()
 
 
-def _is_of_a_study(folder: Path, output: Path) -> bool:
+def _is_study_folder(folder: Path, output: Path) -> bool:
     try:
         return (output / montage_path(folder.name)).parent == folder
     except ValueError:  # not a UID
@@ -210,7 +210,7 @@ def _is_of_a_study(folder: Path, output: Path) -> bool:
 
 
 def _remove_pictures(folder: Path, keep: Set[Path]) -> None:
-    """Remove pictures, also unfinished ones; what cannot be removed does no harm."""
+    """Remove pictures and unfinished temporary files; files that cannot be removed are ignored."""
     for path in folder.glob("*"):
         if path not in keep and path.suffix in (".png", ".tmp"):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Archive → state: walk the roots, check that they look right, read new and changed headers."""
+"""Indexing: walk the roots, check the archive, and read new and changed headers into the state."""
 
 import time
 from collections import deque
@@ -18,7 +18,7 @@ from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import ArchiveSettings, Settings
 from batchmri.state.store import Store
 
-_READ_BY = "header_version"
+_HEADER_VERSION_KEY = "header_version"
 _FILES_PER_TASK = 32
 _FILES_PER_TRANSACTION = 4096
 
@@ -34,10 +34,11 @@ def index(
     stop: Shutdown,
     begin: Callable[[], None] = lambda: None,
 ) -> int:
-    """Bring the state's files up to date with the folders; returns how many newly failed.
+    """Update the files in the state from the folders; returns the number of new failures.
 
-    `begin` is called in the transaction that applies the walk, once the archive looks right. Raises
-    ArchiveError, the state untouched, where it looks wrong. Stopped, it leaves what it read.
+    `begin` is called in the transaction that applies the walk, after the archive has been checked.
+    Raises ArchiveError without changing the state if the archive looks wrong. If `stop` is
+    requested, headers read so far are kept.
     """
     first_run = store.files.count() == 0
     _walk(store, roots, not_below, settings.archive, console, stop)
@@ -47,9 +48,9 @@ def index(
     now_s = time.time()
     with store.transaction():
         begin()
-        if store.meta(_READ_BY) != str(HEADER_VERSION):
+        if store.meta(_HEADER_VERSION_KEY) != str(HEADER_VERSION):
             store.files.forget_headers()
-            store.set_meta(_READ_BY, str(HEADER_VERSION))
+            store.set_meta(_HEADER_VERSION_KEY, str(HEADER_VERSION))
         unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed, now_s=now_s)
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers
@@ -61,7 +62,7 @@ def index(
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
         for entry, found in _headers(pool, read, stop.until(store.files.unread())):
-            # An archive that was there before us changed when its files say; later on we see it.
+            # In the first run a file changed at its own mtime; later, when a run first sees it.
             seen_s = min(now_s, entry.mtime_ns / 1e9) if first_run else now_s
             tries = store.files.put_header(entry, found, seen_s)
             failed += tries == 1
@@ -80,13 +81,14 @@ def _walk(
     console: Console,
     stop: Shutdown,
 ) -> None:
-    left_alone = [str(not_below)] if not_below else []
+    excluded_folders = [str(not_below)] if not_below else []
     store.files.begin_walk()
     with (
         console.stage("walking folders") as progress,
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
-        for item in stop.until(walk(roots, settings.exclude, left_alone, settings.follow_links)):
+        found = walk(roots, settings.exclude, excluded_folders, settings.follow_links)
+        for item in stop.until(found):
             store.files.met(item)
             progress.advance()
             bulk.tick()
@@ -108,14 +110,14 @@ def _headers(
             ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
             chunk = []
         if len(ahead) > 2 * pool.processes:
-            yield from _gather(pool, ahead.popleft())
+            yield from _gather_headers(pool, ahead.popleft())
     if chunk:
         ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
     while ahead:
-        yield from _gather(pool, ahead.popleft())
+        yield from _gather_headers(pool, ahead.popleft())
 
 
-def _gather(
+def _gather_headers(
     pool: WorkerPool, task: Task[FileEntry, Instance | FileNote]
 ) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
     gathered = pool.gather(task)

@@ -1,4 +1,4 @@
-"""The PATHs of a command line → labelled roots of the archive."""
+"""Conversion of the PATH arguments to labeled roots of the archive."""
 
 import codecs
 import os
@@ -10,7 +10,7 @@ from batchmri.archive.walker import label_roots
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.state.store import Store
 
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF_16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def find_roots(
@@ -18,19 +18,19 @@ def find_roots(
     database: Path | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Label → path of every root; `-` reads paths from standard input, one per line.
+    """Map labels to the paths of the roots; `-` reads paths from standard input, one per line.
 
-    `labels` (label → path) replace the names of folders. Raises UsageError for a path that does
-    not exist; ArchiveError where the output of `database` has seen it before.
+    `labels` (label → path) replace the folder names. Raises UsageError for a path that does not
+    exist, or ArchiveError if an earlier run recorded in `database` scanned this path.
     """
-    given = [line for path in paths for line in _lines(path)]
+    given = [line for path in paths for line in _expand(path)]
     if not given:
         raise UsageError("no PATH given: name a folder or a file to scan")
     for path in given:
         if not path.strip():
             raise UsageError("an empty PATH was given: name a folder or a file to scan")
         if not Path(path).exists():
-            if str(Path(path).absolute()) in _seen(database):
+            if str(Path(path).absolute()) in _known_roots(database):
                 raise ArchiveError(f"{path}: was scanned before and is not there (not mounted?)")
             shown = path if path.isprintable() and path == path.strip() else repr(path)
             raise UsageError(f"{shown}: no such file or folder")
@@ -44,7 +44,7 @@ def find_roots(
 
 
 def check_output(roots: Mapping[str, str], output: Path) -> None:
-    """Raise UsageError if a root is the output folder or lies in it."""
+    """Raise UsageError if a root is the output folder or inside it."""
     for root in roots.values():
         if _is_within(Path(root), output):
             raise UsageError(
@@ -54,7 +54,7 @@ def check_output(roots: Mapping[str, str], output: Path) -> None:
 
 
 def check_outside(roots: Mapping[str, str], output: Path, flag: str, path: Path | None) -> None:
-    """Raise UsageError if `path`, which is written, lies in a root but not in the output."""
+    """Raise UsageError if `path`, a file or folder to write, is in a root but not in the output."""
     if path is None or _is_within(path, output):
         return
     for root in roots.values():
@@ -66,29 +66,29 @@ def check_outside(roots: Mapping[str, str], output: Path, flag: str, path: Path 
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    """Whether `path` is `folder` or lies below it, also through links and bind mounts."""
+    """Whether `path` is `folder` or below it, with links and bind mounts resolved."""
     real, outer = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
     if real.is_relative_to(outer):
         return True
-    above = (one for one in (real, *real.parents) if one.exists())
-    return outer.is_dir() and any(one.samefile(outer) for one in above)
+    ancestors = (p for p in (real, *real.parents) if p.exists())
+    return outer.is_dir() and any(ancestor.samefile(outer) for ancestor in ancestors)
 
 
-def _lines(path: str | Path) -> Iterable[str]:
+def _expand(path: str | Path) -> Iterable[str]:
     if str(path) != "-":
         return [str(path)]
-    found = _split_list(sys.stdin.buffer.read())
+    found = _split_path_list(sys.stdin.buffer.read())
     if not found:
         raise UsageError("standard input names no PATH")
     return found
 
 
-def _split_list(content: bytes) -> list[str]:
-    """The paths of a list, one per line or separated by NUL (`find -print0`).
+def _split_path_list(content: bytes) -> list[str]:
+    """Split a list of paths, one per line or separated by NUL (`find -print0`).
 
-    Lists saved on Windows have `\\r` at line ends and a byte order mark, or are UTF-16.
+    Accepts lists saved on Windows: CRLF line ends, a byte order mark, UTF-16.
     """
-    if content.startswith(_UTF_16):
+    if content.startswith(_UTF_16_BOMS):
         content = content.decode("utf-16", errors="surrogatepass").encode(errors="surrogatepass")
     content = content.removeprefix(codecs.BOM_UTF8)
     if b"\0" in content:
@@ -98,7 +98,7 @@ def _split_list(content: bytes) -> list[str]:
     return [os.fsdecode(part) for part in parts if part.strip()]
 
 
-def _seen(database: Path | None) -> set[str]:
+def _known_roots(database: Path | None) -> set[str]:
     if database is None or not database.exists():
         return set()
     with Store(database) as store:

@@ -1,4 +1,4 @@
-"""The model of a scan: described at once, loaded only when a slice has to be classified."""
+"""The model of a scan: its card is read at once, its weights when the first slice is classified."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from batchmri.settings import ClassifierSettings
 
 @dataclass
 class Model:
-    """A checkpoint, its card, and what it runs on."""
+    """A checkpoint, its card, and the runtime (device and precision)."""
 
     path: Path
     card: Card
@@ -29,12 +29,12 @@ class Model:
 
     @property
     def classes(self) -> Classes:
-        """The card's classes."""
+        """The classes of the model card."""
         return Classes(self.card.classes, self.card.no_tumor_class)
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What results depend on."""
+        """Everything that results depend on: model, temperature, preparation, device, precision."""
         return {
             "model": self.card.weights_digest,
             "temperature": str(self.card.temperature),
@@ -50,10 +50,10 @@ class Model:
 
     @property
     def field(self) -> DomainModel | None:
-        """What its training pictures look like, where it knows."""
+        """The out-of-distribution detector; None if the checkpoint has none."""
         return self._loaded[1]
 
     @cached_property
     def _loaded(self) -> tuple[Backend, DomainModel | None]:
-        network, _, field = load_checkpoint(self.path)
-        return load_backend(network, self.card, self.chosen), field
+        network, _, detector = load_checkpoint(self.path)
+        return load_backend(network, self.card, self.chosen), detector

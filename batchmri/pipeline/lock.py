@@ -1,4 +1,4 @@
-"""One scan per output and state: a lock that the system releases when its holder dies."""
+"""Lock that allows one scan per output and state; the system releases it when the process ends."""
 
 import fcntl
 import os
@@ -14,18 +14,19 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @contextmanager
 def hold(*folders: Path) -> Iterator[None]:
-    """Hold the output folder, and the folder of its state.db, for this process.
+    """Lock the output folder and the folder of its state.db for this process.
 
-    Raises OutputBusyError naming who holds one of them (host, pid, boot id), OutputError.
+    Raises OutputBusyError, which names the process that has the lock (host, pid, boot ID), and
+    OutputError.
     """
     with ExitStack() as stack:
         for folder in sorted({folder.resolve() for folder in folders}):
-            stack.enter_context(_hold(folder))
+            stack.enter_context(_lock_folder(folder))
         yield
 
 
 @contextmanager
-def _hold(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     try:
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -37,7 +38,7 @@ def _hold(folder: Path) -> Iterator[None]:
             holder = os.read(handle, 200).decode(errors="replace").strip()
             raise OutputBusyError(f"{folder}: another scan holds it ({holder})") from None
         boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
-        # Only names the holder: a full disk need not stop it here.
+        # This text is only for messages, so a full disk is ignored here.
         with suppress(OSError):
             os.ftruncate(handle, 0)
             os.pwrite(

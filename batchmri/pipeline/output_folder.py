@@ -1,4 +1,4 @@
-"""The output folder, and where its state lies."""
+"""The output folder and the location of its state."""
 
 import json
 from pathlib import Path
@@ -18,10 +18,10 @@ def make_output(output: Path) -> None:
 
 
 def state_path(output: Path, elsewhere: Path | None) -> Path:
-    """Where state.db of an output is: inside, or in the folder that `--state` names.
+    """Path of the state.db of an output: in `output`, or in `elsewhere` (`--state`).
 
-    Raises UsageError where the output was made with another `--state`, which would do all its
-    work again.
+    Raises UsageError if the output was written with another `--state`, because a scan would then
+    repeat all its work.
     """
     path = (elsewhere or output).resolve() / _DATABASE
     run = output / "run.json"

@@ -1,4 +1,4 @@
-"""State → which series wait: assemble every study, decide, and keep what is already done."""
+"""Planning: assemble every study and determine which series have to be classified."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +20,10 @@ _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment a
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Brings the state's series up to date with its files.
+    """Updates the series in the state from the files in the state.
 
-    A finished series stays finished while its files are the same and `stands` says that its
-    pictures are those that today's rules want.
+    A finished series is not processed again if its files are unchanged and `stands` returns True,
+    which means that its pictures are up to date with the current settings.
     """
 
     store: Store
@@ -32,7 +32,7 @@ class Planner:
     stands: Callable[[SeriesResult], bool]
 
     def plan(self, stop: Shutdown) -> int:
-        """Decide on every series; returns how many newly failed by their headers alone."""
+        """Decide on every series; returns the number of new failures found in headers alone."""
         failed = 0
         self.store.series.drop_orphans()
         with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
@@ -44,14 +44,14 @@ class Planner:
 
     def _plan_studies(self, header_study: str, studies: list[Study]) -> int:
         index = self.store.series
-        series = [one for study in studies for one in study.series]
-        index.keep_only(header_study, [one.key for one in series])
+        series = [s for study in studies for s in study.series]
+        index.keep_only(header_study, [s.key for s in series])
         arriving = self._is_arriving(header_study)
-        changed = {one.key: one for one in series if self._settle(one, header_study, arriving)}
+        changed = {s.key: s for s in series if self._update_series(s, header_study, arriving)}
         notes = [n for study in studies for n in study.left_out if n.key in changed]
         index.put_left_out(notes)
         reasons = [n.reason for n in notes]
-        reasons += [one.refusal for one in changed.values() if one.refusal]
+        reasons += [s.refusal for s in changed.values() if s.refusal]
         return sum(reason.status is Status.FAILED for reason in reasons)
 
     def _is_arriving(self, header_study: str) -> bool:
@@ -60,8 +60,8 @@ class Planner:
             time.time() - self.store.files.last_change_s(header_study) < settle_s
         )
 
-    def _settle(self, series: Series, header_study: str, arriving: bool) -> bool:
-        """Note what is decided on a series; whether that differs from what was noted before."""
+    def _update_series(self, series: Series, header_study: str, arriving: bool) -> bool:
+        """Record the decision on a series; returns whether it differs from the recorded one."""
         index, decision = self.store.series, select(series, self.settings.selection)
         if decision.wanted:
             if self._is_done(series):
@@ -90,7 +90,7 @@ class Planner:
 
 
 def waiting(store: Store) -> Iterator[Series]:
-    """The series that wait to be classified, study by study."""
+    """The series waiting to be classified, study by study."""
     for header_study in store.series.studies_waiting():
         for study in _studies(store, header_study):
             yield from (s for s in study.series if store.series.waits(s.key, s.fingerprint))

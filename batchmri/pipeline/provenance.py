@@ -1,4 +1,4 @@
-"""What the results in a state were made with: another model or precision may not be mixed in."""
+"""Provenance of the results in a state: results of different models or precisions are not mixed."""
 
 import json
 from collections.abc import Mapping
@@ -10,22 +10,24 @@ from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
-_KEY = "made_with"  # its name in outputs of version 0.1
+_PROVENANCE_KEY = "made_with"  # the name in outputs of version 0.1
 
 
 def check_provenance(store: Store, now: Mapping[str, str]) -> None:
-    """Raise StateError, naming both, if results were made with something else.
+    """Raise StateError if the results in the state have another provenance than `now`.
 
-    That is another model, preparation, device or precision.
+    That is another model, temperature, preparation, device, precision, or use of identifiers. The
+    message names both values.
     """
-    known = store.meta(_KEY)
+    known = store.meta(_PROVENANCE_KEY)
     if known is not None:
         before: dict[str, str] = json.loads(known)
         differing = [key for key in now if before.get(key) != now[key]]
         if differing:
-            told = ", ".join(f"{key} {before.get(key)} (now {now[key]})" for key in differing)
+            differences = ", ".join(f"{k} {before.get(k)} (now {now[k]})" for k in differing)
             raise StateError(
-                f"this output was made with {told}: use --rescan to make it anew, or a new --out"
+                f"this output was made with {differences}: use --rescan to make it anew, "
+                "or a new --out"
             )
 
 
@@ -37,20 +39,20 @@ def remember_model(
     *,
     rescan: bool,
 ) -> None:
-    """Note what results are made with from now on, their classes, and the model's verdict rules.
+    """Store the provenance of new results, their classes, and the verdict rules of the model.
 
-    With `rescan` earlier results are forgotten, and headers are read again.
+    With `rescan`, earlier results are deleted and headers are read again.
     """
     if rescan:
         store.series.forget_results()
         store.files.forget_headers()
-    store.set_meta(_KEY, json.dumps(now, sort_keys=True))
+    store.set_meta(_PROVENANCE_KEY, json.dumps(now, sort_keys=True))
     store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
     store.set_meta("verdict_rules", json.dumps(rules))
 
 
 def known_classes(store: Store) -> Classes:
-    """What the probabilities in the state stand for. Raises UsageError before a first scan."""
+    """The classes of the probabilities in the state. Raises UsageError before the first scan."""
     known = store.meta("classes")
     if known is None:
         raise UsageError("this output holds no results yet; run batchmri scan first")
@@ -59,9 +61,9 @@ def known_classes(store: Store) -> Classes:
 
 
 def effective_settings(settings: Settings) -> Settings:
-    """The settings with which a scan runs: with the verdict rules of the model card.
+    """The settings used by a scan, completed by the verdict rules of the model card.
 
-    Raises ModelError, and SettingsError where a rule of the card contradicts one that was set.
+    Raises ModelError, and SettingsError if a rule of the card contradicts a setting.
     """
     try:
         card = read_card(settings.classifier.model or SHIPPED)
@@ -71,6 +73,6 @@ def effective_settings(settings: Settings) -> Settings:
 
 
 def known_rules(store: Store) -> dict[str, Any]:
-    """The verdict rules of the model that made the results."""
+    """The verdict rules of the model that produced the results."""
     rules: dict[str, Any] = json.loads(store.meta("verdict_rules") or "{}")
     return rules

@@ -1,4 +1,4 @@
-"""Changed verdict rules: the tables anew from the state, without a pixel."""
+"""`batchmri reclassify`: rewrite the tables from the state under changed verdict rules."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ def reclassify(
     state: Path | None = None,
     log_format: LogFormat = "auto",
 ) -> Totals:
-    """Rewrite the tables of an output under today's verdict rules.
+    """Rewrite the tables of an output under the current verdict rules.
 
-    Picture columns that the rules no longer honour are blank until the next scan. Raises
-    UsageError where `out` holds no results.
+    Picture columns are blank where the pictures do not match the new rules, until the next scan.
+    Raises UsageError if `out` contains no results.
     """
     output, settings = Path(out), settings or Settings.load()
     database = state_path(output, state)

@@ -1,4 +1,4 @@
-"""What one run was: run.json, a row for `batchmri status`, and a Prometheus text file."""
+"""Reports on a run: run.json, a row for `batchmri status`, and a Prometheus text file."""
 
 import calendar
 import sqlite3
@@ -34,7 +34,7 @@ _PACKAGES = [
 
 
 class RunReport:
-    """Notes what happens in a run, and tells it at the end."""
+    """Collects the statistics of a run and writes them to run.json."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -49,7 +49,7 @@ class RunReport:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage."""
+        """Measure the time of one stage."""
         start = time.monotonic()
         try:
             yield
@@ -58,14 +58,14 @@ class RunReport:
 
     @contextmanager
     def recorded(self, settings: Settings, store: Store | None = None) -> Iterator[None]:
-        """Record how the run ends, whatever ends it: with `exit_code`, or with an exception.
+        """Record the end of the run: `exit_code`, or the exit code of the exception.
 
-        Of nested ones the innermost records, and only once.
+        If these contexts are nested, only the innermost records.
         """
         try:
             yield
         except BaseException as error:
-            # What stopped the run matters more than what could not be recorded of it.
+            # Do not let a failure to record the run hide the original exception.
             with suppress(BatchmriError, OSError, sqlite3.Error):
                 known = store.explained(error) if store else error
                 self._end(settings, store, exit_code_of(known))
@@ -73,7 +73,7 @@ class RunReport:
         self._end(settings, store, self.exit_code)
 
     def _end(self, settings: Settings, store: Store | None, exit_code: int) -> None:
-        """Where every run ends: `store` is None if it ended before its state was opened."""
+        """Record the run once; `store` is None if it ended before its state was opened."""
         if self._ended:
             return
         self._ended = True
@@ -90,7 +90,7 @@ class RunReport:
                     "left": store.series.n_waiting(),
                 }
             )
-        # The metrics of an output belong to the scan that holds it.
+        # Metrics are written only by the scan that has the lock of the output.
         if self.metrics_file is not None and exit_code != OutputBusyError.exit_code:
             write_metrics(self.metrics_file, self._metrics(self.metrics_file, store, exit_code))
 
@@ -167,7 +167,7 @@ class RunReport:
 
     @staticmethod
     def _last_success_s(path: Path, store: Store | None) -> float:
-        """When a run last finished all its work, by the state, or else by the metrics before."""
+        """Time of the last run that finished all its work, from the state or the old metrics."""
         for run in store.last_runs(1000) if store else ():
             if run["exit_code"] in (0, 1):
                 started = time.strptime(run["started"], "%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The main job: folders in, tables and pictures out."""
+"""`batchmri scan`: classify the series in folders and write tables and pictures."""
 
 import secrets
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
-_EXPORT_S = 1.0  # after an interrupt; tables that take longer are left to the next run
+_EXPORT_GRACE_S = 1.0  # time limit of the export after an interrupt; the next run writes the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scan ended."""
+    """Exit code and totals of a scan."""
 
     exit_code: int
     totals: Totals
@@ -51,8 +51,9 @@ def scan(
 ) -> Outcome:
     """Classify the brain MRI below `paths` and write tables and pictures into `out`.
 
-    Raises BatchmriError if the scan cannot start or the archive looks wrong, InterruptedRunError if
-    a signal leaves no time for the tables. A bad file is a row with a reason, never an exception.
+    Raises BatchmriError if the scan cannot start or the archive looks wrong, and
+    InterruptedRunError if a signal leaves no time to write the tables. A file that cannot be
+    classified raises no exception: its row in the tables contains the reason.
     """
     settings, options = settings or Settings.load(), options or ScanOptions()
     output = Path(out)
@@ -81,7 +82,7 @@ def scan(
         stack.enter_context(hold(output, database.parent))
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
-        # Workers start from a server that must exist before the model brings torch along.
+        # Start the worker server before torch is imported with the model: workers are its forks.
         pool = stack.enter_context(
             WorkerPool(
                 settings.pixels.n_workers,
@@ -103,7 +104,7 @@ def scan(
             rescan=options.rescan,
         )
 
-        with suppress(InterruptedRunError):  # every finished series is in the state
+        with suppress(InterruptedRunError):  # every finished series is already in the state
             with report.stage("index"):
                 report.new_failures += index(
                     store, roots, output, settings, options, pool, console, stop, remember
@@ -113,8 +114,10 @@ def scan(
                 store.remember_roots(roots)
             with report.stage("plan"):
                 if not stop.requested:
-                    stands = lambda r: pictures_are_current(r, model.classes, settings, output)  # noqa: E731
-                    report.new_failures += Planner(store, settings, options, stands).plan(stop)
+                    is_current = lambda r: pictures_are_current(  # noqa: E731
+                        r, model.classes, settings, output
+                    )
+                    report.new_failures += Planner(store, settings, options, is_current).plan(stop)
             with report.stage("classify"):
                 run = Run(store, pool, model, settings, output, stop)
                 _classify(run, store, settings, console, stop, report)
@@ -126,12 +129,12 @@ def scan(
                 output,
                 draw=True,
                 finished=stop.exit_code in (0, EXIT_BUDGET),
-                check=partial(stop.check, _EXPORT_S),
+                check=partial(stop.check, _EXPORT_GRACE_S),
             )
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
         print_summary(console, totals, output)
-        _say_what_is_left(console, store, stop, report.n_series)
+        _report_remaining(console, store, stop, report.n_series)
     return Outcome(report.exit_code, totals)
 
 
@@ -153,7 +156,7 @@ def _classify(
                 )
 
 
-def _say_what_is_left(console: Console, store: Store, stop: Shutdown, n_done: int) -> None:
+def _report_remaining(console: Console, store: Store, stop: Shutdown, n_done: int) -> None:
     if not stop.exit_code:
         return
     left = store.series.n_waiting()

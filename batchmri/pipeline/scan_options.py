@@ -1,4 +1,4 @@
-"""What is said of one run and is no setting: it does not change what a result is."""
+"""Options of a single run that are not settings: they do not change the results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """How one run goes about its work.
+    """Options of one run.
 
-    `limit` studies at most; `rescan` forgets earlier results; `allow_shrink` takes an archive that
-    lost files as it is; `retry_failed` tries again whatever failed; `state` holds state.db instead
-    of the output folder.
+    `limit` is the maximum number of studies. `rescan` discards earlier results. `allow_shrink`
+    accepts an archive that has lost files. `retry_failed` retries everything that failed. `state`
+    is the folder of state.db if it is not the output folder.
     """
 
     limit: int | None = None

@@ -1,4 +1,4 @@
-"""What is known of one series while its slices are under way."""
+"""Results of one series while its slices are decoded and classified."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from batchmri.state.series import Trouble
 
 @dataclass(slots=True)
 class SeriesAccumulator:
-    """Scores, class maps, kept pictures, refusals and flags of one series, until all are in."""
+    """Collects scores, class maps, decoded slices, refusals and flags of a series."""
 
     series: Series
     kept: dict[int, FloatArray] = field(default_factory=dict)
@@ -26,11 +26,11 @@ class SeriesAccumulator:
 
     @property
     def complete(self) -> bool:
-        """Whether every slice has its scores, or a reason for having none."""
+        """Whether every slice has scores, or a reason for having none."""
         return self.closed and len(self.scores) == self.expected
 
     def add(self, chunk: DecodedChunk) -> list[tuple[SliceRef, FloatArray]]:
-        """Take in a chunk; gives its slices that can be classified."""
+        """Add a chunk; returns its slices that can be classified."""
         good: list[tuple[SliceRef, FloatArray]] = []
         for ref, decoded in zip(chunk.refs, chunk.decoded, strict=True):
             if isinstance(decoded, Refusal):
@@ -58,12 +58,12 @@ class SeriesAccumulator:
                 scores=scores,
                 model_digest=model_digest,
             )
-        reason, detail = self._why_nothing()
+        reason, detail = self._main_refusal()
         return SeriesResult(self.series, reason.status, reason, detail)
 
     @property
     def trouble(self) -> Trouble:
-        """Whether any of its slices failed, and whether that may pass."""
+        """Whether slices failed, and whether a later run may succeed."""
         failed = [r.reason for _, r in self.refused if r.reason.status is Status.FAILED]
         if not failed:
             return Trouble.NONE
@@ -71,18 +71,18 @@ class SeriesAccumulator:
         return Trouble.PASSING if passing else Trouble.PERMANENT
 
     def left_out(self) -> list[FileNote]:
-        """The files that gave no slice, unless the series row itself says so."""
-        spoken_for = None if self.scores else self._why_nothing()[0]
-        gave = {ref.source for ref in self.series.slices} - {ref.source for ref, _ in self.refused}
-        gave |= {s.ref.source for s in self.scores.values()}
+        """The files without a classified slice, except for the reason in the series row itself."""
+        series_reason = None if self.scores else self._main_refusal()[0]
+        used = {ref.source for ref in self.series.slices} - {ref.source for ref, _ in self.refused}
+        used |= {s.ref.source for s in self.scores.values()}
         notes: dict[str, FileNote] = {}
         for ref, refusal in self.refused:
-            if ref.source not in gave and refusal.reason is not spoken_for:
+            if ref.source not in used and refusal.reason is not series_reason:
                 note = FileNote(ref.source, refusal.reason, refusal.detail, self.series.key)
                 notes.setdefault(ref.source, note)
         return list(notes.values())
 
-    def _why_nothing(self) -> tuple[Reason, str]:
+    def _main_refusal(self) -> tuple[Reason, str]:
         failed = [r for _, r in self.refused if r.reason.status is Status.FAILED]
         first = (failed or [r for _, r in self.refused])[0]
         return first.reason, first.detail
@@ -93,7 +93,7 @@ class SeriesAccumulator:
 
 
 def held_bytes(accumulators: Sequence[SeriesAccumulator]) -> int:
-    """Memory that the kept slices of these series take."""
+    """Memory in bytes of the decoded slices that are kept for drawing."""
     return sum(
         pixels.nbytes for accumulator in accumulators for pixels in accumulator.kept.values()
     )

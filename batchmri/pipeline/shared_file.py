@@ -1,4 +1,4 @@
-"""Memory that worker processes share by a path."""
+"""Anonymous memory that worker processes open by a path."""
 
 import os
 
@@ -6,8 +6,8 @@ import os
 class SharedFile:
     """An empty file in anonymous memory, which other processes of the user open by `path`.
 
-    The kernel frees it once this process has closed it or ended, however it ended, and no worker
-    uses it any more: nothing is left on any disk.
+    The kernel frees it when this process has closed it or ended and no worker uses it. Nothing is
+    written to disk.
     """
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class SharedFile:
         self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
 
     def close(self) -> None:
-        """Release the memory. Further calls do nothing."""
+        """Release the memory; further calls do nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

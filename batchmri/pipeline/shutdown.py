@@ -1,8 +1,8 @@
-"""Reasons to stop early: a signal, the time budget, too many failures.
+"""Early shutdown of a scan: a signal, the time budget, or too many failures.
 
-A scan that stops commits what is finished and ends with the exit code of the reason. For the time
-budget and for failures it finishes what is in flight; for a signal it leaves that to the next run,
-and whatever it waits for ends with InterruptedRunError.
+A scan that stops early commits finished work and exits with the code of the reason. After the time
+budget or too many failures it finishes the work in flight. After a signal it leaves that work to
+the next run, and every wait ends with InterruptedRunError.
 """
 
 import threading
@@ -24,7 +24,11 @@ _POLL_S = 0.1
 
 
 class Shutdown:
-    """Takes SIGINT and SIGTERM while it is entered; a second one has its usual effect at once."""
+    """Context manager that handles SIGINT and SIGTERM.
+
+    The first signal requests a stop and restores the previous handlers, so that a second one has
+    its usual effect.
+    """
 
     def __init__(self, time_budget_s: float | None = None) -> None:
         self.exit_code = 0
@@ -42,17 +46,17 @@ class Shutdown:
         return self.exit_code != 0
 
     def request(self, exit_code: int, why: str) -> None:
-        """Ask to stop; the first who asks gives the exit code, a signal always does."""
+        """Request a stop. The first request sets the exit code; a signal always replaces it."""
         if not self.exit_code or exit_code > 128:
             self.exit_code, self.why = exit_code, why
 
     def check(self, grace_s: float = 0.0) -> None:
-        """Raise InterruptedRunError if a signal came at least `grace_s` seconds ago."""
+        """Raise InterruptedRunError if a signal was received at least `grace_s` seconds ago."""
         if self._signal and time.monotonic() >= self._signal_s + grace_s:
             raise InterruptedRunError(self._signal)
 
     def result(self, future: "Future[Result]") -> Result:
-        """The result of a future. Raises InterruptedRunError if a signal comes first."""
+        """Wait for the result of a future. Raises InterruptedRunError if a signal comes first."""
         while True:
             self.check()
             try:
@@ -62,19 +66,19 @@ class Shutdown:
                     return future.result()
 
     def until(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, until there is a reason to stop."""
+        """Yield the items until a stop is requested."""
         for item in items:
             if self.requested:
                 return
             yield item
 
     def __enter__(self) -> Self:
-        # Only the main thread may take signals; a scan called from another leaves them alone.
+        # Python allows signal handlers in the main thread only; other threads do not set any.
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal(number, self._receive) for number in SIGNALS}
+            self._before = {number: signal(number, self._handle_signal) for number in SIGNALS}
         return self
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal, self._signal_s = number, time.monotonic()
         self.request(128 + number, f"interrupted by {Signals(number).name}")
         self._restore()

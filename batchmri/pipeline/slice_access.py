@@ -1,4 +1,4 @@
-"""Slices of a finished scan, read again from the files of its archive."""
+"""Access to the pixels of slices in a finished scan, read again from the archive."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from batchmri.state.store import Store
 def read_slices(
     out: str | Path, settings: Settings, places: Iterable[Place], *, state: Path | None = None
 ) -> dict[Place, Shown]:
-    """Classified slices of the scan in `out`; what cannot be read any more is left out."""
+    """Read classified slices of the scan in `out`; omit slices that can no longer be read."""
     limit = settings.pixels.max_file_mb << 20
     found: dict[Place, Shown] = {}
     with (
@@ -32,7 +32,7 @@ def read_slices(
 
 
 def _refs(store: Store, scores: Iterable[Scores], index: int) -> Iterator[SliceRef]:
-    """The slice of an index, with the path of its file, which the state keeps beside it."""
+    """The slice at `index`, with the path of its file, which the state stores separately."""
     for ref in (one.ref for one in scores if one.ref.index == index):
         path = store.files.path(ref.source)
         if path is not None:

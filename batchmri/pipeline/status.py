@@ -1,4 +1,4 @@
-"""What an output holds and how its last runs went, for `batchmri status`."""
+"""Contents and last runs of an output, for `batchmri status`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """The last runs (newest first), totals by status, series and files by reason."""
+    """The last runs (newest first), series by status, series and files by reason."""
 
     runs: list[dict[str, Any]]
     series: dict[str, int]
@@ -23,7 +23,7 @@ class OutputStatus:
 
 
 def status(out: str | Path, *, state: Path | None = None) -> OutputStatus:
-    """Read the state of an output. Raises UsageError where there is none."""
+    """Read the state of an output. Raises UsageError if there is none."""
     database = state_path(Path(out), state)
     if not database.is_file():
         raise UsageError(f"{out}: no results here (no state.db); run batchmri scan first")

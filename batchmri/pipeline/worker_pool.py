@@ -1,12 +1,12 @@
-"""Worker processes that may hang or die without harm: the file is lost, never the scan.
+"""Worker processes for reading files; if one hangs or dies, its file is lost, but not the scan.
 
-They are forked from a server that imports only what reads files.
+Workers are forked from a server that imports only the modules that read files.
 
-Whoever stops a scan often signals all of its processes: systemd sends SIGTERM to a whole service, a
-terminal SIGINT to the whole group. Workers ignore both, and are ended by SIGKILL.
+systemd sends SIGTERM to all processes of a service, and a terminal sends SIGINT to the whole
+process group. Workers ignore both signals and are ended by SIGKILL.
 
-Each file has its own time limit, however many are sent to a worker together: a timer of the kernel
-ends a worker that exceeds it, even inside of a decoder that hangs.
+The time limit applies to each file, even if several files are sent to a worker together. A kernel
+timer (SIGALRM) ends a worker that exceeds it, even in a decoder that hangs.
 """
 
 import pickle
@@ -26,15 +26,15 @@ from batchmri.reasons import Reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# What a worker may take beside the pixels of a file: libraries, caches, a second copy.
-_BYTES_BESIDE = 1 << 30
+# Memory of a worker: libraries and caches, and copies of the pixels of a file.
+_BASE_BYTES = 1 << 30
 _COPIES = 3
 _NO_MEMORY = "not enough memory in the worker"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An item that gave no result, and why."""
+    """An item without a result, and the reason."""
 
     reason: Reason
     detail: str
@@ -42,7 +42,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Item, Result]):
-    """Some items on their way through one worker."""
+    """Items submitted to one worker."""
 
     function: Callable[[Sequence[Item]], Sequence[Result]]
     items: Sequence[Item]
@@ -51,7 +51,7 @@ class Task(Generic[Item, Result]):
 
 
 def _prepare_worker(n_bytes: int) -> None:
-    """Bound the memory of this process, and let its timer end it."""
+    """Limit the memory of this process, and let SIGALRM end it."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
@@ -64,9 +64,9 @@ def _run(
     timeout_s: float,
     unreadable: Reason,
 ) -> list[Result | Lost]:
-    """Run a function on each item, in a worker: no exception leaves it.
+    """Run a function on each item in a worker; exceptions become Lost.
 
-    An exception would travel back by pickle, and one that cannot ends the pool.
+    Exceptions are not returned to the pool, because one that cannot be pickled ends it.
     """
     found: list[Result | Lost] = []
     for item in items:
@@ -79,7 +79,7 @@ def _run(
             found.append(Lost(Reason.OUT_OF_MEMORY, _NO_MEMORY))
         except RecursionError:
             found.append(Lost(unreadable, "it is nested too deeply"))
-        except BaseException as error:  # also the panic of a decoder in Rust
+        except BaseException as error:  # includes the panic of a Rust decoder
             found.append(Lost(unreadable, f"the reader failed on it ({type(error).__name__})"))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -87,10 +87,11 @@ def _run(
 
 
 class WorkerPool:
-    """Processes for reading headers and decoding.
+    """Worker processes for reading headers and decoding.
 
-    `timeout_s` bounds one item of a task, `max_file_bytes` the memory of a process. Waiting for a
-    task raises InterruptedRunError once a signal has reached `stop`.
+    `timeout_s` limits the time of one item of a task; the memory limit of a process is derived
+    from `max_file_bytes`. Waiting for a task raises InterruptedRunError after `stop` has received a
+    signal.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class WorkerPool:
         self.processes = processes
         self._stop = stop or Shutdown()
         self._timeout_s = timeout_s
-        self._pool = Pool(processes, _prepare_worker, (_BYTES_BESIDE + _COPIES * max_file_bytes,))
+        self._pool = Pool(processes, _prepare_worker, (_BASE_BYTES + _COPIES * max_file_bytes,))
 
     def __enter__(self) -> Self:
         return self
@@ -121,20 +122,20 @@ class WorkerPool:
         *,
         unreadable: Reason = Reason.BAD_PIXELS,
     ) -> Task[Item, Result]:
-        """Have a worker run `function` on each item, which returns one result for it.
+        """Submit items to a worker, which calls `function` on each and returns one result per item.
 
-        `unreadable` is the reason of an item on which it raises an exception.
+        `unreadable` is the reason of an item for which `function` raises an exception.
         """
         future: Future[Any] = self._pool.schedule(
             _run,
             args=(function, items, self._timeout_s, unreadable),
-            # The timer of the worker ends it before: this is for a worker that it does not end.
+            # Fallback for a worker that its own timer does not end.
             timeout=self._timeout_s * (len(items) + 1),
         )
         return Task(function, items, unreadable, future)
 
     def gather(self, task: Task[Item, Result]) -> Iterator[Result | Lost]:
-        """The results of a task; where its worker hung or died, each item is tried alone."""
+        """Yield the results of a task; if its worker hung or died, retry each item alone."""
         outcome = self._wait(task.future)
         if not isinstance(outcome, Lost):
             yield from outcome
@@ -145,8 +146,8 @@ class WorkerPool:
                 self.submit(task.function, (item,), unreadable=task.unreadable)
                 for item in task.items
             ]
-            for one in alone:
-                yield from self.gather(one)
+            for single in alone:
+                yield from self.gather(single)
 
     def _wait(self, future: "Future[Sequence[Result | Lost]]") -> Sequence[Result | Lost] | Lost:
         try:

@@ -1,6 +1,7 @@
-"""Imported by the server of the workers: one whose scan has ended says nothing about it.
+"""Exception hook of the worker server: workers whose scan has ended print no traceback.
 
-A worker that starts while its scan is killed finds its pipe closed and its locks gone.
+A worker that starts while its scan is killed raises EOFError or OSError, since its pipe and its
+locks are closed.
 """
 
 import sys

@@ -1,9 +1,8 @@
-"""Starts worker processes that import batchmri and nothing of the program that called it.
+"""Worker processes that import batchmri, but not the main module of the calling program.
 
-multiprocessing imports the main module of the program in every process that it starts, which runs a
-script without a `__main__` guard again. Workers need nothing from there. They are forked from a
-server of their own, so that the settings of a program that uses multiprocessing itself stay as
-they are.
+multiprocessing imports the main module in every process that it starts, which would run a script
+without a `__main__` guard again. Workers do not need that module. They are forked from a separate
+server, so that the multiprocessing settings of the calling program do not change.
 """
 
 import io
@@ -32,14 +31,14 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 class _Server(forkserver.ForkServer):
-    """The process from which workers are forked; it and they leave interrupts to the scan."""
+    """The process from which workers are forked; server and workers ignore interrupts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.set_forkserver_preload(_PRELOAD)
 
     def ensure_running(self) -> None:
-        """Start it where it does not run, with SIGINT and SIGTERM blocked, which is inherited."""
+        """Start the server if necessary, with SIGINT and SIGTERM blocked; workers inherit this."""
         resource_tracker.ensure_running()  # starting it would unblock the signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -49,12 +48,12 @@ class _Server(forkserver.ForkServer):
 
 
 SERVER = _Server()
-# A forked child cannot wait for the server of its parent: it starts another.
+# A forked child cannot wait for the server of its parent, so it starts a new one.
 os.register_at_fork(after_in_child=SERVER.__init__)  # type: ignore[misc]
 
 
 class _Popen(popen_forkserver.Popen):
-    """As in multiprocessing, but from our server, and without the main module."""
+    """The Popen of multiprocessing, but with SERVER and without the main module."""
 
     def _launch(self, process_obj: BaseProcess) -> None:
         data = spawn.get_preparation_data(process_obj.name)
@@ -67,7 +66,7 @@ class _Popen(popen_forkserver.Popen):
         finally:
             context.set_spawning_popen(None)
         self.sentinel, writer = SERVER.connect_to_new_process(self._fds)  # type: ignore[attr-defined]
-        # The write end of the pipe, kept open, tells the worker that its parent is alive.
+        # The worker detects the end of its parent when this write end of the pipe is closed.
         kept = os.dup(writer)
         close_fds = processes.close_fds  # type: ignore[attr-defined]
         self.finalizer = processes.Finalize(self, close_fds, (kept, self.sentinel))
@@ -87,15 +86,15 @@ class _Context(context.ForkServerContext):
 
 
 class Pool(ProcessPool):
-    """A pool of such processes, which ends at once when it is stopped."""
+    """A pool of these worker processes that ends at once when it is stopped."""
 
     def __init__(self, processes: int, initializer: Any, initargs: tuple[Any, ...]) -> None:
         SERVER.ensure_running()
         super().__init__(processes, 0, initializer, initargs, _Context())
 
     def _stop_pool(self) -> None:
-        # Once this loop has ended no worker is started any more. A worker that is killed before
-        # pebble takes its locks away cannot fail over that with a traceback, nor be waited for.
+        # No worker is started after this loop has ended. Workers are killed before pebble closes
+        # its locks: otherwise they would print a traceback, and pebble would wait for them.
         if self._pool_manager_loop is not None:
             self._pool_manager_loop.join()
         for worker in self._pool_manager.worker_manager.workers.values():

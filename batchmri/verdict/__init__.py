@@ -1,1 +1,1 @@
-"""Verdicts of slices, series and studies: pure functions, described in docs/verdict.md."""
+"""Verdicts of slices, series and studies as pure functions; see docs/verdict.md."""

@@ -1,7 +1,7 @@
-"""Whether a model can judge a series: T1-weighted slices of a head that look like its training.
+"""Flags of series for which a model is unreliable: not T1-weighted, or unlike its training images.
 
-The header takes precedence; where it states nothing, the pictures decide. A series is judged by the
-median of its slices, so that the ends of a head do not decide.
+The header takes precedence over the scores of the slices. Scores are aggregated by their median, so
+that the outermost slices of a head do not dominate.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ WITHOUT_CONTRAST = "without_contrast"
 CONTRAST_UNSTATED = "contrast_unstated"
 
 OUTSIDE = frozenset({OUT_OF_DISTRIBUTION, NOT_BRAIN, OTHER_SEQUENCE})
-"""With one of these flags a series is indeterminate, whatever its probabilities."""
+"""A series with one of these flags is indeterminate, whatever its probabilities."""
 CONTRAST_IN_DOUBT = frozenset({WITHOUT_CONTRAST, CONTRAST_UNSTATED})
-"""With one of these flags a missed tumor is likelier."""
+"""In a series with one of these flags a tumor is more likely to be missed."""
 
-_COARSEST_MM = 3.0
-_FEWEST_PIXELS = 64
-_T1 = ("t1", "t1_contrast", "unknown")
+_MAX_PIXEL_SPACING_MM = 3.0
+_MIN_PIXELS = 64
+_T1_SEQUENCES = ("t1", "t1_contrast", "unknown")
 
 
 def domain_flags(
     series: Series, scores: Sequence[Scores], rules: VerdictSettings
 ) -> tuple[str, ...]:
-    """What is unusual about a series, by its header and by the looks of these slices."""
+    """Flags of a series, from its header and the domain scores of its slices."""
     looks = [s.look for s in scores if s.look is not None]
     flags: list[str] = []
     score = ood_score(scores) or 0.0
@@ -39,12 +39,12 @@ def domain_flags(
     if score > rules.brain_distance:
         flags.append(NOT_BRAIN)
     unlike_t1 = bool(looks) and median(look.t1 for look in looks) < rules.min_t1
-    if series.sequence not in _T1 or unlike_t1:
+    if series.sequence not in _T1_SEQUENCES or unlike_t1:
         flags.append(OTHER_SEQUENCE)
-    if _coarse(series):
+    if _is_coarse(series):
         flags.append(LOW_QUALITY)
     contrast = _stated_contrast(series)
-    if contrast is None and series.sequence in _T1:
+    if contrast is None and series.sequence in _T1_SEQUENCES:
         flags.append(CONTRAST_UNSTATED)
     if contrast is None and looks:
         contrast = median(look.contrast for look in looks) >= rules.min_contrast
@@ -54,9 +54,9 @@ def domain_flags(
 
 
 def ood_score(scores: Sequence[Scores]) -> float | None:
-    """The median out-of-distribution score of slices; None where the model has none."""
-    found = [s.look.distance for s in scores if s.look is not None]
-    return median(found) if found else None
+    """The median out-of-distribution score of slices; None if the model has no such score."""
+    distances = [s.look.distance for s in scores if s.look is not None]
+    return median(distances) if distances else None
 
 
 def _stated_contrast(series: Series) -> bool | None:
@@ -65,6 +65,6 @@ def _stated_contrast(series: Series) -> bool | None:
     return series.header.contrast_agent
 
 
-def _coarse(series: Series) -> bool:
+def _is_coarse(series: Series) -> bool:
     spacing = series.pixel_spacing or (0.0, 0.0)
-    return max(spacing) > _COARSEST_MM or min(series.rows, series.columns) < _FEWEST_PIXELS
+    return max(spacing) > _MAX_PIXEL_SPACING_MM or min(series.rows, series.columns) < _MIN_PIXELS

@@ -1,4 +1,4 @@
-"""From the slices of a series to its verdict."""
+"""Aggregation of slice probabilities to the verdict of a series."""
 
 from collections.abc import Sequence
 from math import ceil, exp, log
@@ -15,7 +15,7 @@ from batchmri.verdict.domain import (
     ood_score,
 )
 
-_SMALLEST = 1e-6  # probability; so that one sure slice cannot rule out a class
+_MIN_PROBABILITY = 1e-6  # smallest probability, so that a single slice cannot rule out a class
 Row = tuple[float, ...]
 """Calibrated probabilities of a slice or a series, in the order of the classes."""
 
@@ -25,18 +25,18 @@ def series_verdict(
 ) -> Verdict:
     """Decide whether a series shows a tumor, and of which class.
 
-    The deciding slices are the most suspicious run of adjacent ones: their mean probability of any
-    tumor decides whether a tumor is called. Its class is that of all suspicious slices. `scores`
-    are those of the series, at least one.
+    The deciding slices are the run of adjacent slices with the highest mean tumor probability. This
+    mean decides whether there is a tumor. The tumor class comes from all suspicious slices.
+    `scores` must contain at least one slice.
     """
     eligible = eligible_slices(scores, rules)
     suspicion = [classes.tumor_probability(s.probabilities) for s in eligible]
-    run = [eligible[place] for place in most_suspicious_run(suspicion, rules)]
+    run = [eligible[i] for i in most_suspicious_run(suspicion, rules)]
     probabilities = series_probabilities(
         [s.probabilities for s in eligible], [s.probabilities for s in run], classes, rules
     )
     flags = domain_flags(series, eligible, rules)
-    called, reason = _called(probabilities, flags, classes, rules)
+    called, reason = _choose_class(probabilities, flags, classes, rules)
     name = called or INDETERMINATE
     leading = called or classes.leading(probabilities)
     shown_class = called or classes.leading(probabilities, tumor_only=True)
@@ -59,21 +59,22 @@ def series_verdict(
 
 
 def eligible_slices(scores: Sequence[Scores], rules: VerdictSettings) -> list[Scores]:
-    """The slices that may decide, in the order of the series.
+    """The slices that contribute to the verdict, in the order of the series.
 
-    Those whose brain box was found and is not small beside the largest that was found; all slices
-    where no box was found.
+    A slice is eligible if its brain box was found and its area is at least `min_box_fraction` of
+    the largest box. If no box was found, all slices are eligible.
     """
     found = [s for s in scores if not s.box.failed]
     largest = max((s.box.area for s in found), default=0)
-    fit = [s for s in found if s.box.area >= rules.min_box_fraction * largest]
-    return sorted(fit or scores, key=lambda s: s.ref.index)
+    eligible = [s for s in found if s.box.area >= rules.min_box_fraction * largest]
+    return sorted(eligible or scores, key=lambda s: s.ref.index)
 
 
 def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> range:
-    """The run of adjacent slices with the highest mean tumor probability; the first where they tie.
+    """The run of adjacent slices with the highest mean tumor probability; the first one of a tie.
 
-    `suspicion` is each slice's probability of any tumor, in the order of the series; at least one.
+    `suspicion` contains the tumor probability of each slice in the order of the series, at least
+    one.
     """
     length = min(len(suspicion), max(rules.top_slices, ceil(rules.run_fraction * len(suspicion))))
     starts = range(len(suspicion) - length + 1)
@@ -84,10 +85,10 @@ def most_suspicious_run(suspicion: Sequence[float], rules: VerdictSettings) -> r
 def series_probabilities(
     eligible: Sequence[Row], run: Sequence[Row], classes: Classes, rules: VerdictSettings
 ) -> Row:
-    """The probabilities of a series: the mean of the run.
+    """The class probabilities of a series: the mean over the run.
 
-    Where the run is a tumor, its probability of any tumor is shared among the tumor classes as all
-    suspicious slices say (`rules.tumor_above`), those of the run included.
+    If the run is called a tumor, its tumor probability is distributed over the tumor classes by
+    `class_shares` of all suspicious slices (`p_tumor` of at least `rules.tumor_above`).
     """
     mean = _mean(run)
     tumor = classes.tumor_probability(mean)
@@ -97,34 +98,34 @@ def series_probabilities(
     shares = class_shares(rows, classes)
     no_tumor = classes.names.index(classes.no_tumor)
     return tuple(
-        value if place == no_tumor else tumor * share
-        for place, (value, share) in enumerate(zip(mean, shares, strict=True))
+        value if i == no_tumor else tumor * share
+        for i, (value, share) in enumerate(zip(mean, shares, strict=True))
     )
 
 
 def class_shares(rows: Sequence[Row], classes: Classes) -> Row:
-    """The share of each tumor class by slices together; 0 for the class without tumor.
+    """The share of each tumor class; 0 for the class without tumor.
 
-    The mean of their log probabilities, weighted by their probability of any tumor: chosen on
-    volumes that did not train (benchmarks/class_rules.py).
+    Softmax of the mean log probabilities of the slices, weighted by their tumor probability. The
+    rule was chosen on volumes that were not used for training (benchmarks/class_rules.py).
     """
     weights = [classes.tumor_probability(row) for row in rows]
     total = sum(weights)
     logits = [
-        sum(w * log(max(row[place], _SMALLEST)) for w, row in zip(weights, rows, strict=True))
+        sum(w * log(max(row[i], _MIN_PROBABILITY)) for w, row in zip(weights, rows, strict=True))
         / total
-        for place in range(len(classes.names))
+        for i in range(len(classes.names))
     ]
-    tumors = [place for place, name in enumerate(classes.names) if name != classes.no_tumor]
-    highest = max(logits[place] for place in tumors)
+    tumors = [i for i, name in enumerate(classes.names) if name != classes.no_tumor]
+    highest = max(logits[i] for i in tumors)
     odds = [exp(logit - highest) if i in tumors else 0.0 for i, logit in enumerate(logits)]
-    return tuple(one / sum(odds) for one in odds)
+    return tuple(value / sum(odds) for value in odds)
 
 
-def _called(
+def _choose_class(
     probabilities: Row, flags: Sequence[str], classes: Classes, rules: VerdictSettings
 ) -> tuple[str | None, VerdictReason]:
-    """The class that is called, None where it is indeterminate, and why."""
+    """The class of a series (None if indeterminate) and the reason."""
     if OTHER_SEQUENCE in flags:
         return None, VerdictReason.OTHER_SEQUENCE
     if OUT_OF_DISTRIBUTION in flags or NOT_BRAIN in flags:
@@ -147,6 +148,6 @@ def _mean(rows: Sequence[Row]) -> Row:
 
 
 def _by_probability(scores: Sequence[Scores], position: int) -> list[int]:
-    """Slice indices, that of the highest probability of a class first."""
+    """Slice indices, sorted by descending probability of the class at `position`."""
     ordered = sorted(scores, key=lambda s: (-s.probabilities[position], s.ref.index))
     return [s.ref.index for s in ordered]

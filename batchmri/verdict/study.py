@@ -1,4 +1,4 @@
-"""From the series of a study to its verdict."""
+"""Selection of the series that decides the verdict of a study."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,14 @@ from batchmri.verdict.domain import OUTSIDE, WITHOUT_CONTRAST
 def study_verdict(
     verdicts: Mapping[SeriesKey, tuple[str, Verdict]], classes: Classes
 ) -> tuple[SeriesKey, Verdict] | None:
-    """The series that decides and its verdict; None where no series was classified.
+    """The deciding series and its verdict; None if no series was classified.
 
-    `verdicts` maps a series to its sequence and verdict. In this order: a series that the model can
-    judge before one that it cannot; T1 after contrast by the header before others, since the model
-    learned tumors on it; what looks like it before what does not; the most suspicious.
+    `verdicts` maps a series to its sequence and verdict. Series are ranked by these criteria:
+
+    1. in distribution before out of distribution or another sequence;
+    2. T1 after contrast according to the header before others, since the model was trained on it;
+    3. no flag `without_contrast` before series with this flag;
+    4. the highest tumor probability.
     """
     if not verdicts:
         return None

@@ -231,7 +231,7 @@ def test_an_interrupt_leaves_tables_that_take_long_as_they_were(
         return aggregate(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.scan._EXPORT_S", 0)
+        patch.setattr("batchmri.pipeline.scan._EXPORT_GRACE_S", 0)
         patch.setattr("batchmri.pipeline.export.aggregate", interrupted)
         with pytest.raises(InterruptedRunError) as caught:
             scan([archive], out=out, settings=settings)
