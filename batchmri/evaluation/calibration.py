@@ -1,6 +1,6 @@
-"""Whether probabilities mean what they say: reliability, calibration error, Brier score.
+"""Calibration of probabilities: reliability diagram, expected calibration error, Brier score.
 
-Guo et al., On Calibration of Modern Neural Networks, 2017.
+Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Of each bin of confidence: how many, mean confidence, share called right."""
+    """Count, mean confidence and accuracy per confidence bin; each of shape (BINS,)."""
 
     counts: Ints
     confidence: Floats
@@ -27,7 +27,10 @@ class Reliability:
 
 
 def calibration_error(labels: Ints, probabilities: Floats) -> float:
-    """Expected calibration error: the gap of confidence and accuracy over BINS equal bins."""
+    """Return the expected calibration error over BINS equal-width bins of confidence.
+
+    It is the mean absolute difference of confidence and accuracy, weighted by the bin counts.
+    """
     error = multiclass_calibration_error(
         torch.from_numpy(probabilities),
         torch.from_numpy(labels),
@@ -39,13 +42,14 @@ def calibration_error(labels: Ints, probabilities: Floats) -> float:
 
 
 def perfect_errors(probabilities: Floats) -> Floats:
-    """Calibration errors (draws,) that these very probabilities would show if they were true.
+    """Simulate the calibration errors (draws,) of a perfectly calibrated network.
 
-    Labels are drawn from them, seeded: with few pictures even a perfect network shows an error.
+    Labels are drawn from the given probabilities with a fixed seed. With few images, the error of
+    a perfectly calibrated network is also above 0.
     """
     random = np.random.default_rng(_SEED)
     confidence = probabilities.max(1)
-    # A label drawn from the probabilities is the called class that often.
+    # A label drawn from the probabilities equals the predicted class with this probability.
     right = random.random((_DRAWS, len(confidence))) < confidence
     in_bin = np.eye(BINS)[_bins(confidence)]
     gaps = (right - confidence) @ in_bin
@@ -54,7 +58,7 @@ def perfect_errors(probabilities: Floats) -> Floats:
 
 
 def calibration_scores(labels: Ints, probabilities: Floats) -> dict[Key, float]:
-    """The calibration error, and the mean and 95th percentile of a perfect network's."""
+    """Return the calibration error, and its mean and 95th percentile if perfectly calibrated."""
     perfect = perfect_errors(probabilities)
     return {
         ("ece", ""): calibration_error(labels, probabilities),
@@ -64,18 +68,18 @@ def calibration_scores(labels: Ints, probabilities: Floats) -> dict[Key, float]:
 
 
 def brier(labels: Ints, probabilities: Floats) -> dict[Key, float]:
-    """The Brier score over all classes (Brier, 1950): 0 is perfect, 2 the worst."""
+    """Return the multiclass Brier score (Brier, 1950), from 0 (best) to 2 (worst)."""
     truth = np.eye(probabilities.shape[1])[labels]
     return {("brier", ""): float(((probabilities - truth) ** 2).sum(1).mean())}
 
 
 def reliability(labels: Ints, probabilities: Floats) -> Reliability:
-    """What a reliability diagram shows, in the bins of `calibration_error`."""
+    """Compute a reliability diagram with the bins of `calibration_error`."""
     return binned(probabilities.max(1), probabilities.argmax(1) == labels)
 
 
 def binned(confidence: Floats, right: npt.NDArray[np.bool_]) -> Reliability:
-    """Probabilities (n,) that something is so, by their bins, and how often it is."""
+    """Bin the probabilities (n,) of an event and compute how often it occurred in each bin."""
     bins = _bins(confidence)
     counts = np.bincount(bins, minlength=BINS)
     some = np.maximum(counts, 1)

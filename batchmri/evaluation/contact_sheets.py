@@ -1,4 +1,4 @@
-"""Sheets of pictures: the worst mistakes, and Grad-CAM of every class."""
+"""Contact sheets: the most confident mistakes, and Grad-CAM examples of every class."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,23 +16,28 @@ from batchmri.preparation.transforms import PreparationSettings
 
 TILE = 192
 WORST = 30
-_GAP, _HEAD, _LINE = 10, 34, 15
+_GAP, _TITLE_HEIGHT, _LINE_HEIGHT = 10, 34, 15
 _COLUMNS = 6
 _PER_CLASS = 3
 _OUTLINE: canvas.Colour = (120, 255, 120)
-Tile = tuple[canvas.Image, Sequence[str]]  # with lines that stand below
+Tile = tuple[canvas.Image, Sequence[str]]
+"""An image of TILE x TILE pixels and the lines of its caption."""
 
 
-def write_sheets(judged: RowPredictions, settings: PreparationSettings, folder: Path) -> None:
-    """Write mistakes.png and gradcam.png; a sheet for which there is nothing is removed."""
+def write_sheets(predictions: RowPredictions, settings: PreparationSettings, folder: Path) -> None:
+    """Write mistakes.png and gradcam.png; delete a sheet that would be empty."""
     sheets = {
         "mistakes": (
             "Called wrong, the surest first",
-            [_mistake(judged, index, settings) for index in worst(judged, WORST)],
+            [_mistake_tile(predictions, index, settings) for index in worst(predictions, WORST)],
         ),
         "gradcam": (
             "Prepared pictures beside Grad-CAM of the class called; outlined: the mask",
-            [tile for index in examples(judged) for tile in _explained(judged, index, settings)],
+            [
+                tile
+                for index in examples(predictions)
+                for tile in _gradcam_tiles(predictions, index, settings)
+            ],
         ),
     }
     for name, (title, tiles) in sheets.items():
@@ -40,49 +45,52 @@ def write_sheets(judged: RowPredictions, settings: PreparationSettings, folder: 
 
 
 def write_sheet(path: Path, title: str, tiles: Sequence[Tile]) -> None:
-    """Write a sheet (.png) of tiles of TILE pixels; with none, remove an earlier run's."""
+    """Write a PNG contact sheet of tiles; without tiles, delete the file of an earlier run."""
     if tiles:
         write_atomic(path, canvas.png(_sheet(title, tiles)))
     else:
         path.unlink(missing_ok=True)
 
 
-def worst(judged: RowPredictions, at_most: int) -> list[int]:
-    """Rows called wrong, those of the highest probability for the wrong class first."""
-    confidence = judged.probabilities.max(1)
-    wrong = np.flatnonzero(judged.called != judged.labels)
+def worst(predictions: RowPredictions, at_most: int) -> list[int]:
+    """Return the misclassified rows in descending order of the probability of the wrong class."""
+    confidence = predictions.probabilities.max(1)
+    wrong = np.flatnonzero(predictions.called != predictions.labels)
     ordered = wrong[np.argsort(-confidence[wrong], kind="stable")]
     return [int(index) for index in ordered[:at_most]]
 
 
-def examples(judged: RowPredictions) -> list[int]:
-    """A few rows of each class, evenly from all of them."""
-    chosen: list[int] = []
-    for label in range(len(judged.classes)):
-        own = np.flatnonzero(judged.labels == label)
-        places = np.linspace(0, len(own) - 1, _PER_CLASS).round().astype(int)
-        chosen += own[np.unique(places)].tolist() if len(own) else []
-    return chosen
+def examples(predictions: RowPredictions) -> list[int]:
+    """Return a few evenly spaced rows of each class."""
+    selected: list[int] = []
+    for label in range(len(predictions.classes)):
+        class_rows = np.flatnonzero(predictions.labels == label)
+        positions = np.linspace(0, len(class_rows) - 1, _PER_CLASS).round().astype(int)
+        selected += class_rows[np.unique(positions)].tolist() if len(class_rows) else []
+    return selected
 
 
-def _mistake(judged: RowPredictions, index: int, settings: PreparationSettings) -> Tile:
-    return _plain(prepared_picture(judged.rows[index], settings)), _told(judged, index)
+def _mistake_tile(predictions: RowPredictions, index: int, settings: PreparationSettings) -> Tile:
+    image = _to_tile(prepared_picture(predictions.rows[index], settings))
+    return image, _caption(predictions, index)
 
 
-def _explained(judged: RowPredictions, index: int, settings: PreparationSettings) -> list[Tile]:
-    grey = _plain(prepared_picture(judged.rows[index], settings))
-    called = int(judged.called[index])
-    heat = resized(gradcam(judged.maps[index], judged.bias)[called], grey.shape)
-    strength = np.clip(heat / max(float(heat.max()), 1e-9), 0, 1)
-    overlaid = heated(grey, strength)
-    if index in judged.masks:
-        _outline(grey, judged.masks[index])
-        _outline(overlaid, judged.masks[index])
-    return [(grey, _told(judged, index)), (overlaid, ("", judged.classes[called]))]
+def _gradcam_tiles(
+    predictions: RowPredictions, index: int, settings: PreparationSettings
+) -> list[Tile]:
+    image = _to_tile(prepared_picture(predictions.rows[index], settings))
+    called = int(predictions.called[index])
+    heatmap = resized(gradcam(predictions.maps[index], predictions.bias)[called], image.shape)
+    strength = np.clip(heatmap / max(float(heatmap.max()), 1e-9), 0, 1)
+    overlay = heated(image, strength)
+    if index in predictions.masks:
+        _outline(image, predictions.masks[index])
+        _outline(overlay, predictions.masks[index])
+    return [(image, _caption(predictions, index)), (overlay, ("", predictions.classes[called]))]
 
 
-def _plain(picture: canvas.Image) -> canvas.Image:
-    tile = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_CUBIC)
+def _to_tile(image: canvas.Image) -> canvas.Image:
+    tile = cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.cvtColor(tile, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
@@ -92,39 +100,40 @@ def _outline(tile: canvas.Image, mask: Mask) -> None:
     cv2.drawContours(tile, contours, -1, _OUTLINE, 1)
 
 
-def _told(judged: RowPredictions, index: int) -> tuple[str, str]:
-    label, called = int(judged.labels[index]), int(judged.called[index])
-    sure = judged.probabilities[index, called]
-    row = judged.rows[index]
+def _caption(predictions: RowPredictions, index: int) -> tuple[str, str]:
+    label, called = int(predictions.labels[index]), int(predictions.called[index])
+    confidence = predictions.probabilities[index, called]
+    row = predictions.rows[index]
     name = row.file.name if row.slice is None else f"{row.file.name} {row.plane} {row.slice}"
-    told = "called so" if label == called else f"called {judged.classes[called]}"
-    return f"{judged.classes[label]}, {told} {sure:.2f}", name
+    outcome = "called so" if label == called else f"called {predictions.classes[called]}"
+    return f"{predictions.classes[label]}, {outcome} {confidence:.2f}", name
 
 
 def _sheet(title: str, tiles: Sequence[Tile]) -> canvas.Image:
-    height = TILE + _LINE * max(len(lines) for _, lines in tiles) + 14
+    height = TILE + _LINE_HEIGHT * max(len(lines) for _, lines in tiles) + 14
     rows = -(-len(tiles) // _COLUMNS)
-    sheet = canvas.black(_HEAD + rows * height, _COLUMNS * (TILE + _GAP) + _GAP)
+    sheet = canvas.black(_TITLE_HEIGHT + rows * height, _COLUMNS * (TILE + _GAP) + _GAP)
     canvas.text(sheet, title, (_GAP, 23), 16)
     for number, (tile, lines) in enumerate(tiles):
         row, column = divmod(number, _COLUMNS)
-        top, left = _HEAD + row * height, _GAP + column * (TILE + _GAP)
+        top, left = _TITLE_HEIGHT + row * height, _GAP + column * (TILE + _GAP)
         canvas.place(sheet, tile, top, left)
         for place, line in enumerate(lines):
-            colour = canvas.BRIGHT if place == 0 else canvas.DIM
-            canvas.text(sheet, _fitting(line), (left, top + TILE + _LINE * (place + 1)), 12, colour)
+            color = canvas.BRIGHT if place == 0 else canvas.DIM
+            baseline = top + TILE + _LINE_HEIGHT * (place + 1)
+            canvas.text(sheet, _fit_to_tile(line), (left, baseline), 12, color)
     return sheet
 
 
-def _fitting(line: str) -> str:
-    """The line, cut in its middle where it is wider than a tile."""
+def _fit_to_tile(line: str) -> str:
+    """Return the line, shortened in the middle if it is wider than a tile."""
     if canvas.text_width(line, 12) <= TILE:
         return line
-    kept = len(line)
-    while kept > 2 and canvas.text_width(_shortened(line, kept), 12) > TILE:
-        kept -= 1
-    return _shortened(line, kept)
+    length = len(line)
+    while length > 2 and canvas.text_width(_shortened(line, length), 12) > TILE:
+        length -= 1
+    return _shortened(line, length)
 
 
-def _shortened(line: str, kept: int) -> str:
-    return f"{line[: kept // 2]}…{line[len(line) - kept // 2 :]}"
+def _shortened(line: str, length: int) -> str:
+    return f"{line[: length // 2]}…{line[len(line) - length // 2 :]}"

@@ -1,6 +1,6 @@
-"""Coverage against risk: how wrong the calls are that remain when the least sure are withheld.
+"""Risk-coverage curve: the error rate if the least confident predictions are withheld.
 
-Geifman & El-Yaniv, Selective Classification for Deep Neural Networks, 2017.
+Source: Geifman & El-Yaniv, Selective Classification for Deep Neural Networks, 2017.
 """
 
 import math
@@ -13,7 +13,10 @@ COVERAGES = (0.5, 0.8, 0.9, 0.95)
 
 
 def risk_by_coverage(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats]:
-    """Coverage (1/n … 1), and the share called wrong among the surest pictures of that number."""
+    """Return coverage (n,), from 1/n to 1, and risk (n,).
+
+    The risk at a coverage is the error rate among that share of the most confident predictions.
+    """
     order = np.argsort(-probabilities.max(1), kind="stable")
     wrong = (probabilities.argmax(1) != labels)[order]
     ranks = np.arange(1, len(labels) + 1)
@@ -21,12 +24,12 @@ def risk_by_coverage(labels: Ints, probabilities: Floats) -> tuple[Floats, Float
 
 
 def coverage_scores(labels: Ints, probabilities: Floats) -> dict[Key, float]:
-    """The area under that curve (its mean), and the risk at some coverages."""
+    """Return the mean of the risk-coverage curve (aurc) and the risk at each of COVERAGES."""
     coverage, risk = risk_by_coverage(labels, probabilities)
     if not len(risk):
         return {("aurc", ""): math.nan}
-    found: dict[Key, float] = {("aurc", ""): float(risk.mean())}
-    for wanted in COVERAGES:
-        place = min(int(np.searchsorted(coverage, wanted - 1e-9)), len(risk) - 1)
-        found[f"risk_at_{wanted:.0%}_coverage".replace("%", ""), ""] = float(risk[place])
-    return found
+    scores: dict[Key, float] = {("aurc", ""): float(risk.mean())}
+    for target in COVERAGES:
+        index = min(int(np.searchsorted(coverage, target - 1e-9)), len(risk) - 1)
+        scores[f"risk_at_{target:.0%}_coverage".replace("%", ""), ""] = float(risk[index])
+    return scores

@@ -1,4 +1,4 @@
-"""`batchmri evaluate` on labelled pictures."""
+"""Evaluate a model on labeled images (`batchmri evaluate`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,10 +33,11 @@ RAW, LEAK_FREE = "raw", "leak-free"
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What is to be judged, and by what.
+    """Options of an evaluation.
 
-    `split`: that of the rows, "all", or None for test. `manifest` and `trained_on` say what the
-    model may have seen; `randomised` asks for the randomisation test, a second pass.
+    `split` selects rows: a split, "all", or None for test. `manifest` and `trained_on` identify
+    images that the model may have been trained on. `randomised` adds the randomization test, which
+    needs a second pass over the images.
     """
 
     data: Path
@@ -48,39 +49,41 @@ class EvaluationRequest:
 
 
 def evaluate_pictures(
-    asked: EvaluationRequest, settings: ClassifierSettings, out: Path, console: Console
+    request: EvaluationRequest, settings: ClassifierSettings, out: Path, console: Console
 ) -> list[Measure]:
-    """Judge a model on labelled pictures into the folder `out`; what was measured.
+    """Evaluate a model on labeled images, write the results to `out` and return the metrics.
 
-    Raises UsageError for data, ModelError for a checkpoint that cannot be used, OutputError where
+    Raises UsageError for unusable data, ModelError for an unusable checkpoint, and OutputError if
     `out` cannot be written.
     """
     path = settings.model or SHIPPED
     network, card, _ = load_checkpoint(path)
-    rows = choose_rows(asked.data, asked.split, card.classes)
+    rows = choose_rows(request.data, request.split, card.classes)
     with console.stage("looking for leaks") as stage:
-        leaks = check_leaks(rows, asked.manifest, asked.trained_on, stage.advance)
+        leaks = check_leaks(rows, request.manifest, request.trained_on, stage.advance)
     groups, grouped_by = groups_of(rows, leaks)
     chosen = choose(settings)
     backend = load_backend(network, card, chosen)
     with console.stage("judging pictures", len(rows)) as stage:
-        judged = ask(rows, backend, card, groups, stage.advance)
-    parts = {RAW: judged}
+        predictions = ask(rows, backend, card, groups, stage.advance)
+    parts = {RAW: predictions}
     if leaks.leak_free is not None and len(leaks.leak_free):
-        parts[LEAK_FREE] = judged.part(leaks.leak_free)
+        parts[LEAK_FREE] = predictions.part(leaks.leak_free)
     with console.stage("measuring"):
-        measures = [m for name, part in parts.items() for m in _measures(name, part, asked)]
-    if asked.randomised:
-        other = load_backend(redrawn(network), card, chosen)
-        measures += _randomised(parts, leaks, other, card, asked, console)
+        measures = [m for name, part in parts.items() for m in _measures(name, part, request)]
+    if request.randomised:
+        randomized_backend = load_backend(redrawn(network), card, chosen)
+        measures += _randomization_measures(
+            parts, leaks, randomized_backend, card, request, console
+        )
     notes = (
-        f"{asked.data}: {len(rows)} pictures, model {path.name} {card.weights_digest[:12]}, "
+        f"{request.data}: {len(rows)} pictures, model {path.name} {card.weights_digest[:12]}, "
         f"{chosen.precision}, temperature {card.temperature:g}",
         *leaks.notes,
-        f"intervals: 95%, {asked.resamples} resamples of {grouped_by}",
+        f"intervals: 95%, {request.resamples} resamples of {grouped_by}",
     )
-    about = {
-        "data": str(asked.data),
+    metadata = {
+        "data": str(request.data),
         "model_digest": card.weights_digest,
         "classes": list(card.classes),
         "no_tumor_class": card.no_tumor_class,
@@ -91,47 +94,50 @@ def evaluate_pictures(
     }
     tables = picture_tables(measures, list(parts), card.classes)
     make_folder(out)
-    write_metrics(out, about, measures, notes, tables)
-    free: Indices = np.array([], np.intp) if leaks.leak_free is None else leaks.leak_free
-    write_predictions(out / "predictions.csv", judged, asked.data, free.tolist())
+    write_metrics(out, metadata, measures, notes, tables)
+    leak_free_rows: Indices = np.array([], np.intp) if leaks.leak_free is None else leaks.leak_free
+    write_predictions(out / "predictions.csv", predictions, request.data, leak_free_rows.tolist())
     write_plots(parts, out)
-    write_sheets(judged, PreparationSettings.model_validate(card.preparation), out)
+    write_sheets(predictions, PreparationSettings.model_validate(card.preparation), out)
     show(console, notes, tables)
     return measures
 
 
-def _measures(subset: str, judged: RowPredictions, asked: EvaluationRequest) -> list[Measure]:
-    labels, probabilities, resamples = judged.labels, judged.probabilities, asked.resamples
-    called, classes, groups = judged.called, judged.classes, judged.groups
+def _measures(
+    subset: str, predictions: RowPredictions, request: EvaluationRequest
+) -> list[Measure]:
+    labels, probabilities = predictions.labels, predictions.probabilities
+    resamples = request.resamples
+    called, classes, groups = predictions.called, predictions.classes, predictions.groups
 
-    def by_confidence(some: Indices) -> Mapping[Key, float]:
+    def brier_and_coverage(some: Indices) -> Mapping[Key, float]:
         own, of = labels[some], probabilities[some]
         return brier(own, of) | coverage_scores(own, of)
 
     calibration = calibration_scores(labels, probabilities)
     return [
-        *table_measures(subset, labels, called, classes, judged.no_tumor, groups, resamples),
+        *table_measures(subset, labels, called, classes, predictions.no_tumor, groups, resamples),
         *ranking_measures(subset, labels, probabilities, classes),
-        *bootstrapped(subset, by_confidence, groups, resamples),
+        *bootstrapped(subset, brier_and_coverage, groups, resamples),
         *(Measure(subset, *key, value, n=len(labels)) for key, value in calibration.items()),
-        *localisation_measures(subset, judged, resamples),
+        *localisation_measures(subset, predictions, resamples),
     ]
 
 
-def _randomised(
+def _randomization_measures(
     parts: Mapping[str, RowPredictions],
     leaks: LeakCheck,
     backend: Backend,
     card: Card,
-    asked: EvaluationRequest,
+    request: EvaluationRequest,
     console: Console,
 ) -> list[Measure]:
-    judged = parts[RAW]
+    predictions = parts[RAW]
     settings = PreparationSettings.model_validate(card.preparation)
-    with console.stage("judging with a random last layer", len(judged.rows)) as stage:
-        maps = run(judged.rows, backend, settings, stage.advance)
-    measures = randomisation_measure(RAW, judged, maps, asked.resamples)
+    with console.stage("judging with a random last layer", len(predictions.rows)) as stage:
+        maps = run(predictions.rows, backend, settings, stage.advance)
+    measures = randomisation_measure(RAW, predictions, maps, request.resamples)
     if LEAK_FREE in parts and leaks.leak_free is not None:
         own = maps[leaks.leak_free]
-        measures += randomisation_measure(LEAK_FREE, parts[LEAK_FREE], own, asked.resamples)
+        measures += randomisation_measure(LEAK_FREE, parts[LEAK_FREE], own, request.resamples)
     return measures

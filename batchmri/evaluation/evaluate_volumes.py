@@ -1,4 +1,4 @@
-"""`batchmri evaluate --labels`: what a scan made of labelled volumes."""
+"""Evaluate a scan of labeled volumes (`batchmri evaluate --labels`)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from batchmri.outputs.schema import Column
 from batchmri.outputs.tables.csv import write_table
 
 _SCAN_KEYS = ("source", "study_uid", "series_uid", "series_part")
-_CASE = (
+_CASE_COLUMNS = (
     Column("label", "True class."),
     Column("patient", "As the labels name it, else the study."),
     Column("origin", "Source as the labels name it."),
@@ -47,10 +47,10 @@ def evaluate_volumes(
     read: ReadSlices,
     resamples: int = RESAMPLES,
 ) -> list[Measure]:
-    """Judge the scan of `data` in the folder `scanned` by labels, into `out`; what was measured.
+    """Compare the scan of `data` in the folder `scanned` with labels; return the metrics.
 
-    `read` gives slices of the scan, for the sheet of mistakes. Raises OutputError where `out`
-    cannot be written.
+    The results are written to `out`. `read` returns slices of the scan for the contact sheet of
+    mistakes. Raises OutputError if `out` cannot be written.
     """
     tables = ScanTables(scanned, data, card.no_tumor_class)
     series = series_cases(tables, labels)
@@ -70,62 +70,65 @@ def evaluate_volumes(
         "a series without a verdict counts as not called; no leak check is made of volumes",
         *(f"{n} labels without a classified series: {why}" for why, n in unclassified.items()),
     ]
-    texts = _texts(measures, series, patients, card)
-    about = {
+    text_tables = _text_tables(measures, series, patients, card)
+    metadata = {
         "data": str(data),
         "model_digest": card.weights_digest,
         "classes": list(card.classes),
         "no_tumor_class": card.no_tumor_class,
     }
-    write_metrics(out, about, measures, notes, texts)
+    write_metrics(out, metadata, measures, notes, text_tables)
     _write_cases(out / "predictions.csv", series, (*_SCAN_KEYS, *STRATA))
     _write_cases(out / "patients.csv", patients, ("study_uid",))
     write_volume_plots(series, patients, card.classes, card.no_tumor_class, out)
     with console.stage("drawing mistakes"):
         write_volume_mistakes(series, card.no_tumor_class, read, out)
-    show(console, notes, texts)
+    show(console, notes, text_tables)
     return measures
 
 
-def _texts(
+def _text_tables(
     measures: Sequence[Measure], series: Sequence[Case], patients: Sequence[Case], card: Card
 ) -> list[TextTable]:
-    texts = [
-        _shares(measures, "series", (*SHARES, "roc_auc")),
-        _verdicts("series: verdicts", series, card.classes),
-        _shares(measures, "patients", (*SHARES, "roc_auc")),
-        _verdicts("patients: verdicts", patients, card.classes),
+    text_tables = [
+        _metrics_table(measures, "series", (*SHARES, "roc_auc")),
+        _verdict_table("series: verdicts", series, card.classes),
+        _metrics_table(measures, "patients", (*SHARES, "roc_auc")),
+        _verdict_table("patients: verdicts", patients, card.classes),
     ]
-    slices = _shares(measures, "slices", SLICE_SHARES)
-    return [*texts, slices] if slices.rows else texts
+    slices = _metrics_table(measures, "slices", SLICE_SHARES)
+    return [*text_tables, slices] if slices.rows else text_tables
 
 
-def _shares(measures: Sequence[Measure], subset: str, metrics: Sequence[str]) -> TextTable:
-    """Rows: all, then each stratum; each share with the number it is of."""
+def _metrics_table(measures: Sequence[Measure], subset: str, metrics: Sequence[str]) -> TextTable:
+    """Return a table with a row for all cases and one per stratum; each value with its n."""
     find = Lookup(measures)
     strata = dict.fromkeys(one.of for one in measures if one.subset == subset)
     rows = []
     for of in strata:
         found = [find(subset, metric, of) for metric in metrics]
-        told = [f"{cell(one)} n={one.n}" if one and one.n else "–" for one in found]
-        rows.append((of or "all", *told))
+        cells = [f"{cell(one)} n={one.n}" if one and one.n else "–" for one in found]
+        rows.append((of or "all", *cells))
     return TextTable(subset, ("of", *(m.replace("_", " ") for m in metrics)), rows)
 
 
-def _verdicts(title: str, cases: Sequence[Case], classes: Sequence[str]) -> TextTable:
+def _verdict_table(title: str, cases: Sequence[Case], classes: Sequence[str]) -> TextTable:
     true, counts = verdict_counts(cases, classes)
     rows = [(label, *map(str, row)) for label, row in zip(true, counts.tolist(), strict=True)]
     return TextTable(title, ("true", *verdicts_of(classes)), rows)
 
 
-def _write_cases(path: Path, cases: Sequence[Case], from_scan: Sequence[str]) -> None:
-    columns = (*(Column(name, "As in the tables of the scan.") for name in from_scan), *_CASE)
+def _write_cases(path: Path, cases: Sequence[Case], scan_columns: Sequence[str]) -> None:
+    columns = (
+        *(Column(name, "As in the tables of the scan.") for name in scan_columns),
+        *_CASE_COLUMNS,
+    )
     write_table(
         path,
         columns,
         (
             {
-                **{name: case.record.get(name) for name in from_scan},
+                **{name: case.record.get(name) for name in scan_columns},
                 "label": case.label,
                 "patient": case.patient.rpartition("\0")[2],
                 "origin": case.source,

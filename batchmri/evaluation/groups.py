@@ -1,4 +1,4 @@
-"""What is drawn together in a bootstrap: all pictures of one patient, person or image."""
+"""Bootstrap groups: all images of one patient, person, volume or duplicate group."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,11 @@ from batchmri.training.table import Row
 
 
 def groups_of(rows: Sequence[Row], leaks: LeakCheck) -> tuple[Ints, str]:
-    """The group of each row, and in words what was grouped by.
+    """Return the group number of each row (n,) and a description of the grouping.
 
-    Patients of the table, images and persons of a leak check, and the volumes that slices are of;
-    what is linked by any of them is one group. A row without any stands alone.
+    Rows are in the same group if they share the patient of the table, the duplicate group or
+    person of the leak check, or the volume that they are slices of. A row that shares none of
+    these is a group by itself.
     """
     columns = {
         "patient": [f"{row.source}\0{row.patient}" if row.patient else "" for row in rows],
@@ -23,10 +24,10 @@ def groups_of(rows: Sequence[Row], leaks: LeakCheck) -> tuple[Ints, str]:
         "duplicate group": leaks.images,
         "volume": [str(row.file) if row.slice is not None else "" for row in rows],
     }
-    told = {name: column for name, column in columns.items() if any(column)}
-    alone = joined(len(rows), ())
-    groups = together(alone, list(told.values()))
-    if not told:
+    known = {name: column for name, column in columns.items() if any(column)}
+    ungrouped = joined(len(rows), ())
+    groups = together(ungrouped, list(known.values()))
+    if not known:
         return groups, "pictures (nothing says which belong together)"
-    how_many = len(np.unique(groups))
-    return groups, f"{how_many} groups of {len(rows)} pictures by {', '.join(told)}"
+    n_groups = len(np.unique(groups))
+    return groups, f"{n_groups} groups of {len(rows)} pictures by {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""The tables of judged pictures: side by side for every subset, and predictions.csv."""
+"""Tables of an image evaluation: metrics of all subsets side by side, and predictions.csv."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -25,32 +25,32 @@ _OVERALL = {
     "risk_at_95_coverage": "– 95%",
     "randomised_rank_correlation": "rank correlation of maps, last layer redrawn",
 }
-_LOCAL = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
+_LOCALIZATION = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
 _RANKING = ("roc_auc", "average_precision")
 
 
 class Lookup:
-    """Measures by subset, metric and what they are of."""
+    """Measures by subset, metric and class or stratum."""
 
     def __init__(self, measures: Iterable[Measure]) -> None:
         self._found = {(one.subset, one.metric, one.of): one for one in measures}
 
     def __call__(self, subset: str, metric: str, of: str = "") -> Measure | None:
-        """The measure, None where it was not taken."""
+        """Return the measure; None if it was not computed."""
         return self._found.get((subset, metric, of))
 
 
 def picture_tables(
     measures: Sequence[Measure], subsets: Sequence[str], classes: Sequence[str]
 ) -> list[TextTable]:
-    """The paper's table of each subset, then the other figures, subsets side by side."""
+    """Return a table of class metrics per subset, then tables with the subsets side by side."""
     find = Lookup(measures)
-    tables = [_paper(find, subset, classes) for subset in subsets]
+    tables = [_class_table(find, subset, classes) for subset in subsets]
     tables.append(
         TextTable(
             "All classes",
             ("figure", *subsets),
-            _kept(
+            _without_empty_rows(
                 (name, *(cell(find(subset, metric)) for subset in subsets))
                 for metric, name in _OVERALL.items()
             ),
@@ -70,10 +70,10 @@ def picture_tables(
             [(n, *(cell(find(s, m, n)) for s in subsets for m in _RANKING)) for n in classes],
         )
     )
-    return tables + [_local(find, s, classes) for s in subsets if find(s, "pointing")]
+    return tables + [_localization_table(find, s, classes) for s in subsets if find(s, "pointing")]
 
 
-def _paper(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
+def _class_table(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
     rows: list[Cells] = []
     for name in (*classes, *AVERAGES):
         support = find(subset, "recall", name)
@@ -84,27 +84,29 @@ def _paper(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
     return TextTable(subset, ("class", *TABLE, "support"), rows)
 
 
-def _local(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
+def _localization_table(find: Lookup, subset: str, classes: Sequence[str]) -> TextTable:
     rows = []
     for of in (*classes, ""):
-        first = find(subset, _LOCAL[0], of)
+        first = find(subset, _LOCALIZATION[0], of)
         if first is not None:
-            rows.append((of or "all", *(cell(find(subset, m, of)) for m in _LOCAL), str(first.n)))
+            rows.append(
+                (of or "all", *(cell(find(subset, m, of)) for m in _LOCALIZATION), str(first.n))
+            )
     head = ("class", "pointing", "– of the middle", "heat in mask", "– of a centred Gaussian", "n")
     return TextTable(f"{subset}: localisation, true class", head, rows)
 
 
-def _kept(rows: Iterable[Cells]) -> list[Cells]:
-    """Without rows in which nothing was measured."""
+def _without_empty_rows(rows: Iterable[Cells]) -> list[Cells]:
+    """Return the rows that contain at least one value."""
     return [row for row in rows if any(value != "–" for value in row[1:])]
 
 
 def write_predictions(
-    path: Path, judged: RowPredictions, data: Path, leak_free: Iterable[int]
+    path: Path, predictions: RowPredictions, data: Path, leak_free: Iterable[int]
 ) -> None:
-    """Write predictions.csv: a row per picture, files as seen from DATA."""
+    """Write predictions.csv: one row per image, with file paths relative to DATA."""
     base = data if data.is_dir() else data.parent
-    free = set(leak_free)
+    leak_free_rows = set(leak_free)
     columns = (
         Column("file", "Path from DATA, or from its table."),
         Column("slice", "Of a volume.", "integer"),
@@ -114,12 +116,12 @@ def write_predictions(
         Column("predicted", "The leading class."),
         *(
             Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
-            for name in judged.classes
+            for name in predictions.classes
         ),
         Column("correct", "1 where predicted is label.", "integer"),
         Column("leak_free", "1 where the row is among the leak-free.", "integer"),
     )
-    called = judged.called
+    predicted = predictions.called
     rows = (
         {
             "file": os.path.relpath(row.file, base),
@@ -127,11 +129,11 @@ def write_predictions(
             "plane": row.plane,
             "source": row.source,
             "label": row.label,
-            "predicted": judged.classes[called[index]],
-            **probabilities(judged.probabilities[index].tolist(), judged.classes),
-            "correct": int(called[index] == judged.labels[index]),
-            "leak_free": int(index in free),
+            "predicted": predictions.classes[predicted[index]],
+            **probabilities(predictions.probabilities[index].tolist(), predictions.classes),
+            "correct": int(predicted[index] == predictions.labels[index]),
+            "leak_free": int(index in leak_free_rows),
         }
-        for index, row in enumerate(judged.rows)
+        for index, row in enumerate(predictions.rows)
     )
     write_table(path, columns, rows)

@@ -1,4 +1,4 @@
-"""What a network says of every row: one pass, prepared and run as in a scan."""
+"""Run a network on every row, with the same preparation and backend as in a scan."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ Mask = npt.NDArray[np.bool_]
 
 
 Advance = Callable[[int], None]
-"""Told how many more rows are done."""
+"""Callback that receives the number of newly finished rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowPredictions:
-    """Rows, and by their index what they are and what the network says of them.
+    """Rows with their labels and the outputs of the network.
 
-    `labels` (n,) places in `classes`; `probabilities` (n, classes), calibrated; `maps` (n, classes,
-    h, w) and `bias` (classes,) of the network; `masks` (size, size) where a row has one, in the
-    prepared picture; `groups` (n,) which rows are drawn together in a bootstrap.
+    `labels` (n,) are indices into `classes`; `probabilities` (n, classes) are calibrated; `maps`
+    (n, classes, h, w) and `bias` (classes,) come from the network; `masks` contains the mask (size,
+    size) of each row that has one, in coordinates of the prepared image, by row index; `groups`
+    (n,) are the bootstrap groups.
     """
 
     rows: Sequence[Row]
@@ -44,11 +45,11 @@ class RowPredictions:
 
     @property
     def called(self) -> Ints:
-        """The leading class of each row."""
+        """The most probable class of each row (n,), as an index into `classes`."""
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
     def part(self, indices: Indices) -> "RowPredictions":
-        """The rows of these indices."""
+        """Return the rows at these indices."""
         return RowPredictions(
             [self.rows[index] for index in indices],
             self.classes,
@@ -58,8 +59,8 @@ class RowPredictions:
             self.maps[indices],
             self.bias,
             {
-                place: self.masks[index]
-                for place, index in enumerate(indices.tolist())
+                position: self.masks[index]
+                for position, index in enumerate(indices.tolist())
                 if index in self.masks
             },
             self.groups[indices],
@@ -69,9 +70,9 @@ class RowPredictions:
 def ask(
     rows: Sequence[Row], backend: Backend, card: Card, groups: Ints, advance: Advance
 ) -> RowPredictions:
-    """Prepare and classify every row. Raises UsageError for a picture that cannot be read."""
+    """Prepare and classify every row. Raises UsageError for an image that cannot be read."""
     settings = PreparationSettings.model_validate(card.preparation)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # read errors are raised
     masks: dict[int, Mask] = {}
     maps = run(rows, backend, settings, advance, masks)
     return RowPredictions(
@@ -94,19 +95,19 @@ def run(
     advance: Advance,
     masks: dict[int, Mask] | None = None,
 ) -> FloatArray:
-    """Class maps (n, outputs, h, w) of rows; `masks` is filled with those that rows have."""
-    found: list[FloatArray] = []
+    """Return the class maps (n, outputs, h, w) of the rows and add their masks to `masks`."""
+    batches: list[FloatArray] = []
     for batch in _batches(rows, settings, backend.batch_size, masks):
         maps, _ = backend.run(batch)
-        found.append(maps)
+        batches.append(maps)
         advance(len(batch))
-    return np.concatenate(found)
+    return np.concatenate(batches)
 
 
 def prepared_picture(row: Row, settings: PreparationSettings) -> npt.NDArray[np.uint8]:
-    """The prepared picture of a row (size, size), 0 black to 255 white."""
-    picture, spacing = read_picture(row)
-    pixels = prepare(picture[None], spacing, settings).pixels[0, 0].numpy()
+    """Return the prepared image of a row (size, size), from 0 (black) to 255 (white)."""
+    image, spacing = read_picture(row)
+    pixels = prepare(image[None], spacing, settings).pixels[0, 0].numpy()
     unit = (pixels - settings.black) / (settings.white - settings.black)
     return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
@@ -117,8 +118,8 @@ def _batches(
     for start in range(0, len(rows), size):
         pixels = []
         for index, row in enumerate(rows[start : start + size], start):
-            picture, spacing = read_picture(row)
-            prepared = prepare(picture[None], spacing, settings)
+            image, spacing = read_picture(row)
+            prepared = prepare(image[None], spacing, settings)
             pixels.append(prepared.pixels.numpy())
             if row.mask is not None and masks is not None:
                 shares = prepare_mask(read_mask(row), prepared.boxes[0], spacing, settings.size)

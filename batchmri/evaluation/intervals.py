@@ -1,7 +1,7 @@
-"""A measured value with its interval, and the percentile bootstrap that gives the interval.
+"""Metrics with confidence intervals from the percentile bootstrap or the Wilson score.
 
-Efron & Tibshirani, An Introduction to the Bootstrap, 1993. What is drawn are whole groups
-(patients, persons, duplicate groups): pictures of one group are not independent.
+Source: Efron & Tibshirani, An Introduction to the Bootstrap, 1993. Whole groups (patients, persons,
+duplicate groups) are resampled because the images of one group are not independent.
 """
 
 import math
@@ -15,19 +15,20 @@ Indices = npt.NDArray[np.intp]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]
-"""Metric, and the class or stratum it is of ("" for all)."""
+"""Metric, and the class or stratum ("" for all)."""
 Statistic = Callable[[Indices], Mapping[Key, float]]
 
 _SEED = 0
-_LEVEL = 95.0
+_CONFIDENCE_LEVEL = 95.0
 RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One value: `metric` of a class or stratum (`of`, "" for all) in a `subset`.
+    """Value of a `metric` for a class or stratum (`of`, "" for all) in a `subset`.
 
-    `low` and `high` bound the 95% interval; None where there is none. NaN where it is undefined.
+    An undefined value is NaN. `low` and `high` are the bounds of the 95% interval, None if there is
+    no interval.
     """
 
     subset: str
@@ -42,42 +43,46 @@ class Measure:
 def bootstrapped(
     subset: str, statistic: Statistic, groups: Ints, resamples: int = RESAMPLES
 ) -> list[Measure]:
-    """The values of `statistic` over all indices, with intervals from resampled groups.
+    """Compute `statistic` on all indices, with intervals from resampled groups.
 
-    What is undefined in a resample (a class not drawn) is left out of its interval.
+    Resamples in which a value is undefined (such as a class that was not drawn) are excluded from
+    the interval of that value.
     """
-    drawn = [statistic(indices) for indices in resampled(groups, resamples)]
-    found = statistic(np.arange(len(groups)))
+    replicates = [statistic(indices) for indices in resampled(groups, resamples)]
+    estimates = statistic(np.arange(len(groups)))
     return [
-        Measure(subset, *key, value, *_interval([one[key] for one in drawn]), len(groups))
-        for key, value in found.items()
+        Measure(subset, *key, value, *_interval([one[key] for one in replicates]), len(groups))
+        for key, value in estimates.items()
     ]
 
 
 def resampled(groups: Ints, resamples: int = RESAMPLES) -> list[Indices]:
-    """Indices as often as their groups are drawn with replacement; `groups` is that of each."""
+    """Draw whole groups with replacement and return the indices of each resample.
+
+    `groups` (n,) is the group number of each index. The seed is fixed.
+    """
     random = np.random.default_rng(_SEED)
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    picks = (random.integers(len(members), size=len(members)) for _ in range(resamples))
-    return [np.concatenate([members[place] for place in pick]) for pick in picks]
+    draws = (random.integers(len(members), size=len(members)) for _ in range(resamples))
+    return [np.concatenate([members[place] for place in draw]) for draw in draws]
 
 
 def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
         return None, None
-    tail = (100 - _LEVEL) / 2
-    low, high = np.percentile(known, (tail, 100 - tail))
+    tail = (100 - _CONFIDENCE_LEVEL) / 2
+    low, high = np.percentile(finite, (tail, 100 - tail))
     return float(low), float(high)
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95% Wilson score interval of a share among n (Wilson, 1927)."""
+    """Return the 95% Wilson score interval of a proportion of n (Wilson, 1927)."""
     z = 1.959964
     if n == 0:
         return 0.0, 1.0
-    middle = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    center = share + z * z / (2 * n)
+    half_width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    return max(0.0, (center - half_width) / scale), min(1.0, (center + half_width) / scale)

@@ -1,4 +1,4 @@
-"""Which of the judged rows the model cannot have seen: the leak-free ones."""
+"""Leak check: find the evaluated rows that the model cannot have been trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from batchmri.evaluation.manifest import Entry, Manifest
 from batchmri.evaluation.near_duplicates import images_of
 from batchmri.training.table import Row, read_rows
 
-TRAINED = ("train", "val")  # what training looks at
+TRAINED = ("train", "val")  # splits that training uses
 
 
 @dataclass(frozen=True, slots=True)
 class LeakCheck:
-    """The leak-free rows (None where nothing to check against was given), and what to say of it.
+    """Result of a leak check.
 
-    `images` and `persons` name what each row shows and of whom, "" where unknown.
+    `leak_free` contains the indices of the leak-free rows, or None if no check was requested.
+    `images` and `persons` are the identifiers of image and person per row, "" if unknown.
     """
 
     leak_free: Indices | None
@@ -32,67 +33,69 @@ class LeakCheck:
 def check_leaks(
     rows: Sequence[Row], manifest: Path | None, trained_on: Path | None, advance: Advance
 ) -> LeakCheck:
-    """Hold the rows against a manifest, the data that the model was trained on, or both.
+    """Compare the rows with a manifest, with the training data, or with both.
 
-    Raises UsageError where either cannot be read, or the manifest names none of the rows.
+    Raises UsageError if either cannot be read or the manifest lists none of the rows.
     """
-    trained = _trained(trained_on) if trained_on else []
+    trained = _training_rows(trained_on) if trained_on else []
     if manifest is not None:
         known = Manifest.read(manifest)
         entries = [known.find(row.file) for row in rows]
         if not any(entries):
             raise UsageError(f"manifest {manifest}: names none of the pictures judged")
         if trained_on is None:
-            return _by_split(entries)
-        return _by_manifest(entries, [known.find(row.file) for row in trained])
+            return _check_by_manifest_split(entries)
+        return _check_by_manifest(entries, [known.find(row.file) for row in trained])
     if trained_on is not None:
-        return _by_looks(rows, trained, advance)
+        return _check_by_similarity(rows, trained, advance)
     unknown = ("",) * len(rows)
     note = "no leak check was asked for: see --manifest and --trained-on"
     return LeakCheck(None, (note,), unknown, unknown)
 
 
-def _trained(data: Path) -> list[Row]:
+def _training_rows(data: Path) -> list[Row]:
     rows = [row for row in read_rows(data) if row.split in TRAINED]
     if not rows:
         raise UsageError(f"{data}: no rows of split {' or '.join(TRAINED)}")
     return rows
 
 
-def _by_split(entries: Sequence[Entry | None]) -> LeakCheck:
-    """As the manifest's own split has it, for a model that was trained on its train part."""
+def _check_by_manifest_split(entries: Sequence[Entry | None]) -> LeakCheck:
+    """Use the split of the manifest, for a model that was trained on its train split."""
     leak_free = [
         index
         for index, entry in enumerate(entries)
         if entry and entry.split == "test" and entry.representative
     ]
-    inside = sum(1 for entry in entries if entry and entry.split in TRAINED)
+    in_training = sum(1 for entry in entries if entry and entry.split in TRAINED)
     notes = (
-        f"raw: {len(entries)} pictures, {inside} of them in the manifest's train or val split",
+        f"raw: {len(entries)} pictures, {in_training} of them in the manifest's train or val split",
         f"leak-free: {len(leak_free)} pictures of its test split, one per image",
     )
-    return _checked(leak_free, notes, entries)
+    return _leak_check(leak_free, notes, entries)
 
 
-def _by_manifest(entries: Sequence[Entry | None], trained: Sequence[Entry | None]) -> LeakCheck:
+def _check_by_manifest(
+    entries: Sequence[Entry | None], trained: Sequence[Entry | None]
+) -> LeakCheck:
     seen = {entry.image for entry in trained if entry}
     persons = {entry.person for entry in trained if entry and entry.person}
     leak_free = [i for i, entry in enumerate(entries) if entry and entry.image not in seen]
     known = [entries[index] for index in leak_free]
     shared = sum(1 for entry in known if entry and entry.person in persons)
-    nameless = sum(1 for entry in known if entry and not entry.person)
+    unknown_person = sum(1 for entry in known if entry and not entry.person)
     notes = [
         f"raw: {len(entries)} pictures",
         f"leak-free: {len(leak_free)} pictures whose image is not among those trained on; "
-        f"{shared} of them show a person who is, of {nameless} the person is not known",
+        f"{shared} of them show a person who is, of {unknown_person} the person is not known",
     ]
-    strangers = sum(1 for entry in trained if entry is None)
-    if strangers:
-        notes.append(f"{strangers} pictures trained on are not in the manifest")
-    return _checked(leak_free, notes, entries)
+    not_listed = sum(1 for entry in trained if entry is None)
+    if not_listed:
+        notes.append(f"{not_listed} pictures trained on are not in the manifest")
+    return _leak_check(leak_free, notes, entries)
 
 
-def _checked(
+def _leak_check(
     leak_free: Sequence[int], notes: Sequence[str], entries: Sequence[Entry | None]
 ) -> LeakCheck:
     missing = sum(1 for entry in entries if entry is None)
@@ -106,18 +109,20 @@ def _checked(
     )
 
 
-def _by_looks(rows: Sequence[Row], trained: Sequence[Row], advance: Advance) -> LeakCheck:
+def _check_by_similarity(
+    rows: Sequence[Row], trained: Sequence[Row], advance: Advance
+) -> LeakCheck:
     images = images_of([*trained, *rows], advance)
     seen = np.isin(images[len(trained) :], images[: len(trained)])
     patients = {(row.source, row.patient) for row in trained if row.patient}
     free = np.flatnonzero(~seen).tolist()
     shared = sum(1 for i in free if (rows[i].source, rows[i].patient) in patients)
-    nameless = sum(1 for i in free if not rows[i].patient)
+    unknown_person = sum(1 for i in free if not rows[i].patient)
     notes = (
         f"raw: {len(rows)} pictures",
         f"leak-free: {len(free)} pictures that resemble none of the {len(trained)} trained on; "
-        f"{shared} of them show a patient who is among these, of {nameless} the patient is not "
-        "known",
+        f"{shared} of them show a patient who is among these, "
+        f"of {unknown_person} the patient is not known",
     )
     names = tuple(str(image) for image in images[len(trained) :])
     return LeakCheck(np.array(free, np.intp), notes, names, ("",) * len(rows))

@@ -1,4 +1,4 @@
-"""A manifest: which files of a data set show the same image, and which split each is meant for."""
+"""Manifest of a data set: duplicate group, suggested split and person of each file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ COLUMNS = ("file", "dup_group", "suggested_split", "representative", "person")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of the data set; `person` is "" where unknown."""
+    """One file of the data set. `image` is its duplicate group; `person` is "" if unknown."""
 
     image: str
     split: str
@@ -19,7 +19,7 @@ class Entry:
 
 
 class Manifest:
-    """Entries by file, found by the end of a path."""
+    """Entries by file name, matched with the end of a path."""
 
     def __init__(self, entries: dict[str, Entry]) -> None:
         self.entries = entries
@@ -27,13 +27,13 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Read a CSV with COLUMNS. Raises UsageError."""
+        """Read a CSV file with COLUMNS. Raises UsageError if it cannot be read."""
         columns, rows = read_csv(path, "manifest")
         require_columns(path, "manifest", columns, COLUMNS)
         return cls({row["file"]: _entry(row) for _, row in rows})
 
     def find(self, path: Path) -> Entry | None:
-        """The entry of the longest file name that ends the path; None where there is none."""
+        """Return the entry with the longest file name that the path ends with; None without one."""
         parts = path.parts
         for length in range(min(self._deepest, len(parts)), 0, -1):
             entry = self.entries.get("/".join(parts[-length:]))

@@ -1,4 +1,4 @@
-"""Rows that show the same image, found by the audit's hash and correlation."""
+"""Find rows that show the same image, by the hash and correlation of the data audit."""
 
 from collections.abc import Sequence
 
@@ -13,28 +13,28 @@ from batchmri.evaluation.intervals import Ints
 from batchmri.training.images import read_picture
 from batchmri.training.table import Row
 
-_BLANK = 2.0  # standard deviation of grey levels, of 255: such a picture resembles everything
+_BLANK_STD = 2.0  # in gray levels of 255; flatter images correlate with any other image
 
 
 def images_of(rows: Sequence[Row], advance: Advance) -> Ints:
-    """The image that each row shows (n,): rows with the same number show the same one."""
-    small = np.zeros((len(rows), SIDE, SIDE), np.uint8)
-    for place, row in zip(small, rows, strict=True):
-        place[:] = _reduced(row)
+    """Return an image number per row (n,); rows with the same number show the same image."""
+    thumbnails = np.zeros((len(rows), SIDE, SIDE), np.uint8)
+    for target, row in zip(thumbnails, rows, strict=True):
+        target[:] = _thumbnail(row)
         advance(1)
-    compared = np.flatnonzero(small.std((1, 2)) >= _BLANK)
+    compared = np.flatnonzero(thumbnails.std((1, 2)) >= _BLANK_STD)
     links = [
         (int(compared[link.first]), int(compared[link.second]))
-        for _, found in near_links(small[compared])
+        for _, found in near_links(thumbnails[compared])
         for link in found
     ]
     return joined(len(rows), links)
 
 
-def _reduced(row: Row) -> Bytes:
-    picture, _ = read_picture(row)
-    if row.slice is not None or picture.max() > 255:
-        low, high = np.percentile(picture, (0.5, 99.5))
-        picture = np.clip((picture - low) * (255 / max(float(high - low), 1e-6)), 0, 255)
-    small = cv2.resize(picture.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
+def _thumbnail(row: Row) -> Bytes:
+    image, _ = read_picture(row)
+    if row.slice is not None or image.max() > 255:
+        low, high = np.percentile(image, (0.5, 99.5))
+        image = np.clip((image - low) * (255 / max(float(high - low), 1e-6)), 0, 255)
+    thumbnail = cv2.resize(image.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(thumbnail, np.uint8)

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: metrics.json, metrics.csv, metrics.txt and what the console shows."""
+"""Output of an evaluation: metrics.json, metrics.csv, metrics.txt and the console."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -22,12 +22,12 @@ _COLUMNS = (
     Column("high", "Upper bound of the 95% interval.", "number"),
     Column("n", "Pictures, slices, series or patients behind it.", "integer"),
 )
-_FIGURES = 6
+_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table for people: on the console and in metrics.txt."""
+    """Plain-text table for the console and metrics.txt."""
 
     title: str
     head: Cells
@@ -41,20 +41,20 @@ def write_metrics(
     notes: Sequence[str],
     tables: Sequence[TextTable],
 ) -> None:
-    """Write metrics.csv, metrics.json (with `about`, what was judged) and metrics.txt."""
+    """Write metrics.csv, metrics.json (including `about`, the metadata) and metrics.txt."""
     write_table(out / "metrics.csv", _COLUMNS, map(_row, measures))
     write_json(out / "metrics.json", {**about, "notes": list(notes), "metrics": _nested(measures)})
     write_atomic(out / "metrics.txt", as_text(notes, tables).encode())
 
 
 def show(console: Console, notes: Sequence[str], tables: Sequence[TextTable]) -> None:
-    """The text of metrics.txt on the console, where no table is cut to the width of a terminal."""
+    """Print the text of metrics.txt; tables are not truncated to the width of the terminal."""
     for line in as_text(notes, tables).splitlines():
         console.say(line)
 
 
 def as_text(notes: Sequence[str], tables: Sequence[TextTable]) -> str:
-    """Notes, then tables in columns: the first to the left, the others to the right."""
+    """Format notes and tables; the first column is left-aligned, the others are right-aligned."""
     lines = list(notes)
     for table in tables:
         every = [table.head, *table.rows]
@@ -62,15 +62,15 @@ def as_text(notes: Sequence[str], tables: Sequence[TextTable]) -> str:
         lines += ["", table.title]
         for row in every:
             first, *others = (
-                cell.ljust(width) if place == 0 else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
             lines.append("  ".join((first, *others)).rstrip())
     return "\n".join(lines) + "\n"
 
 
 def cell(measure: Measure | None) -> str:
-    """A value with its interval: `0.891 (0.87–0.91)`; a dash where undefined."""
+    """Format a value with its interval, such as `0.891 (0.870–0.910)`; a dash if undefined."""
     if measure is None or not math.isfinite(measure.value):
         return "–"
     value = f"{measure.value:.3f}"
@@ -80,8 +80,8 @@ def cell(measure: Measure | None) -> str:
 
 
 def rounded(value: float | None) -> float | None:
-    """Six decimals; None where undefined."""
-    return None if value is None or not math.isfinite(value) else round(value, _FIGURES) + 0.0
+    """Round to six decimals; return None for an undefined value."""
+    return None if value is None or not math.isfinite(value) else round(value, _DECIMALS) + 0.0
 
 
 def _row(measure: Measure) -> dict[str, object]:
@@ -97,7 +97,7 @@ def _row(measure: Measure) -> dict[str, object]:
 
 
 def _nested(measures: Iterable[Measure]) -> dict[str, dict[str, dict[str, Any]]]:
-    """By subset, then metric, then what it is of ("all" for all)."""
+    """Nest the measures by subset, metric, and class or stratum ("all" for all)."""
     nested: dict[str, dict[str, dict[str, Any]]] = {}
     for measure in measures:
         row = _row(measure)

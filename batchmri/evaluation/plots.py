@@ -1,4 +1,4 @@
-"""The figures of an evaluation of pictures: one panel per subset, side by side."""
+"""Plots of an image evaluation, with one panel per subset."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,8 +20,8 @@ from batchmri.evaluation.inference import RowPredictions
 from batchmri.evaluation.scores import confusion
 
 
-def write_plots(parts: Mapping[str, RowPredictions], folder: Path) -> None:
-    """Write confusion, roc, precision_recall, reliability and coverage (.png) of the subsets."""
+def write_plots(subsets: Mapping[str, RowPredictions], folder: Path) -> None:
+    """Write confusion, roc, precision_recall, reliability and coverage (.png)."""
     plots: dict[str, tuple[Callable[[RowPredictions, Axes], None], str]] = {
         "confusion": (_confusion, "Confusion matrix"),
         "roc": (_roc, "ROC, each class against all others"),
@@ -31,39 +31,39 @@ def write_plots(parts: Mapping[str, RowPredictions], folder: Path) -> None:
     }
     for name, (draw, title) in plots.items():
         panels = {
-            f"{part}, n = {len(judged.rows)}": partial(draw, judged)
-            for part, judged in parts.items()
+            f"{subset}, n = {len(predictions.rows)}": partial(draw, predictions)
+            for subset, predictions in subsets.items()
         }
         save_figure(folder / f"{name}.png", title, panels)
 
 
-def _confusion(judged: RowPredictions, axes: Axes) -> None:
-    counts = confusion(judged.labels, judged.called, len(judged.classes))
-    draw_confusion(axes, counts, judged.classes, judged.classes)
+def _confusion(predictions: RowPredictions, axes: Axes) -> None:
+    counts = confusion(predictions.labels, predictions.called, len(predictions.classes))
+    draw_confusion(axes, counts, predictions.classes, predictions.classes)
 
 
-def _roc(judged: RowPredictions, axes: Axes) -> None:
-    draw_roc(axes, _against_others(judged))
+def _roc(predictions: RowPredictions, axes: Axes) -> None:
+    draw_roc(axes, _one_vs_rest_curves(predictions))
 
 
-def _precision_recall(judged: RowPredictions, axes: Axes) -> None:
-    draw_precision_recall(axes, _against_others(judged))
+def _precision_recall(predictions: RowPredictions, axes: Axes) -> None:
+    draw_precision_recall(axes, _one_vs_rest_curves(predictions))
 
 
-def _against_others(judged: RowPredictions) -> list[Curve]:
-    """Probabilities and truth of each class that some rows are of and others are not."""
-    every = []
-    for place, name in enumerate(judged.classes):
-        own = judged.labels == place
-        if own.any() and not own.all():
-            every.append((name, judged.probabilities[:, place], own))
-    return every
+def _one_vs_rest_curves(predictions: RowPredictions) -> list[Curve]:
+    """Return the curve of each class for which there are positive and negative rows."""
+    curves = []
+    for index, name in enumerate(predictions.classes):
+        positive = predictions.labels == index
+        if positive.any() and not positive.all():
+            curves.append((name, predictions.probabilities[:, index], positive))
+    return curves
 
 
-def _reliability(judged: RowPredictions, axes: Axes) -> None:
-    found = reliability(judged.labels, judged.probabilities)
+def _reliability(predictions: RowPredictions, axes: Axes) -> None:
+    found = reliability(predictions.labels, predictions.probabilities)
     draw_reliability(axes, found, "confidence", "called right")
 
 
-def _coverage(judged: RowPredictions, axes: Axes) -> None:
-    draw_coverage(axes, judged.labels, judged.probabilities)
+def _coverage(predictions: RowPredictions, axes: Axes) -> None:
+    draw_coverage(axes, predictions.labels, predictions.probabilities)

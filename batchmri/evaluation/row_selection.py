@@ -1,4 +1,4 @@
-"""The rows that are judged: those of a split, of classes that the model knows."""
+"""Select the rows to evaluate by split, and check that the model knows their classes."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,25 +12,25 @@ DEFAULT = "test"
 
 
 def choose_rows(data: Path, split: str | None, classes: Sequence[str]) -> list[Row]:
-    """The rows of a split of a table or folder, `ALL` for every one.
+    """Return the rows of a split of a table or folder; `ALL` selects every row.
 
-    Without `split`, those of test; every picture of a folder without a folder per split. Raises
-    UsageError where there are none, or one is of a class that the model does not know.
+    Without `split`, rows of the test split are selected, or all images if the folder has no folder
+    per split. Raises UsageError if there are no such rows or a class is unknown to the model.
     """
     rows = read_rows(data)
     if split is None:
-        flat = data.is_dir() and not has_split_folders(data)
-        split = ALL if flat else DEFAULT
-    chosen = [row for row in rows if split in (ALL, row.split)]
-    if not chosen:
-        there = ", ".join(sorted({row.split for row in rows})) or "none"
-        raise UsageError(f"{data}: no rows of split {split} (there are: {there}); see --split")
-    check_classes(data, (row.label for row in chosen), classes)
-    return chosen
+        without_splits = data.is_dir() and not has_split_folders(data)
+        split = ALL if without_splits else DEFAULT
+    selected = [row for row in rows if split in (ALL, row.split)]
+    if not selected:
+        splits = ", ".join(sorted({row.split for row in rows})) or "none"
+        raise UsageError(f"{data}: no rows of split {split} (there are: {splits}); see --split")
+    check_classes(data, (row.label for row in selected), classes)
+    return selected
 
 
 def check_classes(data: Path, labels: Iterable[str], classes: Sequence[str]) -> None:
-    """Raise UsageError for a class that the model does not know."""
+    """Check labels. Raises UsageError for a class that is unknown to the model."""
     for label in labels:
         if label not in classes:
             raise UsageError(

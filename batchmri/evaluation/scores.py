@@ -1,4 +1,4 @@
-"""The paper's table: precision, recall, F1 and support of every class, accuracy and averages."""
+"""Classification metrics: precision, recall, F1 and support per class, averages, accuracy."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -38,13 +38,13 @@ def table_measures(
     groups: Ints,
     resamples: int = RESAMPLES,
 ) -> list[Measure]:
-    """The paper's table, and what is called a tumour, with intervals; n is the support."""
+    """Return the classification metrics and tumor call rates with intervals; n is the support."""
 
     def statistic(some: Indices) -> dict[Key, float]:
         scores = table_scores(labels[some], called[some], classes)
         return scores | tumor_scores(labels[some], called[some], classes, no_tumor)
 
-    # Checks of what was checked once take most of scikit-learn's time on so few numbers.
+    # On so few numbers, repeated validation would take most of scikit-learn's time.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         found = bootstrapped(subset, statistic, groups, resamples)
     counts = support_of(labels, classes)
@@ -52,22 +52,22 @@ def table_measures(
 
 
 def table_scores(labels: Ints, called: Ints, classes: Sequence[str]) -> dict[Key, float]:
-    """Precision, recall and F1 by class, macro and weighted; accuracy.
+    """Return precision, recall and F1 per class, macro and weighted averages, and accuracy.
 
-    A class that is never called has precision 0. One without pictures has no recall and no F1
-    (NaN), no precision either unless it is called, and stands in no average.
+    The precision of a class that is never predicted is 0. For a class without images, recall and F1
+    are NaN, precision is NaN unless the class is predicted, and all averages exclude it.
     """
     places = np.arange(len(classes))
     scores = precision_recall_fscore_support(labels, called, labels=places, zero_division=0)
     *shares, support = (np.asarray(score, np.float64) for score in scores)
-    there = support > 0
+    has_support = support > 0
     is_called = np.bincount(called, minlength=len(classes)) > 0
     found: dict[Key, float] = {}
     for metric, values in zip(TABLE, shares, strict=True):
-        known = there | is_called if metric == "precision" else there
+        known = has_support | is_called if metric == "precision" else has_support
         for place, name in enumerate(classes):
             found[metric, name] = float(values[place]) if known[place] else math.nan
-        found[metric, "macro"] = float(values[there].mean())
+        found[metric, "macro"] = float(values[has_support].mean())
         found[metric, "weighted"] = float(np.average(values, weights=support))
     found["accuracy", ""] = float((labels == called).mean())
     return found
@@ -76,14 +76,14 @@ def table_scores(labels: Ints, called: Ints, classes: Sequence[str]) -> dict[Key
 def tumor_scores(
     labels: Ints, called: Ints, classes: Sequence[str], no_tumor: int
 ) -> dict[Key, float]:
-    """The share of every class that is called a tumour, of whatever class; NaN without pictures."""
+    """Return the fraction of each class that is called any tumor class; NaN without images."""
     is_called = called != no_tumor
-    own = ((name, is_called[labels == place]) for place, name in enumerate(classes))
-    return {(TUMOR, name): float(some.mean()) if len(some) else math.nan for name, some in own}
+    by_class = ((name, is_called[labels == place]) for place, name in enumerate(classes))
+    return {(TUMOR, name): float(some.mean()) if len(some) else math.nan for name, some in by_class}
 
 
 def support_of(labels: Ints, classes: Sequence[str]) -> Mapping[str, int]:
-    """How many pictures each class has."""
+    """Return the number of images of each class."""
     counts = np.bincount(labels, minlength=len(classes))
     return {name: int(counts[place]) for place, name in enumerate(classes)}
 
@@ -91,23 +91,23 @@ def support_of(labels: Ints, classes: Sequence[str]) -> Mapping[str, int]:
 def ranking_measures(
     subset: str, labels: Ints, probabilities: Floats, classes: Sequence[str]
 ) -> list[Measure]:
-    """Area under the ROC curve and average precision of each class against all others.
+    """Return one-vs-rest ROC AUC and average precision of each class.
 
-    NaN where a class has no pictures, or nothing else has.
+    They are NaN if the class, or all other classes together, have no images.
     """
     found = []
     for place, name in enumerate(classes):
-        own, scores = labels == place, probabilities[:, place]
-        known, n = own.any() and not own.all(), int(own.sum())
-        auc = float(roc_auc_score(own, scores)) if known else math.nan
-        average = float(average_precision_score(own, scores)) if known else math.nan
+        positive, scores = labels == place, probabilities[:, place]
+        known, n = positive.any() and not positive.all(), int(positive.sum())
+        auc = float(roc_auc_score(positive, scores)) if known else math.nan
+        average = float(average_precision_score(positive, scores)) if known else math.nan
         found.append(Measure(subset, "roc_auc", name, auc, n=n))
         found.append(Measure(subset, "average_precision", name, average, n=n))
     return found
 
 
 def confusion(labels: Ints, called: Ints, n_classes: int) -> Ints:
-    """Pictures by true class (rows) and called class (columns)."""
+    """Return the confusion matrix: counts by true class (rows) and predicted class (columns)."""
     counts = multiclass_confusion_matrix(
         torch.from_numpy(called), torch.from_numpy(labels), n_classes
     )

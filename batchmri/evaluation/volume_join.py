@@ -1,4 +1,4 @@
-"""What a scan says of labelled volumes: its tables joined with the labels."""
+"""Join the tables of a scan with the labels of volumes."""
 
 import csv
 from collections import Counter
@@ -18,11 +18,12 @@ _NOT_FOUND = "not_found"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A series or a patient: what it is, and what the scan calls it.
+    """A series or a patient with its label and the result of the scan.
 
-    `verdict` is a class, indeterminate, or "" where nothing was classified (`reason` says why);
-    `tumor` its probability of a tumour, None then. `strata` names plane, sequence, manufacturer of
-    a series; `record` is its row of series.csv.
+    `verdict` is a class, indeterminate, or "" if nothing was classified; `reason` then contains the
+    reason code. `tumor` is the probability of a tumor, None if nothing was classified. `strata`
+    contains plane, sequence and manufacturer of a series. `record` is the row of series.csv, or of
+    studies.csv for a patient.
     """
 
     label: str
@@ -37,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class SliceCase:
-    """A labelled slice and the class that leads in it."""
+    """A labeled slice and its most probable class."""
 
     label: str
     patient: str
@@ -46,7 +47,7 @@ class SliceCase:
 
 
 class ScanTables:
-    """series.csv, studies.csv and slices.csv of a scan of one folder."""
+    """The tables series.csv, studies.csv and slices.csv of a scan of one folder."""
 
     def __init__(self, folder: Path, data: Path, no_tumor: str) -> None:
         self.series, self.studies, self.slices = (
@@ -57,42 +58,46 @@ class ScanTables:
         self.no_tumor = no_tumor
 
     def source_of(self, label: VolumeLabel) -> str:
-        """A label's path as the tables name it."""
+        """Return the path of a label in the form of the column `source`."""
         return f"{self._root}/{escape(label.path)}"
 
     def tumor(self, record: Record) -> float | None:
-        """The probability of a tumour in a row of any table; None where nothing was classified."""
+        """Return the probability of a tumor in a table row; None if nothing was classified."""
         text = record[self._p_no_tumor]
         return 1 - float(text) if text else None
 
     def joined_label(self, labels: Sequence[VolumeLabel]) -> str:
-        """The class of what has several labels: its commonest tumour, else no tumour."""
+        """Return the most frequent tumor class among the labels, or no tumor if there is none."""
         tumors = Counter(one.label for one in labels if one.label != self.no_tumor)
         return tumors.most_common(1)[0][0] if tumors else self.no_tumor
 
 
 def series_cases(tables: ScanTables, labels: Sequence[VolumeLabel]) -> list[Case]:
-    """One case per classified series that has a label; one per label without any.
+    """Return one case per labeled classified series, and one per label without such a series.
 
-    A series has the labels of the deepest path that holds it, or of files and slices in it.
+    A series has the label of the deepest labeled path that contains it, or else the labels of its
+    files and slices.
     """
     cases: list[Case] = []
-    told: set[str] = set()
+    used_paths: set[str] = set()
     by_path = _by_path(tables, labels)
     for record in tables.series:
         own = _labels_of(record["source"], by_path)
         if own and record["status"] == "classified":
             cases.append(_case(tables, own, record))
-            told |= {one.path for one in own}
+            used_paths |= {one.path for one in own}
     for path, own in _by_path(tables, labels).items():
-        if not any(one.path in told for one in own):
-            held = [r for r in tables.series if _holds(path, r["source"])]
-            cases.append(_case(tables, own, held[0] if held else {}))
+        if not any(one.path in used_paths for one in own):
+            contained = [r for r in tables.series if _contains(path, r["source"])]
+            cases.append(_case(tables, own, contained[0] if contained else {}))
     return cases
 
 
 def patient_cases(tables: ScanTables, series: Sequence[Case]) -> list[Case]:
-    """One case per patient: the study most suspicious speaks, one called a tumour before others."""
+    """Return one case per patient, with the result of the most suspicious study.
+
+    Studies with a tumor verdict take precedence; then the probability of a tumor decides.
+    """
     studies = {record["study_uid"]: record for record in tables.studies}
     by_patient: dict[str, list[Case]] = {}
     for case in series:
@@ -102,16 +107,18 @@ def patient_cases(tables: ScanTables, series: Sequence[Case]) -> list[Case]:
         label = tables.joined_label([VolumeLabel("", case.label) for case in own])
         uids = dict.fromkeys(c.record["study_uid"] for c in own if c.tumor is not None)
         found = [studies[uid] for uid in uids]
-        speaks = max(found, key=lambda study: _suspicion(tables, study), default=None)
-        verdict = speaks["verdict"] if speaks else ""
-        tumor = tables.tumor(speaks) if speaks else None
-        reason = "" if speaks else own[0].reason
-        cases.append(Case(label, patient, own[0].source, verdict, tumor, reason, {}, speaks or {}))
+        most_suspicious = max(found, key=lambda study: _suspicion(tables, study), default=None)
+        verdict = most_suspicious["verdict"] if most_suspicious else ""
+        tumor = tables.tumor(most_suspicious) if most_suspicious else None
+        reason = "" if most_suspicious else own[0].reason
+        cases.append(
+            Case(label, patient, own[0].source, verdict, tumor, reason, {}, most_suspicious or {})
+        )
     return cases
 
 
 def slice_cases(tables: ScanTables, labels: Sequence[VolumeLabel]) -> list[SliceCase]:
-    """The slices that have a label of their own: by file and place, or by the file alone."""
+    """Return the slices that are labeled individually, by file and slice index or by file."""
     sources = {record["source"] for record in tables.series}
     by_place: dict[tuple[str, int], VolumeLabel] = {}
     by_file: dict[str, VolumeLabel] = {}
@@ -120,7 +127,7 @@ def slice_cases(tables: ScanTables, labels: Sequence[VolumeLabel]) -> list[Slice
         if label.slice_index is not None:
             by_place[source, label.slice_index] = label
         elif source not in sources:
-            # A file that no series consists of alone may be one of its slices.
+            # A file that is not a whole series may be a slice of one.
             by_file[source] = label
     return list(_slices(tables, by_place, by_file))
 
@@ -165,13 +172,13 @@ def _by_path(tables: ScanTables, labels: Sequence[VolumeLabel]) -> dict[str, lis
 
 
 def _labels_of(source: str, by_path: Mapping[str, list[VolumeLabel]]) -> list[VolumeLabel]:
-    above = [path for path in by_path if _holds(path, source)]
-    if above:
-        return by_path[max(above, key=len)]
-    return [label for path, own in by_path.items() if _holds(source, path) for label in own]
+    containing = [path for path in by_path if _contains(path, source)]
+    if containing:
+        return by_path[max(containing, key=len)]
+    return [label for path, own in by_path.items() if _contains(source, path) for label in own]
 
 
-def _holds(path: str, source: str) -> bool:
+def _contains(path: str, source: str) -> bool:
     return source == path or source.startswith(f"{path}/")
 
 

@@ -1,4 +1,4 @@
-"""The table of labelled volumes (`--labels`): what a series, a patient or a slice shows."""
+"""Table of labeled volumes (`--labels`): labels of files, folders and slices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ _REQUIRED = ("path", "label")
 
 @dataclass(frozen=True, slots=True)
 class VolumeLabel:
-    """The label of a file or of all below a folder; of one slice where `slice_index` is given.
+    """Label of a file, of all files in a folder, or of one slice if `slice_index` is set.
 
-    `path` is below DATA, with `/`; `slice_index` as in slices.csv, from 0 along the normal.
+    `path` is relative to DATA, with `/`. `slice_index` counts as in slices.csv, from 0 along the
+    slice normal.
     """
 
     path: str
@@ -28,25 +29,27 @@ class VolumeLabel:
 def read_volume_labels(
     table: Path, data: Path, split: str | None, classes: Sequence[str]
 ) -> list[VolumeLabel]:
-    """The rows of a split, of test without one; all where the table has no column split.
+    """Read the rows of a split (default: test), or all rows if there is no column split.
 
-    Columns: path, label; patient, source, slice_index (or slice) and split where there are any.
-    Raises UsageError for a table that cannot be read, a path that is not below `data`, or a class
-    that the model does not know.
+    Required columns: path, label. Optional columns: patient, source, slice_index (or slice), split.
+    Raises UsageError for a table that cannot be read, a path outside `data`, or a class that is
+    unknown to the model.
     """
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder")
     columns, records = read_csv(table, "labels")
     require_columns(table, "labels", columns, _REQUIRED)
-    if "split" in columns and (wanted := split or DEFAULT) != ALL:
-        there = sorted({record["split"] or "none" for _, record in records})
-        records = [(line, record) for line, record in records if record["split"] == wanted]
+    if "split" in columns and (selected_split := split or DEFAULT) != ALL:
+        splits = sorted({record["split"] or "none" for _, record in records})
+        records = [(line, record) for line, record in records if record["split"] == selected_split]
         if not records:
-            raise UsageError(f"labels {table}: no rows of split {wanted} ({', '.join(there)})")
+            raise UsageError(
+                f"labels {table}: no rows of split {selected_split} ({', '.join(splits)})"
+            )
     found = [_label(table, data, line, record) for line, record in records]
     if not found:
         raise UsageError(f"labels {table}: no rows")
-    check_classes(table, (one.label for one in found), classes)
+    check_classes(table, (row.label for row in found), classes)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The figures of an evaluation of volumes: verdicts, and what `p_tumor` is worth."""
+"""Plots of a volume evaluation: confusion of verdicts, and curves of `p_tumor`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from batchmri.evaluation.volume_join import Case
 from batchmri.records import INDETERMINATE
 
 NO_VERDICT = "not classified"
-_TUMOR = "any tumour against none"
+_TUMOR_PANEL = "any tumour against none"
 
 
 def write_volume_plots(
@@ -33,42 +33,42 @@ def write_volume_plots(
     no_tumor: str,
     folder: Path,
 ) -> None:
-    """Write confusion, and of p_tumor roc, precision_recall, reliability and coverage (.png).
+    """Write confusion, roc, precision_recall, reliability and coverage (.png).
 
-    Those of p_tumor are removed unless tumours and what is free of them both have verdicts.
+    All but confusion need verdicts on cases with and without a tumor; otherwise they are deleted.
     """
     true, counts = verdict_counts(series, classes)
     called = verdicts_of(classes)
-    table = partial(draw_confusion, counts=counts, true=true, called=called)
+    table = partial(draw_confusion, counts=counts, true=true, predicted=called)
     save_figure(
         folder / "confusion.png", "Series by verdict", {f"series, n = {len(series)}": table}
     )
-    of_series = tumor_curve("series", series, no_tumor)
-    curves = [c for c in (of_series, tumor_curve("patients", patients, no_tumor)) if c]
+    series_curve = tumor_curve("series", series, no_tumor)
+    curves = [c for c in (series_curve, tumor_curve("patients", patients, no_tumor)) if c]
     plots: dict[str, tuple[str, Draw]] = {
         "roc": ("ROC", partial(draw_roc, curves=curves)),
         "precision_recall": ("Precision and recall", partial(draw_precision_recall, curves=curves)),
     }
     for file, (title, draw) in plots.items():
-        save_figure(folder / f"{file}.png", title, {_TUMOR: draw} if curves else {})
-    _write_of_series(of_series, folder)
+        save_figure(folder / f"{file}.png", title, {_TUMOR_PANEL: draw} if curves else {})
+    _write_series_plots(series_curve, folder)
 
 
-def _write_of_series(curve: Curve | None, folder: Path) -> None:
+def _write_series_plots(curve: Curve | None, folder: Path) -> None:
     reliability: dict[str, Draw] = {}
     coverage: dict[str, Draw] = {}
     if curve:
-        name, tumor, sought = curve
+        name, tumor, has_tumor = curve
         reliability[name] = partial(
             draw_reliability,
-            found=binned(tumor, sought),
-            across="p_tumor",
-            up="with a tumour",
+            found=binned(tumor, has_tumor),
+            x_label="p_tumor",
+            y_label="with a tumour",
             what="series",
         )
         coverage[f"{name}; a tumour above p_tumor 0.5"] = partial(
             draw_coverage,
-            labels=sought.astype(np.int64),
+            labels=has_tumor.astype(np.int64),
             probabilities=np.stack([1 - tumor, tumor], axis=1),
             what="series",
         )
@@ -77,12 +77,12 @@ def _write_of_series(curve: Curve | None, folder: Path) -> None:
 
 
 def verdicts_of(classes: Sequence[str]) -> tuple[str, ...]:
-    """All that a case may be called."""
+    """Return all possible verdicts, including "not classified"."""
     return (*classes, INDETERMINATE, NO_VERDICT)
 
 
 def verdict_counts(cases: Sequence[Case], classes: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
-    """The classes that cases are of, and how many of each (rows) have each of `verdicts_of`."""
+    """Return the true classes that occur, and counts (true classes, `verdicts_of`)."""
     counts = Counter((case.label, case.verdict or NO_VERDICT) for case in cases)
     labels = {case.label for case in cases}
     true = tuple(name for name in classes if name in labels)
@@ -91,10 +91,13 @@ def verdict_counts(cases: Sequence[Case], classes: Sequence[str]) -> tuple[tuple
 
 
 def tumor_curve(name: str, cases: Sequence[Case], no_tumor: str) -> Curve | None:
-    """p_tumor of the cases with a verdict, and which have one; None unless some do and some not."""
-    told = [(case.tumor, case.label != no_tumor) for case in cases if case.tumor is not None]
-    tumor = np.array([value for value, _ in told], np.float64)
-    sought = np.array([own for _, own in told], np.bool_)
-    if sought.all() or not sought.any():
+    """Return p_tumor of the cases with a verdict, and which of them have a tumor.
+
+    Returns None unless there are cases with and without a tumor.
+    """
+    scored = [(case.tumor, case.label != no_tumor) for case in cases if case.tumor is not None]
+    tumor = np.array([value for value, _ in scored], np.float64)
+    has_tumor = np.array([is_tumor for _, is_tumor in scored], np.bool_)
+    if has_tumor.all() or not has_tumor.any():
         return None
-    return f"{name}, n = {len(told)}", tumor, sought
+    return f"{name}, n = {len(scored)}", tumor, has_tumor

@@ -1,4 +1,4 @@
-"""How volumes are called: sensitivity, specificity and the rest, by series and by patient."""
+"""Metrics of verdicts: sensitivity, specificity and others, per series and per patient."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +17,23 @@ SLICE_SHARES = ("tumor_called_tumor", "tumor_free_called_tumor")
 def case_measures(
     subset: str, cases: Sequence[Case], no_tumor: str, resamples: int = RESAMPLES
 ) -> list[Measure]:
-    """Of all cases, then by source, plane, sequence and manufacturer (`plane=axial`).
+    """Return metrics of all cases and by source, plane, sequence and manufacturer (`plane=axial`).
 
-    sensitivity: tumours called a tumour, of whatever class; right_class: tumours called their own
-    class; specificity: tumour-free called so; definite: cases that get a class at all, not
-    indeterminate and not left unclassified. None of the first three counts a case without a verdict
-    as right. roc_auc: of the probability of a tumour, where there is one.
+    sensitivity: fraction of tumors called any tumor class; right_class: fraction of tumors called
+    the true class; specificity: fraction of tumor-free cases called tumor-free; a case without a
+    verdict counts as wrong in these three. definite: fraction of cases with a class as verdict,
+    neither indeterminate nor unclassified. roc_auc: area under the ROC curve of the probability of
+    a tumor, over classified cases.
     """
     measures = []
     for stratum, own in _strata(cases).items():
-        measures += _shares(subset, stratum, own, no_tumor)
+        measures += _rate_measures(subset, stratum, own, no_tumor)
         measures += _auc(subset, stratum, own, no_tumor, resamples)
     return measures
 
 
 def slice_measures(cases: Sequence[SliceCase], no_tumor: str) -> list[Measure]:
-    """How many slices with and without tumour are called a tumour, for all and by source."""
+    """Return the fractions of slices with and without tumor called a tumor, and by source."""
     strata = {"": list(cases)}
     for case in cases:
         if case.source:
@@ -42,7 +43,7 @@ def slice_measures(cases: Sequence[SliceCase], no_tumor: str) -> list[Measure]:
         for metric, is_tumor in zip(SLICE_SHARES, (True, False), strict=True):
             some = [one for one in own if (one.label != no_tumor) == is_tumor]
             called = [one.predicted != no_tumor for one in some]
-            measures.append(_share("slices", metric, stratum, called, [c.patient for c in some]))
+            measures.append(_rate("slices", metric, stratum, called, [c.patient for c in some]))
     return measures
 
 
@@ -58,28 +59,31 @@ def _stratum(case: Case, name: str) -> str:
     return case.source if name == "source" else case.strata.get(name, "")
 
 
-def _shares(subset: str, stratum: str, cases: Sequence[Case], no_tumor: str) -> list[Measure]:
+def _rate_measures(
+    subset: str, stratum: str, cases: Sequence[Case], no_tumor: str
+) -> list[Measure]:
     tumors = [case for case in cases if case.label != no_tumor]
-    free = [case for case in cases if case.label == no_tumor]
+    tumor_free = [case for case in cases if case.label == no_tumor]
     not_tumor = ("", INDETERMINATE, no_tumor)
-    rights: Mapping[str, tuple[Sequence[Case], Callable[[Case], bool]]] = {
+    criteria: Mapping[str, tuple[Sequence[Case], Callable[[Case], bool]]] = {
         "sensitivity": (tumors, lambda case: case.verdict not in not_tumor),
-        "specificity": (free, lambda case: case.verdict == no_tumor),
+        "specificity": (tumor_free, lambda case: case.verdict == no_tumor),
         "right_class": (tumors, lambda case: case.verdict == case.label),
         "definite": (cases, lambda case: case.verdict not in ("", INDETERMINATE)),
     }
     return [
-        _share(subset, metric, stratum, [right(c) for c in own], [c.patient for c in own])
-        for metric, (own, right) in rights.items()
+        _rate(subset, metric, stratum, [right(c) for c in own], [c.patient for c in own])
+        for metric, (own, right) in criteria.items()
     ]
 
 
-def _share(
+def _rate(
     subset: str, metric: str, of: str, right: Sequence[bool], patients: Sequence[str]
 ) -> Measure:
-    """A share with Wilson's interval at the number of patients: those of one are not independent.
+    """Return a proportion with its Wilson interval.
 
-    Unlike a bootstrap it says something where all or none are right.
+    n of the interval is the number of patients, since cases of one patient are not independent.
+    Unlike a bootstrap, it has a width above 0 if all or none of the cases are right.
     """
     if not right:
         return Measure(subset, metric, of, math.nan, n=0)
@@ -91,19 +95,21 @@ def _auc(
     subset: str, stratum: str, cases: Sequence[Case], no_tumor: str, resamples: int
 ) -> list[Measure]:
     known = [(case.label != no_tumor, case.tumor, case.patient) for case in cases]
-    told = [(label, tumor, patient) for label, tumor, patient in known if tumor is not None]
-    labels = np.array([label for label, _, _ in told], np.bool_)
+    scored = [(label, tumor, patient) for label, tumor, patient in known if tumor is not None]
+    labels = np.array([label for label, _, _ in scored], np.bool_)
     if labels.all() or not labels.any():
         return []
-    tumor = np.array([value for _, value, _ in told])
-    groups = np.unique([patient for _, _, patient in told], return_inverse=True)[1]
+    tumor = np.array([value for _, value, _ in scored])
+    groups = np.unique([patient for _, _, patient in scored], return_inverse=True)[1]
 
     def statistic(some: Indices) -> dict[Key, float]:
         own = labels[some]
-        both = own.any() and not own.all()
-        return {("roc_auc", stratum): float(roc_auc_score(own, tumor[some])) if both else math.nan}
+        has_both = own.any() and not own.all()
+        return {
+            ("roc_auc", stratum): float(roc_auc_score(own, tumor[some])) if has_both else math.nan
+        }
 
-    # By strata the intervals would cost much and say little: the groups are few.
+    # Strata have too few groups for a useful interval, and the bootstrap is expensive.
     if stratum:
         value = statistic(np.arange(len(labels)))["roc_auc", stratum]
         return [Measure(subset, "roc_auc", stratum, value, n=len(labels))]

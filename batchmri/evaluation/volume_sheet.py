@@ -1,4 +1,4 @@
-"""The worst mistakes among volumes, each by the slice that decided it."""
+"""Contact sheet of misclassified series, each shown by its deciding slice."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,15 +10,15 @@ from batchmri.records import INDETERMINATE, Place, SeriesKey, Shown
 from batchmri.training.plots.contact_sheets import tile_of
 
 ReadSlices = Callable[[Sequence[Place]], Mapping[Place, Shown]]
-"""Reads slices of the scan; what cannot be read any more is left out."""
+"""Reads slices of the scan; slices that can no longer be read are omitted."""
 
 
 def write_volume_mistakes(
     cases: Sequence[Case], no_tumor: str, read: ReadSlices, folder: Path
 ) -> None:
-    """Write mistakes.png: series called wrong or indeterminate, each by its most suspicious slice.
+    """Write mistakes.png: misclassified or indeterminate series, each with its deciding slice.
 
-    Black stands for a slice that cannot be read any more. Without mistakes the sheet is removed.
+    A slice that can no longer be read is black. Without mistakes, the file is deleted.
     """
     shown = worst_cases(cases, no_tumor, WORST)
     places = [_place(case) for case in shown]
@@ -29,7 +29,7 @@ def write_volume_mistakes(
 
 
 def worst_cases(cases: Sequence[Case], no_tumor: str, at_most: int) -> list[Case]:
-    """Cases with a verdict that is not their class, those first whose p_tumor misleads most."""
+    """Return misclassified or indeterminate cases, those with the most wrong p_tumor first."""
     wrong = [
         (case.tumor if case.label == no_tumor else 1 - case.tumor, case)
         for case in cases
@@ -46,7 +46,7 @@ def _place(case: Case) -> Place:
 
 
 def _tile(case: Case, shown: Shown | None) -> Tile:
-    picture = tile_of(*shown, side=TILE) if shown else canvas.black(TILE, TILE)
-    told = case.verdict if case.verdict == INDETERMINATE else f"called {case.verdict}"
-    where = f"p_tumor {case.tumor:.2f}, slice {case.record['deciding_slice']}"
-    return picture, (f"{case.label}, {told}", where, case.record["source"])
+    image = tile_of(*shown, side=TILE) if shown else canvas.black(TILE, TILE)
+    outcome = case.verdict if case.verdict == INDETERMINATE else f"called {case.verdict}"
+    evidence = f"p_tumor {case.tumor:.2f}, slice {case.record['deciding_slice']}"
+    return image, (f"{case.label}, {outcome}", evidence, case.record["source"])
