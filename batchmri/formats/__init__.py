@@ -1,1 +1,1 @@
-"""File formats: bytes to the header of an `Instance`, and to slices as displayed. No torch."""
+"""File formats: headers as `Instance`, pixels as slices in display orientation. No torch."""

@@ -1,4 +1,4 @@
-"""Slices without anything to classify: one grey level, air, noise, a speck."""
+"""Detect slices with nothing to classify: one gray level, air, noise, a few bright pixels."""
 
 import cv2
 import numpy as np
@@ -6,18 +6,21 @@ import numpy as np
 from batchmri.records import FloatArray
 
 ONE_GREY_LEVEL = "one grey level"
-_MIN_DIFFERING = 0.005  # of the pixels, from the median
-_WORKING_SIDE = 256  # longest side, in pixels; larger pictures are reduced
+_MIN_DIFFERING = 0.005  # fraction of pixels that differ from the median
+_WORKING_SIDE = 256  # longest side, in pixels; larger images are downsampled
 _PERCENTILES = (0.5, 99.5)
-_LAG = 1 / 64  # of the longest side: further than zero filling and interpolation correlate noise
+_LAG = 1 / 64  # of the longest side: beyond the range where zero filling correlates noise
 _LEAST_LAG = 2  # pixels
-_NEIGHBORHOOD = 1 / 6  # of the longest side: a coil's shading is smooth over it, a head is not
-_MIN_STRUCTURE = 0.1  # noise reaches 0.07; slices of heads with anything in them begin at 0.11
-_SMALLEST_SIDE = 64  # pixels; gyri in fewer look like noise
+_NEIGHBORHOOD = 1 / 6  # of the longest side: coil shading is smooth at this scale, a head is not
+_MIN_STRUCTURE = 0.1  # noise reaches 0.07; slices that show part of a head start at 0.11
+_SMALLEST_SIDE = 64  # pixels; in smaller images, gyri look like noise
 
 
 def why_blank(image: FloatArray) -> str:
-    """Why a finite slice (rows, columns) shows nothing to classify; empty where it may."""
+    """Return why a slice shows nothing to classify, or an empty string if it may show something.
+
+    `image` has shape (rows, columns) and finite values.
+    """
     differing = np.count_nonzero(image != np.median(image))
     if differing == 0:
         return ONE_GREY_LEVEL
@@ -29,10 +32,10 @@ def why_blank(image: FloatArray) -> str:
 
 
 def structure(image: FloatArray) -> float:
-    """How far a pixel foretells those a few pixels away, from about 0 (noise) to 1.
+    """Return the autocorrelation a few pixels apart, from about 0 (noise) to 1.
 
-    The autocorrelation at a lag, in the direction where it is less, after the mean of the
-    neighborhood is taken out. 1 for pictures too small to tell.
+    The mean of the neighborhood is subtracted first, and the lower of the values along rows and
+    columns is returned. Images that are too small to evaluate have 1.
     """
     if min(image.shape) < _SMALLEST_SIDE:
         return 1.0
@@ -41,11 +44,11 @@ def structure(image: FloatArray) -> float:
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float64)
     low, high = np.percentile(small, _PERCENTILES)
     if not 0 < high - low < np.inf:
-        return 1.0  # fewer pixels differ than the percentiles leave out: not noise
+        return 1.0  # fewer pixels differ than the percentiles exclude: not noise
     small = np.clip((small - low) / (high - low), 0, 1)
     longest = max(small.shape)
     lag, side = max(_LEAST_LAG, round(_LAG * longest)), max(3, round(_NEIGHBORHOOD * longest))
-    rest = small - cv2.blur(small, (side, side))
-    across = float((rest[:, lag:] * rest[:, :-lag]).mean())
-    down = float((rest[lag:] * rest[:-lag]).mean())
-    return min(across, down) / max(float((rest**2).mean()), 1e-12)
+    residual = small - cv2.blur(small, (side, side))
+    across = float((residual[:, lag:] * residual[:, :-lag]).mean())
+    down = float((residual[lag:] * residual[:-lag]).mean())
+    return min(across, down) / max(float((residual**2).mean()), 1e-12)

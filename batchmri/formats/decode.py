@@ -1,4 +1,4 @@
-"""Decoding one file, in a worker process: no torch, no MONAI, and no exception for a bad file."""
+"""Decode one file in a worker process: without torch and MONAI, and never raising for bad files."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ _READERS = {"dicom": read_dicom_pixels, "nifti": read_nifti_pixels}
 
 
 def decode(task: DecodeTask) -> Decoded:
-    """Decode the frames asked; never raises for what stands in a file."""
+    """Decode the requested frames; never raises because of the content of a file."""
     try:
         with _quiet():
             return _READERS[task.format](task)
@@ -29,20 +29,20 @@ def decode(task: DecodeTask) -> Decoded:
     except RecursionError:
         refusal = Refusal(Reason.BAD_PIXELS, "its header is nested too deeply")
     except Exception as error:
-        # pydicom and nibabel raise whatever a damaged byte leads to. The name of the error only:
-        # its text may repeat what the header contains.
+        # pydicom and nibabel raise all kinds of exceptions for damaged files. Only the name of the
+        # exception is reported: its text may contain header values.
         refusal = Refusal(Reason.BAD_PIXELS, f"the reader failed on it ({type(error).__name__})")
     return Decoded((refusal,) * len(task.frames), refusal)
 
 
 def decode_many(tasks: Sequence[DecodeTask]) -> list[Decoded]:
-    """Decode several files, in their order."""
+    """Decode several files; results are in the order of `tasks`."""
     return [decode(task) for task in tasks]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """pydicom warns and logs tracebacks of what the refusal says in one line."""
+    """Suppress warnings and log messages of pydicom: the refusal reports the problem."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""What goes to a decoding worker and what comes back."""
+"""Requests to and results from the decoding workers."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,16 @@ from batchmri.records import Display, FloatArray, Format, Tile
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
-    """Which frames of one file to decode.
+    """A request to decode frames of one file.
 
     `frames` are numbers as in `Frame.number`, `slice_axis` indexes the stored NIfTI array, and
-    `max_bytes` is the most that the frames asked may take in memory. `tiles` holds for each frame
-    asked the part of it that is the slice, or None for the whole; empty: all are whole.
+    `max_bytes` is the maximum memory of all requested frames. `tiles` contains, for each requested
+    frame, the part of it that is the slice, or None for the whole frame; if `tiles` is empty, all
+    slices are whole frames.
 
-    `shared` is the path of a file in shared memory for a NIfTI volume that is decoded by several
-    tasks: the first one fills it. `again` is set for a few slices of a file that was decoded
-    before.
+    `shared` is the path of a file in shared memory for a NIfTI volume that several tasks decode;
+    the first one fills it. `again` is set when a few slices of an already decoded file are decoded
+    again.
     """
 
     format: Format
@@ -31,13 +32,13 @@ class DecodeTask:
 
     @property
     def parts(self) -> tuple[tuple[int, Tile | None], ...]:
-        """Frame number and tile of each slice asked."""
+        """Frame number and tile of each requested slice."""
         return tuple(zip(self.frames, self.tiles or (None,) * len(self.frames), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a frame gave no slice."""
+    """The reason why a frame was not decoded to a slice."""
 
     reason: Reason
     detail: str = ""
@@ -45,10 +46,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One entry per frame asked, in that order: float32 (rows, columns) as displayed, or why not.
+    """The result of a DecodeTask.
 
-    A file that cannot be read at all repeats its refusal for each frame, and has it in `refusal`.
-    `flags` are those of the file.
+    `slices` has one entry per requested frame, in that order: a float32 array (rows, columns) in
+    display orientation, or a Refusal. If the file cannot be read at all, every entry is the same
+    Refusal as `refusal`. `flags` apply to the file.
     """
 
     slices: tuple[FloatArray | Refusal, ...]
@@ -56,8 +58,8 @@ class Decoded:
     flags: tuple[str, ...] = ()
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
-    """Ends the reading of a frame or a file; never leaves `decode`."""
+class Refused(Exception):  # noqa: N818 - a result, not an error of the program
+    """Raised to refuse a frame or a file; `decode` always catches it."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(detail)

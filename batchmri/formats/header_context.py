@@ -1,4 +1,4 @@
-"""What the reading of headers needs to know beside the files."""
+"""Options for reading headers."""
 
 import hashlib
 import unicodedata
@@ -8,9 +8,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class HeaderContext:
-    """`patient_key` keys the digest that stands for a patient id, at most 64 bytes.
+    """Options for reading headers.
 
-    `identifiers` keeps name, id, dates and accession number of the patient beside it.
+    `patient_key` (at most 64 bytes) is the key of the digest that replaces a patient ID.
+    `nifti_study` tells whether a NIfTI file outside BIDS is a study, or its folder.
+    `identifiers` tells whether to keep the patient's name, ID, dates and accession number too.
     """
 
     patient_key: bytes
@@ -18,7 +20,7 @@ class HeaderContext:
     identifiers: bool = False
 
     def patient_digest(self, patient_id: str) -> str:
-        """A keyed digest of the normalized patient ID; empty if there is no ID."""
+        """Return a keyed digest of the normalized patient ID, or an empty string without an ID."""
         text = normalized_id(patient_id).encode()
         if not text:
             return ""
@@ -26,7 +28,7 @@ class HeaderContext:
 
 
 def normalized_id(patient_id: str) -> str:
-    """A patient ID without the differences that systems introduce when they pass it on.
+    """Return a patient ID without the variations that systems introduce when they forward it.
 
     These are letter case, full-width characters, surrounding or repeated spaces, control
     characters, the assigning authority of HL7 (`123^^^HOSPITAL`), and leading zeros of a number.

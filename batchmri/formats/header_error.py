@@ -1,4 +1,4 @@
-"""What stops the reading of one header."""
+"""Exceptions raised while one header is read."""
 
 
 class CutError(ValueError):
@@ -6,4 +6,4 @@ class CutError(ValueError):
 
 
 class HeaderError(ValueError):
-    """A header that cannot be parsed. The text is for the user and repeats no header value."""
+    """The header cannot be parsed. The text is shown to users and contains no header values."""

@@ -1,4 +1,4 @@
-"""From stored values to the slice that a viewer shows."""
+"""Turn stored values into a slice in display orientation."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from batchmri.records import Display, FloatArray
 
 
 def as_displayed(image: npt.NDArray[np.generic], display: Display) -> npt.NDArray[np.generic]:
-    """A view of a stored (rows, columns) image as shown: transposed first, then flipped."""
+    """Return a view of a stored (rows, columns) image, transposed first, then flipped."""
     if display.transpose:
         image = image.T
     if display.flip_rows:
@@ -21,10 +21,10 @@ def as_displayed(image: npt.NDArray[np.generic], display: Display) -> npt.NDArra
 
 
 def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | Refusal:
-    """The slice as displayed, float32 and finite, or a refusal where it is blank.
+    """Return the slice in display orientation, float32 and finite, or a Refusal if it is blank.
 
-    What is not finite becomes the minimum of the rest. Blank: fewer than 0.5 % of the pixels
-    differ from the median, or the whole is noise without structure.
+    Non-finite values are replaced with the minimum of the others. A slice is blank if fewer than
+    0.5 % of its pixels differ from the median, or if it is noise without structure.
     """
     with np.errstate(over="ignore"):
         image = np.ascontiguousarray(as_displayed(values, display), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Read the headers of a chunk of files, in a worker process: one bad file costs that file only."""
+"""Read the headers of a chunk of files in a worker process; a bad file affects no other file."""
 
 import logging
 import warnings
@@ -26,10 +26,10 @@ from batchmri.records import FileEntry, FileNote, Instance
 __all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
 
 HEADER_VERSION = 2
-"""To be raised whenever the same file gives another Instance or FileNote: outputs read anew."""
+"""Increment whenever a file yields a different Instance or FileNote: headers are read again."""
 
-# What nibabel, pydicom, zlib and Python raise on a header that makes no sense.
-_SENSELESS = (
+# What nibabel, pydicom, zlib and Python raise for an invalid header.
+_INVALID_HEADER_ERRORS = (
     HeaderDataError,
     WrapStructError,
     ValueError,
@@ -41,13 +41,13 @@ _SENSELESS = (
 
 
 def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
-    """One Instance per file that is DICOM or NIfTI, one FileNote per other, in the order given.
+    """Return one Instance per DICOM or NIfTI file and one FileNote per other file, in order.
 
-    Never raises for what stands in a file.
+    Never raises because of the content of a file.
     """
     loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
     levels = [logger.level for logger in loggers]
-    # A note names what is wrong with a file; the libraries' own words name no file.
+    # The note reports what is wrong with a file; log messages of the libraries name no file.
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
     try:
@@ -79,18 +79,18 @@ def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Inst
         if kind.reader:
             content = inflated(head) if head[:2] == b"\x1f\x8b" else head
             return read_nifti_header(entry, context, content, pair=kind.reader == "nifti_pair")
-        return _unread(entry, context, kind)
+        return _not_readable(entry, context, kind)
     except CutError:
         return FileNote(entry.source, Reason.TRUNCATED, "the file ends inside its header")
     except HeaderError as error:
         return FileNote(entry.source, Reason.BAD_HEADER, str(error))
-    except _SENSELESS:
-        # Not the text of the error: it may repeat what stands in the header.
+    except _INVALID_HEADER_ERRORS:
+        # The text of the error is not reported: it may contain header values.
         name = "DICOM" if kind.reader == "dicom" else "NIfTI"
         return FileNote(entry.source, Reason.BAD_HEADER, f"its {name} header cannot be parsed")
 
 
-def _unread(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
+def _not_readable(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
     beside = header_beside(entry)
     if beside is not None and kind.reason is not Reason.EMPTY_FILE:
         header = _read(header_entry(entry, beside), context)

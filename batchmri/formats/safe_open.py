@@ -1,4 +1,4 @@
-"""Opening a file that the walk saw as a regular one, and that may be something else by now."""
+"""Open a file that was a regular file when the folder was walked, but may have been replaced."""
 
 import os
 import stat
@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 
 def open_regular(path: str) -> BinaryIO:
-    """Open a file for reading; a pipe put in its place does not stop the reader.
+    """Open a file for reading, without blocking if it was replaced by a pipe.
 
-    Raises OSError, also for what is no regular file any more.
+    Raises OSError, also if it is no longer a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb")

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes; its name only tells foreign kinds apart."""
+"""Detect the kind of a file from its first bytes; names only distinguish unsupported formats."""
 
 import posixpath
 import struct
@@ -10,15 +10,15 @@ from batchmri.reasons import Reason
 SNIFFED_BYTES = 4096
 _DICOM_PREFIX = 128
 _NIFTI1_SIZE, _NIFTI2_SIZE = 348, 540
-_MAX_FIRST_LENGTH = 4096  # of the first element of an object without preamble
+_MAX_FIRST_LENGTH = 4096  # bytes of the first element of an object without preamble
 
 Reader = Literal["dicom", "nifti", "nifti_pair", ""]
 
 
 class Kind(NamedTuple):
-    """Who reads a file, or why nobody does, and what it seems to be.
+    """The reader of a file, or why there is none, and what the file seems to be.
 
-    `nifti_pair` is the header of a NIfTI or Analyze pair, whose pixels lie in the `.img` beside it.
+    `nifti_pair` is the header of a NIfTI or Analyze pair, whose pixels are in the `.img` file.
     """
 
     reader: Reader
@@ -95,37 +95,37 @@ _ENDINGS: dict[str, tuple[Reason, str]] = {
     ".md": (Reason.NOT_AN_IMAGE, "text"),
 }
 
-# DICOM that a PACS compressed with zlib, behind this many bytes (Orthanc: the size inflated).
+# DICOM that a PACS compressed with zlib, after this many bytes (Orthanc: the inflated size).
 _COMPRESSED_DICOM = ((8, "Orthanc compressed storage"), (0, "zlib-compressed DICOM"))
 
 _IMAGE_ENDINGS = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".dcm")
 
 
 def sniff(path: str, first_bytes: bytes) -> Kind:
-    """The kind of a file by its first 4096 bytes (all of a shorter file).
+    """Return the kind of a file by its first 4096 bytes (all of a shorter file).
 
-    DICOM with or without preamble, NIfTI-1 and -2 and Analyze 7.5 of either byte order, gzipped
-    or not (no more than the header is inflated), or a reason with what it seems to be. A `.nii`,
-    `.hdr` or `.dcm` that holds none of these is a `bad_header`, or `truncated` where it is shorter
-    than a header.
+    Recognizes DICOM with or without preamble, NIfTI-1, NIfTI-2 and Analyze 7.5 of either byte
+    order, gzipped or not (only the header is inflated). Otherwise returns a reason and what the
+    file seems to be. A `.nii`, `.hdr` or `.dcm` file with other content is `bad_header`, or
+    `truncated` if it is shorter than a header.
     """
-    if not first_bytes and not _is_companion(path):
+    if not first_bytes and not _is_apple_double(path):
         return Kind("", Reason.EMPTY_FILE)
     if first_bytes[_DICOM_PREFIX : _DICOM_PREFIX + 4] == b"DICM":
         return Kind("dicom")
     content = inflated(first_bytes) if first_bytes[:2] == b"\x1f\x8b" else first_bytes
-    volume = _volume(content)
+    volume = _nifti_kind(content)
     if volume is not None:
         return volume
     if content is first_bytes and _is_bare_dicom(first_bytes):
         return Kind("dicom")
-    return _foreign(path.lower(), first_bytes, content)
+    return _unsupported(path.lower(), first_bytes, content)
 
 
 def inflated(compressed: bytes, most: int = SNIFFED_BYTES, wbits: int = 31) -> bytes:
-    """The first bytes of a gzip stream (of a zlib stream with `wbits` 15), at most `most`.
+    """Return at most `most` bytes of the content of a gzip stream (zlib if `wbits` is 15).
 
-    Fewer where it is cut or damaged.
+    Fewer if the stream is truncated or damaged.
     """
     try:
         return zlib.decompressobj(wbits).decompress(compressed, most)
@@ -133,7 +133,7 @@ def inflated(compressed: bytes, most: int = SNIFFED_BYTES, wbits: int = 31) -> b
         return b""
 
 
-def _volume(head: bytes) -> Kind | None:
+def _nifti_kind(head: bytes) -> Kind | None:
     if len(head) < _NIFTI1_SIZE:
         return None
     sizes = struct.unpack_from("<i", head)[0], struct.unpack_from(">i", head)[0]
@@ -154,18 +154,21 @@ def _volume(head: bytes) -> Kind | None:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """Whether two plausible elements of group 2 or 8 stand at the start, of either byte order."""
-    return any(_two_elements(head, order) for order in "<>")
+    """Return whether the file starts with two plausible elements of group 2 or 8.
+
+    Either byte order is accepted.
+    """
+    return any(_has_two_elements(head, order) for order in "<>")
 
 
-def _two_elements(head: bytes, order: str) -> bool:
-    at, before = 0, -1
+def _has_two_elements(head: bytes, order: str) -> bool:
+    at, previous_tag = 0, -1
     for number in range(2):
         if len(head) < at + 12:
             return number == 1 and len(head) == at
         group, element = struct.unpack_from(order + "HH", head, at)
         tag = group << 16 | element
-        if tag <= before or (before < 0 and group not in (0x0002, 0x0008)):
+        if tag <= previous_tag or (previous_tag < 0 and group not in (0x0002, 0x0008)):
             return False
         if head[at + 4 : at + 6].isalpha() and head[at + 4 : at + 6].isupper():
             long = head[at + 4 : at + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OF")
@@ -177,22 +180,22 @@ def _two_elements(head: bytes, order: str) -> bool:
             length = struct.unpack_from(order + "I", head, at + 4)[0]
             at += 8 + length
         if length > _MAX_FIRST_LENGTH:
-            return before >= 0  # such as a sequence as second element
-        before = tag
+            return previous_tag >= 0  # for example, a sequence as the second element
+        previous_tag = tag
     return True
 
 
-def _foreign(name: str, first_bytes: bytes, content: bytes) -> Kind:
+def _unsupported(name: str, first_bytes: bytes, content: bytes) -> Kind:
     for magic, reason, what in _MAGIC:
         if first_bytes.startswith(magic):
             return Kind("", reason, what)
     container = _container(first_bytes)
     if container:
         return Kind("", Reason.UNSUPPORTED_FORMAT, container)
-    if _is_companion(name):
+    if _is_apple_double(name):
         return Kind("", Reason.NOT_AN_IMAGE, _APPLE_DOUBLE)
     if len(first_bytes) < _NIFTI1_SIZE and b"/annex/objects/" in first_bytes:
-        # A link of git-annex that a file system without links holds as text.
+        # A git-annex link on a file system without links, which stores it as text.
         return Kind("", Reason.NOT_AN_IMAGE, _NOT_FETCHED.format("git-annex"))
     ending = max((end for end in _ENDINGS if name.endswith(end)), key=len, default="")
     if ending:
@@ -209,7 +212,7 @@ def _foreign(name: str, first_bytes: bytes, content: bytes) -> Kind:
 
 
 def _container(first_bytes: bytes) -> str:
-    """The name of what holds a DICOM file so that it is told by its content only."""
+    """Return the name of a container of a DICOM file that only its content reveals."""
     for offset, name in _COMPRESSED_DICOM:
         if first_bytes[offset : offset + 1] == b"\x78":
             content = inflated(first_bytes[offset:], wbits=15)
@@ -220,8 +223,8 @@ def _container(first_bytes: bytes) -> str:
     return ""
 
 
-def _is_companion(path: str) -> bool:
-    """Whether macOS gave it the name of a companion of the file without `._`."""
+def _is_apple_double(path: str) -> bool:
+    """Return whether the name is that of an AppleDouble companion file (`._` prefix)."""
     return posixpath.basename(path).startswith("._")
 
 

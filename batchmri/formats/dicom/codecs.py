@@ -1,6 +1,6 @@
-"""Which decoders read a transfer syntax, the fastest first (measured by benchmarks/decoders.py).
+"""Decoders of each transfer syntax, fastest first (measured with benchmarks/decoders.py).
 
-No GPL decoder is among them: pylibjpeg-libjpeg stays out.
+pylibjpeg-libjpeg is not used because of its license (GPL).
 """
 
 import os
@@ -28,7 +28,7 @@ _ENCAPSULATED = uid.UID("1.2.840.10008.1.2.1.98")  # uncompressed, in fragments
 
 _OPENCV_TYPES = (np.uint8, np.uint16)
 
-Image = npt.NDArray[Any]  # whole numbers or floats, as stored
+Image = npt.NDArray[Any]  # integers or floats, as stored
 
 gdcm.Trace.WarningOff()
 gdcm.Trace.ErrorOff()
@@ -36,9 +36,10 @@ gdcm.Trace.ErrorOff()
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """The Image Pixel module of one grey frame (DICOM PS3.3 C.7.6.3).
+    """The Image Pixel module of one grayscale frame (DICOM PS3.3 C.7.6.3).
 
-    `bits_below` counts the unused bits of a cell below those stored (High Bit, PS3.5 8.1.1).
+    `bits_below` is the number of unused bits of a pixel cell below the stored bits (High Bit,
+    PS3.5 8.1.1).
     """
 
     rows: int
@@ -52,7 +53,7 @@ class PixelFormat:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of one frame that is not compressed."""
+        """Size of one uncompressed frame in bytes."""
         return self.rows * self.columns * self.bits_allocated // 8
 
 
@@ -60,28 +61,28 @@ Decoder = Callable[[bytes, uid.UID, PixelFormat], Image]
 
 
 def decode_native(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """One frame that is not compressed, in the byte order of `syntax`."""
+    """Decode one uncompressed frame in the byte order of `syntax`."""
     return _as_array(data, syntax, form, "")
 
 
 def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """One compressed frame as stored (rows, columns), of whole numbers.
+    """Decode one compressed frame to an integer array (rows, columns) of stored values.
 
-    Tries the decoders of the syntax in turn. Raises Refused: `unsupported_transfer_syntax` with
-    its name, `bad_pixels` where each of them failed, `colour` for more than one component.
+    Tries the decoders of the transfer syntax in turn. Raises Refused: `unsupported_transfer_syntax`
+    with its name, `bad_pixels` if all decoders fail, `colour` for more than one component.
     """
     decoders = DECODERS.get(syntax)
     if decoders is None:
         name = syntax.name if syntax.is_valid else "not a UID"
         raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, name)
     if syntax not in _WITHOUT_HEADER:
-        stream = _checked(data, form)
-        # A codestream contains values, not the cells of memory.
+        stream = _checked_codestream(data, form)
+        # A codestream contains values, not pixel cells with unused bits.
         form = replace(form, bits_below=0, signed=_is_signed(stream, form))
     failures = []
     for name, decoder in decoders.items():
         try:
-            with _silent():
+            with _stderr_suppressed():
                 image = decoder(data, syntax, form)
         except BaseException as error:
             if not _is_failure(error):
@@ -95,15 +96,16 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
 
 
 def _is_signed(stream: Codestream, form: PixelFormat) -> bool:
-    """Whether decoded values are signed, where codestream and header may disagree.
+    """Return whether decoded values are signed; codestream and header may disagree.
 
-    A signed codestream has the last word (PS3.5 8.2). One that is unsigned, or does not say so,
-    contains the bits of signed values if the header says so and it has room for all bits stored.
+    A signed codestream takes precedence (PS3.5 8.2). A codestream that is unsigned, or does not
+    state it, contains the bits of signed values if the header says so and its precision is at
+    least the number of stored bits.
     """
     return bool(stream.signed) or (form.signed and stream.precision >= form.bits_stored)
 
 
-def _checked(data: bytes, form: PixelFormat) -> Codestream:
+def _checked_codestream(data: bytes, form: PixelFormat) -> Codestream:
     stream = read_codestream(data)
     if stream is None:
         raise Refused(Reason.BAD_PIXELS, "no codestream header")
@@ -146,23 +148,23 @@ def _pydicom(plugin: str) -> Decoder:
 
 
 def _pyjpegls(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """JPEG-LS; CharLS looks for the end of a damaged stream for seconds unless one is marked."""
+    """Decode JPEG-LS; an end marker keeps CharLS from searching a damaged stream for seconds."""
     return _as_array(encapsulate([data + _END_OF_IMAGE]), syntax, form, "pyjpegls")
 
 
 def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """JPEG of 8 bits, JPEG 2000 of up to 16 whose codestream is unsigned."""
+    """Decode 8-bit JPEG, and JPEG 2000 of up to 16 bits whose codestream is unsigned."""
     stream = read_codestream(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stream is None or stream.signed or image is None or image.dtype not in _OPENCV_TYPES:
         raise ValueError("not a picture that OpenCV reads")
     if not form.signed:
         return image
-    return _narrowed(image.view(f"i{image.itemsize}"), stream.precision)
+    return _lowest_bits(image.view(f"i{image.itemsize}"), stream.precision)
 
 
 def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """JPEG of 8 to 16 bits; pydicom's own gdcm plugin refuses 12-bit JPEG Extended."""
+    """Decode JPEG of 8 to 16 bits; pydicom's gdcm plugin refuses 12-bit JPEG Extended."""
     stream = read_codestream(data)
     bits = stream.precision if stream else form.bits_stored
     allocated = 8 if bits <= 8 else 16
@@ -181,20 +183,21 @@ def _gdcm(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     )
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(syntax))))
     image.SetPixelFormat(gdcm.PixelFormat(1, allocated, bits, bits - 1, int(form.signed)))
-    # The binding hands bytes over as text.
+    # The gdcm binding returns bytes as text.
     raw = image.GetBuffer().encode("utf-8", "surrogateescape")
     dtype = np.dtype(f"{'i' if form.signed else 'u'}{allocated // 8}")
-    # A lossy codestream may pass the bits stored by a little; a lossless one may hold an overlay.
+    # Values of a lossy codestream may slightly exceed the stored bits; a lossless one may contain
+    # an overlay in the unused bits.
     kept = min(bits, form.bits_stored) if syntax in _JPEG_LOSSLESS else bits
-    return _narrowed(np.frombuffer(raw, dtype).reshape(form.rows, form.columns), kept)
+    return _lowest_bits(np.frombuffer(raw, dtype).reshape(form.rows, form.columns), kept)
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """The libraries in C write to the standard error of the process, whatever they are told."""
+def _stderr_suppressed() -> Iterator[None]:
+    """Redirect the standard error of the process: the C libraries always write to it."""
     saved = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    with open(os.devnull, "wb") as devnull:
+        os.dup2(devnull.fileno(), 2)
     try:
         yield
     finally:
@@ -202,8 +205,8 @@ def _silent() -> Iterator[None]:
         os.close(saved)
 
 
-def _narrowed(image: Image, bits: int) -> Image:
-    """The lowest bits of each value, the sign of signed ones extended."""
+def _lowest_bits(image: Image, bits: int) -> Image:
+    """Return the lowest bits of each value, with sign extension for signed values."""
     spare = image.dtype.itemsize * 8 - bits
     return (image << spare) >> spare if spare else image
 
@@ -213,12 +216,15 @@ def _uncompressed(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
 
 
 def _is_failure(error: BaseException) -> bool:
-    """A decoder's own error, or the panic of one in Rust, which is no Exception and has no name."""
+    """Return whether an error means that a decoder failed.
+
+    A panic of a decoder written in Rust is not a subclass of Exception and cannot be imported.
+    """
     return isinstance(error, _FAILURES) or type(error).__name__ == "PanicException"
 
 
-# What these libraries raise for a codestream that they cannot read: pydicom wraps every plugin's
-# error in RuntimeError, the gdcm binding raises whatever SWIG makes of it.
+# Exceptions of the libraries for a codestream that they cannot read: pydicom wraps every error of a
+# plugin in RuntimeError, the gdcm binding raises various exceptions from SWIG.
 _FAILURES = (
     RuntimeError,
     ValueError,
@@ -234,7 +240,7 @@ _FAILURES = (
 _JPEG: dict[str, Decoder] = {"gdcm": _gdcm}
 _JPEG_8_BIT: dict[str, Decoder] = {"opencv": _opencv, "gdcm": _gdcm}
 _JPEG_LS: dict[str, Decoder] = {"pyjpegls": _pyjpegls, "gdcm": _pydicom("gdcm")}
-# gdcm reads JPEG 2000 as well, but a damaged codestream makes it end the process.
+# gdcm reads JPEG 2000 too, but aborts the process on a damaged codestream.
 _JPEG_2000: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "opencv": _opencv}
 _RLE: dict[str, Decoder] = {"pylibjpeg": _pydicom("pylibjpeg"), "pydicom": _pydicom("pydicom")}
 

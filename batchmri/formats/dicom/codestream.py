@@ -1,6 +1,7 @@
-"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, read before any decoder runs.
+"""Read the frame header of a JPEG, JPEG-LS or JPEG 2000 codestream before it is decoded.
 
-A decoder allocates what the codestream declares, so it must agree with the DICOM header first.
+A decoder allocates the size that the codestream declares, so that size is first compared with the
+DICOM header.
 """
 
 import struct
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 _SIZ = b"\xff\x4f\xff\x51"
 _SIZ_WITHIN = 4096  # a JP2 wrapper puts small boxes before the codestream
 _SOF = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_ALONE = {0x01, *range(0xD0, 0xDA)}
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xDA)}
 _SOS = 0xDA
 _RESERVED = range(0x02, 0xC0)
 
@@ -18,7 +19,7 @@ _RESERVED = range(0x02, 0xC0)
 class Codestream:
     """Size, number of components and bits per component.
 
-    `signed` is None where the format does not state it: JPEG and JPEG-LS.
+    `signed` is None if the format does not state it (JPEG and JPEG-LS).
     """
 
     rows: int
@@ -29,7 +30,7 @@ class Codestream:
 
 
 def read_codestream(data: bytes) -> Codestream | None:
-    """Read the frame header; None where there is none that makes sense.
+    """Read the frame header; None if there is no valid one.
 
     Sources: ITU-T T.81 B.2.2, T.87 C.2.2 (SOF55), T.800 A.5.1 (SIZ).
     """
@@ -38,7 +39,7 @@ def read_codestream(data: bytes) -> Codestream | None:
             return _jpeg(data)
         at = data.find(_SIZ, 0, _SIZ_WITHIN)
         return _jpeg2000(data, at + len(_SIZ)) if at >= 0 else None
-    except (struct.error, IndexError):  # cut short
+    except (struct.error, IndexError):  # truncated
         return None
 
 
@@ -55,7 +56,7 @@ def _jpeg(data: bytes) -> Codestream | None:
             return Codestream(rows, columns, components, precision)
         elif marker == _SOS or marker in _RESERVED:
             return None
-        elif marker in _ALONE:
+        elif marker in _WITHOUT_LENGTH:
             at += 2
         else:
             at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])

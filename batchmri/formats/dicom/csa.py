@@ -1,10 +1,11 @@
-"""Numbers from the CSA headers of Siemens: private elements that hold a small binary table.
+"""Read numbers from Siemens CSA headers: private elements that contain a small binary table.
 
-The number of tags, and per tag a name of 64 bytes, counts, and its items as text, each padded to
-four bytes. Before it stands `SV10` (CSA2), or nothing (CSA1, scanners before syngo VB). Layout:
-nibabel's documentation, "Siemens format DICOM with CSA header"; of CSA1, too, the second number of
-an item is its length, as GDCM and dcm2niix read it. nibabel's own reader is not used: a value of
-any tag that makes no sense ends it, an item of negative length leads it back.
+The table contains the number of tags, and per tag a name of 64 bytes, counts, and its items as
+text, each padded to four bytes. It starts with `SV10` (CSA2), or without a prefix (CSA1, scanners
+before syngo VB). For the layout see nibabel's documentation, "Siemens format DICOM with CSA
+header". The second number of an item is its length, in CSA1 too, as in GDCM and dcm2niix. nibabel's
+reader is not used: it stops at an invalid value of any tag, and moves backward at an item of
+negative length.
 """
 
 import struct
@@ -18,7 +19,7 @@ _MAX_TAGS, _MAX_ITEMS = 1024, 1024
 
 
 def csa_numbers(raw: bytes, names: Collection[str]) -> dict[str, list[float]]:
-    """The values of the tags asked for; those that are missing or make no sense are left out."""
+    """Return the values of the requested tags; missing and invalid ones are omitted."""
     found: dict[str, list[float]] = {}
     try:
         for name, items in _tags(raw):

@@ -1,7 +1,7 @@
-"""Header values of a DICOM dataset, whatever the header made of them.
+"""Read header values of a DICOM dataset, tolerating invalid elements.
 
-Headers state wrong value representations, text where numbers belong, several values where one is
-meant, or none: what cannot be read as what it should be counts as not stated.
+Headers contain wrong value representations, text instead of numbers, several values instead of one,
+or none. A value that cannot be read as its expected type counts as missing.
 """
 
 import math
@@ -17,19 +17,19 @@ from batchmri.formats.header_error import CutError
 
 _CHARSET = 0x00080005
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "OW": "H"}
-_LOOK_UP = ("", "UN", "OB")
-_MAX_TEXT = 1024  # no text here is allowed more than 64, and patterns are sought in it
-_MAX_RAW_TEXT = 16 * _MAX_TEXT  # bytes: each character may come with escape sequences
+_UNDEFINED_VRS = ("", "UN", "OB")
+_MAX_TEXT = 1024  # characters; the standard allows 64 here, and texts are searched for patterns
+_MAX_RAW_TEXT = 16 * _MAX_TEXT  # bytes: each character may have escape sequences
 _TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
 _SPACED_SIGN = re.compile(r"^([+-]) +")
 _ESCAPE = b"\x1b"
-_BY_ESCAPE = tuple(dict.fromkeys(CODES_TO_ENCODINGS.values()))
-# pydicom leaves those of ISO 2022 IR 58 in the text.
-_LEFT_ESCAPES = re.compile("|".join(re.escape(code.decode()) for code in CODES_TO_ENCODINGS))
+_ESCAPE_ENCODINGS = tuple(dict.fromkeys(CODES_TO_ENCODINGS.values()))
+# pydicom does not remove the escape sequences of ISO 2022 IR 58 from the text.
+_REMAINING_ESCAPES = re.compile("|".join(re.escape(code.decode()) for code in CODES_TO_ENCODINGS))
 
 
 class Tags:
-    """Robust reading of one dataset, or of one item of a sequence."""
+    """Tolerant access to the values of one dataset, or of one item of a sequence."""
 
     __slots__ = ("_charsets", "_dataset", "_encoding")
 
@@ -43,12 +43,12 @@ class Tags:
         return tag in self._dataset
 
     def raw(self, tag: int) -> bytes:
-        """The stored bytes; none where the element is missing, empty or a sequence."""
+        """Return the stored bytes; empty if the element is missing, empty or a sequence."""
         element = self._dataset.get(tag)
         return element.value if element and isinstance(element.value, bytes) else b""
 
     def text(self, tag: int) -> str:
-        """The text, in the character set of the dataset; no more than 1024 characters of it."""
+        """Return the text, decoded with the dataset's character set, at most 1024 characters."""
         return self._all_text(tag).strip("\0 ")[:_MAX_TEXT]
 
     def _all_text(self, tag: int) -> str:
@@ -57,30 +57,33 @@ class Tags:
         if raw.isascii() and not escaped:
             return raw.decode("ascii")
         charsets = self._charsets or ("utf-8",)
-        if escaped:  # whether the header declares the character sets it switches to or not
-            charsets = (*charsets, *_BY_ESCAPE)
+        if escaped:  # even if the header does not declare the character sets
+            charsets = (*charsets, *_ESCAPE_ENCODINGS)
         try:
             text = decode_bytes(raw, charsets, _TEXT_DELIMITERS)
         except (LookupError, UnicodeError):
             return raw.decode("ascii", "replace")
-        return _LEFT_ESCAPES.sub("", text) if escaped else text
+        return _REMAINING_ESCAPES.sub("", text) if escaped else text
 
     def words(self, tag: int) -> tuple[str, ...]:
-        """The coded values, upper case, without those that are empty."""
+        """Return the coded values that are not empty, in upper case."""
         values = self.raw(tag).decode("ascii", "replace").upper().split("\\")
         return tuple(value.strip("\0 ") for value in values if value.strip("\0 "))
 
     def word(self, tag: int) -> str:
-        """The first coded value, or an empty one."""
+        """Return the first coded value, or an empty string."""
         return next(iter(self.words(tag)), "")
 
     def numbers(self, tag: int, vr: str = "") -> tuple[float, ...]:
-        """All values as finite numbers, or none. `vr` says how a private tag is stored."""
+        """Return all values as numbers, or an empty tuple unless all are finite.
+
+        `vr` is the value representation of a private tag.
+        """
         raw = self.raw(tag)
         if not raw:
             return ()
         stated = self._dataset[tag].vr
-        if stated in _LOOK_UP:
+        if stated in _UNDEFINED_VRS:
             stated = vr or _dictionary_vr(tag)
         order = self._encoding.order
         try:
@@ -90,16 +93,16 @@ class Tags:
         return values if all(map(math.isfinite, values)) else ()
 
     def number(self, tag: int, vr: str = "") -> float | None:
-        """The first value as a number."""
+        """Return the first value as a number."""
         return next(iter(self.numbers(tag, vr)), None)
 
     def integer(self, tag: int, vr: str = "") -> int | None:
-        """The first value as a whole number that fits four bytes."""
+        """Return the first value as an integer that fits in four bytes."""
         value = self.number(tag, vr)
         return int(value) if value is not None and abs(value) < 2**31 else None
 
     def items(self, tag: int) -> "list[Tags]":
-        """The items of a sequence."""
+        """Return the items of a sequence."""
         element = self._dataset.get(tag)
         if element is None:
             return []
@@ -112,7 +115,7 @@ class Tags:
         return [Tags(item, self._encoding, _charsets(item) or self._charsets) for item in items]
 
     def item(self, tag: int) -> "Tags":
-        """The first item of a sequence, or an empty one."""
+        """Return the first item of a sequence, or an empty dataset."""
         return next(iter(self.items(tag)), NOTHING)
 
 
@@ -138,10 +141,10 @@ def _dictionary_vr(tag: int) -> str:
 
 
 def _unpack(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
-    letter = _BINARY.get(vr.split(" ")[0])
-    if letter is not None:
-        size = struct.calcsize(letter)
-        return struct.unpack(f"{order}{len(raw) // size}{letter}", raw[: len(raw) // size * size])
+    code = _BINARY.get(vr.split(" ")[0])
+    if code is not None:
+        size = struct.calcsize(code)
+        return struct.unpack(f"{order}{len(raw) // size}{code}", raw[: len(raw) // size * size])
     values = raw.decode("ascii", "replace").rstrip("\0\\ ").split("\\")
     try:
         return tuple(map(float, values)) if values != [""] else ()
@@ -150,9 +153,9 @@ def _unpack(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
 
 
 def _decimal(text: str) -> float:
-    """A number with a comma, a NUL behind it, a blank behind its sign or a Fortran exponent.
+    """Parse a number with a decimal comma, trailing NUL, space after its sign or Fortran exponent.
 
-    Raises ValueError.
+    Raises ValueError if the text is not a number.
     """
     number = text.strip("\0 ").partition("\0")[0].replace(",", ".").upper().replace("D", "E")
     return float(_SPACED_SIGN.sub(r"\1", number))

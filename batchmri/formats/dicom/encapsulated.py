@@ -1,7 +1,7 @@
-"""Where the frames of encapsulated Pixel Data lie in a file (DICOM PS3.5 A.4).
+"""Find the frames of encapsulated Pixel Data in a file (DICOM PS3.5 A.4).
 
-Offset tables are trusted only as far as they fit the fragments that are there: writers leave them
-out, leave them empty or get them wrong.
+Offset tables are used only if they match the fragments: some writers omit them, leave them empty
+or write wrong offsets.
 """
 
 import struct
@@ -19,7 +19,7 @@ _CODESTREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One item: `item` is the offset of its tag, `start` that of its first byte."""
+    """One item: `item` is the offset of its tag, `start` the offset of its first byte."""
 
     item: int
     start: int
@@ -30,14 +30,14 @@ class Fragment:
 def frame_fragments(
     stream: BinaryIO, start: int, size: int, n_frames: int, extended: tuple[int, ...] = ()
 ) -> list[list[Fragment]]:
-    """The fragments of each frame of the Pixel Data whose value begins at `start`.
+    """Return the fragments of each frame of the Pixel Data whose value begins at `start`.
 
-    `size` is that of the file, `extended` the Extended Offset Table. Raises Refused: `truncated`
-    where the file ends before all frames have begun, `bad_pixels` where the items make no sense.
+    `size` is the file size, `extended` the Extended Offset Table. Raises Refused: `truncated` if
+    the file ends before the last frame begins, `bad_pixels` if the items are invalid.
     """
     items, ended = _items(stream, start, size)
     if not items:
-        raise Refused(_missing(ended), "pixel data without items")
+        raise Refused(_missing_reason(ended), "pixel data without items")
     table, fragments = _split_table(stream, items, n_frames)
     frames = (
         _by_offsets(fragments, extended, n_frames)
@@ -51,7 +51,10 @@ def frame_fragments(
 
 
 def read_frame(stream: BinaryIO, fragments: list[Fragment], size: int, max_bytes: int) -> bytes:
-    """The bytes of one frame; Refused where the file ends before they do."""
+    """Read the bytes of one frame.
+
+    Raises Refused: `truncated` if the file ends inside the frame, `too_large` above `max_bytes`.
+    """
     if any(part.start + part.length > size for part in fragments):
         raise Refused(Reason.TRUNCATED, "the file ends inside a frame")
     if sum(part.length for part in fragments) > max_bytes:
@@ -64,7 +67,7 @@ def read_frame(stream: BinaryIO, fragments: list[Fragment], size: int, max_bytes
 
 
 def _items(stream: BinaryIO, start: int, size: int) -> tuple[list[Fragment], bool]:
-    """All items, and whether a delimiter ended them (rather than the end of the file)."""
+    """Return all items, and whether they end with a delimiter (rather than the end of the file)."""
     items: list[Fragment] = []
     position = start
     while position + 8 <= size:
@@ -85,7 +88,7 @@ def _items(stream: BinaryIO, start: int, size: int) -> tuple[list[Fragment], boo
 def _split_table(
     stream: BinaryIO, items: list[Fragment], n_frames: int
 ) -> tuple[tuple[int, ...], list[Fragment]]:
-    """Basic Offset Table and fragments; some writers leave the table's item out."""
+    """Return the Basic Offset Table and the fragments; some writers omit the item of the table."""
     first, rest = items[0], items[1:]
     if first.head.startswith(_CODESTREAM_STARTS):
         return (), items
@@ -99,12 +102,12 @@ def _split_table(
 def _by_offsets(
     fragments: list[Fragment], offsets: tuple[int, ...], n_frames: int
 ) -> list[list[Fragment]]:
-    """Frames as a table says, or none where it does not fit the items."""
+    """Return the frames according to an offset table; empty if it does not match the items."""
     origin = fragments[0].item
     index = {fragment.item - origin: at for at, fragment in enumerate(fragments)}
     starts = [index.get(offset, -1) for offset in offsets]
     fits = len(starts) == n_frames and starts[0] == 0 and starts == sorted(set(starts))
-    return _cut(fragments, starts) if fits else []
+    return _split_at(fragments, starts) if fits else []
 
 
 def _by_count(fragments: list[Fragment], n_frames: int) -> list[list[Fragment]]:
@@ -116,18 +119,18 @@ def _by_count(fragments: list[Fragment], n_frames: int) -> list[list[Fragment]]:
 
 
 def _by_codestream(fragments: list[Fragment]) -> list[list[Fragment]]:
-    """A frame begins where a codestream does; RLE has none, and one fragment per frame."""
+    """Return frames that begin where a codestream begins; RLE has one fragment per frame."""
     starts = [
         at for at, fragment in enumerate(fragments) if fragment.head.startswith(_CODESTREAM_STARTS)
     ]
     if not starts or starts[0] != 0:
         return [[fragment] for fragment in fragments]
-    return _cut(fragments, starts)
+    return _split_at(fragments, starts)
 
 
-def _cut(fragments: list[Fragment], starts: list[int]) -> list[list[Fragment]]:
+def _split_at(fragments: list[Fragment], starts: list[int]) -> list[list[Fragment]]:
     return [fragments[a:b] for a, b in zip(starts, [*starts[1:], len(fragments)], strict=True)]
 
 
-def _missing(ended: bool) -> Reason:
+def _missing_reason(ended: bool) -> Reason:
     return Reason.BAD_PIXELS if ended else Reason.TRUNCATED

@@ -1,4 +1,4 @@
-"""Opening a DICOM file for its pixels: header elements read, Pixel Data found but not read."""
+"""Open a DICOM file for its pixels: read header elements and locate Pixel Data."""
 
 import io
 import struct
@@ -45,15 +45,15 @@ _WANTED: list[BaseTag | int] = [
         "ExtendedOffsetTable",
     )
 ]
-# The transfer syntax element of a deflated file, found without parsing: pydicom would inflate
-# such a file whole, however large it grows.
+# The transfer syntax element of a deflated file. It is searched for without parsing, because
+# pydicom would inflate the whole file, whatever its size.
 _DEFLATED = b"\x02\x00\x10\x00UI\x16\x00" + str(uid.DeflatedExplicitVRLittleEndian).encode()
 _META_WITHIN = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class DicomFile:
-    """Header and the place of the pixel element; `length` is None where it is undefined.
+    """Header and location of the pixel element; `length` is None if it is undefined.
 
     `stream` is the file, or its inflated content, of `size` bytes; pixels begin at `start`.
     """
@@ -69,10 +69,10 @@ class DicomFile:
 
 
 def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
-    """Read the header and find the pixels.
+    """Read the header and locate the pixels.
 
     Raises Refused (`no_pixel_data`, `truncated`, `too_large`, `unsupported_transfer_syntax`), and
-    whatever pydicom raises for a header that it cannot read.
+    any exception of pydicom for a header that it cannot read.
     """
     head = stream.read(_META_WITHIN)
     stream.seek(0)
@@ -84,22 +84,22 @@ def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
     except (struct.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        # pydicom's own OSError, of a sequence that is cut, comes without a number.
+        # pydicom raises an OSError without an errno for a truncated sequence.
         raise Refused(Reason.TRUNCATED, "the file ends inside its header") from None
-    _mend(header)
+    _correct_values(header)
     at = stream.tell()
     size = stream.seek(0, io.SEEK_END)
     stream.seek(at)
     implicit, little = header.original_encoding
-    keyword, vr, length = _element(stream, bool(implicit), "<" if little else ">")
+    keyword, vr, length = _pixel_element(stream, bool(implicit), "<" if little else ">")
     return DicomFile(header, _syntax(header), stream, size, keyword, vr, stream.tell(), length)
 
 
 def _read(stream: BinaryIO) -> Dataset:
-    """The wanted elements; leaves the stream at the pixels.
+    """Read the wanted elements; the stream is at the pixels afterwards.
 
-    An element of an explicit file whose VR is no two letters (`??`, two spaces) is taken by pydicom
-    for one in implicit VR. Where that leads past the pixels, it is read as dcmtk does: as explicit.
+    pydicom treats an element of an explicit VR file whose VR is not two letters (`??`, two spaces)
+    as implicit VR. If that skips the pixels, it is read as explicit VR, like in dcmtk.
     """
     tags = [int(tag) for tag in _WANTED]
     for assume_implicit in (True, False):
@@ -120,8 +120,8 @@ def _read(stream: BinaryIO) -> Dataset:
     return header
 
 
-def _mend(header: Dataset) -> None:
-    """Make what pydicom would refuse readable: VRs that do not exist, decimal commas."""
+def _correct_values(header: Dataset) -> None:
+    """Correct values that pydicom would refuse: VRs that do not exist, decimal commas."""
     for tag, element in list(header._dict.items()):
         if not isinstance(element, RawDataElement):
             continue
@@ -133,7 +133,10 @@ def _mend(header: Dataset) -> None:
 
 
 def _inflated(stream: BinaryIO, max_bytes: int) -> tuple[Dataset, BinaryIO]:
-    """A deflated data set, inflated no further than `max_bytes` (PS3.5 A.5)."""
+    """Inflate a deflated data set to at most `max_bytes` (PS3.5 A.5).
+
+    Returns the header and a stream of the inflated data set at its pixels.
+    """
     read_preamble(stream, force=True)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -152,8 +155,8 @@ def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag in _KEYWORDS
 
 
-def _element(stream: BinaryIO, implicit: bool, order: str) -> tuple[str, str, int | None]:
-    """Keyword, VR and length of the pixel element; leaves the stream at its value."""
+def _pixel_element(stream: BinaryIO, implicit: bool, order: str) -> tuple[str, str, int | None]:
+    """Return keyword, VR and length of the pixel element; the stream is at its value afterwards."""
     raw = stream.read(8 if implicit else 12)
     if not raw:
         raise Refused(Reason.NO_PIXEL_DATA)
@@ -170,7 +173,7 @@ def _element(stream: BinaryIO, implicit: bool, order: str) -> tuple[str, str, in
 
 
 def _syntax(header: Dataset) -> uid.UID:
-    """The transfer syntax as stated, or as pydicom found it where the meta header is missing."""
+    """Return the stated transfer syntax, or the one pydicom detected without a meta header."""
     stated = header.file_meta.get("TransferSyntaxUID")
     if stated:
         return uid.UID(str(stated))

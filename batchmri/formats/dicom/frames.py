@@ -1,4 +1,4 @@
-"""The frames of a DICOM object: geometry, echo, time point and component of each image in it."""
+"""Frames of a DICOM object: geometry, echo, time point and component of each image."""
 
 from dataclasses import replace
 
@@ -20,9 +20,10 @@ _FRAME_TIME, _FRAME_TIMES = 0x00181063, 0x00181065
 
 
 def frames_of(tags: Tags, rows: int, columns: int, count: int) -> tuple[Frame, ...]:
-    """One Frame per image: `count` stored frames, or the tiles of a Siemens mosaic.
+    """Return one Frame per image: `count` stored frames, or the tiles of a mosaic.
 
-    Enhanced objects state them per frame or for all (PS3.3 C.7.6.16), classic ones once.
+    Enhanced objects state values per frame or for all frames (PS3.3 C.7.6.16), classic objects once
+    for all.
     """
     groups = tags.items(FRAME_GROUPS)
     if groups or SHARED_GROUPS in tags:
@@ -45,7 +46,7 @@ def frames_of(tags: Tags, rows: int, columns: int, count: int) -> tuple[Frame, .
 
 
 def is_cine(tags: Tags) -> bool:
-    """Whether the frames of a classic object follow each other in time: only the first is taken."""
+    """Return whether the frames of a classic object are a time series; only the first is used."""
     return _FRAME_TIME in tags or _FRAME_TIMES in tags
 
 
@@ -89,14 +90,14 @@ def _spacing(values: tuple[float, ...]) -> tuple[float, float] | None:
 
 
 def _echo(time: float | None, number: int | None) -> str:
-    # A tenth of a millisecond: echo times of one echo jitter below that.
+    # Rounded to 0.1 ms: within one echo, the echo time varies by less.
     if time:
         return f"{time:.1f}"
     return f"echo {number}" if number else ""
 
 
 def _time_point(b_value: float | None, position: int | None) -> str:
-    # Zero-padded, so that text order is the order in time.
+    # Zero-padded, so that the sort order of the text is chronological.
     b = f"b{b_value:05.0f}" if b_value is not None and b_value >= 0 else ""
     t = f"t{position:06d}" if position is not None and position >= 0 else ""
     return " ".join(filter(None, (b, t)))

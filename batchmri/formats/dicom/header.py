@@ -1,4 +1,4 @@
-"""One DICOM file → Instance, from its header alone."""
+"""Read the header of a DICOM file as an Instance."""
 
 import io
 import zlib
@@ -27,9 +27,9 @@ _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _EXPLICIT_LITTLE = Encoding(implicit=False, little=True)
 _MAX_INFLATED = 256 * 2**20
 _MAX_FRAMES = 65_536
-_ENCAPSULATED_FRAME = 8  # bytes of the item header, the least that a compressed frame takes
+_ENCAPSULATED_FRAME = 8  # bytes of the item header: the minimum size of a compressed frame
 
-_CUT = "the file ends inside its header"
+_TRUNCATED_HEADER = "the file ends inside its header"
 _STUDY_UID = 0x0020000D
 
 _IDENTIFIERS = (0x00100020, 0x00100010, 0x00100030, 0x00080050, 0x00080020)
@@ -53,10 +53,10 @@ _WANTED = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What was read of a file.
+    """The parsed part of a file.
 
-    `pixels` is their declared length, `left` the bytes that follow in the file, `last` the last
-    tag that was kept of a header after which the file ends.
+    `pixels` is the declared length of the pixel data, `left` the number of bytes between its start
+    and the end of the file. If the file ends after the header, `last` is the last tag kept.
     """
 
     meta: Tags
@@ -70,22 +70,22 @@ class _Header:
 def read_dicom_header(
     entry: FileEntry, context: HeaderContext, file: BinaryIO
 ) -> Instance | FileNote:
-    """The Instance of a DICOM object, with a `refusal` where it can never be classified.
+    """Return the Instance of a DICOM object, with a `refusal` if it can never be classified.
 
-    A note for a DICOMDIR, for what no series could hold, and for a header that is cut short.
-    `file` stands at its start. Raises what pydicom raises on a header that makes no sense.
+    Returns a FileNote for a DICOMDIR, for an object without study and series, and for a truncated
+    header. `file` must be at its start. Raises any exception of pydicom for an invalid header.
     """
     reading = _parse(file, entry.size)
     meta, tags = reading.meta, reading.tags
     if sop_classes.MEDIA_DIRECTORY in (meta.text(0x00020002), tags.text(0x00080016)):
         return FileNote(entry.source, Reason.DICOMDIR)
-    header = _facts(tags, meta)
+    header = _header_values(tags, meta)
     if reading.pixels is None and not (tags.text(0x0020000D) or tags.text(0x0020000E)):
-        return _note(entry.source, header, reading)
+        return _note_without_series(entry.source, header, reading)
     return _instance(entry, context, tags, header, reading)
 
 
-def _facts(tags: Tags, meta: Tags) -> Header:
+def _header_values(tags: Tags, meta: Tags) -> Header:
     syntax, sop_class = meta.text(0x00020010), meta.text(0x00020002)
     header = header_of(tags, syntax if is_valid_uid(syntax) else "")
     if not header.sop_class and is_valid_uid(sop_class):
@@ -93,11 +93,11 @@ def _facts(tags: Tags, meta: Tags) -> Header:
     return header
 
 
-def _note(source: str, header: Header, reading: _Header) -> FileNote:
-    """An object of no study and no series."""
+def _note_without_series(source: str, header: Header, reading: _Header) -> FileNote:
+    """Return the note of an object without study and series."""
     early = reading.last < _STUDY_UID and sop_classes.belongs_to_study(header.sop_class)
     if reading.cut or early or header.sop_class in MR_CLASSES:
-        return FileNote(source, Reason.TRUNCATED, _CUT)
+        return FileNote(source, Reason.TRUNCATED, _TRUNCATED_HEADER)
     if not header.sop_class:
         return FileNote(source, Reason.BAD_HEADER, "it contains no DICOM object")
     return FileNote(source, Reason.NO_PIXEL_DATA, sop_classes.name_of_uid(header.sop_class))
@@ -191,7 +191,10 @@ def _inflated(file: BinaryIO, start: int) -> bytes:
 
 
 def _encoding(syntax: str, reader: ElementReader, start: int) -> Encoding:
-    """As the first element is written, where the transfer syntax says nothing or another VR."""
+    """Return the encoding of the first element, which may contradict the transfer syntax.
+
+    The byte order is that of the transfer syntax if there is one.
+    """
     first = reader.bytes_at(start, 1) if start < reader.size else b""
     little = syntax != ExplicitVRBigEndian if syntax else first != b"\0"
     return Encoding(implicit=not reader.is_explicit(start, little), little=little)
@@ -203,7 +206,7 @@ def _refusal(
     if sop_classes.is_own(header.manufacturer, tags.text(0x00081090), tags.text(0x00080018)):
         return Reason.OWN_RESULT, sop_classes.name_of_uid(header.sop_class)
     if reading.cut:
-        return Reason.TRUNCATED, _CUT
+        return Reason.TRUNCATED, _TRUNCATED_HEADER
     refusal = sop_classes.refusal_by_kind(
         header.sop_class, reading.pixels is not None
     ) or sop_classes.refusal_by_picture(
@@ -241,7 +244,10 @@ def _refusal_by_size(
 
 
 def _uids(source: str, tags: Tags, header: Header) -> tuple[tuple[str, str, str], set[str]]:
-    """Study, series and instance UID; what is missing or invalid is made of what identifies it."""
+    """Return study, series and instance UID, and flags.
+
+    A missing or invalid UID is replaced with one derived from identifying values.
+    """
     study, series, instance = (
         uid if is_valid_uid(uid) else ""
         for uid in (tags.text(0x0020000D), tags.text(0x0020000E), tags.text(0x00080018))

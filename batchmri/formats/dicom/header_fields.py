@@ -1,4 +1,4 @@
-"""From the tags of a DICOM object to its Header: numbers, UIDs and known codes."""
+"""Convert the elements of a DICOM object to a Header: numbers, UIDs and known codes."""
 
 from batchmri.formats.dicom.dataset import Tags
 from batchmri.identifiers import is_valid_uid
@@ -13,16 +13,16 @@ _MR_RECEIVE_COIL = 0x00189042
 _MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
 
 SCANNING = ("SE", "IR", "GR", "EP", "RM")
-_GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # their number; x, y, z of one
-_COILED = ("extremity", "chest", "heart")
+_GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # number; x, y, z of one
+_COIL_BODY_PARTS = ("extremity", "chest", "heart")
 _CODE_MEANING = 0x00080104
 
 
 def header_of(tags: Tags, transfer_syntax: str) -> Header:
-    """The facts of a series in one of its objects, classic or enhanced.
+    """Return the series-level values in one object of a series, classic or enhanced.
 
-    Times are in ms. Free text (description, protocol, study, body part, pulse sequence) is read
-    for the body part and sequence that it names; only the description itself is kept.
+    Times are in ms. Free text (description, protocol, study, body part, pulse sequence) is searched
+    for body part and sequence; only the text of the description is kept.
     """
     shared = tags.item(SHARED_GROUPS)
     first = tags.item(FRAME_GROUPS)
@@ -43,7 +43,7 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
             tags.text(0x00180024) or tags.text(0x00189005),
             tags.word(0x00089209) or _group(0x00189226, first, shared).word(0x00089209),
         ),
-        scanning_sequence="\\".join(_scanning(tags)),
+        scanning_sequence="\\".join(_scanning_sequence(tags)),
         echo_time=_first_number(
             tags.number(0x00180081), _group(_MR_ECHO, first, shared).number(0x00189082)
         ),
@@ -58,13 +58,13 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
 
 
 def image_type_of(tags: Tags) -> tuple[str, ...]:
-    """The values of Image Type that mean something, each once."""
+    """Return the known values of Image Type, each once."""
     values = (*tags.words(0x00080008), *_ge_component(tags))
     return tuple(dict.fromkeys(value for value in values if value in IMAGE_TYPES))
 
 
 def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
-    """The b-value in s/mm², standard or of the vendors' private tags."""
+    """Return the b-value in s/mm², from the standard element or a private tag of the vendor."""
     stated = _first_number(tags.number(0x00189087), diffusion.number(0x00189087))
     if stated is not None:
         return stated
@@ -72,7 +72,7 @@ def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
     if "SIEMENS" in vendor:
         return tags.number(0x0019100C, "IS")
     if vendor.startswith("GE"):
-        coded = tags.number(0x00431039, "IS")  # 10⁹ + b where b is a label, not a time
+        coded = tags.number(0x00431039, "IS")  # b, or 10⁹ + b in some objects
         return coded % 100_000 if coded == 0 or (coded and _is_ge_diffusion(tags)) else None
     if "PHILIPS" in vendor:
         return tags.number(0x20011003, "FL")
@@ -82,11 +82,11 @@ def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
 
 
 def _is_ge_diffusion(tags: Tags) -> bool:
-    """Whether the b-value of GE means one: other sequences hold any number there.
+    """Return whether GE's private b-value is valid: other sequences store any number there.
 
-    Diffusion is echo-planar, has directions, or (PROPELLER) is called so.
+    Diffusion is echo-planar, has directions, or is named in the description (PROPELLER).
     """
-    if "EP" in _scanning(tags) or any(tags.number(tag, "DS") for tag in _GE_DIRECTIONS):
+    if "EP" in _scanning_sequence(tags) or any(tags.number(tag, "DS") for tag in _GE_DIRECTIONS):
         return True
     return any(
         sequence_in_words(tags.text(tag)) in ("dwi", "adc") for tag in (0x0008103E, 0x00181030)
@@ -119,21 +119,24 @@ def _body_part(tags: Tags, description: str, protocol: str, study: str) -> str:
 
 
 def _body_part_of_coil(tags: Tags) -> str:
-    """What a coil made for one part of the body says; those of head, neck and spine say nothing."""
+    """Return the body part of a coil made for it, or an empty string.
+
+    Coils for head, neck and spine are ignored: they do not determine the body part.
+    """
     shared = tags.item(SHARED_GROUPS).item(_MR_RECEIVE_COIL)
     part = body_part_of(tags.text(0x00181250) or shared.text(0x00181250))
-    return part if part in _COILED else ""
+    return part if part in _COIL_BODY_PARTS else ""
 
 
-def _scanning(tags: Tags) -> tuple[str, ...]:
+def _scanning_sequence(tags: Tags) -> tuple[str, ...]:
     stated = tuple(value for value in tags.words(0x00180020) if value in SCANNING)
     if stated:
-        hidden = "EP" not in stated and "EPI_GEMS" in tags.words(0x00180022)
-        return ("EP", *stated) if hidden else stated
+        is_unstated_epi = "EP" not in stated and "EPI_GEMS" in tags.words(0x00180022)
+        return ("EP", *stated) if is_unstated_epi else stated
     kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
     kind = kinds.get(tags.word(0x00189008), ())
-    planar = ("EP",) if tags.word(0x00189018) == "YES" else ()
-    return (*planar, *kind, *(("IR",) if tags.word(0x00189009) == "YES" else ()))
+    echo_planar = ("EP",) if tags.word(0x00189018) == "YES" else ()
+    return (*echo_planar, *kind, *(("IR",) if tags.word(0x00189009) == "YES" else ()))
 
 
 def _contrast_agent(tags: Tags) -> bool | None:
@@ -142,4 +145,4 @@ def _contrast_agent(tags: Tags) -> bool | None:
         return stated
     items = tags.items(0x00180012)
     named = [is_agent(item.text(_CODE_MEANING)) for item in items]
-    return any(said is not False for said in named) if items else None
+    return any(named_agent is not False for named_agent in named) if items else None

@@ -1,9 +1,9 @@
-"""Pictures that hold the slices of a volume as tiles, row by row.
+"""Images that contain the slices of a volume as tiles, row by row.
 
-Siemens, mosaic: a square grid; the number of tiles stands in a private element or the CSA header.
-Image Position names the corner of a slice as large as the whole picture, hence the shift by half
-of what that is larger (as nibabel and dcm2niix read it). United Imaging, VFRAME: as many rows as
-are needed; a private sequence holds the position of every slice.
+Siemens mosaic: a square grid. The number of tiles is in a private element or the CSA header. Image
+Position is the corner of a slice as large as the whole mosaic, so it is shifted by half of the size
+difference (like in nibabel and dcm2niix). United Imaging VFRAME: as many rows as necessary. A
+private sequence contains the position of every slice.
 """
 
 import math
@@ -23,9 +23,10 @@ _MAX_TILES = 1024
 
 
 def is_tiled(tags: Tags, rows: int, columns: int) -> bool:
-    """Whether the picture is made of tiles: Image Type says so, also of slices taken apart since.
+    """Return whether the image consists of tiles.
 
-    Those state no number of tiles, and are about as large as their acquisition matrix.
+    Image Type says MOSAIC or VFRAME, but also for slices that were extracted from a mosaic. Those
+    state no number of tiles, and are about as large as their acquisition matrix.
     """
     if _TILED.isdisjoint(tags.words(0x00080008)):
         return False
@@ -36,9 +37,9 @@ def is_tiled(tags: Tags, rows: int, columns: int) -> bool:
 
 
 def states_tiles(tags: Tags) -> bool:
-    """Whether an enhanced object says how many tiles its one frame holds.
+    """Return whether an enhanced object states the number of tiles in its only frame.
 
-    Numaris X leaves MOSAIC in the Image Type of objects whose slices it took apart.
+    Numaris X keeps MOSAIC in the Image Type of objects whose slices it separated.
     """
     return not _TILED.isdisjoint(tags.words(0x00080008)) and (
         SIEMENS_COUNT in tags or CSA_IMAGE in tags
@@ -48,10 +49,10 @@ def states_tiles(tags: Tags) -> bool:
 def tiles_of(
     tags: Tags, measures: Tags, whole: Frame, rows: int, columns: int
 ) -> tuple[Frame, ...]:
-    """A Frame per tile, in the order they were stored; none where their number is not stated.
+    """Return one Frame per tile in stored order; empty if the number of tiles is not stated.
 
-    `whole` is the geometry that the header states for the picture of (rows, columns); `measures`
-    holds the distance of slices (the dataset itself, or a functional group).
+    `whole` is the geometry that the header states for the image of (rows, columns); `measures` is
+    the dataset or functional group that contains the slice spacing.
     """
     if "VFRAME" in tags.words(0x00080008):
         return _united_imaging(tags, whole, rows, columns)
@@ -95,7 +96,7 @@ def _geometry(
     more_rows: int,
     more_columns: int,
 ) -> tuple[Vector | None, Vector | None]:
-    """Position of the first tile and the step from tile to tile."""
+    """Return the position of the first tile and the step from tile to tile, in mm."""
     if not (whole.position and whole.orientation and whole.pixel_spacing and spacing):
         return None, None
     column, row = whole.orientation

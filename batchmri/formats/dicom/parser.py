@@ -1,9 +1,9 @@
-"""The data elements of a DICOM header, as stored bytes (PS3.5 chapter 7).
+"""Read the data elements of a DICOM header as stored bytes (PS3.5 chapter 7).
 
-pydicom reads any object into values; of a header only some fifty elements matter here, which this
-finds ten times faster. It is bounded, too: nothing is allocated for a length that the file does
-not hold, and nesting ends at a fixed depth. tags.py makes values of the bytes. A test holds it
-against pydicom on every file at hand.
+pydicom parses all elements of an object; this parser reads about fifty of them, ten times faster.
+Its use of resources is limited: no memory is allocated for a length that exceeds the file, and
+nesting depth is limited. dataset.py converts the bytes to values. A test compares the parser with
+pydicom on all available files.
 """
 
 import io
@@ -16,7 +16,7 @@ from batchmri.formats.header_error import CutError, HeaderError
 
 UNDEFINED = 0xFFFFFFFF
 _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # length of four bytes
+_LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # 4-byte length field
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _KNOWN = _LONG | _SHORT
 _BULK = _LONG - {b"SQ", b"UN"}
@@ -24,12 +24,15 @@ _CHUNK = 32_768
 _MAX_VALUE = 2**28
 _MAX_DEPTH = 64
 _SHORT_FORM, _LONG_FORM, _IMPLICIT_FORM = range(3)
-_PADDING = b"\0\r\n \x1a"  # what transfers append to a file
+_PADDING = b"\0\r\n \x1a"  # bytes that transfers append to a file
 
 
 class Element(NamedTuple):
-    """VR as stated (empty where it is not) and the value; a sequence of undefined length is read
-    into its items, one of defined length is left as bytes until it is asked for."""
+    """VR as stated (empty if it is not) and value.
+
+    The value of a sequence of undefined length is its items; a sequence of defined length is kept
+    as bytes until it is needed.
+    """
 
     vr: str
     value: "bytes | list[Dataset]"
@@ -48,26 +51,26 @@ _EVERY_TAG = _All()
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How elements are written."""
+    """The encoding of elements: implicit or explicit VR, little or big endian."""
 
     implicit: bool
     little: bool
 
     @property
     def order(self) -> str:
-        """The byte order as struct writes it."""
+        """The byte order in the notation of the struct module."""
         return "<" if self.little else ">"
 
 
 class ElementReader:
-    """Elements of a file, read forward; a chunk of it is held."""
+    """Reads elements of a file sequentially; keeps one chunk of the file in memory."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self.size = file, size
         self._chunk, self._base = b"", 0
 
     def bytes_at(self, position: int, length: int) -> bytes:
-        """Bytes of the file; raises CutError where it does not hold them."""
+        """Return bytes of the file; raises CutError if the file ends before them."""
         if position + length > self.size:
             raise CutError(f"{length} bytes")
         offset = position - self._base
@@ -82,10 +85,11 @@ class ElementReader:
     def read(
         self, start: int, until: int, wanted: Container[int], encoding: Encoding, into: Dataset
     ) -> int:
-        """Read the wanted elements before tag `until` into a dataset.
+        """Read the wanted elements before tag `until` into the dataset `into`.
 
-        Returns the place of the first element from `until` on, or of the end of the file. Raises
-        CutError where the file ends within an element; what stands before is in `into` then.
+        Returns the position of the first element with a tag of at least `until`, or of the end of
+        the file. Raises CutError if the file ends within an element; `into` then contains the
+        elements before it.
         """
         position = self._elements(start, self.size, until, wanted, encoding, 0, into)
         rest = self.size - position
@@ -94,7 +98,7 @@ class ElementReader:
         return position
 
     def head(self, position: int, encoding: Encoding) -> tuple[int, str, int, int]:
-        """Tag, VR, declared length and place of the value of the element at a place."""
+        """Return tag, VR, declared length and value position of the element at a position."""
         order = encoding.order
         offset = self._offset(position)
         try:
@@ -110,11 +114,11 @@ class ElementReader:
         tag = group << 16 | number
         if vr in _SHORT:
             return tag, vr.decode(), length, position + 8
-        length, size = self._unknown(position, tag, self.size, order)
+        length, size = self._lengths_of_unknown_vr(position, tag, self.size, order)
         return tag, "", length, position + size
 
     def is_explicit(self, position: int, little: bool) -> bool:
-        """Whether the element at a position states a VR, one that the standard knows or not."""
+        """Return whether the element at a position has a VR, whether a standard one or not."""
         order = "<" if little else ">"
         if position + 8 > self.size:
             return False
@@ -123,12 +127,12 @@ class ElementReader:
             return True
         tag = self._tag(position, order)
         return any(
-            self._fits(position + size, length, tag, b"", form, self.size, order)
+            self._is_plausible(position + size, length, tag, b"", form, self.size, order)
             for form, (length, size) in enumerate(self._lengths(position, order)[:2])
         )
 
     def items(self, start: int, end: int, encoding: Encoding, depth: int = 0) -> list[Dataset]:
-        """The items of a sequence that ends at a place."""
+        """Return the items of a sequence between two positions."""
         return self._items(start, end, True, encoding, depth)[0]
 
     def _elements(
@@ -168,7 +172,7 @@ class ElementReader:
                 vr = b""
                 position += 8
             else:
-                length, size = self._unknown(position, tag, end, encoding.order)
+                length, size = self._lengths_of_unknown_vr(position, tag, end, encoding.order)
                 vr = b""
                 position += size
             if length == UNDEFINED:
@@ -183,32 +187,35 @@ class ElementReader:
                 raise CutError(f"{length} bytes")
         return position
 
-    def _unknown(self, position: int, tag: int, end: int, order: str) -> tuple[int, int]:
-        """Length of the value and of the head of an element with a VR that the standard lacks.
+    def _lengths_of_unknown_vr(
+        self, position: int, tag: int, end: int, order: str
+    ) -> tuple[int, int]:
+        """Return length of the value and of the header of an element with an unknown VR.
 
-        It may be a wrong VR such as `??` or two spaces, a VR of a later edition, or an element
-        without a VR among others. What another element follows is believed. dcmtk and pydicom each
-        guess one of these by the two characters alone, which decide here where nothing follows.
+        The VR may be invalid, such as `??` or two spaces, from a later edition of the standard, or
+        missing (implicit). The form that is followed by another valid element is used. dcmtk and
+        pydicom each assume one form, based on the two characters alone; they decide here only if
+        no form is followed by a valid element.
         """
         vr = self.bytes_at(position + 4, 2)
         lengths = self._lengths(position, order)
         forms = (_SHORT_FORM, _LONG_FORM, _IMPLICIT_FORM)
-        if not _is_text(vr):
+        if not _is_like_vr(vr):
             forms = (_IMPLICIT_FORM, _SHORT_FORM, _LONG_FORM)
         for form in forms:
             length, size = lengths[form]
-            if self._fits(position + size, length, tag, vr, form, end, order):
+            if self._is_plausible(position + size, length, tag, vr, form, end, order):
                 return length, size
         return lengths[forms[0]]
 
     def _lengths(self, position: int, order: str) -> list[tuple[int, int]]:
-        """Length of the value and of the head, as each form of an element states them."""
+        """Return length of the value and of the header according to each form of an element."""
         head = self.bytes_at(position, min(12, self.size - position)).ljust(12, b"\0")
         short, long = struct.unpack_from(order + "HI", head, 6)
         (implicit,) = struct.unpack_from(order + "I", head, 4)
         return [(short, 8), (long, 12), (implicit, 8)]
 
-    def _fits(
+    def _is_plausible(
         self,
         start: int,
         length: int,
@@ -219,8 +226,10 @@ class ElementReader:
         order: str,
         hops: int = 2,
     ) -> bool:
-        """Whether a value is followed by the end, or by later elements with a known VR, or with
-        the VR `vr` in the form `form`.
+        """Return whether the element header before `start` is plausible in the form `form`.
+
+        The value must be followed by the end, or by elements with higher tags and a known VR or
+        the VR `vr` in the same form. `hops` following elements are checked.
         """
         position = start + length
         if length == UNDEFINED:
@@ -236,7 +245,9 @@ class ElementReader:
             return False
         next_form = _LONG_FORM if next_vr in _LONG else _SHORT_FORM
         length, size = self._lengths(position, order)[next_form if next_vr in _KNOWN else form]
-        return self._fits(position + size, length, following, vr, form, end, order, hops - 1)
+        return self._is_plausible(
+            position + size, length, following, vr, form, end, order, hops - 1
+        )
 
     def _tag(self, position: int, order: str) -> int:
         group, number = struct.unpack(order + "HH", self.bytes_at(position, 4))
@@ -252,7 +263,10 @@ class ElementReader:
         depth: int,
         into: Dataset,
     ) -> int:
-        """Past a value of undefined length: items, or fragments of bulk data."""
+        """Read or skip a value of undefined length (items, or fragments of bulk data).
+
+        Returns the position after it.
+        """
         if vr == b"UN":
             encoding = replace(encoding, implicit=True)  # PS3.5 6.2.2
         keep = tag in wanted and vr not in _BULK
@@ -291,7 +305,7 @@ class ElementReader:
         return items, position
 
     def _offset(self, position: int) -> int:
-        """Where a place of the file lies in the chunk, moved there if it must be."""
+        """Return the offset of a file position in the chunk; loads another chunk if necessary."""
         offset = position - self._base
         if offset < 0 or offset + 12 > len(self._chunk):
             if position >= self.size:
@@ -304,11 +318,11 @@ class ElementReader:
         return offset
 
 
-def _is_text(vr: bytes) -> bool:
-    """Whether two bytes are more likely a VR than the lower half of a length."""
+def _is_like_vr(vr: bytes) -> bool:
+    """Return whether two bytes are more likely a VR than the lower half of a length."""
     return vr == b"\0\0" or all(0x20 <= byte < 0x7F for byte in vr)
 
 
 def items_in(content: bytes, encoding: Encoding) -> list[Dataset]:
-    """The items of a sequence of defined length."""
+    """Return the items of a sequence of defined length."""
     return ElementReader(io.BytesIO(content), len(content)).items(0, len(content), encoding)

@@ -1,4 +1,4 @@
-"""Frames of one DICOM file: decoded, in real values, white on black, padding taken out."""
+"""Decode frames of one DICOM file to rescaled values, with inversion and padding removed."""
 
 import math
 from typing import Any
@@ -25,18 +25,20 @@ _NATIVE = {
     uid.DeflatedExplicitVRLittleEndian: uid.ExplicitVRLittleEndian,
     uid.ExplicitVRBigEndian: uid.ExplicitVRBigEndian,
 }
-_GREY = ("MONOCHROME1", "MONOCHROME2", "")
-_COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_GRAYSCALE = ("MONOCHROME1", "MONOCHROME2", "")
+_COLOR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _BYTES_PER_PIXEL = 4  # of a decoded slice
 
 
 def read_dicom_pixels(task: DecodeTask) -> Decoded:
-    """One slice or refusal per frame asked.
+    """Return one slice or Refusal per requested frame.
 
-    Raises Refused where the whole file is refused, OSError where it cannot be read, and what
-    pydicom raises for a header that it cannot read. Sizes are checked before anything is
-    allocated (PS3.3 C.7.6.3; padding C.7.5.1.1.2; rescale and look-up table C.11.1,
-    C.7.6.16.2.9; inversion C.11.6). Private scaling is left out: a factor changes no picture.
+    Raises Refused if the whole file is refused, OSError if it cannot be read, and any exception of
+    pydicom for a header that it cannot read. Sizes are checked before memory is allocated. Private
+    scaling is ignored: a constant factor does not change the displayed image.
+
+    Sources: PS3.3 C.7.6.3; padding C.7.5.1.1.2; rescale and lookup table C.11.1, C.7.6.16.2.9;
+    inversion C.11.6.
     """
     with open_regular(task.path) as stream:
         file = open_dicom(stream, task.max_bytes)
@@ -58,13 +60,13 @@ def _slice(
     frames: "_Frames", number: int, tile: Tile | None, display: Display
 ) -> FloatArray | Refusal:
     try:
-        stored = _cut(frames.read(number), tile)
+        stored = _tile_of(frames.read(number), tile)
     except Refused as refused:
         return refused.refusal
     return finish(_values(stored, frames.file.header, frames.form, number), display)
 
 
-def _cut(stored: Image, tile: Tile | None) -> Image:
+def _tile_of(stored: Image, tile: Tile | None) -> Image:
     if tile is None:
         return stored
     row, column, rows, columns = tile
@@ -86,9 +88,9 @@ class _Frames:
         self._last: tuple[int, Image] | None = None
 
     def read(self, number: int) -> Image:
-        """Frame `number` (from 1) as stored; raises Refused."""
+        """Return the stored values of frame `number` (from 1); raises Refused."""
         if self._last is None or self._last[0] != number:
-            self._last = number, self._read(number)  # the tiles of one frame come in a row
+            self._last = number, self._read(number)  # tiles of one frame are read consecutively
         return self._last[1]
 
     def _read(self, number: int) -> Image:
@@ -132,9 +134,9 @@ def _format(file: DicomFile) -> PixelFormat:
     header = file.header
     photometric = str(_first(header, "PhotometricInterpretation") or "")
     samples = int(_number(header, "SamplesPerPixel") or 1)
-    if samples != 1 or photometric not in _GREY:
-        # Only a known code: anybody's name may stand in a damaged element.
-        raise Refused(Reason.COLOUR, photometric if photometric in _COLOUR else "")
+    if samples != 1 or photometric not in _GRAYSCALE:
+        # Report only a known code: a damaged element may contain a person's name.
+        raise Refused(Reason.COLOUR, photometric if photometric in _COLOR else "")
     rows, columns, allocated = (
         int(_number(header, keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
     )
@@ -160,29 +162,32 @@ def _format(file: DicomFile) -> PixelFormat:
 def _values(
     stored: Image, header: Dataset, form: PixelFormat, number: int
 ) -> npt.NDArray[np.floating]:
-    """Real values, turned round where low ones are white; padding becomes the least of the rest."""
+    """Return rescaled values, inverted if low values are white.
+
+    Padding is replaced with the minimum of the other values.
+    """
     if form.keyword == "PixelData" and _item(header, "ModalityLUTSequence", 0) is not None:
-        values, extent = _looked_up(stored, header)
+        values, range_sum = _apply_modality_lut(stored, header)
     else:
         slope, intercept = _rescale(header, number - 1)
         values = stored.astype(np.float64) * slope + intercept
-        extent = _extent(form, slope, intercept)
+        range_sum = _value_range_sum(form, slope, intercept)
     if _is_inverted(header):
-        values = extent - values
+        values = range_sum - values
     padding = _padding(stored, header)
     if padding is not None and padding.any() and not padding.all():
         values[padding] = values[~padding].min()
     return values
 
 
-def _looked_up(stored: Image, header: Dataset) -> tuple[npt.NDArray[np.float64], float]:
-    """Values of the Modality LUT, which stands in place of a slope, and the highest it may give."""
+def _apply_modality_lut(stored: Image, header: Dataset) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the values of the Modality LUT, used instead of rescaling, and their upper limit."""
     values = apply_modality_lut(stored.astype(np.int64), header)
     return values.astype(np.float64), float(np.iinfo(values.dtype).max)
 
 
-def _extent(form: PixelFormat, slope: float, intercept: float) -> float:
-    """Lowest plus highest value that a pixel can have: the same for each slice of a series."""
+def _value_range_sum(form: PixelFormat, slope: float, intercept: float) -> float:
+    """Return the lowest plus the highest possible value, the same for all slices of a series."""
     if form.keyword != "PixelData":
         return 0.0
     low = -(2 ** (form.bits_stored - 1)) if form.signed else 0
@@ -190,8 +195,10 @@ def _extent(form: PixelFormat, slope: float, intercept: float) -> float:
 
 
 def _is_inverted(header: Dataset) -> bool:
-    """Whether low values are white: by the shape of the presentation LUT, which has the last word,
-    or else by the photometric interpretation, which the shape of an image repeats.
+    """Return whether low values are white.
+
+    Presentation LUT Shape takes precedence over Photometric Interpretation, which normally states
+    the same.
     """
     shape = _first(header, "PresentationLUTShape")
     if shape in ("IDENTITY", "INVERSE"):
@@ -213,7 +220,10 @@ def _padding(stored: Image, header: Dataset) -> npt.NDArray[np.bool_] | None:
 
 
 def _as_stored(value: float, dtype: np.dtype[Any]) -> float:
-    """Writers mix up US and SS: 63536 means -2000 where pixels are signed 16-bit."""
+    """Return a padding value as a value of `dtype`.
+
+    Some writers confuse US and SS: 63536 means -2000 if pixels are signed 16-bit.
+    """
     if dtype.kind not in "iu":
         return value
     span = 2 ** (8 * dtype.itemsize)
@@ -222,7 +232,7 @@ def _as_stored(value: float, dtype: np.dtype[Any]) -> float:
 
 
 def _rescale(header: Dataset, index: int) -> tuple[float, float]:
-    """Slope and intercept of a frame: its own, the shared ones, or the image's."""
+    """Return slope and intercept of a frame: its own, the shared ones, or those of the image."""
     for holder in (
         _item(header, "PerFrameFunctionalGroupsSequence", index),
         _item(header, "SharedFunctionalGroupsSequence", 0),
@@ -251,7 +261,7 @@ def _extended_offsets(header: Dataset) -> tuple[int, ...]:
 
 
 def _first(header: Dataset, keyword: str) -> Any:
-    """The first value of an element; None where it is absent or empty."""
+    """Return the first value of an element; None if it is absent or empty."""
     value = header.get(keyword)
     if isinstance(value, MultiValue | list):
         return value[0] if value else None
@@ -259,7 +269,7 @@ def _first(header: Dataset, keyword: str) -> Any:
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
-    """A finite number, or None for whatever else stands there."""
+    """Return the first value as a finite number; None for any other value."""
     try:
         number = float(_first(header, keyword))
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Which DICOM objects can never be classified, and why."""
+"""Determine which DICOM objects can never be classified, and why."""
 
 from pydicom.uid import UID
 
@@ -6,14 +6,14 @@ from batchmri.reasons import Reason
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
-# Of objects that batchmri makes: an arc below the UUID of this project (PS3.5 B.2), and a name.
+# UID root and name of objects that batchmri creates: an arc below a project UUID (PS3.5 B.2).
 OWN_UID_ROOT = "2.25.241004316514257513043875712171598748254."
 OWN_NAME = "batchmri"
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
-# Objects that hold pixels, but no picture of a scanner (PS3.4 B.5).
-_NO_PICTURE = frozenset(
+# Objects that contain pixels, but no image from a scanner (PS3.4 B.5).
+_NOT_AN_IMAGE = frozenset(
     _STORAGE + end
     for end in (
         "30",  # Parametric Map
@@ -24,40 +24,40 @@ _NO_PICTURE = frozenset(
         "481.2",  # RT Dose
     )
 )  # fmt: skip
-_COLOUR = ("RGB", "YBR", "PALETTE", "ARGB", "CMYK", "HSV")
+_COLOR = ("RGB", "YBR", "PALETTE", "ARGB", "CMYK", "HSV")
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
-_REFERENCED = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95")  # JPIP: pixels lie elsewhere
+_REFERENCED = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95")  # JPIP: pixels on a server
 _CAPTURED = frozenset(("DV", "DI", "DF", "WSD", "SD", "SI", "DRW"))  # Conversion Type
-_MADE_PICTURE = frozenset(("SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "PASTED"))
+_CAPTURED_IMAGE_TYPES = frozenset(("SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "PASTED"))
 
-# Storage classes whose objects belong to no patient: protocols and inventories.
-_OF_NO_STUDY = tuple(f"{_STORAGE}{end}." for end in (200, 201))
+# Storage classes whose objects do not belong to a patient: protocols and inventories.
+_WITHOUT_STUDY = tuple(f"{_STORAGE}{end}." for end in (200, 201))
 
 ReasonDetail = tuple[Reason, str]
 
 
 def name_of_uid(uid: str) -> str:
-    """The registered name of a UID, or the UID itself (nothing where it is no UID)."""
+    """Return the registered name of a UID, else the UID itself; empty if there is none."""
     return UID(uid).name if uid else ""
 
 
 def belongs_to_study(sop_class: str) -> bool:
-    """Whether an object of this class must have a Study Instance UID (or states no class)."""
-    if sop_class.startswith(_OF_NO_STUDY):
+    """Return whether objects of this class have a Study Instance UID; true if none is stated."""
+    if sop_class.startswith(_WITHOUT_STUDY):
         return False
     return not sop_class or sop_class.startswith(_STORAGE)
 
 
 def is_own(manufacturer: str, model: str, instance_uid: str) -> bool:
-    """Whether batchmri made the object itself; what it only names ("batchmri phantom") is not."""
+    """Return whether batchmri created the object; a name like "batchmri phantom" does not count."""
     return OWN_NAME in (manufacturer, model) or instance_uid.startswith(OWN_UID_ROOT)
 
 
 def refusal_by_kind(sop_class: str, has_pixels: bool) -> ReasonDetail | None:
-    """Whether this kind of object holds no picture."""
+    """Return the reason if this kind of object contains no image."""
     if not has_pixels:
         return Reason.NO_PIXEL_DATA, name_of_uid(sop_class)
-    if sop_class in _NO_PICTURE:
+    if sop_class in _NOT_AN_IMAGE:
         return Reason.UNSUPPORTED_OBJECT, name_of_uid(sop_class)
     return None
 
@@ -70,20 +70,20 @@ def refusal_by_picture(
     samples: int,
     burned_in: str,
 ) -> ReasonDetail | None:
-    """Whether the picture is a capture, in colour, or written on."""
+    """Return the reason if the image is a screen capture, in color, or has burned-in text."""
     if sop_class == _SECONDARY_CAPTURE or sop_class.startswith(_SECONDARY_CAPTURE + "."):
         return Reason.SECONDARY_CAPTURE, name_of_uid(sop_class)
-    if conversion in _CAPTURED or _MADE_PICTURE & set(image_type):
+    if conversion in _CAPTURED or _CAPTURED_IMAGE_TYPES & set(image_type):
         return Reason.SECONDARY_CAPTURE, "said by Conversion Type or Image Type"
-    if samples > 1 or photometric.startswith(_COLOUR):
-        return Reason.COLOUR, next((c for c in _COLOUR if photometric.startswith(c)), "")
+    if samples > 1 or photometric.startswith(_COLOR):
+        return Reason.COLOUR, next((c for c in _COLOR if photometric.startswith(c)), "")
     if burned_in == "YES":
         return Reason.BURNED_IN_ANNOTATION, ""
     return None
 
 
 def refusal_by_syntax(transfer_syntax: str) -> ReasonDetail | None:
-    """Whether the transfer syntax is a video, or one that nobody registered."""
+    """Return the reason if the transfer syntax is video, JPIP or not registered."""
     if transfer_syntax in _VIDEO:
         return Reason.UNSUPPORTED_OBJECT, f"video, {name_of_uid(transfer_syntax)}"
     uid = UID(transfer_syntax)

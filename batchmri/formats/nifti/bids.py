@@ -1,4 +1,4 @@
-"""What the path of a NIfTI file says: BIDS entities, derivatives, label maps."""
+"""Interpret the path of a NIfTI file: BIDS entities, derivatives, label maps."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from itertools import combinations
 from batchmri.identifiers import folder_of, name_of
 from batchmri.terms.body_part import normalised
 
-_ENDINGS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
+_EXTENSIONS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
-_MAX_ENTITIES = 5  # besides sub- and ses-: of more the first, for each doubles the names to try
+_MAX_ENTITIES = 5  # without sub- and ses-; each one doubles the number of names to try
 _LABELS = re.compile(
     r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
     r"(?![a-z0-9])"
@@ -18,24 +18,25 @@ _LABELS = re.compile(
 
 
 def stem_of(source: str) -> str:
-    """The file name without `.nii`, `.nii.gz`, `.hdr`, `.img`."""
-    return _ENDINGS.sub("", name_of(source))
+    """Return the file name without `.nii`, `.nii.gz`, `.hdr`, `.img`."""
+    return _EXTENSIONS.sub("", name_of(source))
 
 
 def description_of(source: str) -> str:
-    """The file name without ending, and without the BIDS entities sub- and ses-."""
+    """Return the file name without extension and without the BIDS entities sub- and ses-."""
     parts = stem_of(source).split("_")
     kept = [part for part in parts if not (_SUBJECT.fullmatch(part) or _SESSION.fullmatch(part))]
     return "_".join(kept)
 
 
 def sidecar_stems(path: str, depth: int) -> Iterator[str]:
-    """Paths without ending of the sidecars that may speak of an image, the nearest first.
+    """Yield paths, without extension, of the sidecars that may apply to an image, nearest first.
 
-    Its own; then, in a BIDS tree, those of its suffix and some of its entities, in the folders
-    above up to the one that holds sub- (inheritance principle). `depth` counts the folders of
-    `path` from the root on: none above it is named. In its own folder a name of fewer entities is
-    left to the image of that name.
+    The first is the image's own sidecar. In a BIDS tree, sidecars with its suffix and some of its
+    entities follow, in the folders above up to the one that contains sub- (inheritance principle).
+    `depth` is the number of folders of `path` from the root on; folders above the root are not
+    searched. In the image's own folder, a name with fewer entities belongs to the image of that
+    name.
     """
     *above, name = path.split("/")
     yield "/".join((*above, stem_of(name)))
@@ -55,9 +56,9 @@ def sidecar_stems(path: str, depth: int) -> Iterator[str]:
 
 
 def subject_folder(source: str) -> str:
-    """What joins the files of one visit: the path up to sub- and ses-, or nothing outside of BIDS.
+    """Return the path up to sub- and ses-, which all files of one visit share.
 
-    A file in derivatives/ belongs to the visit that it was made from.
+    Empty outside BIDS. A file in derivatives/ belongs to the visit that it was derived from.
     """
     *folders, name = source.split("/")
     subject = next((i for i, folder in enumerate(folders) if _SUBJECT.fullmatch(folder)), None)
@@ -70,20 +71,20 @@ def subject_folder(source: str) -> str:
         above, visit = folders[:subject], [folders[subject]]
         below = folders[subject + 1 : subject + 2]
         if below and _SESSION.fullmatch(below[0]):
-            return "/".join((*_raw(above), *visit, *below))
+            return "/".join((*_without_derivatives(above), *visit, *below))
     session = _SESSION.search(name)
-    return "/".join((*_raw(above), *visit, *([session[0]] if session else [])))
+    return "/".join((*_without_derivatives(above), *visit, *([session[0]] if session else [])))
 
 
 def is_derivative(source: str) -> bool:
-    """Whether it lies in a derivatives/ folder below its root."""
+    """Return whether a file is in a derivatives/ folder below its root."""
     return "derivatives" in folder_of(source).split("/")[1:]
 
 
 def is_label_map(source: str) -> bool:
-    """Whether its name says that it holds labels: a word such as mask, seg, dseg, labels."""
+    """Return whether the file name says that it contains labels (mask, seg, dseg, labels …)."""
     return _LABELS.search(normalised(stem_of(source))) is not None
 
 
-def _raw(folders: list[str]) -> list[str]:
+def _without_derivatives(folders: list[str]) -> list[str]:
     return folders[: folders.index("derivatives", 1)] if "derivatives" in folders[1:] else folders

@@ -1,7 +1,7 @@
-r"""What the `descrip` field of a NIfTI or Analyze header says: 80 characters of free text.
+r"""Parse the `descrip` field of a NIfTI or Analyze header: 80 characters of free text.
 
-SPM writes `3T 3D GR TR=2300ms/TE=2.98ms/FA=9deg 12-Jan-2010 12:00:00`, dcm2niix `TE=2.98;Time=…`;
-others name the sequence, or themselves. Numbers and codes are kept, no text.
+SPM writes `3T 3D GR TR=2300ms/TE=2.98ms/FA=9deg 12-Jan-2010 12:00:00`, dcm2niix `TE=2.98;Time=…`.
+Other programs write the sequence, or their own name. Only numbers and codes are kept.
 """
 
 import re
@@ -19,7 +19,7 @@ _SCANNING = re.compile(r"(?<![A-Za-z\d])[23]D ([A-Z\\/ ]+?)(?= T[RE]=)")
 
 
 def with_description(header: Header, raw: bytes) -> Header:
-    """The header, filled with what `raw`, the field as stored, says of what it does not state yet.
+    """Return the header with missing values filled from `raw`, the stored `descrip` field.
 
     Times are in ms.
     """
@@ -31,13 +31,13 @@ def with_description(header: Header, raw: bytes) -> Header:
         named_sequence=header.named_sequence or sequence_in_words(text),
         scanning_sequence=header.scanning_sequence
         or "\\".join(code for code in codes if code in SCANNING),
-        repetition_time=_first(header.repetition_time, _REPETITION, text),
-        echo_time=_first(header.echo_time, _ECHO, text),
-        inversion_time=_first(header.inversion_time, _INVERSION, text),
-        flip_angle=_first(header.flip_angle, _FLIP, text),
+        repetition_time=_value_or_match(header.repetition_time, _REPETITION, text),
+        echo_time=_value_or_match(header.echo_time, _ECHO, text),
+        inversion_time=_value_or_match(header.inversion_time, _INVERSION, text),
+        flip_angle=_value_or_match(header.flip_angle, _FLIP, text),
     )
 
 
-def _first(stated: float | None, pattern: re.Pattern[str], text: str) -> float | None:
+def _value_or_match(stated: float | None, pattern: re.Pattern[str], text: str) -> float | None:
     found = pattern.search(text)
     return float(found[1].replace(",", ".")) if stated is None and found else stated

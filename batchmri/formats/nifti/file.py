@@ -1,8 +1,8 @@
-"""Opening NIfTI-1, NIfTI-2 and Analyze 7.5 files, plain, gzipped or in pairs.
+"""Open NIfTI-1, NIfTI-2 and Analyze 7.5 files: plain, gzipped or in pairs.
 
-nibabel reads the header; the values are read here, no further than the header says, so that a
-small compressed file cannot grow without end. Files are never memory-mapped: one that shrinks while
-it is read would end the process.
+nibabel reads the header. The values are read here, only as many as the header declares, so a
+decompression bomb cannot exhaust memory. Files are never memory-mapped: a file that shrinks while
+it is mapped would crash the process.
 """
 
 import glob
@@ -36,7 +36,10 @@ _NIFTI_2: dict[bytes, type[AnalyzeHeader]] = {b"n+2": Nifti2Header, b"ni2": Nift
 
 @dataclass(frozen=True, slots=True)
 class NiftiFile:
-    """What the header says of the first volume: `slope` and `intercept` make real values of it."""
+    """The first volume according to the header.
+
+    `slope` and `intercept` convert stored values to real values; `offset` is in bytes.
+    """
 
     data_path: str
     shape: tuple[int, int, int]
@@ -47,19 +50,19 @@ class NiftiFile:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of the first volume as stored."""
+        """Size of the first volume as stored, in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def open_nifti(path: str) -> NiftiFile:
-    """Read the header of a .nii or .hdr file, whatever its name.
+    """Read the header of a .nii or .hdr file of any name.
 
     Raises Refused: `truncated`, `bad_header`, `colour` (RGB), `unsupported_object` (complex,
-    128-bit and one-bit values), `no_pixel_data` where the .img of a pair is missing.
+    128-bit and one-bit values), `no_pixel_data` if the .img file of a pair is missing.
     """
     with _opened(path) as stream:
         block = _read(stream, 540)
-    kind = _kind(block)
+    kind = _header_class(block)
     single = kind in (Nifti1Header, Nifti2Header)
     size = kind.template_dtype.itemsize
     if len(block) < size:
@@ -91,11 +94,11 @@ def read_volume(
 ) -> tuple[npt.NDArray[np.generic], bool]:
     """Read the first volume as stored, and whether other bytes follow its gzip stream.
 
-    The array is in Fortran order and not scaled. `shared` is the path of an empty shared file that
-    the values are kept in, rather than in memory of this process (see `shared_volume`).
+    The array is in Fortran order and not scaled. `shared` is the path of an empty file in shared
+    memory to store the values in, instead of memory of this process (see `shared_volume`).
 
-    Raises Refused: `too_large` before anything is read, `truncated` where the file ends early,
-    `bad_pixels` where it does not inflate.
+    Raises Refused: `too_large` before anything is read, `truncated` if the file ends early,
+    `bad_pixels` if it cannot be inflated.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
         raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
@@ -110,7 +113,10 @@ def read_volume(
 
 
 def shared_volume(file: NiftiFile, shared: str) -> npt.NDArray[np.generic] | None:
-    """The volume that `read_volume` kept in a shared file; None while the file is empty."""
+    """Return the volume that `read_volume` stored in a shared file; None if the file is empty.
+
+    Raises Refused if the size of the shared file does not match the header.
+    """
     n_bytes = Path(shared).stat().st_size
     if n_bytes == 0:
         return None
@@ -122,30 +128,30 @@ def shared_volume(file: NiftiFile, shared: str) -> npt.NDArray[np.generic] | Non
 def read_planes(
     file: NiftiFile, axis: int, indices: Sequence[int], max_bytes: int
 ) -> dict[int, npt.NDArray[np.generic]]:
-    """Read a few slices across `axis` as stored, plane by plane: the volume is never in memory.
+    """Read a few slices across `axis` as stored, by index.
 
-    Raises Refused as `read_volume`.
+    Reads plane by plane, so the whole volume is never in memory. Raises Refused like `read_volume`.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
         raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
     *plane_shape, n_planes = file.shape
     plane = np.empty(plane_shape, file.dtype, order="F")
     rest = file.shape[:axis] + file.shape[axis + 1 :]
-    found = {index: np.empty(rest, file.dtype, order="F") for index in indices}
-    wanted = sorted(found) if axis == len(plane_shape) else range(n_planes)
+    slices = {index: np.empty(rest, file.dtype, order="F") for index in indices}
+    wanted = sorted(slices) if axis == len(plane_shape) else range(n_planes)
     with _opened(file.data_path) as stream:
         _skip(stream, file.offset)
-        after = 0
+        position = 0
         for number in wanted:
-            _skip(stream, (number - after) * plane.nbytes)
+            _skip(stream, (number - position) * plane.nbytes)
             _fill(stream, plane.T.reshape(-1).view(np.uint8).data)
-            after = number + 1
+            position = number + 1
             if axis == len(plane_shape):
-                found[number][:] = plane
+                slices[number][:] = plane
             else:
-                for index, values in found.items():
+                for index, values in slices.items():
                     values[:, number] = plane[index] if axis == 0 else plane[:, index]
-    return found
+    return slices
 
 
 def _as_volume(raw: npt.NDArray[np.uint8], file: NiftiFile) -> npt.NDArray[np.generic]:
@@ -163,7 +169,7 @@ def _mapped(shared: str, n_bytes: int) -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO | GzipReader]:
-    """The content, inflated where it is gzipped; what zlib raises becomes Refused."""
+    """Open the content of a file, inflated if it is gzipped; errors of zlib become Refused."""
     with open_regular(path) as stream:
         try:
             yield GzipReader(stream) if is_gzip(stream) else stream
@@ -182,7 +188,7 @@ def _skip(stream: BinaryIO | GzipReader, n_bytes: int) -> None:
 
 
 def _fill(stream: BinaryIO | GzipReader, buffer: memoryview) -> None:
-    """Fill the buffer; raises Refused where the content ends before that."""
+    """Fill the buffer; raises Refused if the content ends first."""
     done = 0
     while done < len(buffer):
         chunk = stream.read(min(_CHUNK, len(buffer) - done))
@@ -193,20 +199,20 @@ def _fill(stream: BinaryIO | GzipReader, buffer: memoryview) -> None:
 
 
 def _read(stream: BinaryIO | GzipReader, n_bytes: int) -> bytes:
-    """At most `n_bytes`, fewer where the content ends."""
+    """Read `n_bytes`, or fewer if the content ends."""
     content = b""
     while len(content) < n_bytes and (chunk := stream.read(n_bytes - len(content))):
         content += chunk
     return content
 
 
-def _kind(block: bytes) -> type[AnalyzeHeader]:
+def _header_class(block: bytes) -> type[AnalyzeHeader]:
     kind = _NIFTI_2.get(block[4:7]) or _NIFTI_1.get(block[344:347])
     return kind or AnalyzeHeader
 
 
 def _scaling(header: Any) -> tuple[float, float]:
-    """A slope of 0 or NaN means none (NIfTI-1 standard); neither does an infinite one count."""
+    """Return slope and intercept; a slope of 0, NaN (NIfTI-1 standard) or infinity means none."""
     try:
         slope, intercept = header.get_slope_inter()
     except HeaderDataError:
@@ -222,7 +228,7 @@ def _check_type(dtype: np.dtype[np.generic]) -> None:
 
 
 def _image_of(path: str) -> str:
-    """The .img or .img.gz beside a .hdr, in any case of letters."""
+    """Return the .img or .img.gz file of a .hdr file; the case of the extension is ignored."""
     header = Path(path)
     stem = re.sub(r"\.hdr(\.gz)?$", "", header.name, flags=re.IGNORECASE)
     for image in sorted(header.parent.glob(f"{glob.escape(stem)}.*"), reverse=True):

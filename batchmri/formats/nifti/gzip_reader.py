@@ -1,6 +1,6 @@
-"""Reading gzip files that were padded, concatenated or appended to.
+"""Read gzip files that were padded, concatenated or appended to.
 
-Python's own reader refuses a file with other bytes after its last member, even where all content
+Python's gzip module refuses a file with other bytes after its last member, even if all content
 that is needed comes before them.
 """
 
@@ -13,17 +13,17 @@ _WBITS = 16 + zlib.MAX_WBITS  # zlib reads the gzip header and checks the sum
 
 
 def is_gzip(stream: BinaryIO) -> bool:
-    """Whether a file begins as gzip files do; the stream stays at its start."""
+    """Return whether a file begins with the gzip magic; the stream is at its start afterwards."""
     magic = stream.read(len(_MAGIC))
     stream.seek(0)
     return magic == _MAGIC
 
 
 class GzipReader:
-    """The content of one or several gzip members (RFC 1952), in order.
+    """Reads the content of one or several gzip members (RFC 1952), in order.
 
-    Raises EOFError where the file ends inside a member, zlib.error where it does not inflate or
-    the checksum is wrong.
+    Raises EOFError if the file ends inside a member, zlib.error if it cannot be inflated or the
+    checksum is wrong.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -32,7 +32,7 @@ class GzipReader:
         self._compressed = b""
 
     def read(self, n_bytes: int) -> bytes:
-        """At most `n_bytes`, at least one; none at the end of the last member."""
+        """Read at least one and at most `n_bytes`; empty at the end of the last member."""
         while True:
             if self._member.eof and not self._begin_member():
                 return b""
@@ -40,16 +40,16 @@ class GzipReader:
                 return content
 
     def finish(self) -> bool:
-        """Check the member that was read last if it ends here; whether other bytes follow it.
+        """Verify the last member if all of it was read; return whether other bytes follow it.
 
-        Zeros are padding, and a further member is content: neither counts.
+        Zeros (padding) and a further member (content) do not count as other bytes.
         """
         if not self._member.eof:
             self._inflate(1)
         return self._member.eof and not self._begin_member() and bool(self._compressed)
 
     def _inflate(self, n_bytes: int) -> bytes:
-        """Some content of the current member; none where it ends."""
+        """Return some content of the current member; empty at its end."""
         while True:
             compressed = self._compressed or self._stream.read(_CHUNK)
             content = self._member.decompress(compressed, n_bytes)
@@ -63,7 +63,7 @@ class GzipReader:
             return content
 
     def _begin_member(self) -> bool:
-        """Go on to the next member; where there is none, what follows stays in `_compressed`."""
+        """Start the next member; if there is none, the bytes that follow stay in `_compressed`."""
         rest = self._compressed.lstrip(b"\0")
         while len(rest) < len(_MAGIC) and (more := self._stream.read(_CHUNK)):
             rest = (rest + more).lstrip(b"\0")

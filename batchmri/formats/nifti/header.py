@@ -1,4 +1,4 @@
-"""One NIfTI or Analyze file → Instance, from its header alone."""
+"""Read the header of a NIfTI or Analyze file as an Instance."""
 
 import math
 import posixpath
@@ -29,9 +29,9 @@ from batchmri.terms.sequence import sequence_in_words
 
 _HEADER_ENDING = re.compile(r"\.hdr(\.gz)?$", re.IGNORECASE)
 _IMAGE_ENDING = re.compile(r"\.img(\.gz)?$", re.IGNORECASE)
-_GZIP_RATIO = 1032  # the most that deflate compresses, RFC 1951
+_GZIP_RATIO = 1032  # maximum compression ratio of deflate, RFC 1951
 _MAX_SLICES = 65_536
-_COLOURS = {128: "RGB", 2304: "RGBA"}
+_COLORS = {128: "RGB", 2304: "RGBA"}
 _COMPLEX = (32, 1792, 2048)
 _BITS = 1
 _LABEL_INTENT = 1002
@@ -46,7 +46,7 @@ ReasonDetail = tuple[Reason, str]
 
 @dataclass(frozen=True, slots=True)
 class _Volume:
-    """What a header says of its array: the first three axes, how many volumes, bytes per voxel."""
+    """The array according to the header: first three axes, number of volumes, bytes per voxel."""
 
     shape: tuple[int, int, int]
     n_volumes: int
@@ -59,12 +59,12 @@ class _Volume:
 
 
 def header_beside(entry: FileEntry) -> str | None:
-    """The .hdr or .hdr.gz that an .img or .img.gz belongs to, if there is one."""
-    return _beside(entry, _IMAGE_ENDING, ".hdr")
+    """Return the path of the .hdr or .hdr.gz file of an .img or .img.gz file, if there is one."""
+    return _partner_path(entry, _IMAGE_ENDING, ".hdr")
 
 
 def companion_of(header: Instance | FileNote, entry: FileEntry) -> Instance | FileNote:
-    """What stands for an .img: as the Instance of its .hdr, without frames."""
+    """Return the Instance or note of an .img file: that of its .hdr file, without frames."""
     if isinstance(header, FileNote):
         return replace(header, source=entry.source)
     return replace(
@@ -79,7 +79,7 @@ def companion_of(header: Instance | FileNote, entry: FileEntry) -> Instance | Fi
 
 
 def header_entry(entry: FileEntry, path: str) -> FileEntry:
-    """The entry of the .hdr at `path`, beside the .img of `entry`."""
+    """Return the entry of the .hdr file at `path`, in the same folder as the .img of `entry`."""
     status = Path(path).stat()
     source = posixpath.join(folder_of(entry.source), _renamed(entry, path))
     return FileEntry(source, path, status.st_size, status.st_mtime_ns)
@@ -88,13 +88,12 @@ def header_entry(entry: FileEntry, path: str) -> FileEntry:
 def read_nifti_header(
     entry: FileEntry, context: HeaderContext, head: bytes, pair: bool
 ) -> Instance | FileNote:
-    """The Instance of a NIfTI-1, NIfTI-2 or Analyze 7.5 file; one Frame per slice of a volume.
+    """Return the Instance of a NIfTI-1, NIfTI-2 or Analyze 7.5 file, with one Frame per slice.
 
-    `head` is the header, inflated. Declared sizes are checked against the file before anything is
-    made of them. Raises HeaderError, nibabel's HeaderDataError, or ValueError for a header that
-    makes no sense.
+    `head` is the inflated header. Declared sizes are compared with the file size before frames are
+    created. Raises HeaderError, nibabel's HeaderDataError, or ValueError for an invalid header.
     """
-    header = _header_class(head, pair)(head[: _size_of(head)], check=False)
+    header = _header_class(head, pair)(head[: _header_size(head)], check=False)
     volume = _volume_of(header, pair)
     code = int(header["datatype"])
     affine = _affine_of(header)
@@ -134,12 +133,12 @@ def read_nifti_header(
     )
 
 
-def _size_of(head: bytes) -> int:
+def _header_size(head: bytes) -> int:
     return 540 if head[4:7] in (b"n+2", b"ni2") else 348
 
 
 def _header_class(head: bytes, pair: bool) -> Any:
-    if _size_of(head) == 540:
+    if _header_size(head) == 540:
         return nibabel.nifti2.Nifti2PairHeader if pair else nibabel.Nifti2Header
     if head[344:347] in (b"n+1", b"ni1"):
         return nibabel.nifti1.Nifti1PairHeader if pair else nibabel.Nifti1Header
@@ -154,18 +153,18 @@ def _volume_of(header: Any, pair: bool) -> _Volume:
     if min(sizes) <= 0:
         raise HeaderError("it states a dimension of size 0 or less")
     sizes += [1] * (3 - len(sizes))
-    offset = 0 if pair else max(352, _whole(header["vox_offset"]))
+    offset = 0 if pair else max(352, _integer(header["vox_offset"]))
     bits = int(header["bitpix"])
     return _Volume((sizes[0], sizes[1], sizes[2]), math.prod(sizes[3:]), max(1, bits // 8), offset)
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     number = float(value)
     return int(number) if math.isfinite(number) else 0
 
 
 def _affine_of(header: Any) -> Affine | None:
-    """RAS affine: the sform, else the qform, else by voxel sizes; None where none is usable."""
+    """Return the RAS affine: sform, else qform, else from voxel sizes; None if none is usable."""
     choices = []
     if "sform_code" in header:
         choices = [header.get_sform(coded=True)[0], _qform(header)]
@@ -216,8 +215,8 @@ def _study_of(source: str, context: HeaderContext) -> str:
 
 
 def _refusal_by_type(code: int) -> ReasonDetail | None:
-    if code in _COLOURS:
-        return Reason.COLOUR, _COLOURS[code]
+    if code in _COLORS:
+        return Reason.COLOUR, _COLORS[code]
     if code in _COMPLEX:
         return Reason.UNSUPPORTED_OBJECT, "complex numbers"
     if code == _BITS:
@@ -246,7 +245,7 @@ def _refusal_by_size(entry: FileEntry, volume: _Volume, pair: bool) -> ReasonDet
     path: str | None = entry.path
     size = entry.size
     if pair:
-        path = _beside(entry, _HEADER_ENDING, ".img")
+        path = _partner_path(entry, _HEADER_ENDING, ".img")
         if path is None:
             return Reason.TRUNCATED, "its .img is missing"
         size = Path(path).stat().st_size
@@ -262,7 +261,7 @@ def _is_gzip(path: str) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _beside(entry: FileEntry, ending: "re.Pattern[str]", other: str) -> str | None:
+def _partner_path(entry: FileEntry, ending: "re.Pattern[str]", other: str) -> str | None:
     stem = ending.sub("", entry.path)
     if stem == entry.path:
         return None

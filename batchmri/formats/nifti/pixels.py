@@ -1,4 +1,4 @@
-"""Slices of one NIfTI file: scaled, and turned into the displayed orientation."""
+"""Read slices of one NIfTI file, scaled and in display orientation."""
 
 from collections.abc import Mapping
 
@@ -26,10 +26,10 @@ Planes = Mapping[int, npt.NDArray[np.generic]]
 
 
 def read_nifti_pixels(task: DecodeTask) -> Decoded:
-    """One slice or refusal per requested frame, of the first volume.
+    """Return one slice or Refusal per requested frame of the first volume.
 
     Frame n is slice n - 1 across `slice_axis`: rows are the first remaining axis, columns the
-    second. Raises Refused where the whole file is refused (a label map is), OSError where it cannot
+    second. Raises Refused if the whole file is refused (such as a label map), OSError if it cannot
     be read.
     """
     file = open_nifti(task.path)
@@ -57,7 +57,10 @@ def read_nifti_pixels(task: DecodeTask) -> Decoded:
 
 
 def _volume(file: NiftiFile, task: DecodeTask) -> tuple[npt.NDArray[np.generic], bool]:
-    """The first volume, read and found to be a picture once, and whether other bytes follow."""
+    """Return the first volume, and whether other bytes follow its gzip stream.
+
+    A shared volume is read and checked for labels only once. Raises Refused for a label map.
+    """
     if task.shared and (volume := shared_volume(file, task.shared)) is not None:
         return volume, False
     volume, trailing = read_volume(file, task.max_bytes, task.shared)

@@ -1,9 +1,10 @@
-"""What the files beside a NIfTI image say of it: its JSON sidecars, and that it has b-values.
+"""Read the files that accompany a NIfTI image: JSON sidecars, and whether it has b-values.
 
-Of several, those of the folders above a BIDS image among them, the nearest counts, key by key.
-Keys are those of BIDS and dcm2niix (times in seconds). Only numbers, known codes, the manufacturer
-and what free text names are kept. A sidecar that is no such object, too large, or no regular file
-says nothing, and the image is flagged `sidecar_ignored`.
+Sidecars in folders above a BIDS image apply too. For each key, the nearest sidecar takes
+precedence. Keys are those of BIDS and dcm2niix (times in seconds). Only numbers, known codes, the
+manufacturer, and the body part and sequence named by free text are kept. A sidecar that is not a
+JSON object, too large, or not a regular file is ignored, and the image is flagged
+`sidecar_ignored`.
 """
 
 import errno
@@ -29,28 +30,28 @@ _MAX_BYTES = 2**20
 _MAX_TEXT = 1024
 _MAX_NUMBER = 1e6
 
-Said = Mapping[str, object]
+Sidecar = Mapping[str, object]
 
 
 def with_sidecar(header: Header, image_path: str, depth: int) -> tuple[Header, frozenset[str]]:
-    """The header, filled with what the files beside the image say, and flags.
+    """Return the header with values from the files that accompany the image, and flags.
 
-    `depth` is how many folders of its path may be looked into: those up to the root.
+    `depth` is the number of folders of `image_path` from the root on: those that are searched.
     """
-    own, *above = sidecar_stems(image_path, depth)
-    if os.path.lexists(own + ".bval"):
+    nearest, *above = sidecar_stems(image_path, depth)
+    if os.path.lexists(nearest + ".bval"):
         header = replace(header, named_sequence="dwi")
-    contents = [_content(stem + ".json", image_path, depth) for stem in (own, *above)]
+    contents = [_content(stem + ".json", image_path, depth) for stem in (nearest, *above)]
     parsed = [_parsed(content) for content in contents if content is not None]
-    said = [one for one in parsed if one is not None]
-    flags = frozenset({_IGNORED} if len(said) < len(parsed) else ())
-    return (_filled(header, ChainMap(*said)) if said else header), flags
+    sidecars = [one for one in parsed if one is not None]
+    flags = frozenset({_IGNORED} if len(sidecars) < len(parsed) else ())
+    return (_filled(header, ChainMap(*sidecars)) if sidecars else header), flags
 
 
 def _content(path: str, image_path: str, depth: int) -> bytes | None:
-    """The bytes of a sidecar, one more than are read where it is too large; None without one.
+    """Return the bytes of a sidecar, at most `_MAX_BYTES` + 1; None if it does not exist.
 
-    A link that leads out of the root is not followed.
+    Empty if the sidecar cannot be read. A link that leads out of the root is not followed.
     """
     try:
         descriptor = os.open(path, _READ | os.O_NOFOLLOW)
@@ -73,49 +74,49 @@ def _parsed(content: bytes) -> dict[str, object] | None:
     if len(content) > _MAX_BYTES:
         return None
     try:
-        said = json.loads(content)
-    except (ValueError, RecursionError):  # no JSON, no text, or nested without end
+        sidecar = json.loads(content)
+    except (ValueError, RecursionError):  # not JSON, not text, or nested too deeply
         return None
-    return said if isinstance(said, dict) else None
+    return sidecar if isinstance(sidecar, dict) else None
 
 
-def _filled(header: Header, said: Said) -> Header:
-    texts = tuple(_text(said, key) for key in ("SeriesDescription", "ProtocolName"))
-    pulse = _text(said, "PulseSequenceName") or _text(said, "SequenceName")
+def _filled(header: Header, sidecar: Sidecar) -> Header:
+    texts = tuple(_text(sidecar, key) for key in ("SeriesDescription", "ProtocolName"))
+    pulse = _text(sidecar, "PulseSequenceName") or _text(sidecar, "SequenceName")
     named = header.named_sequence or named_sequence(texts, pulse, "")
-    types = dict.fromkeys(word for word in _words(said, "ImageType") if word in IMAGE_TYPES)
-    scanning = tuple(word for word in _words(said, "ScanningSequence") if word in SCANNING)
+    types = dict.fromkeys(word for word in _words(sidecar, "ImageType") if word in IMAGE_TYPES)
+    scanning = tuple(word for word in _words(sidecar, "ScanningSequence") if word in SCANNING)
     return replace(
         header,
-        modality=modality_code(_text(said, "Modality")) or header.modality,
-        manufacturer=_text(said, "Manufacturer"),
+        modality=modality_code(_text(sidecar, "Modality")) or header.modality,
+        manufacturer=_text(sidecar, "Manufacturer"),
         image_type=tuple(types),
-        body_part=header.body_part or body_part_of(*texts, _text(said, "BodyPartExamined")),
+        body_part=header.body_part or body_part_of(*texts, _text(sidecar, "BodyPartExamined")),
         named_sequence=named,
         scanning_sequence="\\".join(scanning),
-        echo_time=_milliseconds(said, "EchoTime"),
-        repetition_time=_milliseconds(said, "RepetitionTime"),
-        inversion_time=_milliseconds(said, "InversionTime"),
-        flip_angle=_number(said, "FlipAngle"),
-        contrast_agent=contrast_of(header.series_description, _agent(said), texts),
+        echo_time=_milliseconds(sidecar, "EchoTime"),
+        repetition_time=_milliseconds(sidecar, "RepetitionTime"),
+        inversion_time=_milliseconds(sidecar, "InversionTime"),
+        flip_angle=_number(sidecar, "FlipAngle"),
+        contrast_agent=contrast_of(header.series_description, _agent(sidecar), texts),
     )
 
 
-def _agent(said: Said) -> bool | None:
+def _agent(sidecar: Sidecar) -> bool | None:
     stated = (
-        is_agent(_text(said, key)) for key in ("ContrastBolusIngredient", "ContrastBolusAgent")
+        is_agent(_text(sidecar, key)) for key in ("ContrastBolusIngredient", "ContrastBolusAgent")
     )
     return next((one for one in stated if one is not None), None)
 
 
-def _text(said: Said, key: str) -> str:
-    value = said.get(key)
+def _text(sidecar: Sidecar, key: str) -> str:
+    value = sidecar.get(key)
     return value[:_MAX_TEXT].strip() if isinstance(value, str) else ""
 
 
-def _words(said: Said, key: str) -> tuple[str, ...]:
-    """Coded values, of a list or of one text that joins them."""
-    value = said.get(key)
+def _words(sidecar: Sidecar, key: str) -> tuple[str, ...]:
+    """Return coded values from a list, or from one text that joins them."""
+    value = sidecar.get(key)
     if isinstance(value, str):
         value = value[:_MAX_TEXT].replace("\\", "_").split("_")
     if not isinstance(value, list):
@@ -123,13 +124,13 @@ def _words(said: Said, key: str) -> tuple[str, ...]:
     return tuple(word.upper() for word in value if isinstance(word, str))
 
 
-def _number(said: Said, key: str) -> float | None:
-    value = said.get(key)
+def _number(sidecar: Sidecar, key: str) -> float | None:
+    value = sidecar.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value < _MAX_NUMBER else None
 
 
-def _milliseconds(said: Said, key: str) -> float | None:
-    seconds = _number(said, key)
+def _milliseconds(sidecar: Sidecar, key: str) -> float | None:
+    seconds = _number(sidecar, key)
     return None if seconds is None else seconds * 1000
