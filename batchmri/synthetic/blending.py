@@ -1,4 +1,4 @@
-"""Laying a part of one head over another so that no seam tells of it."""
+"""Seamless blending of a part of one head into another."""
 
 from dataclasses import dataclass
 
@@ -9,30 +9,30 @@ import numpy.typing as npt
 from batchmri.synthetic.head import Area, Grey, Head, grown, tissue
 
 Floats = npt.NDArray[np.float32]
-RING = 24  # pixels around an area by which it is aligned, levelled and judged
-_FEATHER = 2.5  # pixels, sigma
-_COARSE = 2.5  # likewise: gyri differ from head to head, the place does not
+RING = 24  # pixels around an area that are used to align, level and compare it
+_FEATHER = 2.5  # sigma, in pixels
+_COARSE = 2.5  # sigma, in pixels: suppresses gyri, which differ between heads at the same position
 _ALIGN_AT = 0.5
-_FARTHEST = 0.04  # shift of the middle of the head that an alignment may ask for, of its side
+_FARTHEST = 0.04  # largest shift of the center by an alignment, as a share of the side
 _STRETCH = (0.88, 1.14)
 _SHEAR = 0.12
 _GAIN = (0.6, 1.35)
-_BLUR_OF_PIXEL = 0.45  # sigma of a pixel's box, in pixels
+_BLUR_OF_PIXEL = 0.45  # sigma of the blur by one pixel, in pixels
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A head laid over another: its picture and mask in the other's pixels."""
+    """A head's image and mask, resampled to the pixels of another head."""
 
     picture: Floats
     mask: Area | None
 
 
 def place(head: Head, over: Head, beside: Area) -> Placed:
-    """Lay `head` over `over`, box on box, then moved a little to fit outside `beside`.
+    """Resample `head` to the box of `over` and align the two outside the area `beside`.
 
-    Sharp pictures are blurred as much as the one they come to lie in (`Head.pitch`).
+    A sharper image is blurred to the resolution of `over` (`Head.pitch`).
     """
     height, width = over.picture.shape
     stretched = np.asarray(
@@ -43,7 +43,7 @@ def place(head: Head, over: Head, beside: Area) -> Placed:
     moved = cv2.warpAffine(stretched, move, (width, height), flags=flags)
     picture: Floats = moved.astype(np.float32)
     if over.pitch > head.pitch:
-        picture = _blurred(picture, _blur(head.pitch, over.pitch))
+        picture = _blurred(picture, _matching_sigma(head.pitch, over.pitch))
     mask = None
     if head.mask is not None:
         shares = cv2.resize(head.mask.astype(np.float32), (width, height))
@@ -52,7 +52,7 @@ def place(head: Head, over: Head, beside: Area) -> Placed:
 
 
 def ring_around(area: Area, *pictures: npt.NDArray[np.generic]) -> Area:
-    """What lies around an area and is tissue in all pictures."""
+    """Return the ring around an area, restricted to pixels that are tissue in all images."""
     ring = grown(area, RING) & ~area
     for picture in pictures:
         ring &= tissue(picture.clip(0, 255).astype(np.uint8))
@@ -60,9 +60,9 @@ def ring_around(area: Area, *pictures: npt.NDArray[np.generic]) -> Area:
 
 
 def levelled(patch: Floats, picture: Grey, ring: Area) -> Floats:
-    """The patch at the grey levels of the picture: contrast, and brightness place by place.
+    """Return the patch with its contrast and local brightness matched to the image.
 
-    The ring's differences are carried into its middle by normalised convolution.
+    The differences in the ring are interpolated to its inside by normalized convolution.
     """
     ours, theirs = picture[ring].astype(np.float32), patch[ring]
     gain = float(np.clip(ours.std() / max(float(theirs.std()), 1e-3), *_GAIN))
@@ -74,14 +74,14 @@ def levelled(patch: Floats, picture: Grey, ring: Area) -> Floats:
 
 
 def blended(picture: Grey, patch: Floats, area: Area) -> Grey:
-    """The picture with the patch in the area, feathered at its border."""
+    """Return the image with the patch in the area, feathered at the border."""
     share = _blurred(area.astype(np.float32), _FEATHER)
     mixed = picture * (1 - share) + patch * share
     return np.clip(mixed, 0, 255).round().astype(np.uint8)
 
 
 def likeness(a: Grey, b: Floats, area: Area) -> float:
-    """Correlation of two pictures' coarse structure in an area; 0 where one of them is flat."""
+    """Return the correlation of the coarse structure of two images in an area, 0 if one is flat."""
     ours, theirs = (smooth(picture)[area].astype(np.float64) for picture in (a, b))
     if ours.size < 2 or not (ours.std() > 0 and theirs.std() > 0):
         return 0.0
@@ -89,7 +89,7 @@ def likeness(a: Grey, b: Floats, area: Area) -> float:
 
 
 def smooth(picture: Grey | Floats) -> Floats:
-    """The picture's coarse structure."""
+    """Return the coarse structure of an image."""
     return _blurred(picture.astype(np.float32), _COARSE)
 
 
@@ -97,24 +97,27 @@ def _blurred(picture: Floats, sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
-def _blur(own: float, wanted: float) -> float:
-    return float(_BLUR_OF_PIXEL * np.sqrt(wanted**2 - own**2))
+def _matching_sigma(own_pitch: float, target_pitch: float) -> float:
+    return float(_BLUR_OF_PIXEL * np.sqrt(target_pitch**2 - own_pitch**2))
 
 
 def _alignment(fixed: Grey, moving: Grey, beside: Area) -> Floats:
-    """The affine map (2, 3) from fixed to moving pixels; none where a small one does not fit."""
-    none = np.eye(2, 3, dtype=np.float32)
+    """Return the affine map (2, 3) from fixed to moving pixels, the identity if none is found.
+
+    Maps with a large shift, stretch or shear are rejected.
+    """
+    identity = np.eye(2, 3, dtype=np.float32)
     small = [cv2.resize(p, None, fx=_ALIGN_AT, fy=_ALIGN_AT) for p in (fixed, moving)]
-    looked_at = cv2.resize((~beside).astype(np.uint8), small[0].shape[::-1])
+    compared = cv2.resize((~beside).astype(np.uint8), small[0].shape[::-1])
     try:
         _, found = cv2.findTransformECC(
-            small[0], small[1], none.copy(), cv2.MOTION_AFFINE, _STEPS, looked_at, 5
+            small[0], small[1], identity.copy(), cv2.MOTION_AFFINE, _STEPS, compared, 5
         )
-    except cv2.error:  # "the algorithm stopped before its convergence": too unlike
-        return none
+    except cv2.error:  # no convergence: the images are too different
+        return identity
     move = np.asarray(found, np.float32)
     move[:, 2] /= _ALIGN_AT
-    return move if _is_small(move, fixed.shape) else none
+    return move if _is_small(move, fixed.shape) else identity
 
 
 def _is_small(move: Floats, shape: tuple[int, ...]) -> bool:

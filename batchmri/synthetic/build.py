@@ -1,4 +1,4 @@
-"""The table of counterfactual pictures beside the pictures they were made from."""
+"""Creation of synthetic images from the images of a training table."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,24 +17,25 @@ from batchmri.training.table import Plane, Row, read_table
 
 WANTED = {"removed": 900, "control": 900, "transplanted": 1200}
 NO_TUMOR = "notumor"
-_LEFT_OUT = {"gbm"}  # so that a patient left out of a training stands in no made picture
-_REMOVABLE = ("meningioma", "pituitary")  # gliomas leave oedema and mass effect behind
-_PARTNERS = 4  # tried for each edit
-_CHOICE = 16  # the likest, of which the partners of a transplant are drawn
-_ROUNDS = 2  # through the tumours to remove, with other donors
-_TRIES = 6  # for each control and transplant that is wanted, at most
-_USES = 4  # of one head for transplants, at most
-_APART = 20  # pixels between a control's edit and the tumour
+_LEFT_OUT = {"gbm"}  # so that holding out a patient excludes all images of that patient
+_REMOVABLE = ("meningioma", "pituitary")  # gliomas leave edema and mass effect behind
+_PARTNERS = 4  # candidates tried for each edit
+_CHOICE = 16  # most similar heads, from which the partners of a transplant are drawn
+_ROUNDS = 2  # passes over the tumors to remove, each with different donors
+_TRIES = 6  # maximum per requested control or transplant
+_USES = 4  # maximum number of transplants into one head
+_APART = 20  # minimum distance between a control's edit and the tumor, in pixels
 
 
 def build_counterfactuals(
     table: Path, out: Path, wanted: Mapping[str, int] = WANTED, seed: int = 0
 ) -> Counter[tuple[str, str]]:
-    """Write pictures, masks, sheets and `table.csv` into `out`: counts by source and label.
+    """Write synthetic images, masks, contact sheets and `table.csv` to the folder `out`.
 
-    Only rows of split train are read. The new table holds the rows of the given one, too. Fewer
-    than `wanted` are made where too few look right. Raises UsageError where the table or a
-    picture cannot be read, and where nothing can be made for want of outlines or planes.
+    Only rows of split train are read. The new table also contains all rows of the given one. Fewer
+    images than `wanted` are made if too few pass the plausibility limits. Returns the counts by
+    source and label. Raises UsageError if the table or an image cannot be read, or if no image can
+    be made because outlines or planes are missing.
     """
     rows = read_table(table)
     used = [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
@@ -51,16 +52,16 @@ def build_counterfactuals(
         )
     random = np.random.default_rng(seed)
     made = [
-        *_first(removals(heads, random), wanted["removed"]),
-        *_first(controls(heads, wanted["control"], random), wanted["control"]),
-        *_first(transplants(heads, wanted["transplanted"], random), wanted["transplanted"]),
+        *_take(removals(heads, random), wanted["removed"]),
+        *_take(controls(heads, wanted["control"], random), wanted["control"]),
+        *_take(transplants(heads, wanted["transplanted"], random), wanted["transplanted"]),
     ]
     write(rows, made, out)
     return Counter((one.source, one.label) for one in made)
 
 
 def removals(heads: Sequence[Head], random: np.random.Generator) -> Iterator[Made]:
-    """Heads whose tumour was taken out, no two with the same fill."""
+    """Yield heads whose tumor was removed, each with a different fill."""
     done: set[tuple[Row, Row]] = set()
     library = Library.of(_donors(heads))
     candidates = [head for head in heads if head.row.label in _REMOVABLE and _outlined(head)]
@@ -76,9 +77,10 @@ def removals(heads: Sequence[Head], random: np.random.Generator) -> Iterator[Mad
 
 
 def controls(heads: Sequence[Head], wanted: int, random: np.random.Generator) -> Iterator[Made]:
-    """Heads edited where another patient's tumour would be, away from their own; label kept.
+    """Yield heads edited at the position of another patient's tumor, with the label unchanged.
 
-    One in three has no tumour, so that an edited head of whatever source may be either.
+    The edit keeps away from the head's own tumor. One head in three is tumor-free, so that the
+    presence of an edit does not reveal the label in any source.
     """
     library = Library.of(_donors(heads))
     tumors = [head for head in heads if _outlined(head)]
@@ -88,10 +90,10 @@ def controls(heads: Sequence[Head], wanted: int, random: np.random.Generator) ->
     tumor_free = [head for head in heads if head.row.label == NO_TUMOR and head.plane in shapes]
     turn = 0
     for _ in range(_TRIES * wanted):
-        among = tumor_free if turn % 3 == 0 and tumor_free else tumors
-        head = among[random.integers(len(among))]
+        candidates = tumor_free if turn % 3 == 0 and tumor_free else tumors
+        head = candidates[random.integers(len(candidates))]
         shape = shapes[head.plane][random.integers(len(shapes[head.plane]))]
-        area = _elsewhere(head, shape)
+        area = _area_of_other_tumor(head, shape)
         if area is None:
             continue
         if fill := filled(head, area, library.like(head, area, _PARTNERS)):
@@ -100,7 +102,7 @@ def controls(heads: Sequence[Head], wanted: int, random: np.random.Generator) ->
 
 
 def transplants(heads: Sequence[Head], wanted: int, random: np.random.Generator) -> Iterator[Made]:
-    """Heads without tumour that got one; classes and sources in turn."""
+    """Yield tumor-free heads with a transplanted tumor, alternating classes and sources."""
     tumor_free = [head for head in heads if head.row.label == NO_TUMOR]
     sources = sorted({head.row.source for head in tumor_free})
     libraries = [
@@ -137,7 +139,7 @@ def _outlined(head: Head) -> bool:
     return head.mask is not None and head.row.mask_use == "full" and bool(head.mask.any())
 
 
-def _elsewhere(head: Head, shape: Head) -> Area | None:
+def _area_of_other_tumor(head: Head, shape: Head) -> Area | None:
     if shape.mask is None or shape.row.file == head.row.file:
         return None
     area = resized(shape.mask, head)
@@ -146,5 +148,5 @@ def _elsewhere(head: Head, shape: Head) -> Area | None:
     return area if area.any() and head_area(head.picture)[area].all() else None
 
 
-def _first(made: Iterator[Made], wanted: int) -> list[Made]:
+def _take(made: Iterator[Made], wanted: int) -> list[Made]:
     return [one for _, one in zip(range(wanted), made, strict=False)]

@@ -1,4 +1,4 @@
-"""A head as pictures are edited: cropped to its brain box, 8 bit, at one scale."""
+"""Heads prepared for editing: cropped to the brain box, 8 bits, at a common scale."""
 
 from dataclasses import dataclass, replace
 
@@ -14,17 +14,17 @@ Grey = npt.NDArray[np.uint8]
 Area = npt.NDArray[np.bool_]
 LONGEST_SIDE = 256
 _PERCENTILES = (0.5, 99.5)
-_AIR = 20  # of 255: darker than that is air or bone
+_AIR = 20  # of 255: darker pixels are air or bone
 _MASKED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A picture (rows, columns), its mask, and how blurred it is.
+    """An image (rows, columns) of a head, its mask and its resolution.
 
-    `pitch`: pixels of this picture per pixel of the file, at least 1. `plane` is None where the
-    table does not say. Sagittal heads look to the left once `plane` has been told. `depth`: where
-    a slice lies in its volume, 0 left, posterior or inferior, 1 at the other end.
+    `pitch` is the number of pixels of this image per pixel of the file, at least 1. `plane` is None
+    if the table does not contain it. When `plane` has been inferred, sagittal heads face left.
+    `depth` is the position of a slice in its volume, from 0 (left, posterior or inferior) to 1.
     """
 
     row: Row
@@ -36,18 +36,21 @@ class Head:
 
     @property
     def aspect(self) -> float:
-        """Width over height."""
+        """Width divided by height."""
         height, width = self.picture.shape
         return float(width / height)
 
     def flipped(self) -> "Head":
-        """Left and right exchanged."""
+        """Return the head mirrored left to right."""
         mask = None if self.mask is None else np.ascontiguousarray(self.mask[:, ::-1])
         return replace(self, picture=np.ascontiguousarray(self.picture[:, ::-1]), mask=mask)
 
 
 def read_head(row: Row) -> Head | None:
-    """The head of a row; None where no box is found. Raises UsageError, as read_picture does."""
+    """Read the head of a row; None if it has no brain box.
+
+    Raises UsageError if the image or its mask cannot be read.
+    """
     picture, (down, across) = read_picture(row)
     box = brain_box(picture)
     if box.failed:
@@ -75,7 +78,7 @@ def _depth(row: Row) -> float | None:
 
 
 def head_area(picture: Grey) -> Area:
-    """Where the head is, cavities included."""
+    """Return the area of the head, including cavities."""
     bright = (cv2.GaussianBlur(picture, (5, 5), 0) > _AIR).astype(np.uint8)
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -85,17 +88,17 @@ def head_area(picture: Grey) -> Area:
 
 
 def tissue(picture: Grey) -> Area:
-    """What is neither air nor bone."""
+    """Return the area that is neither air nor bone."""
     return picture > _AIR
 
 
 def grown(area: Area, pixels: int) -> Area:
-    """The area and what lies up to `pixels` around it."""
+    """Return the area dilated by `pixels`."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
     return cv2.dilate(area.astype(np.uint8), kernel) > 0
 
 
 def resized(mask: Area, head: Head) -> Area:
-    """A mask of another head, box on box."""
+    """Return the mask of another head, resized to the image of `head`."""
     height, width = head.picture.shape
     return cv2.resize(mask.astype(np.uint8), (width, height)) > 0

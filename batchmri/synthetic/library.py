@@ -1,4 +1,4 @@
-"""The heads of a table's train split, by plane, and which of them look like a given one."""
+"""Heads of a table's train split, grouped by plane, and the search for similar ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,22 +9,22 @@ from batchmri.synthetic.head import Area, Head, grown, read_head, resized
 from batchmri.synthetic.pairing import Gallery, tell_planes
 from batchmri.training.table import Plane, Row
 
-_PLANE_OF_SOURCE: dict[str, Plane] = {"lgg": "axial"}  # pictures, all in one plane
-_EVERY = 3  # of the heads of known plane suffice to tell the others'
+_PLANE_OF_SOURCE: dict[str, Plane] = {"lgg": "axial"}  # images, all in one plane
+_EVERY = 3  # every third head of known plane is enough to infer the other planes
 _LIKENESS: dict[Plane, float] = {"axial": 0.8, "coronal": 0.7, "sagittal": 0.7}
-_APART = 10  # pixels between an area and the tumour of a head that is to fill it
+_APART = 10  # minimum distance between an area and the tumor of a head that fills it, in pixels
 _Shelf = tuple[list[Head], Gallery]
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Heads on shelves, one for each plane."""
+    """Searchable heads: a list of heads and their gallery for each plane."""
 
     shelves: dict[Plane, _Shelf]
 
     @classmethod
     def of(cls, heads: Sequence[Head]) -> "Library":
-        """Put heads on their shelves."""
+        """Group the heads by plane; heads of unknown plane are ignored."""
         shelves: dict[Plane, list[Head]] = {}
         for head in heads:
             if head.plane is not None:
@@ -32,28 +32,31 @@ class Library:
         return cls({plane: (kept, Gallery.of(kept)) for plane, kept in shelves.items()})
 
     def like(self, head: Head, beside: Area, most: int) -> list[Head]:
-        """Up to `most` heads of other patients, the likest outside the area first.
+        """Find up to `most` heads of other patients, most similar outside the area `beside` first.
 
-        Only of the same plane, like enough to show the same part of the head, and without tumour
-        in the area.
+        They have the same plane, are similar enough to show the same part of the head, and have no
+        tumor in the area.
         """
         if head.plane is None or head.plane not in self.shelves:
             return []
         kept, gallery = self.shelves[head.plane]
-        found = gallery.likeness(head, beside)
+        similarity = gallery.likeness(head, beside)
         partners: list[Head] = []
-        for index in np.argsort(-found, kind="stable"):
-            if found[index] < _LIKENESS[head.plane] or len(partners) == most:
+        for index in np.argsort(-similarity, kind="stable"):
+            if similarity[index] < _LIKENESS[head.plane] or len(partners) == most:
                 break
-            if _other_patient(head.row, kept[index].row) and _is_free(kept[index], head, beside):
+            if _other_patient(head.row, kept[index].row) and _has_no_tumor_in(
+                kept[index], head, beside
+            ):
                 partners.append(kept[index])
         return partners
 
 
 def read_heads(rows: Sequence[Row]) -> list[Head]:
-    """The heads of these rows, each with its plane, told where the table does not say.
+    """Read the heads of rows and infer each plane that the table does not contain.
 
-    Raises UsageError, as read_picture does.
+    Rows without a brain box are omitted. If no row is a slice of a volume, heads of unknown plane
+    are omitted as well. Raises UsageError if an image cannot be read.
     """
     heads = [head for row in rows if (head := read_head(row))]
     heads = [
@@ -64,18 +67,18 @@ def read_heads(rows: Sequence[Row]) -> list[Head]:
     volumes = [head for head in known if head.row.slice is not None][::_EVERY]
     if not volumes:
         return known
-    # A second time, with the help of what was told the first time: pictures of the same source
-    # resemble each other more than the volumes.
-    told = tell_planes(unknown, volumes)
-    return [*known, *tell_planes(told, [*volumes, *told])]
+    # The second pass also compares with the results of the first, because images of one source
+    # resemble each other more than they resemble the volumes.
+    inferred = tell_planes(unknown, volumes)
+    return [*known, *tell_planes(inferred, [*volumes, *inferred])]
 
 
-def _is_free(partner: Head, head: Head, area: Area) -> bool:
+def _has_no_tumor_in(partner: Head, head: Head, area: Area) -> bool:
     return partner.mask is None or not (grown(resized(partner.mask, head), _APART) & area).any()
 
 
 def _other_patient(row: Row, other: Row) -> bool:
-    """Where no patient is named (some tumour-free pictures), another picture will do."""
+    """Whether two rows show different patients, or different images if a patient is not named."""
     if row.source != other.source or not (row.patient and other.patient):
         return row.file != other.file
     return row.patient != other.patient

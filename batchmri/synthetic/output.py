@@ -1,4 +1,4 @@
-"""What was made, on disk: pictures, masks, sheets, and the table that names them."""
+"""Files of synthetic images: images, masks, contact sheets and the table that lists them."""
 
 import csv
 import os
@@ -13,13 +13,13 @@ from batchmri.synthetic.head import Area, Grey, Head
 from batchmri.synthetic.sheet import sheet
 from batchmri.training.table import OPTIONAL, REQUIRED, Row
 
-_SHOWN = ("brain-tumor-mri", "lgg")  # whose licences let them stand in documents
+_SHOWN = ("brain-tumor-mri", "lgg")  # sources whose licenses permit publication in documents
 _ON_A_SHEET = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A picture made of `head` with the help of `donor`."""
+    """A synthetic image, made from `head` and `donor`."""
 
     source: str
     label: str
@@ -30,10 +30,10 @@ class Made:
 
 
 def write(rows: Sequence[Row], made: Sequence[Made], out: Path) -> None:
-    """Write what was made into `out`, and a table of it after the given rows."""
+    """Write the synthetic images to `out`, and a table of the given rows followed by them."""
     out.mkdir(parents=True, exist_ok=True)
     records = [_record_of(row, out) for row in rows]
-    records += [_written(number, one, out) for number, one in enumerate(made)]
+    records += [_write_made(number, one, out) for number, one in enumerate(made)]
     with (out / "table.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, REQUIRED + OPTIONAL, lineterminator="\n")
         writer.writeheader()
@@ -53,10 +53,10 @@ def _record_of(row: Row, out: Path) -> dict[str, object]:
     return record
 
 
-def _written(number: int, one: Made, out: Path) -> dict[str, object]:
+def _write_made(number: int, one: Made, out: Path) -> dict[str, object]:
     name = f"{one.source}-{number:05d}.png"
     record: dict[str, object] = {
-        "file": _write(Path("pictures") / name, one.picture, out),
+        "file": _write_image(Path("pictures") / name, one.picture, out),
         "label": one.label,
         "split": "train",
         "source": one.source,
@@ -64,11 +64,11 @@ def _written(number: int, one: Made, out: Path) -> dict[str, object]:
         "made_of": ";".join(dict.fromkeys([one.head.row.person, one.donor.row.person])),
     }
     if one.mask is not None:
-        record["mask"] = _write(Path("masks") / name, one.mask.astype(np.uint8) * 255, out)
+        record["mask"] = _write_image(Path("masks") / name, one.mask.astype(np.uint8) * 255, out)
     return record
 
 
-def _write(name: Path, picture: Grey, out: Path) -> Path:
+def _write_image(name: Path, picture: Grey, out: Path) -> Path:
     path = out / name
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), picture)
@@ -82,5 +82,5 @@ def _write_sheet(made: Sequence[Made], path: Path) -> None:
         if one.head.row.source in _SHOWN and one.donor.row.source in _SHOWN
     ]
     if shown:
-        every = max(1, len(shown) // _ON_A_SHEET)
-        cv2.imwrite(str(path), sheet(shown[::every][:_ON_A_SHEET], across=4))
+        step = max(1, len(shown) // _ON_A_SHEET)
+        cv2.imwrite(str(path), sheet(shown[::step][:_ON_A_SHEET], across=4))

@@ -1,6 +1,6 @@
-"""Which heads look alike: planes told and partners found by the correlation of small pictures.
+"""Similarity of heads by the correlation of small images, used to infer planes and find partners.
 
-Heads are compared in the coordinates of their brain boxes, so that a place keeps its place.
+Heads are compared in the coordinates of their brain boxes, so that anatomical positions match.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _LARGEST_ASPECT_RATIO = 1.15
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Small pictures (heads, side²) to correlate with, their squares, and the heads' aspects."""
+    """Small images (heads, side²) for correlation, their squares, and aspect ratios (heads,)."""
 
     small: Floats
     squares: Floats
@@ -30,43 +30,46 @@ class Gallery:
 
     @classmethod
     def of(cls, heads: Sequence[Head]) -> "Gallery":
-        """The small pictures of these heads."""
+        """Create the gallery of these heads."""
         small = np.array([_small(head.picture) for head in heads], np.float32)
         small = small.reshape(len(heads), _SIDE**2)
         return cls(small, small**2, np.array([head.aspect for head in heads], np.float32))
 
     def likeness(self, head: Head, beside: Area | None) -> Floats:
-        """Correlation of each with `head`, −1 to 1, the area `beside` left out; −1 by aspect."""
-        looked_at = np.ones(_SIDE**2, np.float32)
+        """Return the correlation of each head with `head` outside `beside`, from −1 to 1.
+
+        It is −1 for heads whose aspect ratio differs by more than 15%.
+        """
+        weights = np.ones(_SIDE**2, np.float32)
         if beside is not None:
-            looked_at = 1 - _small(beside).ravel() ** 2
-        looked_at /= looked_at.sum()
+            weights = 1 - _small(beside).ravel() ** 2
+        weights /= weights.sum()
         own = _small(head.picture).ravel()
-        own = own - looked_at @ own
-        spread = np.sqrt(looked_at @ own**2)
-        means = self.small @ looked_at
-        spreads = np.sqrt(np.maximum(self.squares @ looked_at - means**2, 1e-6))
-        found = (self.small @ (looked_at * own)) / (spreads * max(spread, 1e-3))
-        odd = np.abs(np.log(self.aspects / head.aspect)) > np.log(_LARGEST_ASPECT_RATIO)
-        return np.where(odd, -1, found).astype(np.float32)
+        own = own - weights @ own
+        spread = np.sqrt(weights @ own**2)
+        means = self.small @ weights
+        spreads = np.sqrt(np.maximum(self.squares @ weights - means**2, 1e-6))
+        correlations = (self.small @ (weights * own)) / (spreads * max(spread, 1e-3))
+        other_shape = np.abs(np.log(self.aspects / head.aspect)) > np.log(_LARGEST_ASPECT_RATIO)
+        return np.where(other_shape, -1, correlations).astype(np.float32)
 
 
 def tell_planes(heads: Sequence[Head], known: Sequence[Head]) -> list[Head]:
-    """The heads with a plane each, the one most of their likest `known` heads have.
+    """Infer the plane of each head by a majority vote of the most similar `known` heads.
 
-    Sagittal heads that look to the right are turned to look to the left, as the known ones do.
+    Sagittal heads that face right are mirrored to face left, as the known ones do.
     """
-    turned = [head.flipped() for head in known if head.plane == "sagittal"]
-    gallery = Gallery.of([*known, *turned])
-    planes = [head.plane for head in known] + ["sagittal"] * len(turned)
-    told = []
+    mirrored = [head.flipped() for head in known if head.plane == "sagittal"]
+    gallery = Gallery.of([*known, *mirrored])
+    planes = [head.plane for head in known] + ["sagittal"] * len(mirrored)
+    inferred = []
     for head in heads:
-        likest = np.argsort(-gallery.likeness(head, head.mask), kind="stable")[:_VOTERS]
-        plane = _most_common([planes[index] for index in likest])
-        to_right = sum(index >= len(known) for index in likest) * 2 > _VOTERS
+        nearest = np.argsort(-gallery.likeness(head, head.mask), kind="stable")[:_VOTERS]
+        plane = _most_common([planes[index] for index in nearest])
+        faces_right = sum(index >= len(known) for index in nearest) * 2 > _VOTERS
         head = replace(head, plane=plane)
-        told.append(head.flipped() if plane == "sagittal" and to_right else head)
-    return told
+        inferred.append(head.flipped() if plane == "sagittal" and faces_right else head)
+    return inferred
 
 
 def _most_common(planes: Sequence[Plane | None]) -> Plane | None:
@@ -75,5 +78,5 @@ def _most_common(planes: Sequence[Plane | None]) -> Plane | None:
 
 def _small(picture: npt.NDArray[np.generic]) -> Floats:
     small = cv2.resize(picture.astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    bright: Floats = np.sqrt(small)  # else the fat under the skin is all that counts
+    bright: Floats = np.sqrt(small)  # otherwise bright subcutaneous fat would dominate
     return bright

@@ -1,4 +1,4 @@
-"""An area of a head filled from a head without tumour there, or from its own other half."""
+"""Removal of an area of a head, filled from a head without a tumor there or the opposite half."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ import numpy as np
 from batchmri.synthetic.blending import Floats, blended, levelled, likeness, place, ring_around
 from batchmri.synthetic.head import Area, Grey, Head, grown
 
-MARGIN = 6  # pixels: outlines are drawn inside the bright rim
-_LARGEST_SHARE = 0.15  # of the picture; more is no small edit
-_LEAST_LIKENESS = 0.3  # of the ring around the area, with what fills it
-_LARGEST_DIFFERENCE = 30.0  # of 255, the mean in the ring
+MARGIN = 6  # pixels, because outlines are drawn inside the bright rim
+_LARGEST_SHARE = 0.15  # of the image; larger edits are rejected
+_LEAST_LIKENESS = 0.3  # correlation of head and fill in the ring around the area
+_LARGEST_DIFFERENCE = 30.0  # of 255: mean absolute difference in the ring
 _SMALLEST_RING = 200  # pixels
-_BRIGHTEST_SHARE = 0.1  # of the filled area that may stand out as a tumour would
-_STANDS_OUT = 2.5  # standard deviations of the ring above its mean
+_BRIGHTEST_SHARE = 0.1  # largest share of the filled area that may be as bright as a tumor
+_STANDS_OUT = 2.5  # standard deviations above the mean of the ring
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A picture without what was in the area, and how well the fill fits its ring."""
+    """An image with a filled area, and the correlation of the fill with the image in the ring."""
 
     picture: Grey
     likeness: float
@@ -28,17 +28,17 @@ class Filled:
 
 
 def filled(head: Head, area: Area, donors: Iterable[Head]) -> Filled | None:
-    """The head with `area` filled by what fits best: a donor or, off the midline, the other half.
+    """Fill `area` from the best-fitting donor or, away from the midline, the opposite half.
 
-    `area` is grown and feathered. None where nothing fits, by the limits above.
+    `area` is dilated and feathered. Returns None if no fill passes the limits above.
     """
     hole = grown(area, MARGIN)
     if hole.mean() > _LARGEST_SHARE:
         return None
-    givers = list(donors)
+    candidates = list(donors)
     if head.plane != "sagittal" and not (hole & hole[:, ::-1]).any():
-        givers.append(head.flipped())
-    fills = [fill for giver in givers if (fill := _fill(head, hole, giver))]
+        candidates.append(head.flipped())
+    fills = [fill for donor in candidates if (fill := _fill(head, hole, donor))]
     return max(fills, key=lambda fill: fill.likeness, default=None)
 
 
@@ -52,17 +52,17 @@ def _fill(head: Head, hole: Area, donor: Head) -> Filled | None:
     if ring.sum() < _SMALLEST_RING:
         return None
     patch = levelled(placed.picture, head.picture, ring)
-    fits = likeness(head.picture, patch, ring)
+    similarity = likeness(head.picture, patch, ring)
     difference = float(np.abs(head.picture[ring] - patch[ring]).mean())
-    if fits < _LEAST_LIKENESS or difference > _LARGEST_DIFFERENCE:
+    if similarity < _LEAST_LIKENESS or difference > _LARGEST_DIFFERENCE:
         return None
-    if _stands_out(patch, hole, ring) > _BRIGHTEST_SHARE:
+    if _bright_share(patch, hole, ring) > _BRIGHTEST_SHARE:
         return None
-    return Filled(blended(head.picture, patch, hole), fits, donor)
+    return Filled(blended(head.picture, patch, hole), similarity, donor)
 
 
-def _stands_out(picture: Floats, area: Area, ring: Area) -> float:
-    """The share of the area that is brighter than its ring, as a tumour that takes up contrast."""
-    around = cv2.GaussianBlur(picture, (0, 0), 1.5)
-    limit = around[ring].mean() + _STANDS_OUT * around[ring].std()
-    return float((around[area] > limit).mean())
+def _bright_share(picture: Floats, area: Area, ring: Area) -> float:
+    """Return the share of the area that is as bright as an enhancing tumor, given its ring."""
+    smoothed = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    limit = smoothed[ring].mean() + _STANDS_OUT * smoothed[ring].std()
+    return float((smoothed[area] > limit).mean())

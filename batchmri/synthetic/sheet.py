@@ -1,4 +1,4 @@
-"""Sheets of pictures, before and after, for a look by eye."""
+"""Contact sheets of images before and after an edit, for visual inspection."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,15 @@ _GAP = 6  # between groups
 
 
 def sheet(groups: Sequence[Sequence[Grey]], across: int) -> Grey:
-    """Groups of pictures (all of one length), `across` of them in a row, fitted into tiles."""
+    """Arrange groups of images, all of the same length, with `across` groups in each row."""
     length = len(groups[0])
     width = length * _SIDE + _GAP
     rows = -(-len(groups) // across)
     page = np.zeros((rows * (_SIDE + _GAP), across * width), np.uint8)
     for number, group in enumerate(groups):
         top, left = number // across * (_SIDE + _GAP), number % across * width
-        for place, picture in enumerate(group):
-            start = left + place * _SIDE
+        for column, picture in enumerate(group):
+            start = left + column * _SIDE
             page[top : top + _SIDE, start : start + _SIDE] = _tile(picture)
     return page
 

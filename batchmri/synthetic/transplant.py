@@ -1,4 +1,4 @@
-"""A tumour laid into the same place of a head of another source."""
+"""Transplantation of a tumor to the same position in a head of another source."""
 
 from dataclasses import dataclass
 
@@ -18,21 +18,22 @@ from batchmri.synthetic.blending import (
 from batchmri.synthetic.head import Area, Grey, Head, grown, head_area, resized, tissue
 from batchmri.training.table import Plane
 
-_RIM = {"glioma": 5, "meningioma": 3, "pituitary": 3}  # pixels that come along with the tumour
-_LEAST_INSIDE = 0.98  # of the tumour that must lie in the head
-_LEAST_TISSUE = 0.75  # of the ring in the head: elsewhere it is throat, sinus or skull
-_LEAST_LIKENESS = 0.15  # of the ring around the tumour in both heads
-_LEAST_INNER_LIKENESS = 0.3  # of both heads under the skull: the outline alone tells no height
+_RIM = {"glioma": 5, "meningioma": 3, "pituitary": 3}  # pixels copied around the tumor
+_LEAST_INSIDE = 0.98  # share of the tumor that must be inside the head
+_LEAST_TISSUE = 0.75  # share of tissue in the ring; the rest is throat, sinus or skull
+_LEAST_LIKENESS = 0.15  # correlation of both heads in the ring around the tumor
+_LEAST_INNER_LIKENESS = 0.3  # same inside the skull, since outlines do not determine the height
 _SKULL = 14  # pixels
-_LARGEST_VARIATION = {"glioma": 0.38, "meningioma": 0.38, "pituitary": 0.5}  # of the ring's
-# grey levels, over their mean: brain is even, throat and face are not; the sella lies between
-_LEAST_DETAIL = 2.5  # of 255, the mean: averages of many heads look like no patient's
-_FARTHEST = 0.04  # from where it was in its own head, of the box
-_LEAST_CHANGE = 15.0  # of 255: less cannot be seen, and the label would lie
-_SMALLEST, _LARGEST = 120, 0.12  # pixels; share of the picture
+# Coefficient of variation of the ring's gray levels: low in brain, high in throat and face, and
+# intermediate around the sella.
+_LARGEST_VARIATION = {"glioma": 0.38, "meningioma": 0.38, "pituitary": 0.5}
+_LEAST_DETAIL = 2.5  # of 255, mean: averages of many heads have less and are not realistic
+_FARTHEST = 0.04  # largest shift from the position in the donor's box, as a share of the box
+_LEAST_CHANGE = 15.0  # of 255: smaller changes are invisible, so that the label would be wrong
+_SMALLEST, _LARGEST = 120, 0.12  # pixels; share of the image
 _SMALLEST_RING = 200  # pixels
-_OFF_MIDLINE = 0.08  # of the width: where a pituitary tumour's middle may lie
-# Of a volume's slices, from left, posterior, inferior: those that can show the sella.
+_OFF_MIDLINE = 0.08  # share of the width: largest offset of a pituitary tumor from the midline
+# Relative positions, from left, posterior or inferior, of the slices that can show the sella.
 _SELLA: dict[Plane, tuple[float, float]] = {
     "sagittal": (0.45, 0.55),
     "coronal": (0.5, 0.8),
@@ -42,14 +43,14 @@ _SELLA: dict[Plane, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Transplanted:
-    """A head with another's tumour, and its mask."""
+    """A head with the tumor of another head, and the tumor's mask."""
 
     picture: Grey
     mask: Area
 
 
 def transplanted(donor: Head, head: Head) -> Transplanted | None:
-    """`donor`'s tumour in `head`; None where it would not look at home, by the limits above."""
+    """Transplant the tumor of `donor` to `head`; None if the result fails the limits above."""
     if donor.mask is None:
         return None
     rim = _RIM[donor.row.label]
@@ -71,7 +72,7 @@ def transplanted(donor: Head, head: Head) -> Transplanted | None:
         or not _in_place(donor, mask, head)
     ):
         return None
-    # What is air in the head stays air: a tumour grows in tissue.
+    # Pixels of air remain air, since tumors grow in tissue.
     picture = blended(head.picture, levelled(placed.picture, head.picture, ring), area & inside)
     change = np.abs(picture.astype(np.float32) - head.picture)[mask].mean()
     return Transplanted(picture, mask) if change >= _LEAST_CHANGE else None
@@ -113,6 +114,6 @@ def _in_place(donor: Head, mask: Area, head: Head) -> bool:
 
 
 def middle_of(mask: Area) -> npt.NDArray[np.float64]:
-    """The middle of a mask, (down, across), as shares of the picture."""
-    middle: npt.NDArray[np.float64] = np.argwhere(mask).mean(0) / mask.shape
-    return middle
+    """Return the center of a mask, (down, across), as shares of the image."""
+    center: npt.NDArray[np.float64] = np.argwhere(mask).mean(0) / mask.shape
+    return center
