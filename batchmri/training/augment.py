@@ -1,4 +1,4 @@
-"""Changes that keep the label: how a head lies, and what scanners and archives do to it."""
+"""Augmentation: random changes of geometry, gray levels, resolution and compression."""
 
 from typing import Any
 
@@ -24,10 +24,10 @@ _WORST_JPEG, _BEST_JPEG = 30, 95
 
 
 class RandJpeg(RandomizableTransform):
-    """What storing a picture (1, rows, columns) in 0 to 1 as a JPEG leaves of it."""
+    """Random JPEG compression of an image (1, rows, columns) with values from 0 to 1."""
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """The picture, at random through a JPEG of random quality."""
+        """Compress the image with random quality, with the transform's probability."""
         self.randomize(None)
         if not self._do_transform:
             return picture
@@ -39,9 +39,9 @@ class RandJpeg(RandomizableTransform):
 
 
 class RandResample(RandomizableTransform):
-    """A picture (1, rows, columns) as if it had been scanned with larger pixels.
+    """Random resampling of an image (1, rows, columns), as if scanned with larger pixels.
 
-    The reduction is drawn between two zooms, on a logarithmic scale; one above 1 changes nothing.
+    The zoom is log-uniform in `zoom_range`; a zoom of 1 or more leaves the image unchanged.
     """
 
     def __init__(self, prob: float, zoom_range: tuple[float, float]) -> None:
@@ -49,7 +49,7 @@ class RandResample(RandomizableTransform):
         self.zoom_range = zoom_range
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """The picture, at random reduced and enlarged again, smoothly or by linear pieces."""
+        """Reduce and re-enlarge the image (linear or cubic), with the transform's probability."""
         self.randomize(None)
         if not self._do_transform:
             return picture
@@ -64,10 +64,11 @@ class RandResample(RandomizableTransform):
 
 
 class Augmentation:
-    """Random changes of a picture (size, size) in 0 to 1, its mask moved along.
+    """Random augmentation of an image (size, size) with values from 0 to 1, and of its mask.
 
-    `width` 1 changes it lightly; more of it farther, and more often by what archives do to grey
-    levels. With `zoom_range`, half of the pictures are resampled by it.
+    `width` scales the strength: 1 is light; larger values increase the range of all changes and
+    the frequency of JPEG compression and histogram shifts. With `zoom_range`, half of the images
+    are resampled by a zoom from that range.
     """
 
     def __init__(self, width: float = 1.0, zoom_range: tuple[float, float] | None = None) -> None:
@@ -97,8 +98,8 @@ class Augmentation:
         )
 
     def __call__(self, picture: Tensor, mask: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """The changed picture and mask; the same seed changes them the same way."""
-        set_track_meta(False)  # also in the processes that load
+        """Return the changed image and mask; equal seeds produce equal changes."""
+        set_track_meta(False)  # here, because it must also apply in data loader processes
         self.geometry.set_random_state(seed)
         self.grey_levels.set_random_state(seed)
         moved = self.geometry(torch.stack([picture, mask]))

@@ -1,4 +1,4 @@
-"""Tables that people save from spreadsheets and pandas, as CSV."""
+"""Reading of CSV tables as written by spreadsheets and pandas."""
 
 import csv
 from collections.abc import Sequence
@@ -8,15 +8,16 @@ from batchmri.errors import UsageError
 
 _SEPARATORS = ",;\t"
 Record = dict[str, str]
-"""The cells of a row by column, stripped of spaces; empty where a row is too short."""
+"""Cells of a row by column name, stripped of whitespace; empty if the row is too short."""
 
 
 def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[int, Record]]]:
-    """The named columns of a table, and its rows with the line that each one ends on.
+    """Return the named columns of a table, and its rows with the number of their last line.
 
-    UTF-8, with or without a byte order mark; separated by commas, semicolons (spreadsheets of many
-    languages) or tabs. Columns without a name, such as the index that pandas writes, are ignored.
-    Raises UsageError, which calls the table `what`.
+    The file is UTF-8 with or without a byte order mark, separated by commas, semicolons (the
+    default of spreadsheets in many languages) or tabs. Columns without a name, such as the index
+    that pandas writes, are ignored. Raises UsageError if the file cannot be read; the message calls
+    the table `what`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -39,7 +40,7 @@ def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[int, Record]]
 
 
 def require_columns(path: Path, what: str, columns: Sequence[str], required: Sequence[str]) -> None:
-    """Raises UsageError for a required column that is missing."""
+    """Raise UsageError if a required column is missing."""
     for column in required:
         if column not in columns:
             has = ", ".join(columns)
@@ -51,7 +52,7 @@ def _separator(header: str) -> str:
 
 
 def _is_named(column: str) -> bool:
-    return bool(column) and not column.startswith("Unnamed: ")  # pandas' name of its own index
+    return bool(column) and not column.startswith("Unnamed: ")  # pandas' name for its index
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""PreparedImages once, drawn many times: the pictures of a table as one array on disk."""
+"""Prepared training images as arrays on disk, and weighted sampling from them."""
 
 import hashlib
 import json
@@ -28,10 +28,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PreparedImages:
-    """The pictures of a table's rows, (rows, size, size), 0 black to 255 white; masks likewise.
+    """Prepared images and masks of a table's rows.
 
-    `mask_of[row]` is the mask's place in `masks`, −1 where the row has none. `boxes` (rows, 7) are
-    the brain boxes: x, y, width, height, 1 where none was found, rows and columns of the picture.
+    `pictures` (rows, size, size) and `masks` (masks, size, size) have values from 0 to 255.
+    `mask_of[row]` is the index of the row's mask in `masks`, or −1. `boxes` (rows, 7) contains the
+    brain boxes: x, y, width, height, 1 if none was found, and rows and columns of the file's image.
     """
 
     rows: Sequence[Row]
@@ -41,7 +42,7 @@ class PreparedImages:
     boxes: npt.NDArray[np.int32]
 
     def digest(self, split: str) -> str:
-        """sha256 of the prepared pictures and labels of one split."""
+        """Return the SHA-256 of the prepared images and labels of a split."""
         sha = hashlib.sha256()
         for row, picture in zip(self.rows, self.pictures, strict=True):
             if row.split == split:
@@ -50,19 +51,19 @@ class PreparedImages:
         return sha.hexdigest()
 
     def batch(self, indices: Sequence[int], settings: PreparationSettings) -> Tensor:
-        """Pictures (n, 1, size, size) as the network takes them, not augmented."""
+        """Return images (n, 1, size, size) as network input, without augmentation."""
         return as_network_input(torch.from_numpy(self.pictures[indices])[:, None] / 255, settings)
 
 
 def as_network_input(unit: Tensor, settings: PreparationSettings) -> Tensor:
-    """Grey levels from 0 (black) to 1 (white) as the network takes them."""
+    """Scale gray levels from 0 (black) to 1 (white) to the network's input range."""
     return unit * (settings.white - settings.black) + settings.black
 
 
 def prepare_table(
     rows: Sequence[Row], folder: Path, settings: PreparationSettings
 ) -> PreparedImages:
-    """Prepare every row into `folder`, or take up what lies there of the same table."""
+    """Prepare all rows and store the arrays in `folder`, or load those of the same table."""
     key = hashlib.sha256(
         json.dumps([settings.model_dump(), [_identity(row) for row in rows]]).encode()
     ).hexdigest()
@@ -87,8 +88,8 @@ def _identity(row: Row) -> list[Any]:
 
 
 def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.NDArray[Any], ...]:
-    """Pictures, masks and boxes, as PreparedImages holds them."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error raised says it
+    """Return images, masks and boxes as in PreparedImages."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # UsageError is raised
     pictures = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
     boxes = np.empty((len(rows), 7), np.int32)
@@ -113,10 +114,12 @@ def _bytes(unit: Tensor) -> Bytes:
 def draw_weights(
     rows: Sequence[Row], classes: Sequence[str], shares: Mapping[str, Mapping[str, float]]
 ) -> Floats:
-    """The probability of each row to be drawn; 0 outside split train.
+    """Return the sampling probability of each row, which is 0 outside split train.
 
-    A group is a source's class. `shares` says what part of the draws each group gets; without
-    them every label gets the same, parted evenly among its sources. In a group, by row weight.
+    `shares` (source, then class) is the share of the samples for each pair of source and class. If
+    it is empty, every label has the same share, divided evenly among its sources. Within a pair,
+    probabilities are proportional to the row weights. Raises UsageError if `shares` matches no
+    train row.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
@@ -135,12 +138,12 @@ def draw_weights(
 
 
 def label_indices(rows: Sequence[Row], classes: Sequence[str]) -> list[int]:
-    """The place of each row's label in `classes`; ANY_TUMOR for a label that is no class."""
+    """Return the index of each row's label in `classes`; ANY_TUMOR if the label is no class."""
     return [classes.index(row.label) if row.label in classes else ANY_TUMOR for row in rows]
 
 
 class Draws(Sampler[tuple[int, int]]):
-    """Draws of one epoch after the other, as (number of the draw in the whole training, row)."""
+    """Sampler of (sample number since the start of the training, row), epoch by epoch."""
 
     def __init__(
         self, weights: Floats, per_epoch: int, seed: int, first_epoch: int, epochs: int
@@ -161,7 +164,7 @@ class Draws(Sampler[tuple[int, int]]):
 
 
 class DrawnPictures(Dataset[dict[str, Tensor]]):
-    """Augmented pictures with what they should give; the same draw gives the same picture."""
+    """Augmented images with their targets; the same sample number and row give the same image."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a network is worth: on the split it is judged by, and on heads of other sources."""
+"""Evaluation of a network during and after training, by split and on other sources."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,8 +24,11 @@ _BATCH = 64
 
 
 def half_where_it_pays(device: torch.device, enabled: bool = True) -> AbstractContextManager[None]:
-    """bfloat16 autocast, which processors with AVX-512 bf16 and GPUs run at twice the speed."""
-    pays = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()  # else ten times slower
+    """Return a bfloat16 autocast context, or one without effect on CPUs without AVX-512 bf16.
+
+    GPUs and CPUs with AVX-512 bf16 are twice as fast in bfloat16.
+    """
+    pays = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()  # else 10 times slower
     context: AbstractContextManager[None] = torch.autocast(
         device.type, torch.bfloat16, enabled=enabled and pays
     )
@@ -39,7 +42,7 @@ def predict(
     settings: PreparationSettings,
     half: bool = False,
 ) -> Tensor:
-    """Logits (len(indices), classes) of rows, not augmented."""
+    """Return the logits (len(indices), classes) of rows without augmentation."""
     found = [logits(maps) for maps in _maps(network, prepared, indices, settings, half)]
     return torch.cat(found) if found else torch.empty(0)
 
@@ -51,10 +54,10 @@ def pointing_game(
     labels: Sequence[int],
     settings: PreparationSettings,
 ) -> Figures:
-    """How often the warmest point of the true class's map lies in the mask of the tumour.
+    """Return how often the maximum of the true class's map is inside the tumor mask.
 
-    Zhang et al., Top-down neural attention by excitation backprop, 2018; beside it what the middle
-    of the picture scores.
+    Zhang et al., Top-down neural attention by excitation backprop, 2018. As a baseline, the result
+    also contains the score of the image center.
     """
     masked = [index for index in indices if prepared.mask_of[index] >= 0]
     hits, middle, done = 0, 0, 0
@@ -77,7 +80,7 @@ def features_of(
     indices: Sequence[int],
     settings: PreparationSettings,
 ) -> FloatArray:
-    """Features (len(indices), k) of rows, not augmented, in half precision where it pays."""
+    """Return the features (len(indices), k) of rows, computed in bfloat16 where that is faster."""
     found = [f for _, f in outputs(network, prepared, indices, settings, half=True)]
     return torch.cat(found).numpy() if found else np.empty((0, 0), np.float32)
 
@@ -100,7 +103,7 @@ def outputs(
     settings: PreparationSettings,
     half: bool,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Class maps and features of rows, in batches; in half precision where it pays, if `half`."""
+    """Yield class maps and features of rows in batches; `half` permits bfloat16 where faster."""
     device = next(network.parameters()).device
     network.eval()
     for start in range(0, len(indices), _BATCH):
@@ -111,9 +114,9 @@ def outputs(
 
 
 def fit_temperature(values: Tensor, labels: Tensor) -> float:
-    """The temperature with the lowest cross-entropy of softmax(logits / temperature).
+    """Return the temperature with the lowest cross-entropy of softmax(logits / temperature).
 
-    Guo et al., On Calibration of Modern Neural Networks, 2017.
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     candidates = torch.logspace(-1, 1, 401)
     losses = [cross_entropy(values / t, labels) for t in candidates]
@@ -121,7 +124,10 @@ def fit_temperature(values: Tensor, labels: Tensor) -> float:
 
 
 def split_figures(labels: npt.NDArray[np.int64], values: Tensor, classes: Sequence[str]) -> Figures:
-    """Accuracy, macro F1, and precision, recall, F1, support of every class (0 if undefined)."""
+    """Return accuracy, macro F1, and each class's precision, recall, F1 and support.
+
+    Undefined metrics of a class are 0.
+    """
     scores = table_scores(labels, values.argmax(1).numpy(), classes)
     figures: Figures = {"n": len(labels), "accuracy": _round(scores["accuracy", ""])}
     for name, support in support_of(labels, classes).items():
@@ -133,9 +139,9 @@ def split_figures(labels: npt.NDArray[np.int64], values: Tensor, classes: Sequen
 
 
 def dev_figures(rows: Sequence[Row], values: Tensor, no_tumor: int, no_tumor_class: str) -> Figures:
-    """How often other sources are called a tumour: slices, and volumes where there are any.
+    """Return how often slices and volumes of each source are classified as a tumor.
 
-    A volume is called by the mean probabilities of its three most suspicious slices.
+    A volume is classified by the mean probabilities of its three most suspicious slices.
     """
     probabilities = values.softmax(1)
     called_tumor = (probabilities.argmax(1) != no_tumor).numpy()

@@ -1,7 +1,7 @@
-"""The fit itself: MONAI's trainer on ignite, weight averaging, a one-cycle schedule.
+"""Training loop: MONAI's trainer on ignite, weight averaging and a one-cycle schedule.
 
-What is random depends on the seed and the number of the draw or epoch alone, so that a training
-resumed after the last whole epoch goes on to the same result.
+Randomness depends only on the seed and the number of the sample or epoch, so that a training that
+is resumed after its last complete epoch produces the same result.
 """
 
 import logging
@@ -39,7 +39,7 @@ Judge = Callable[[ClassMapNetwork], Figures]
 
 
 class _Maps(SimpleInferer):
-    """The class maps of a batch, in half precision where it pays."""
+    """Inferer that returns the class maps of a batch, in bfloat16 where that is faster."""
 
     def __call__(
         self, inputs: Tensor, network: Callable[..., Any], *_args: Any, **_kwargs: Any
@@ -57,10 +57,11 @@ def fit(
     out: Path,
     settings: TrainSettings,
 ) -> ClassMapNetwork:
-    """Train, or go on with the training in `out`.
+    """Train a network, or resume the training in `out`.
 
-    `weights` are the rows' probabilities to be drawn; `judge` gives figures of an epoch's averaged
-    network, among them its validation `loss`. Returns that with the lowest, or the last one.
+    `weights` (rows,) are the sampling probabilities. `judge` returns the metrics of an epoch's
+    averaged network, including the validation `loss`. Returns the averaged network of the epoch
+    with the lowest loss or of the last epoch, depending on `settings.keep`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -133,11 +134,11 @@ def settle(
     drawn: npt.NDArray[np.int64],
     frozen_stages: int = 0,
 ) -> None:
-    """Measure the batch statistics of averaged weights: those of the last weights do not fit them.
+    """Recompute the batch normalization statistics of averaged weights.
 
-    `drawn` are the rows of the pictures to measure them on, (batches, batch); frozen stages keep
-    theirs. Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization,
-    2018.
+    The statistics of the last weights do not fit the averaged ones (Izmailov et al., Averaging
+    Weights Leads to Wider Optima and Better Generalization, 2018). `drawn` (batches, batch size)
+    contains the rows whose images are used. Frozen stages keep their statistics.
     """
     frozen = frozen_parts(averaged, frozen_stages)
     kept = [deepcopy(part.state_dict()) for part in frozen]
@@ -161,7 +162,7 @@ def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> D
         sampler=draws,
         num_workers=settings.loaders,
         multiprocessing_context="spawn" if settings.loaders else None,
-        # Its own: else the first epoch after a start would draw one random number more.
+        # With the global generator, a start would consume an additional random number.
         generator=torch.Generator(),
     )
 
@@ -174,7 +175,7 @@ def _batch(
 
 
 def _accuracy(output: dict[str, Any], no_tumor: int) -> Tensor:
-    """The share of a batch that the network, in training, calls right."""
+    """Return the accuracy of the network in training mode on a batch, a scalar."""
     called, labels = logits(output["pred"]).argmax(1), output["label"].label
     right = torch.where(labels == ANY_TUMOR, called != no_tumor, called == labels)
     return right.float().mean()

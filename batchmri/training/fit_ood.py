@@ -1,4 +1,4 @@
-"""Fits the field of a model: what its training pictures look like (model/ood.py)."""
+"""Fitting of a model's out-of-distribution detection (model/ood.py) to its training images."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from batchmri.training.evaluate import Figures, features_of
 
 _T1 = ("t1", "t1_contrast")
 _COMPONENTS = 64
-_MOST_OF_A_GROUP = 200  # of a class of a source: none shall outweigh the others
-_BEYOND = 0.05  # of the validation pictures
-_SURE = 20.0  # a probe that had nothing to learn from always says yes
+_MOST_OF_A_GROUP = 200  # maximum per source, class and sequence, so that no group dominates
+_BEYOND = 0.05  # share of the validation images beyond the limit
+_SURE = 20.0  # logit of a probe without training data, which always answers yes
 _REGULARISATION = 0.02
 
 Floats = npt.NDArray[np.float64]
@@ -29,10 +29,10 @@ Floats = npt.NDArray[np.float64]
 def fit_field(
     network: ClassMapNetwork, prepared: PreparedImages, settings: PreparationSettings
 ) -> tuple[DomainModel, Figures] | None:
-    """The field by the train rows, its limit by val and dev rows, and how well its probes tell.
+    """Fit the domain model to the train rows and its limit to the val and dev rows.
 
-    Only pictures that are T1-weighted or do not say belong to the field. None where there are too
-    few pictures to know.
+    Only images whose sequence is T1 or unknown count as in distribution. Returns the domain model
+    and the AUCs of its probes, or None if there are too few images.
     """
     train, judged = _chosen(prepared, ("train",)), _chosen(prepared, ("val", "dev"))
     texture = features_of(network, prepared, train, settings)[:, POOLED:].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Pictures that lie in a folder per class, with or without a folder per split above them."""
+"""Labeled images in one folder per class, optionally inside one folder per split."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Labelled(NamedTuple):
-    """A picture file, the class folder it lies in, and its split."""
+    """An image file with its class and split."""
 
     file: Path
     label: str
@@ -34,10 +34,10 @@ class Labelled(NamedTuple):
 
 
 def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
-    """The pictures of a folder, for training.
+    """Find the images of a folder for training.
 
-    Without a folder for val, one in `val_step` pictures of each class of train becomes val.
-    Raises UsageError for a class folder without pictures.
+    Without a val folder, every `val_step`-th train image of each class is assigned to val. Raises
+    UsageError for a class folder without images.
     """
     found = pictures_in(folder)
     if any(picture.split == "val" for picture in found):
@@ -52,10 +52,10 @@ def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
 
 
 def pictures_in(folder: Path) -> list[Labelled]:
-    """The pictures of FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
+    """Find the images in FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
 
-    Ignored are names that begin with a dot or belong to an operating system (`is_litter`), and
-    files without the suffix of a picture. Raises UsageError for a class folder without pictures.
+    Hidden files, files of the operating system (`is_litter`) and files without an image suffix are
+    ignored. Raises UsageError for a class folder without images.
     """
     folders = _subfolders(folder)
     splits = [path for path in folders if path.name.lower() in _SPLITS]
@@ -76,7 +76,7 @@ def pictures_in(folder: Path) -> list[Labelled]:
 
 
 def has_split_folders(folder: Path) -> bool:
-    """Whether the folder's pictures lie in a folder per split."""
+    """Whether a folder has one folder per split."""
     return any(path.name.lower() in _SPLITS for path in _subfolders(folder))
 
 
@@ -105,7 +105,7 @@ def _by_name(folder: Path) -> list[Path]:
 
 
 def is_litter(name: str) -> bool:
-    """Whether the name is hidden, or one that an operating system or archiver adds by itself."""
+    """Whether a file name is hidden or one that operating systems or archivers create."""
     return name.startswith(".") or name.lower() in _LITTER
 
 

@@ -1,4 +1,4 @@
-"""The first stages of a network held as they are, weights and batch statistics."""
+"""Freezing of the weights and batch statistics of a network's first stages."""
 
 from functools import partial
 
@@ -8,12 +8,12 @@ from batchmri.model.network import ClassMapNetwork
 
 
 def frozen_parts(network: ClassMapNetwork, stages: int) -> list[nn.Module]:
-    """The stem and so many of the first stages; nothing of 0."""
+    """Return the stem and the first `stages` stages; an empty list if `stages` is 0."""
     return [network.stem, *network.blocks[:stages]] if stages else []
 
 
 def freeze(network: ClassMapNetwork, stages: int) -> None:
-    """Let no training change these parts: a quarter less time for three of the seven stages."""
+    """Freeze the stem and the first stages; freezing three of seven saves a quarter of the time."""
     for part in frozen_parts(network, stages):
         part.requires_grad_(False)
         part.eval()

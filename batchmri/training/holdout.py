@@ -1,4 +1,4 @@
-"""Persons and sources that do not train, so that the network may be judged on them."""
+"""Exclusion of persons and sources from training, so that the network can be evaluated on them."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,10 @@ from batchmri.training.table import Row
 
 
 def without(rows: Sequence[Row], left_out: Sequence[str]) -> list[Row]:
-    """The rows without those of the train split that show one left out, or are made of such."""
+    """Remove the train rows that show someone in `left_out`, or were made from their images.
+
+    Entries of `left_out` are sources or persons. Raises UsageError if one matches no train row.
+    """
     for one in left_out:
         if not any(row.split == "train" and _shows(row, one) for row in rows):
             raise UsageError(f"left_out: split train has no source or patient {one!r}")
@@ -17,7 +20,7 @@ def without(rows: Sequence[Row], left_out: Sequence[str]) -> list[Row]:
 
 
 def is_of(person: str, one: str) -> bool:
-    """Whether a person is the one named, or of the source, or part of it, that is named."""
+    """Whether `person` ("source patient") equals `one` or starts with it at a word boundary."""
     return f"{person} ".startswith(f"{one} ")
 
 

@@ -1,4 +1,4 @@
-"""Reading what a table names: pictures, masks, and slices of volumes."""
+"""Reading of the images, masks and slices of volumes that a training table lists."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -22,9 +22,10 @@ Spacing = tuple[float, float]
 
 
 def read_picture(row: Row) -> tuple[FloatPicture, Spacing]:
-    """The picture of a row (rows, columns) and its pixel spacing (row, column).
+    """Read the image of a row (rows, columns) and its pixel spacing (row, column).
 
-    Raises UsageError where the file cannot be read or has no such slice.
+    The spacing is in mm for slices of volumes and (1, 1) for image files. Raises UsageError if the
+    file cannot be read or the slice does not exist.
     """
     if row.slice is None or row.plane is None:
         return read_grey(row.file), (1.0, 1.0)
@@ -35,9 +36,9 @@ def read_picture(row: Row) -> tuple[FloatPicture, Spacing]:
 
 
 def read_mask(row: Row) -> FloatPicture:
-    """The mask of a row, laid like its picture: not 0 where the tumour is.
+    """Read the mask of a row, with the geometry of its image; nonzero pixels are tumor.
 
-    Raises UsageError, as read_picture does, and where the row has none.
+    Raises UsageError if the row has no mask or the mask cannot be read.
     """
     if row.mask is None:
         raise UsageError(f"{row.file}: no mask")
@@ -47,15 +48,18 @@ def read_mask(row: Row) -> FloatPicture:
 
 
 def read_grey(path: Path) -> FloatPicture:
-    """A picture file of any colour mode and depth as one grey channel."""
+    """Read an image file of any color mode and bit depth as grayscale (rows, columns).
+
+    Raises UsageError if the file cannot be read or is truncated.
+    """
     try:
         content = path.read_bytes()
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), _GREY) if content else None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except cv2.error:  # a header that promises more pixels than OpenCV takes
+    except cv2.error:  # the header declares more pixels than OpenCV accepts
         picture = None
-    # OpenCV makes what is missing of a JPEG grey, and says nothing.
+    # OpenCV silently fills the missing part of a truncated JPEG with gray.
     cut = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
     if picture is None or cut:
         raise UsageError(f"{path}: {'a JPEG cut short' if cut else 'not a readable picture'}")
@@ -64,7 +68,10 @@ def read_grey(path: Path) -> FloatPicture:
 
 @lru_cache(maxsize=2)  # a volume and its mask
 def read_volume(path: Path) -> tuple[FloatPicture, tuple[float, float, float]]:
-    """A NIfTI volume with axes to right, anterior, superior, and its voxel size in mm."""
+    """Read a NIfTI volume in RAS+ orientation, and its voxel size (x, y, z) in mm.
+
+    Raises UsageError if the file cannot be read or does not have three dimensions.
+    """
     try:
         image: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
         volume = np.nan_to_num(np.asarray(image.dataobj, dtype=np.float32))
@@ -79,9 +86,9 @@ def read_volume(path: Path) -> tuple[FloatPicture, tuple[float, float, float]]:
 def displayed(
     volume: FloatPicture, zooms: tuple[float, float, float], plane: Plane, index: int
 ) -> tuple[FloatPicture, Spacing]:
-    """One slice as radiologists view the plane, and its pixel spacing.
+    """Return a slice in radiological orientation and its pixel spacing (row, column) in mm.
 
-    Patient's right on the picture's left; in sagittal slices, anterior on the left.
+    The patient's right is on the left of the image; in sagittal slices, anterior is on the left.
     """
     axis = AXES[plane]
     across, down = (other for other in range(3) if other != axis)

@@ -1,13 +1,14 @@
-"""The loss: cross-entropy, and class maps held to the tumour masks.
+"""Loss: cross-entropy of the logits, and hinge loss of the class maps against tumor masks.
 
-The evidence for tumour class c in a cell of the map is M[c] − M[no tumour]. Inside the mask that
-of the true class shall be above 2, outside that of every tumour class below −1: a hinge each,
-averaged over the cells of a picture. A picture without tumour is all outside; of one with a tumour
-and no mask nothing is asked. So a tumour picture also teaches what tumour-free tissue looks like.
+The evidence for tumor class c in a cell of the map is M[c] − M[no tumor]. One hinge requires the
+evidence for the true class to be above 2 inside the mask; the other requires the evidence for every
+tumor class to be below −1 outside. Each is averaged over its cells of an image. In tumor-free
+images, all cells are outside. Images with a tumor but no mask have no hinge. With masks, images
+with a tumor also contribute examples of tumor-free tissue.
 
-A picture known to show some tumor, of a kind that is not known or not among the classes, has the
-label ANY_TUMOR: its cross-entropy is −log(1 − p[no tumor]), and inside its mask the strongest
-tumor class counts.
+The label ANY_TUMOR marks images with a tumor whose type is unknown or not among the classes. Their
+cross-entropy is −log(1 − p[no tumor]), and the hinge inside their mask applies to the tumor class
+with the most evidence.
 """
 
 from dataclasses import dataclass
@@ -19,15 +20,15 @@ from torch.nn.functional import adaptive_avg_pool2d
 from batchmri.model.network import logits
 
 ANY_TUMOR = -1
-"""The label of a picture that shows a tumor of no given class."""
+"""Label of images that show a tumor of unspecified class."""
 _INSIDE_ABOVE = 2.0
 _OUTSIDE_BELOW = -1.0
-_TOUCHED = 0.02  # of a cell: less of the mask counts as outside
+_TOUCHED = 0.02  # cells with a smaller share of mask count as outside
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a batch should give: label (N), mask (N, 1, H, W), and which hinges hold (N)."""
+    """Targets of a batch: labels (N), masks (N, 1, H, W), and which hinges apply (N)."""
 
     label: Tensor
     mask: Tensor
@@ -37,14 +38,14 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class MapLoss:
-    """Cross-entropy of the logits + `map_weight` × hinge of the class maps."""
+    """Cross-entropy of the logits plus `map_weight` times the hinge loss of the class maps."""
 
     no_tumor: int
     label_smoothing: float
     map_weight: float
 
     def __call__(self, maps: Tensor, targets: Targets) -> Tensor:
-        """The loss of class maps (N, classes, h, w); a scalar."""
+        """Return the loss of class maps (N, classes, h, w), a scalar."""
         maps = maps.float()
         entropy = self.cross_entropy(logits(maps), targets.label)
         if self.map_weight == 0:
@@ -52,9 +53,9 @@ class MapLoss:
         return entropy + self.map_weight * self.hinge(maps, targets)
 
     def cross_entropy(self, values: Tensor, label: Tensor) -> Tensor:
-        """The smoothed cross-entropy of logits (N, classes), averaged over the pictures.
+        """Return the label-smoothed cross-entropy of logits (N, classes), averaged over images.
 
-        The probability of a label of no given class is that of all tumor classes together.
+        The probability of ANY_TUMOR is the sum of the probabilities of all tumor classes.
         """
         logs = values.log_softmax(1)
         known = logs.gather(1, label.clamp(min=0)[:, None])[:, 0]
@@ -64,11 +65,11 @@ class MapLoss:
         return -smoothed.mean()
 
     def hinge(self, maps: Tensor, targets: Targets) -> Tensor:
-        """The hinge, averaged over the pictures that have one."""
+        """Return the hinge loss, averaged over all images of the batch."""
         evidence = maps - maps[:, self.no_tumor, None]
         share = adaptive_avg_pool2d(targets.mask, (maps.shape[2], maps.shape[3]))[:, 0]
         most = share.amax((1, 2), keepdim=True)
-        # A small tumour fills no cell: the cells that hold most of it count as inside.
+        # Small tumors do not fill a cell: cells with half of the largest share or more are inside.
         inside = (share >= 0.5 * most) & (most > 0) & targets.hold_inside[:, None, None]
         outside = (share < _TOUCHED) & targets.hold_outside[:, None, None]
 
@@ -82,7 +83,7 @@ class MapLoss:
         return per_picture.mean()
 
     def _tumor_classes(self, values: Tensor) -> list[int]:
-        """The places of the tumor classes in values (N, classes, ...)."""
+        """Return the indices of the tumor classes in values (N, classes, ...)."""
         return [place for place in range(values.shape[1]) if place != self.no_tumor]
 
 

@@ -1,4 +1,4 @@
-"""Where a training stands, in its folder: last.pt to go on from, best.pt, metrics.csv, curves."""
+"""Progress of a training in its folder: last.pt for resuming, best.pt, metrics.csv and curves."""
 
 import csv
 import logging
@@ -18,9 +18,9 @@ _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """The epochs done, and the best of them; taken up from `folder` where it holds any.
+    """Number of finished epochs and the best of them, restored from `folder` if possible.
 
-    `parts` have state_dict and load_state_dict: all that the next epoch depends on.
+    `parts` are the objects with state_dict and load_state_dict that determine the next epoch.
     """
 
     def __init__(self, folder: Path, parts: dict[str, Any]) -> None:
@@ -36,11 +36,11 @@ class Progress:
             self.epoch, self.best_epoch, self.best_loss = state["progress"]
 
     def stalled_for(self, epochs: int) -> bool:
-        """Whether the validation loss has not fallen for so many epochs."""
+        """Whether the validation loss has not improved for this number of epochs."""
         return self.epoch - self.best_epoch >= epochs
 
     def close_epoch(self, figures: Figures, network: nn.Module) -> None:
-        """Log the figures of an epoch (with `epoch` and `loss`), save and draw all that it left."""
+        """Log the metrics of an epoch, including `epoch` and `loss`, and save state and curves."""
         self.epoch = int(figures["epoch"])
         if float(figures["loss"]) < self.best_loss:
             self.best_loss, self.best_epoch = float(figures["loss"]), self.epoch
@@ -53,12 +53,15 @@ class Progress:
         _save(self.folder / LAST, state)
 
     def load_best(self, network: nn.Module) -> None:
-        """Give a network the weights of the best epoch."""
+        """Load the weights of the best epoch into a network."""
         best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True)
         network.load_state_dict(best)
 
     def _append(self, figures: Figures) -> None:
-        """A row that an epoch left which was cut off before its end is written anew."""
+        """Append a row to metrics.csv.
+
+        If training was interrupted mid-epoch, that epoch's row is rewritten.
+        """
         path = self.folder / METRICS
         rows: list[Mapping[str, object]] = [
             row for row in read_metrics(self.folder) if int(row["epoch"]) < self.epoch
@@ -74,7 +77,7 @@ class Progress:
 
 
 def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of a training's metrics.csv, one per epoch; none before the first."""
+    """Read the rows of a training's metrics.csv, one per epoch; empty if there is no file."""
     path = folder / METRICS
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""The settings of a training (configs/train.yaml shows them all)."""
+"""Training settings (all are listed in configs/train.yaml)."""
 
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +12,7 @@ from batchmri.settings import first_error
 
 
 class TrainSettings(BaseModel):
-    """How a classifier is trained."""
+    """Settings for training a classifier."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,9 +89,10 @@ class TrainSettings(BaseModel):
 
     @classmethod
     def load(cls, config: Path | None) -> Self:
-        """Read a YAML file; without one, the defaults. Raises SettingsError.
+        """Read settings from a YAML file, or return the defaults if `config` is None.
 
-        `extends` in it names a file beside it: what that one gives holds where this one is silent.
+        `extends` names another file in the same folder, whose settings apply unless this file
+        overrides them. Raises SettingsError if a file cannot be read or a setting is invalid.
         """
         if config is None:
             return cls()
@@ -110,7 +111,7 @@ class TrainSettings(BaseModel):
 
 
 def _explain(error: ValidationError) -> str:
-    """What is wrong with the first key that is, and the nearest right one."""
+    """Describe the first invalid key and suggest the most similar valid one."""
     where, first = first_error(error)
     if not where:
         return "expected settings such as 'epochs: 16'"

@@ -1,8 +1,8 @@
-"""The table of the shipped model's training data, from the folders they lie in.
+"""Training table of the shipped model, built from the folders of these sources.
 
-brain-tumor-mri   rows of manifest.csv that stand for their duplicates, with the tumour masks
-lgg               low-grade gliomas and tumour-free slices of the same patients
-heads             tumour-free heads of many scanners, three planes, every height
+brain-tumor-mri   one row of manifest.csv per group of duplicates, with tumor masks
+lgg               low-grade gliomas and tumor-free slices of the same patients
+heads             tumor-free heads from many scanners, in three planes at all heights
 gbm               glioblastomas, slices of volumes with masks
 """
 
@@ -24,17 +24,17 @@ Record = dict[str, Any]
 
 _NOTUMOR_SEQUENCES = Path(__file__).parent / "notumor_sequences.csv"
 
-_TRAIN_STEP_MM = 5.0  # between the slices taken of a training head; those of dev are all taken
-_SMALLEST_FIELD_MM = 80.0  # a thinner slab is no picture in the planes across it
+_TRAIN_STEP_MM = 5.0  # slice distance in training heads; all slices of dev heads are used
+_SMALLEST_FIELD_MM = 80.0  # thinner slabs are not used in the planes across the slab
 _FLATTEST_PIXEL = 2.0  # longest over shortest side
 _SMALLEST_FOREGROUND = 0.03
 _SMALLEST_TUMOR = 10  # pixels of a slice
 
 
 def build_table(shared_data: Path, out: Path) -> int:
-    """Write the table `out`, turned masks beside it; the number of its rows.
+    """Write the table `out`, with mirrored masks next to it, and return the number of rows.
 
-    Raises UsageError where a folder is missing.
+    Raises UsageError if a file is missing or cannot be read.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     records = [
@@ -66,7 +66,8 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _brain_tumor_mri(folder: Path, turned_masks: Path) -> Iterator[Record]:
-    # Of the tumour-free pictures nobody says it: told by eye, by no radiologist.
+    # The sequences of tumor-free images are unpublished and were assessed visually, not by a
+    # radiologist.
     seen = {row["file"]: row["sequence"] for row in _read(_NOTUMOR_SEQUENCES)}
     for row in _read(folder / "manifest.csv"):
         if row["representative"] != "1":
@@ -78,7 +79,7 @@ def _brain_tumor_mri(folder: Path, turned_masks: Path) -> Iterator[Record]:
                 mask = _turned(mask, turned_masks)
         yield {
             "file": folder / row["file"],
-            # Four files lie in the wrong folder; the collection they come from knows better.
+            # Four files are in the wrong folder; the class of the original collection is correct.
             "label": row["cheng_class"] or row["class"],
             "split": row["suggested_split"],
             "source": "brain-tumor-mri",
@@ -102,7 +103,7 @@ def _turned(mask: Path, folder: Path) -> Path:
 def _lgg(folder: Path) -> Iterator[Record]:
     for row in _read(folder / "table.csv"):
         if row["near_tumour"] == "1":
-            continue  # "tumour-free" is doubtful so close to it
+            continue  # the label "tumor-free" is doubtful this close to a tumor
         yield {
             "file": folder / row["file"],
             "label": row["label"],
@@ -110,7 +111,7 @@ def _lgg(folder: Path) -> Iterator[Record]:
             "source": "lgg",
             "patient": row["patient"],
             "mask": folder / row["mask"] if row["mask"] else None,
-            # It outlines what FLAIR shows: more than can be seen here, and surely all of it.
+            # Outlined on FLAIR, where lesions are larger: the area outside is surely tumor-free.
             "mask_use": "outside",
             "sequence": "t1_contrast",
         }
@@ -131,7 +132,7 @@ def _heads(folder: Path) -> Iterator[Record]:
                     "split": row["split_hint"],
                     "source": "heads",
                     "patient": f"{row['source']} {row['subject']}",
-                    # Many volumes of one scanner shall not outweigh the others.
+                    # Reduces the dominance of scanners with many volumes.
                     "weight": f"{volumes[row['source']] ** -0.5:.4f}",
                     "slice": index,
                     "plane": plane,
@@ -140,9 +141,10 @@ def _heads(folder: Path) -> Iterator[Record]:
 
 
 def gbm_slices(folder: Path, beside_tumor: bool) -> Iterator[Record]:
-    """Slices of the glioblastoma volumes, all of whose tumour or lack of it can be seen.
+    """Yield the slices of the glioblastoma volumes whose label is certain.
 
-    `beside_tumor` False leaves out the tumour-free neighbours of slices with a tumour, too.
+    Slices with a very small tumor area are omitted and, if `beside_tumor` is False, also tumor-free
+    slices adjacent to slices with a tumor.
     """
     for scan in sorted(folder.glob("gbm-*/*_Scan_T1.nii.gz")):
         outline = scan.with_name(scan.name.replace("_Scan_T1", "_Mask"))
@@ -151,7 +153,7 @@ def gbm_slices(folder: Path, beside_tumor: bool) -> Iterator[Record]:
             tumor = bool(areas[index])
             doubtful = not (tumor or beside_tumor) and areas[max(0, index - 1) : index + 2].any()
             if doubtful or 0 < areas[index] < _SMALLEST_TUMOR:
-                continue  # nobody knows what can be seen there
+                continue  # the visible content is uncertain
             yield {
                 "file": scan,
                 "label": "glioma" if tumor else "notumor",
@@ -172,7 +174,7 @@ def _planes(path: Path) -> Iterable[Plane]:
 
 
 def slices_of_volume(path: Path, plane: Plane, step_mm: float) -> Iterator[int]:
-    """The slices of a volume that show enough of the head, so many millimeters apart."""
+    """Yield the slices of a volume that show enough of the head, `step_mm` apart."""
     volume, zooms = read_volume(path)
     axis = AXES[plane]
     step = max(1, round(step_mm / zooms[axis]))

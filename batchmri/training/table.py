@@ -1,4 +1,4 @@
-"""The table of labelled pictures: one row per picture, or per slice of a volume."""
+"""Table of labeled images, with one row per image file or slice of a volume."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ OPTIONAL = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled picture.
+    """One labeled image.
 
-    `split`: train trains, val stops and calibrates, test is asked once at the end, dev (pictures
-    of other sources) is watched on the way. `mask_use`: a full mask says where the tumour is and
-    where not; of an outside one only what lies outside is believed. With `slice` and `plane`,
-    `file` is a NIfTI volume: the slice of that index along the plane's axis, counted from left,
-    posterior, inferior, as radiologists view the plane. `sequence` is t1, t1_contrast or another
-    word for what the picture is weighted by; empty where nobody says. `made_of` are the persons of
-    other rows whose pictures went into a made one.
+    `split` is train; val, for early stopping and calibration; test, evaluated once at the end; or
+    dev, images of other sources that are evaluated every epoch. `mask_use` is full if the mask is
+    reliable everywhere, or outside if only the area outside the mask is certain to be tumor-free.
+    With `slice` and `plane`, `file` is a NIfTI volume, and the image is the slice with that index
+    along the axis of the plane, counted from left, posterior or inferior, in radiological
+    orientation. `sequence` is t1, t1_contrast or another name of the weighting; empty if unknown.
+    `made_of` lists the persons whose images a synthetic image was made from.
     """
 
     file: Path
@@ -55,14 +55,15 @@ class Row:
 
     @property
     def person(self) -> str:
-        """The patient, told apart from those of other sources."""
+        """Patient identifier that is unique across sources: "source patient"."""
         return f"{self.source} {self.patient}".strip()
 
 
 def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
-    """The rows of a table, or of a folder of pictures (see folders.py).
+    """Read the rows of a table or a folder of images (see folders.py) for training.
 
-    A folder of class folders alone has no test rows: its rows are train and val. Raises UsageError.
+    A folder with only class folders has train and val rows but no test rows. Raises UsageError if
+    the data cannot be used for training.
     """
     if not path.is_dir():
         return read_table(path)
@@ -72,16 +73,16 @@ def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """As `read_data`, whatever the splits are: what is judged need not be fit for training."""
+    """Read rows like `read_data`, but accept any splits, since evaluation needs no train rows."""
     if not path.is_dir():
         return _read(path)
     return [Row(file, label, split) for file, label, split in pictures_in(path)]
 
 
 def read_table(path: Path) -> list[Row]:
-    """Read and check a table (CSV, UTF-8); its files are relative to it.
+    """Read and check a table (CSV, UTF-8), whose file paths are relative to it.
 
-    Raises UsageError with the line that is wrong, or what the table as a whole lacks.
+    Raises UsageError for an invalid line, missing columns or missing splits.
     """
     rows = _read(path)
     _check_splits(f"table {path}", rows)
@@ -101,7 +102,7 @@ def _read(path: Path) -> list[Row]:
 
 
 def classes_of(rows: Sequence[Row], any_tumor_label: str | None = None) -> tuple[str, ...]:
-    """The classes of the train split, in alphabetical order; the label of no class is none."""
+    """Return the classes of the train split in alphabetical order, without `any_tumor_label`."""
     labels = {row.label for row in rows if row.split == "train"}
     return tuple(sorted(labels - {any_tumor_label}))
 

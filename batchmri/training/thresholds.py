@@ -1,11 +1,11 @@
-"""The two thresholds of a verdict, fitted to stated error rates on series that did not train.
+"""Calibration of the two verdict thresholds to target error rates, on series outside training.
 
-The rows of split dev, in the table's order, are slices of such series: a volume, or the pictures of
-one patient and label. Each is judged as a scan judges a series, by the mean probability of any
-tumour in its most suspicious run of neighbouring slices. Of further series like these n, a share of
-at most α is expected above the k-th highest of them, k = ⌊α (n + 1)⌋, whatever the distribution
-(split conformal prediction: Vovk et al., Algorithmic Learning in a Random World, 2005). Where k is
-0, with fewer than 1/α − 1 series of a kind, its threshold stays unfitted.
+The rows of split dev, in the order of the table, are slices of such series: a volume, or the images
+of one patient and label. Each series is scored as in a scan, by the mean probability of any tumor
+in its most suspicious run of adjacent slices. For further series from the same distribution as
+these n, a share of at most α is expected above the k-th highest score, k = ⌊α (n + 1)⌋, whatever
+the distribution (split conformal prediction: Vovk et al., Algorithmic Learning in a Random World,
+2005). If k is 0, that is, with fewer than 1/α − 1 series of a kind, the threshold is not fitted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from batchmri.training.evaluate import Figures
 from batchmri.training.table import Row
 from batchmri.verdict.series import most_suspicious_run
 
-_STEPS = 1000  # thresholds are told to three decimals
+_STEPS = 1000  # thresholds have three decimals
 
 
 def fit_thresholds(
@@ -26,10 +26,11 @@ def fit_thresholds(
     false_alarms: float,
     missed: float,
 ) -> tuple[dict[str, float], Figures]:
-    """Verdict settings for the card, and from how many series they come.
+    """Return verdict settings for the card, and the numbers of series they are based on.
 
-    `suspicion` is each row's calibrated probability of any tumour. At most `false_alarms` of the
-    tumour-free series shall be called a tumour, at most `missed` of those with one tumour-free.
+    `suspicion` is the calibrated probability of any tumor for each row. `false_alarms` is the
+    maximum share of tumor-free series that are called a tumor, and `missed` the maximum share of
+    series with a tumor that are called tumor-free.
     """
     free, tumor = _series(rows, suspicion, no_tumor_class)
     fitted: dict[str, float] = {}
@@ -51,7 +52,7 @@ def fit_thresholds(
 def _series(
     rows: Iterable[Row], suspicion: Iterable[float], no_tumor_class: str
 ) -> tuple[list[float], list[float]]:
-    """The suspicion of tumour-free series, and of those with a tumour."""
+    """Return the suspicion of each tumor-free series, and of each series with a tumor."""
     curves: dict[tuple[str, ...], list[float]] = {}
     for row, value in zip(rows, suspicion, strict=True):
         volume = str(row.file) if row.slice is not None else row.patient

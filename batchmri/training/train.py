@@ -1,4 +1,4 @@
-"""`batchmri train`: labelled pictures in, a checkpoint and its card out."""
+"""`batchmri train`: trains a checkpoint with its model card from labeled images."""
 
 import json
 import logging
@@ -49,10 +49,10 @@ _log = logging.getLogger(__name__)
 
 
 def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) -> Card:
-    """Train on a table or folder into the folder `out`; the card of the checkpoint left there.
+    """Train on a table or folder, write the checkpoint to the folder `out` and return its card.
 
-    Raises UsageError for data that cannot be used, a folder that holds a training unless
-    `resume` is given, and one of other data or settings where it is.
+    Raises UsageError if the data cannot be used, if `out` contains a training and `resume` is
+    False, or if it contains a training with other data or settings.
     """
     rows = without(read_data(data, settings.val_step), settings.left_out)
     classes = classes_of(rows, settings.any_tumor_label)
@@ -99,7 +99,10 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
 
 
 def zoom_range(settings: TrainSettings) -> tuple[float, float] | None:
-    """How far pictures are reduced by `resampling_mm`: a head fills the prepared square."""
+    """Return the zoom range equivalent to `resampling_mm`; None if that is not set.
+
+    The prepared square is taken to be 200 mm wide, the length of a head.
+    """
     if settings.resampling_mm is None:
         return None
     pixel = _HEAD_MM / settings.preparation.size
@@ -108,10 +111,11 @@ def zoom_range(settings: TrainSettings) -> tuple[float, float] | None:
 
 
 def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMapNetwork:
-    """The network as it is before training, by `init`. Raises ModelError.
+    """Create the network with its initial weights, as specified by `settings.init`.
 
-    Of a file with other classes, all but the last layer is taken; of several files the mean
-    (Wortsman et al., Model soups, 2022).
+    From a file with other classes, all layers but the last are loaded. The weights of several files
+    are averaged (Wortsman et al., Model soups, 2022). Raises ModelError if weights cannot be
+    loaded.
     """
     network = ClassMapNetwork(len(classes), settings.last_stride, settings.init == "imagenet")
     if settings.init == "lite1":
@@ -127,7 +131,7 @@ def first_network(settings: TrainSettings, classes: tuple[str, ...]) -> ClassMap
 
 
 def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights in a file, `linear` in place of a last layer for other classes."""
+    """Return the weights in a file, with `linear` as the last layer if the classes differ."""
     trained, card, _ = load_checkpoint(file)
     weights = trained.state_dict()
     if card.classes != classes:
@@ -148,7 +152,7 @@ def _claim(out: Path, prepared: PreparedImages, settings: TrainSettings, resume:
 
 
 class _Judged:
-    """The rows that judge: val and dev every epoch, test at the very end."""
+    """Evaluation rows: val and dev, evaluated every epoch, and test, evaluated at the end."""
 
     def __init__(
         self, prepared: PreparedImages, classes: Sequence[str], settings: TrainSettings
@@ -158,7 +162,7 @@ class _Judged:
         self.settings = settings
         self.labels = np.array(label_indices(prepared.rows, classes))
         splits = np.array([row.split for row in prepared.rows])
-        has_class = self.labels != ANY_TUMOR  # without one, only the dev figures ask nothing more
+        has_class = self.labels != ANY_TUMOR  # rows without a class are used for dev metrics only
         self.val, self.dev, self.test = (
             np.flatnonzero((splits == split) & (has_class | (split == "dev"))).tolist()
             for split in ("val", "dev", "test")
@@ -167,7 +171,7 @@ class _Judged:
         self.no_tumor = classes.index(settings.no_tumor_class)
 
     def each_epoch(self, network: ClassMapNetwork) -> Figures:
-        """Loss and accuracy on val, and what is made of the dev rows."""
+        """Return loss and accuracy on val, and the metrics of the dev rows."""
         values = predict(network, self.prepared, self.val, self.settings.preparation, half=True)
         labels = torch.from_numpy(self.labels[self.val])
         loss = cross_entropy(values, labels)
@@ -178,7 +182,10 @@ class _Judged:
         return figures | self._dev_figures(self._dev(network, half=True))
 
     def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
-        """Save, load again, and judge what was saved: the card with temperature and figures."""
+        """Save and reload the network, evaluate it, and return the final card.
+
+        The card contains the temperature, metrics and verdict thresholds.
+        """
         save_checkpoint(path, network, card)
         network, _, _ = load_checkpoint(path)
         preparation = self.settings.preparation
@@ -208,7 +215,7 @@ class _Judged:
         return save_checkpoint(path, network, card, field[0] if field else None)
 
     def _dev(self, network: ClassMapNetwork, half: bool = False) -> Tensor:
-        """The logits (rows, classes) of the dev rows."""
+        """Return the logits (rows, classes) of the dev rows."""
         if not self.dev:
             return torch.empty(0, len(self.classes))
         return predict(network, self.prepared, self.dev, self.settings.preparation, half)

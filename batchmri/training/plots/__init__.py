@@ -1,1 +1,1 @@
-"""The figures of a training: its pictures, their brain boxes, its augmentations, its curves."""
+"""Figures of a training: images, brain boxes, augmentations and learning curves."""

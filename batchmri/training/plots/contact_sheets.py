@@ -1,4 +1,4 @@
-"""Sheets of pictures: lines of tiles under a heading."""
+"""Contact sheets: rows of image tiles with headings and captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from batchmri.records import CropBox
 
 _TILE, _GAP, _HEAD, _CAPTION = 128, 8, 26, 18
 _BOX: canvas.Colour = (80, 200, 255)
-_STRETCH = (0.5, 99.5)  # percentiles shown as black and white
+_STRETCH = (0.5, 99.5)  # percentiles mapped to black and white
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Tiles beside each other, each with its caption, under a heading."""
+    """A row of tiles with captions, under a heading."""
 
     heading: str
     tiles: Sequence[canvas.Image]
@@ -28,7 +28,7 @@ class Line:
 
 
 def save_sheet(lines: Sequence[Line], path: Path) -> None:
-    """Write a PNG; with no lines, remove what an earlier run left."""
+    """Write a PNG, or remove the file of an earlier run if there are no lines."""
     if not lines:
         path.unlink(missing_ok=True)
         return
@@ -52,7 +52,10 @@ def tile_of(
     box: CropBox | None = None,
     side: int = _TILE,
 ) -> canvas.Image:
-    """A picture (rows, columns) of any grey levels as a square; `spacing` is (row, column)."""
+    """Return an image (rows, columns) of any gray levels as a square tile of `side` pixels.
+
+    `spacing` is (row, column); only the ratio matters. If `box` is not None, it is outlined.
+    """
     low, high = np.percentile(picture, _STRETCH) if picture.dtype != np.uint8 else (0, 255)
     scaled = (picture.astype(np.float32) - low) * (255 / max(float(high - low), 1e-6))
     scale = side / max(picture.shape[0] * spacing[0], picture.shape[1] * spacing[1])

@@ -1,4 +1,4 @@
-"""Before and after the crop to the brain box, and how far that box is to be trusted."""
+"""Figures of images before and after the crop to the brain box, and of the box quality."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def draw_crops(prepared: PreparedImages, samples: dict[str, list[int]], folder: Path) -> None:
-    """Write crops.png, crop_quality.png and crops_doubtful.png, and log what was found."""
+    """Write crops.png, crop_quality.png and crops_doubtful.png, and log the counts of boxes."""
     save_sheet(
         [_before_after(label, prepared, rows[:_SHOWN]) for label, rows in samples.items()],
         folder / "crops.png",
@@ -63,7 +63,7 @@ def _quality(prepared: PreparedImages, path: Path) -> None:
 
 
 def _doubtful(prepared: PreparedImages) -> list[tuple[str, list[int]]]:
-    """The pictures whose box a person should look at, by what speaks against it."""
+    """Return headings and rows of images whose box should be inspected."""
     failed = np.flatnonzero(prepared.boxes[:, 4] == 1)
     found = np.flatnonzero(prepared.boxes[:, 4] == 0)
     long = np.abs(np.log(prepared.boxes[found, 2] / prepared.boxes[found, 3]))

@@ -1,4 +1,4 @@
-"""Loss and accuracy of a training, epoch by epoch."""
+"""Learning curves: loss and accuracy by epoch."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,8 @@ _CURVES = {
 def draw_curves(metrics: Sequence[Mapping[str, str]], folder: Path) -> None:
     """Write curves.png from the rows of metrics.csv.
 
-    The loss in training holds label smoothing and the hinge on masks, so it may lie higher.
+    The training loss includes label smoothing and the hinge loss on masks, so it can be higher than
+    the validation loss.
     """
     figure, axes = new_chart(len(_CURVES))
     best = min(metrics, key=lambda row: float(row["loss"]))

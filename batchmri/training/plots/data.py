@@ -1,4 +1,4 @@
-"""What a training is given: its classes, samples of them, and what augmentation makes of them."""
+"""Figures of the training data: class distribution, samples and augmentations."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,9 +18,11 @@ _PER_LINE = 8
 
 
 def draw_data(pictures: DrawnPictures, classes: Sequence[str], folder: Path) -> None:
-    """Write class_distribution, samples, crops, crop_quality, crops_doubtful, augmentations.
+    """Write the figures of the training data (PNG) to `folder`.
 
-    All rows are counted; of a class, eight pictures of train are shown. Raises OutputError.
+    They are class_distribution, samples, crops, crop_quality, crops_doubtful and augmentations. The
+    class distribution covers all rows; the other figures show up to eight train images per class.
+    Raises OutputError if a figure cannot be written.
     """
     prepared = pictures.prepared
     samples = {label: _sample(prepared.rows, label) for label in classes}
@@ -39,7 +41,7 @@ def draw_data(pictures: DrawnPictures, classes: Sequence[str], folder: Path) -> 
 
 
 def _sample(rows: Sequence[Row], label: str) -> list[int]:
-    """Train rows of a class, evenly from all of them."""
+    """Return evenly spaced train rows of a class."""
     own = [index for index, row in enumerate(rows) if (row.split, row.label) == ("train", label)]
     places = np.unique(np.linspace(0, len(own) - 1, _PER_LINE).round().astype(int))
     return [own[place] for place in places]
