@@ -9,6 +9,7 @@ probabilities of its most suspicious run of slices, by the thresholds of the mod
 """
 
 import argparse
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sklearn.metrics import f1_score
 
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint
-from batchmri.model.network import logits
+from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.model.ood import Field
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import Classes
@@ -156,7 +157,7 @@ def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Seen]
     network, card, _ = load_checkpoint(model)
     settings = PreparationSettings.model_validate(card.preparation)
     prepared = prepare_table(rows_of(cases), work / "pictures", settings)
-    kept = work / f"{name}-{card.weights_digest[:12]}-{len(prepared.rows)}.npz"
+    kept = work / f"{name}-{weights_key(network)}-{len(prepared.rows)}.npz"
     if not kept.exists():
         found = list(outputs(network, prepared, range(len(prepared.rows)), settings, half=True))
         np.savez(
@@ -174,6 +175,14 @@ def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Seen]
              areas[end - len(case.rows) : end])
         for case, end in zip(cases, ends, strict=True)
     ]  # fmt: skip
+
+
+def weights_key(network: ClassMapNetwork) -> str:
+    """Names the weights of a network, whatever its calibration."""
+    sha = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        sha.update(tensor.numpy().tobytes())
+    return sha.hexdigest()[:12]
 
 
 Cases = Sequence[RowPredictions]
