@@ -20,10 +20,10 @@ from scipy.stats import beta
 
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
-from batchmri.model.ood import Field
+from batchmri.model.ood import DomainModel
 from batchmri.settings import VerdictSettings
 from experiments.b1.cases import FINAL, FREE, Case, all_cases
-from experiments.b1.judge import RowPredictions, Rules, Seen, binned_error, judged, see, softmax
+from experiments.b1.judge import CaseVerdict, Rules, Seen, binned_error, judged, see, softmax
 from experiments.b1.table import ANY_TUMOR
 
 FALSE_ALARMS, MISSED, OUTSIDE = 0.02, 0.10, 0.03
@@ -115,7 +115,7 @@ def rank(share: float, n: int) -> int:
     return floor(share * (n + 1) + 1e-9)
 
 
-def fit_thresholds(series: Sequence[RowPredictions]) -> tuple[dict[str, float], Figures]:
+def fit_thresholds(series: Sequence[CaseVerdict]) -> tuple[dict[str, float], Figures]:
     """The thresholds for the stated errors, and the errors found, with 95% intervals."""
     free = sorted(one.suspicion for one in series if one.case.label == FREE)
     tumor = sorted(one.suspicion for one in series if one.case.label != FREE)
@@ -148,7 +148,7 @@ def _interval(hits: int, n: int) -> str:
     return f"{hits} of {n} ({low:.3f}-{high:.3f})"
 
 
-def fit_limit(series: Sequence[RowPredictions]) -> tuple[float, Figures]:
+def fit_limit(series: Sequence[CaseVerdict]) -> tuple[float, Figures]:
     """The factor of the domain's limit that admits the stated share of left-out series."""
     groups: dict[str, list[float]] = defaultdict(list)
     for one in series:
@@ -165,7 +165,7 @@ def fit_limit(series: Sequence[RowPredictions]) -> tuple[float, Figures]:
     return limit, figures
 
 
-def calibrate(seen: Sequence[Seen], card: Card, field: Field) -> tuple[Card, Field]:
+def calibrate(seen: Sequence[Seen], card: Card, field: DomainModel) -> tuple[Card, DomainModel]:
     """The card and domain with what was fitted."""
     groups = temperature_groups(seen)
     temperature, figures = fit_temperature(groups, card.no_tumor_index, card.classes)

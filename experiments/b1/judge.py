@@ -24,7 +24,7 @@ from sklearn.metrics import f1_score
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint
 from batchmri.model.network import ClassMapNetwork, logits
-from batchmri.model.ood import Field
+from batchmri.model.ood import DomainModel
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import Classes
 from batchmri.settings import VerdictSettings
@@ -53,18 +53,18 @@ class Rules:
     """How the slices of a case become a verdict."""
 
     card: Card
-    field: Field | None
+    field: DomainModel | None
     temperature: float
     verdict: VerdictSettings
 
     @classmethod
-    def of(cls, card: Card, field: Field | None) -> "Rules":
+    def of(cls, card: Card, field: DomainModel | None) -> "Rules":
         """Those of a model's card."""
         return cls(card, field, card.temperature, VerdictSettings.model_validate(card.verdict))
 
 
 @dataclass(frozen=True)
-class RowPredictions:
+class CaseVerdict:
     """A case under rules: `probabilities` are of its deciding slices, `slices` of all of them."""
 
     case: Case
@@ -114,7 +114,7 @@ class RowPredictions:
         return self.distance <= self.rules.max_distance
 
 
-def judged(seen: Seen, rules: Rules) -> RowPredictions:
+def judged(seen: Seen, rules: Rules) -> CaseVerdict:
     """Apply rules to what a network says of a case."""
     card, verdict = rules.card, rules.verdict
     probabilities = softmax(seen.logits / rules.temperature)
@@ -134,7 +134,7 @@ def judged(seen: Seen, rules: Rules) -> RowPredictions:
     if rules.field is not None:
         distances = rules.field.distances(seen.features[kept]) / float(rules.field.limit[0])
         distance = float(np.median(distances))
-    return RowPredictions(
+    return CaseVerdict(
         seen.case,
         card.classes,
         card.no_tumor_index,
@@ -185,7 +185,7 @@ def weights_key(network: ClassMapNetwork) -> str:
     return sha.hexdigest()[:12]
 
 
-Cases = Sequence[RowPredictions]
+Cases = Sequence[CaseVerdict]
 Line = tuple[str, Callable[[Cases], str]]
 
 
@@ -360,7 +360,7 @@ def _left_out(case: Case) -> bool:
     return case.group in ("lgg", "atlas44") and case.contrast
 
 
-def compare(columns: dict[str, list[RowPredictions]], final: bool) -> list[list[str]]:
+def compare(columns: dict[str, list[CaseVerdict]], final: bool) -> list[list[str]]:
     """The rows of the table: what, then one figure per model."""
     table = []
     for what, wanted, figure in lines(final):
@@ -381,7 +381,7 @@ def main() -> None:
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in all_cases(given.shared_data, given.table, given.final):
         groups["final" if case.group in FINAL else "dev"].append(case)
-    columns: dict[str, list[RowPredictions]] = {}
+    columns: dict[str, list[CaseVerdict]] = {}
     for model in given.models:
         _, card, field = load_checkpoint(model)
         rules = Rules.of(card, field)

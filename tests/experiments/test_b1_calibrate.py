@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from batchmri.model.card import Card
-from batchmri.model.ood import POOLED, Field
+from batchmri.model.ood import POOLED, DomainModel
 from batchmri.settings import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.calibrate import (
@@ -18,7 +18,7 @@ from experiments.b1.calibrate import (
     series_of,
 )
 from experiments.b1.cases import Case
-from experiments.b1.judge import Judged, Rules, Seen, binned_error, judged
+from experiments.b1.judge import CaseVerdict, Rules, Seen, binned_error, judged
 
 CLASSES = ("glioma", "meningioma", "notumor")
 CARD = Card(classes=CLASSES, no_tumor_class="notumor", preparation={"size": 32})
@@ -35,9 +35,9 @@ def seen(one: Case, logits: list[list[float]], areas: list[int] | None = None) -
     return Seen(one, np.array(logits, float), features, np.array(areas or [100] * n))
 
 
-def found(label: str, suspicion: float, distance: float = 0.5, group: str = "a") -> Judged:
+def found(label: str, suspicion: float, distance: float = 0.5, group: str = "a") -> CaseVerdict:
     probabilities = np.array([suspicion, 0.0, 1 - suspicion])
-    return Judged(
+    return CaseVerdict(
         case(label, group), CLASSES, 2, probabilities[None], probabilities, distance,
         VerdictSettings(),
     )  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_series_is_judged_by_its_most_suspicious_run_of_large_slices() -> None
     quiet, loud = [0.0, 0.0, 5.0], [5.0, 0.0, 0.0]
     one = seen(case("glioma", n=8), [quiet, loud, loud, loud, quiet, quiet, quiet, loud],
                [100] * 7 + [10])  # fmt: skip
-    field = Field(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
+    field = DomainModel(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
                   np.zeros((2, 2), np.float32))  # fmt: skip
     result = judged(one, Rules(CARD, field, 1.0, VerdictSettings()))
     assert result.called_tumor and result.tumor_class == "glioma"
@@ -111,7 +111,7 @@ def test_a_calibrated_model_carries_what_was_fitted() -> None:
           for n, site in enumerate(("CS", "FG"))),
         *(seen(case("notumor", "heads", 4, name=str(n)), [unsure] * 4) for n in range(3)),
     ]  # fmt: skip
-    field = Field(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
+    field = DomainModel(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
                   np.zeros((2, 2), np.float32))  # fmt: skip
     card, widened = calibrate(outputs, CARD, field)
     assert card.temperature == pytest.approx(0.501, abs=0.001)

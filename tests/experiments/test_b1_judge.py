@@ -7,7 +7,7 @@ import numpy as np
 from batchmri.settings import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.cases import Case
-from experiments.b1.judge import Judged, called_tumor, compare, right_class, series
+from experiments.b1.judge import CaseVerdict, called_tumor, compare, right_class, series
 
 CLASSES = ("glioma", "meningioma", "notumor")
 RULES = VerdictSettings(tumor_above=0.6, notumor_below=0.3, notumor_below_without_contrast=0.1)
@@ -15,11 +15,11 @@ RULES = VerdictSettings(tumor_above=0.6, notumor_below=0.3, notumor_below_withou
 
 def one(
     label: str, p: tuple[float, float, float], n: int = 1, distance: float = 0.5, **more: bool
-) -> Judged:
+) -> CaseVerdict:
     row = Row(Path("any"), label, "dev")
     case = Case("atlas44", label, label, "p", (row,) * n, **more)
     found = np.array(p)
-    return Judged(case, CLASSES, 2, np.array([p] * n), found, distance, RULES)
+    return CaseVerdict(case, CLASSES, 2, np.array([p] * n), found, distance, RULES)
 
 
 def test_the_class_counts_among_those_called_a_tumor() -> None:
