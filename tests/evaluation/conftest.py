@@ -10,7 +10,7 @@ from batchmri.model.network import ClassMapNetwork
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that knows nothing, of two classes."""
+    """A randomly initialized network with two classes."""
     torch.manual_seed(3)
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     card = Card(classes=("notumor", "spot"), no_tumor_class="notumor", preparation={"size": 64})

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def write_heads(folder: Path, numbers: Sequence[int]) -> Path:
-    """A folder per class of small made-up heads; another number is another head."""
+    """Write small synthetic heads to one folder per class; the number is the random seed."""
     for number in numbers:
         random = np.random.default_rng(number)
         picture = np.zeros((80, 70), np.uint8)

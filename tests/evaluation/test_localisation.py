@@ -15,7 +15,9 @@ from batchmri.evaluation.localisation import (
 from batchmri.training.table import Row
 
 
-def judged(maps: np.ndarray, masks: dict[int, np.ndarray], labels: list[int]) -> RowPredictions:
+def predictions(
+    maps: np.ndarray, masks: dict[int, np.ndarray], labels: list[int]
+) -> RowPredictions:
     n = len(labels)
     return RowPredictions(
         [Row(Path(str(i)), "", "test") for i in range(n)],
@@ -36,49 +38,49 @@ def box(top: int, left: int, side: int = 10) -> np.ndarray:
     return mask
 
 
-def test_pointing_and_share_beside_the_middle() -> None:
+def test_pointing_and_heat_share_with_their_baselines() -> None:
     maps = np.zeros((3, 2, 4, 4))
     maps[:, 1, 0, 0] = 1  # warm in the top left cell only
     maps[:, 0] = 9  # another class's map does not count
     measures = localisation_measures(
-        "raw", judged(maps, {0: box(0, 0), 2: box(15, 15)}, [1, 1, 1]), resamples=20
+        "raw", predictions(maps, {0: box(0, 0), 2: box(15, 15)}, [1, 1, 1]), resamples=20
     )
     found = {(m.metric, m.of): m for m in measures}
     assert found["pointing", ""].value == found["pointing_of_middle", ""].value == 0.5
     assert found["pointing", "tumor"].n == 2
-    # Interpolated, the cell reaches 15 pixels far on each axis: most of its heat is in the mask.
+    # Interpolated, the cell extends 15 pixels along each axis: most of its heat is in the mask.
     assert 0.35 < found["heat_share", ""].value < 0.5
     assert 0.03 < found["heat_share_of_gaussian", ""].value < 0.1
 
 
-def test_negative_evidence_is_no_heat() -> None:
+def test_negative_map_values_give_no_heat() -> None:
     maps = np.full((1, 2, 4, 4), -1.0)
     (share,) = (
         m.value
-        for m in localisation_measures("", judged(maps, {0: box(0, 0)}, [1]), resamples=5)
+        for m in localisation_measures("", predictions(maps, {0: box(0, 0)}, [1]), resamples=5)
         if m.metric == "heat_share" and m.of == ""
     )
     assert share == 0
 
 
-def test_without_masks_nothing_is_measured() -> None:
-    assert localisation_measures("", judged(np.zeros((2, 2, 4, 4)), {}, [0, 1])) == []
+def test_no_measures_without_masks() -> None:
+    assert localisation_measures("", predictions(np.zeros((2, 2, 4, 4)), {}, [0, 1])) == []
 
 
-def test_maps_that_the_last_layer_does_not_change_are_found_out() -> None:
+def test_rank_correlation_of_identical_and_of_random_maps() -> None:
     random = np.random.default_rng(0)
     own = random.random((6, 2, 5, 5))
     same = np.tile(own, (1, REDRAWN, 1, 1))
     other = random.random(same.shape)
     labels = [0, 1] * 3
-    (alike,) = randomisation_measure("", judged(own, {}, labels), same, resamples=5)
-    (unlike,) = randomisation_measure("", judged(own, {}, labels), other, resamples=5)
+    (alike,) = randomisation_measure("", predictions(own, {}, labels), same, resamples=5)
+    (unlike,) = randomisation_measure("", predictions(own, {}, labels), other, resamples=5)
     assert alike.value == pytest.approx(1)
     assert abs(unlike.value) < 0.2
 
 
 class Small(nn.Module):
-    """Features of a picture, and a last layer of two classes."""
+    """A network with one feature layer and a last layer for two classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +88,7 @@ class Small(nn.Module):
         self.linear = nn.Linear(500, 2)
 
 
-def test_only_the_last_layer_is_drawn_anew_and_the_same_each_time() -> None:
+def test_redrawn_changes_only_the_last_layer_and_is_reproducible() -> None:
     torch.manual_seed(0)
     network = Small().eval()
     other = redrawn(network)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The whole evaluation of pictures, by a network that knows nothing."""
+"""Complete evaluations of images with a randomly initialized network."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ CLASSES = ("notumor", "spot")
 
 @pytest.fixture(autouse=True)
 def uncompiled() -> Iterator[None]:
-    """Torch needs no seconds to compile a network."""
+    """Skip the compilation of the network, which takes seconds."""
 
     def load(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
         return TorchBackend(network, "cpu", "fp32", 8)
@@ -36,19 +36,19 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
-def judge(model: Path, out: Path, data: Path, **more: object) -> None:
-    asked = EvaluationRequest(data, resamples=20, **more)  # type: ignore[arg-type]
+def evaluate(model: Path, out: Path, data: Path, **more: object) -> None:
+    request = EvaluationRequest(data, resamples=20, **more)  # type: ignore[arg-type]
     settings = ClassifierSettings(model=model, device="cpu", precision="fp32")
-    evaluate_pictures(asked, settings, out, Console("plain"))
+    evaluate_pictures(request, settings, out, Console("plain"))
 
 
-def test_what_is_left(
+def test_output_files_and_metrics(
     random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, train = write_heads(tmp_path / "data", range(12)), tmp_path / "train"
     write_heads(train, [0, 1, 40, 41])
     out = tmp_path / "out"
-    judge(random_model, out, data, trained_on=train, randomised=True)
+    evaluate(random_model, out, data, trained_on=train, randomised=True)
     names = {path.name for path in out.iterdir()}
     plots = {"confusion", "roc", "precision_recall", "reliability", "coverage", "gradcam"}
     assert {f"{name}.png" for name in plots} < names
@@ -63,18 +63,18 @@ def test_what_is_left(
     assert raw["accuracy"]["all"]["value"] == pytest.approx(right, abs=1e-6)
     assert (raw["accuracy"]["all"]["n"], free["accuracy"]["all"]["n"]) == (12, 10)
     assert "randomised_rank_correlation" in raw
-    told = (out / "metrics.txt").read_text()
-    assert "leak-free: 10 pictures that resemble none of the 4 trained on" in told
-    assert "resamples of 12 groups of 12 pictures by duplicate group" in told
+    text = (out / "metrics.txt").read_text()
+    assert "leak-free: 10 pictures that resemble none of the 4 trained on" in text
+    assert "resamples of 12 groups of 12 pictures by duplicate group" in text
     assert "ece_if_perfect" in {row["metric"] for row in read_csv(out / "metrics.csv")}
     assert "precision" in capsys.readouterr().out
 
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    judge(random_model, tmp_path / "again", data, trained_on=train, randomised=True)
+    evaluate(random_model, tmp_path / "again", data, trained_on=train, randomised=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == before
 
 
-def test_masks_of_a_table_are_pointed_at(random_model: Path, tmp_path: Path) -> None:
+def test_pointing_game_with_masks_of_a_table(random_model: Path, tmp_path: Path) -> None:
     data = write_heads(tmp_path, range(6))
     mask = np.zeros((80, 70), np.uint8)
     cv2.circle(mask, (35, 40), 12, 255, -1)
@@ -83,43 +83,46 @@ def test_masks_of_a_table_are_pointed_at(random_model: Path, tmp_path: Path) -> 
         {"file": f"spot/{n}.png", "label": "spot", "split": "test", "mask": "mask.png"}
         for n in (0, 2, 4)
     ] + [{"file": "notumor/1.png", "label": "notumor", "split": "test", "mask": ""}]
-    judge(random_model, tmp_path / "out", write_csv(data / "t.csv", records))
+    evaluate(random_model, tmp_path / "out", write_csv(data / "t.csv", records))
     found = {(row["metric"], row["of"]): row for row in read_csv(tmp_path / "out" / "metrics.csv")}
     assert found["pointing", "spot"]["n"] == "3"
     assert float(found["pointing_of_middle", ""]["value"]) == 1
     assert ("pointing", "notumor") not in found
 
 
-def test_splits_are_chosen(tmp_path: Path) -> None:
+def test_choose_rows_by_split(tmp_path: Path) -> None:
     flat = write_heads(tmp_path / "flat", range(4))
     assert len(choose_rows(flat, None, CLASSES)) == 4
-    parted = tmp_path / "parted"
-    write_heads(parted / "Training", range(6))
-    write_heads(parted / "Testing", [10, 11])
-    assert {row.file.name for row in choose_rows(parted, None, CLASSES)} == {"10.png", "11.png"}
-    assert len(choose_rows(parted, "all", CLASSES)) == 8
+    with_splits = tmp_path / "parted"
+    write_heads(with_splits / "Training", range(6))
+    write_heads(with_splits / "Testing", [10, 11])
+    assert {row.file.name for row in choose_rows(with_splits, None, CLASSES)} == {
+        "10.png",
+        "11.png",
+    }
+    assert len(choose_rows(with_splits, "all", CLASSES)) == 8
     with pytest.raises(UsageError, match=r"no rows of split dev \(there are: test, train\)"):
-        choose_rows(parted, "dev", CLASSES)
+        choose_rows(with_splits, "dev", CLASSES)
 
 
-def test_what_is_wrong_is_one_line(random_model: Path, tmp_path: Path) -> None:
+def test_invalid_data_and_checkpoints_raise(random_model: Path, tmp_path: Path) -> None:
     out, data = tmp_path / "out", write_heads(tmp_path / "data", range(4))
     (data / "spot" / "9.png").write_bytes(b"no picture")
     with pytest.raises(UsageError, match=r"9\.png: not a readable picture"):
-        judge(random_model, out, data)
+        evaluate(random_model, out, data)
     (data / "spot" / "9.png").unlink()
     (data / "third").mkdir()
     with pytest.raises(UsageError, match="third: no pictures in it"):
-        judge(random_model, out, data)
+        evaluate(random_model, out, data)
     (data / "third" / "3.png").write_bytes((data / "spot" / "0.png").read_bytes())
     with pytest.raises(UsageError, match=r"class 'third' is unknown .*knows notumor, spot"):
-        judge(random_model, out, data)
+        evaluate(random_model, out, data)
     table = write_csv(tmp_path / "t.csv", [{"file": "data/spot/0.png", "label": "spot"}])
     with pytest.raises(UsageError, match="no column 'split'"):
-        judge(random_model, out, table)
+        evaluate(random_model, out, table)
     wrong = tmp_path / "wrong.safetensors"
     wrong.write_bytes(b"no weights")
     wrong.with_suffix(".json").write_bytes(random_model.with_suffix(".json").read_bytes())
     with pytest.raises(ModelError, match="sha256"):
-        judge(wrong, out, data)
+        evaluate(wrong, out, data)
     assert not out.exists()

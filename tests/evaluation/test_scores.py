@@ -19,7 +19,7 @@ CALLED = np.array([0, 0, 0, 1, 1, 2, 2, 2])
 CLASSES = ("a", "b", "c")
 
 
-def test_the_table_by_hand() -> None:
+def test_table_scores_of_a_small_example() -> None:
     found = table_scores(LABELS, CALLED, CLASSES)
     assert found["precision", "a"] == 1
     assert found["recall", "a"] == 0.75
@@ -31,14 +31,14 @@ def test_the_table_by_hand() -> None:
     assert found["precision", "weighted"] == pytest.approx((4 + 2 * 0.5 + 2 * 2 / 3) / 8)
 
 
-def test_the_table_is_that_of_scikit_learn() -> None:
+def test_table_scores_equal_scikit_learn() -> None:
     report = classification_report(LABELS, CALLED, target_names=CLASSES, output_dict=True)
     found = table_scores(LABELS, CALLED, CLASSES)
     assert found["f1", "macro"] == pytest.approx(report["macro avg"]["f1-score"])
     assert found["f1", "weighted"] == pytest.approx(report["weighted avg"]["f1-score"])
 
 
-def test_a_class_without_pictures_is_undefined_and_in_no_average() -> None:
+def test_a_class_without_images_is_nan_and_in_no_average() -> None:
     labels, called = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
     found = table_scores(labels, called, CLASSES)
     assert all(math.isnan(found[metric, "c"]) for metric in ("precision", "recall", "f1"))
@@ -47,12 +47,12 @@ def test_a_class_without_pictures_is_undefined_and_in_no_average() -> None:
     assert never_called["precision", "b"] == never_called["f1", "b"] == 0
 
 
-def test_a_tumour_of_the_wrong_class_is_still_called_a_tumour() -> None:
+def test_a_wrong_tumor_class_counts_as_called_tumor() -> None:
     found = tumor_scores(LABELS, CALLED, CLASSES, no_tumor=2)
     assert found == {("called_tumor", "a"): 1, ("called_tumor", "b"): 0.5, ("called_tumor", "c"): 0}
 
 
-def test_support_stands_in_n() -> None:
+def test_n_is_the_support() -> None:
     measures = table_measures("raw", LABELS, CALLED, CLASSES, 2, np.arange(8), resamples=20)
     assert {m.of: m.n for m in measures if m.metric == "recall"} == {
         "a": 4,
@@ -64,7 +64,7 @@ def test_support_stands_in_n() -> None:
     assert all(m.low is None or m.low <= m.value <= (m.high or 0) for m in measures)
 
 
-def test_groups_are_drawn_whole_and_the_same_each_time() -> None:
+def test_resampling_keeps_groups_whole_and_is_reproducible() -> None:
     groups = np.array([5, 2, 5, 2, 9])
     first, again = resampled(groups, 50), resampled(groups, 50)
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
@@ -76,7 +76,7 @@ def test_groups_are_drawn_whole_and_the_same_each_time() -> None:
     assert len({drawn.tobytes() for drawn in first}) > 5
 
 
-def test_what_hangs_together_widens_the_interval() -> None:
+def test_grouping_widens_the_interval() -> None:
     values = np.repeat(np.arange(10) % 2, 20).astype(float)
 
     def width(groups: np.ndarray) -> float:
@@ -90,12 +90,12 @@ def test_what_hangs_together_widens_the_interval() -> None:
     assert together == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(10), rel=0.15)
 
 
-def test_wilson_by_hand() -> None:
+def test_wilson_interval_of_known_values() -> None:
     assert wilson(1.0, 10) == (pytest.approx(0.7225, abs=1e-4), pytest.approx(1.0))
     assert wilson(0.5, 100) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
 
 
-def test_area_under_the_roc_curve_counts_pairs() -> None:
+def test_ranking_measures_of_a_small_example() -> None:
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5], [0.1, 0.9]])
     found = {(m.metric, m.of): m.value for m in ranking_measures("", labels, probabilities, "ab")}
@@ -105,11 +105,11 @@ def test_area_under_the_roc_curve_counts_pairs() -> None:
     assert math.isnan(alone.value)
 
 
-def test_confusion_has_the_truth_in_its_rows() -> None:
+def test_confusion_matrix_has_true_classes_as_rows() -> None:
     assert confusion(LABELS, CALLED, 3).tolist() == [[3, 1, 0], [0, 1, 1], [0, 0, 2]]
 
 
-def test_risk_falls_where_the_unsure_are_withheld() -> None:
+def test_risk_by_coverage_of_a_small_example() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     labels = np.array([0, 1, 1, 1])
     coverage, risk = risk_by_coverage(labels, probabilities)

@@ -1,4 +1,4 @@
-"""The figures of labelled volumes, from cases written by hand."""
+"""Plots and contact sheets of labeled volumes, from constructed cases."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,31 +38,31 @@ CASES = [
 ]
 
 
-def drawn(path: Path) -> np.ndarray:
+def read_gray(path: Path) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     return picture
 
 
-def test_verdicts_are_counted_by_true_class() -> None:
+def test_verdict_counts_by_true_class() -> None:
     true, counts = verdict_counts(CASES, CLASSES)
     assert true == ("glioma", "notumor")
     assert counts.tolist() == [[1, 1, 1, 0, 1], [1, 1, 0, 1, 0]]
 
 
-def test_a_curve_needs_both_kinds_and_holds_what_has_a_verdict() -> None:
+def test_tumor_curve_needs_verdicts_with_and_without_tumor() -> None:
     curve = tumor_curve("series", CASES, "notumor")
     assert curve is not None
-    name, tumor, sought = curve
+    name, tumor, has_tumor = curve
     assert name == "series, n = 6"
     assert tumor.tolist() == [0.1, 0.9, 0.8, 0.2, 0.95, 0.5]
-    assert sought.tolist() == [True, True, True, False, False, False]
+    assert has_tumor.tolist() == [True, True, True, False, False, False]
     assert tumor_curve("series", CASES[:3], "notumor") is None
-    assert tumor_curve("series", CASES[3:], "notumor") is None  # the tumour has no verdict
+    assert tumor_curve("series", CASES[3:], "notumor") is None  # the tumor has no verdict
     assert tumor_curve("series", [], "notumor") is None
 
 
-def test_plots_are_drawn_to_the_same_bytes_and_removed_where_one_kind_is_missing(
+def test_plots_are_reproducible_and_deleted_if_a_kind_is_missing(
     tmp_path: Path,
 ) -> None:
     for folder in ("one", "two"):
@@ -71,38 +71,40 @@ def test_plots_are_drawn_to_the_same_bytes_and_removed_where_one_kind_is_missing
     plots = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
     assert set(plots) == OF_P_TUMOR | {"confusion.png"}
     assert plots == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
-    assert all(drawn(tmp_path / "one" / name).std() > 5 for name in plots)
+    assert all(read_gray(tmp_path / "one" / name).std() > 5 for name in plots)
     write_volume_plots(CASES[:3], CASES, CLASSES, "notumor", tmp_path / "one")
-    left = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
-    assert set(left) == {"confusion.png", "roc.png", "precision_recall.png"}  # patients have both
-    assert all(content != plots[name] for name, content in left.items())
+    remaining = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    # The patients include both kinds.
+    assert set(remaining) == {"confusion.png", "roc.png", "precision_recall.png"}
+    assert all(content != plots[name] for name, content in remaining.items())
     write_volume_plots(CASES[:3], CASES[:3], CLASSES, "notumor", tmp_path / "one")
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["confusion.png"]
 
 
-def test_mistakes_come_with_those_first_whose_p_tumor_misleads_most() -> None:
+def test_worst_cases_are_ordered_by_wrong_p_tumor() -> None:
     found = [one.patient for one in worst_cases(CASES, "notumor", 30)]
     assert found == ["alarm", "missed", "unsure", "other"]
     assert len(worst_cases(CASES, "notumor", 2)) == 2
 
 
-def test_a_mistake_is_shown_by_its_slice_and_black_where_it_cannot_be_read(tmp_path: Path) -> None:
-    asked: list[Place] = []
+def test_mistakes_show_the_deciding_slice_or_black_if_unreadable(tmp_path: Path) -> None:
+    requested: list[Place] = []
 
     def read(places: Sequence[Place]) -> Mapping[Place, Shown]:
-        asked.extend(places)
+        requested.extend(places)
         ramp = np.linspace(0, 900, 40, dtype=np.float32)
         slices = np.stack([ramp] * 20)  # 40 mm high, 40 mm wide
         return dict.fromkeys(places[1:], (slices, (2.0, 1.0)))
 
     write_volume_mistakes(CASES[:5], "notumor", read, tmp_path)
-    assert asked == [(SeriesKey(name, name), 4) for name in ("alarm", "missed", "other")]
-    sheet = drawn(tmp_path / "mistakes.png")
+    assert requested == [(SeriesKey(name, name), 4) for name in ("alarm", "missed", "other")]
+    sheet = read_gray(tmp_path / "mistakes.png")
     unread, ramp = sheet[34 : 34 + 192, 10:202], sheet[34 : 34 + 192, 212:404]
     assert unread.max() == 0
     assert ramp[:, 150:].min() > ramp[:, :40].max()
-    assert ramp[2, 150:].min() > 150 and ramp[-3, 150:].min() > 150  # square, as the spacing says
-    assert sheet[34 + 192 :, 10:202].max() > 150  # its lines are there
+    # The tile is square because of the pixel spacing.
+    assert ramp[2, 150:].min() > 150 and ramp[-3, 150:].min() > 150
+    assert sheet[34 + 192 :, 10:202].max() > 150  # the caption is drawn
 
     def unused(places: Sequence[Place]) -> Mapping[Place, Shown]:
         pytest.fail("nothing is to be read")

@@ -1,4 +1,4 @@
-"""Labels joined with the tables of a scan that are written by hand."""
+"""Join labels with constructed tables of a scan."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def series(number: int, source: str, verdict: str, p_notumor: str, **more: objec
 
 @pytest.fixture
 def tables(tmp_path: Path) -> ScanTables:
-    """Two patients with a tumour, two without; one series is a folder of files, one is skipped."""
+    """Tables of eight series: one consists of two files, two are skipped, one has no label."""
     found = [
         series(1, "a/one.nii.gz", "glioma", "0.1"),
         series(2, "a/two.nii.gz", "notumor", "0.8", plane="sagittal"),
@@ -76,7 +76,7 @@ LABELS = [
 ]
 
 
-def test_series_get_the_label_of_the_folder_that_holds_them(tables: ScanTables) -> None:
+def test_series_have_the_label_of_their_folder(tables: ScanTables) -> None:
     cases = series_cases(tables, LABELS)
     found = [(c.record["source"], c.label, c.verdict or c.reason) for c in cases]
     assert found == [
@@ -90,12 +90,12 @@ def test_series_get_the_label_of_the_folder_that_holds_them(tables: ScanTables) 
     ]
 
 
-def test_the_deepest_label_counts(tables: ScanTables) -> None:
+def test_the_label_of_the_deepest_path_takes_precedence(tables: ScanTables) -> None:
     labels = [VolumeLabel("a", "glioma"), VolumeLabel("a/two.nii.gz", "notumor")]
     assert [case.label for case in series_cases(tables, labels)] == ["glioma", "notumor"]
 
 
-def test_shares_by_hand(tables: ScanTables) -> None:
+def test_case_measures_of_a_small_example(tables: ScanTables) -> None:
     cases = series_cases(tables, LABELS)
     found = {(m.metric, m.of): m for m in case_measures("series", cases, "notumor", 20)}
     assert found["sensitivity", ""].value == 0.25  # one of a, a, b, e
@@ -108,7 +108,7 @@ def test_shares_by_hand(tables: ScanTables) -> None:
     assert found["sensitivity", ""].low == pytest.approx(0.0456, abs=0.03)
 
 
-def test_two_series_of_one_patient_are_not_two_witnesses(tables: ScanTables) -> None:
+def test_series_of_one_patient_widen_the_interval(tables: ScanTables) -> None:
     cases = series_cases(tables, LABELS[:1])
     alone = series_cases(tables, [VolumeLabel("a/one.nii.gz", "glioma"), LABELS[1]])
     joint, apart = (
@@ -121,7 +121,7 @@ def test_two_series_of_one_patient_are_not_two_witnesses(tables: ScanTables) -> 
     assert joint.high > apart.high
 
 
-def test_the_most_suspicious_study_speaks_for_a_patient(tables: ScanTables) -> None:
+def test_a_patient_has_the_verdict_of_the_most_suspicious_study(tables: ScanTables) -> None:
     patients = patient_cases(tables, series_cases(tables, LABELS))
     assert [case.verdict for case in patients] == [
         "glioma",
@@ -134,7 +134,7 @@ def test_the_most_suspicious_study_speaks_for_a_patient(tables: ScanTables) -> N
     assert patients[0].tumor == pytest.approx(0.9)
 
 
-def test_slices_by_place_and_by_file(tables: ScanTables) -> None:
+def test_slice_labels_by_index_and_by_file(tables: ScanTables) -> None:
     labels = [
         VolumeLabel("c.nii", "notumor", slice_index=0),
         VolumeLabel("c.nii", "notumor", slice_index=1),
@@ -155,7 +155,7 @@ def test_slices_by_place_and_by_file(tables: ScanTables) -> None:
     assert own == {"data/a/one.nii.gz": "glioma", "data/b": "glioma", "data/c.nii": "notumor"}
 
 
-def test_labels_are_read(tmp_path: Path) -> None:
+def test_read_volume_labels(tmp_path: Path) -> None:
     (tmp_path / "x.nii").touch()
     table = tmp_path / "labels.csv"
     record = {"path": "./x.nii", "label": "glioma", "slice": "3", "split": "test"}
@@ -167,7 +167,7 @@ def test_labels_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"path": "y.nii"}, "line 2: no file or folder"),
         ({"path": "../x.nii"}, "line 2: path '../x.nii' is not below"),
@@ -178,14 +178,16 @@ def test_labels_are_read(tmp_path: Path) -> None:
         ({"split": "dev"}, "no rows of split test"),
     ],
 )
-def test_wrong_labels_are_named(tmp_path: Path, change: dict[str, str], says: str) -> None:
+def test_invalid_labels_raise_usage_error(
+    tmp_path: Path, change: dict[str, str], message: str
+) -> None:
     (tmp_path / "x.nii").touch()
     record = {"path": "x.nii", "label": "glioma"} | dict.fromkeys(change, "") | change
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError, match=message):
         read_volume_labels(write_csv(tmp_path / "l.csv", [record]), tmp_path, None, CLASSES)
 
 
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_raises_usage_error(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "l.csv", [{"path": "x.nii"}])
     with pytest.raises(UsageError, match="no column 'label'"):
         read_volume_labels(table, tmp_path, None, CLASSES)
