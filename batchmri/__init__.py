@@ -1,8 +1,8 @@
-"""batchmri: brain MRI archives in, CSV reports and Grad-CAM pictures out.
+"""Classify archives of brain MRI; writes CSV tables and Grad-CAM pictures.
 
 Research use only: not a medical device.
 
-    batchmri.scan(paths, out=…)                 the main job, as the command line runs it
+    batchmri.scan(paths, out=…)                 the same as `batchmri scan`
     batchmri.load_classifier(model=None)        a callable on a list of 2-D arrays
 """
 
@@ -18,8 +18,8 @@ _MODULES = {"load_classifier": "batchmri.pipeline.api", "scan": "batchmri.pipeli
 
 
 def __getattr__(name: str) -> "Any":
-    # Nothing is imported before it is used: the first line of a command takes interrupts, and
-    # `batchmri --help` answers before torch would be imported.
+    # Lazy imports, so that a command handles interrupts from its start and `batchmri --help` does
+    # not import torch.
     if name == "__version__":
         from importlib.metadata import version
 
@@ -31,6 +31,6 @@ def __getattr__(name: str) -> "Any":
     try:
         module = import_module(_MODULES[name])
     except AttributeError as error:
-        # `from batchmri import scan` would replace it by "cannot import name".
+        # `from batchmri import scan` would replace an AttributeError by "cannot import name".
         raise ImportError(f"{_MODULES[name]}: {error}") from error
     return getattr(module, name)

@@ -1,4 +1,4 @@
-"""Where settings come from: a config file (YAML) and the environment (`BATCHMRI_…`)."""
+"""Sources of settings: a config file (YAML) and the environment (`BATCHMRI_…`)."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def variable(setting: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Setting → text of every environment variable of ours; an empty variable is not set."""
+    """Map settings to the values of `BATCHMRI_…` variables; empty variables count as unset."""
     return {
         name.removeprefix(PREFIX).lower().replace("__", ".", 1): text
         for name, text in os.environ.items()
@@ -27,10 +27,10 @@ def environment() -> dict[str, str]:
 
 
 def read_yaml(config: Path) -> dict[str, Any]:
-    """The top-level mapping of a YAML file. Raises SettingsError with the line of a fault."""
+    """Read the top-level mapping of a YAML file. Raises SettingsError with the line of an error."""
     where = f"config file {config}"
     try:
-        # utf-8-sig: Windows editors save a byte order mark.
+        # utf-8-sig accepts the byte order mark of Windows editors.
         content = yaml.load(config.read_text(encoding="utf-8-sig"), _UniqueKeyLoader)
     except IsADirectoryError:
         raise SettingsError(f"{where}: is a folder; name a YAML file") from None
@@ -52,7 +52,7 @@ def read_yaml(config: Path) -> dict[str, Any]:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's own loader keeps the last of two equal keys, and the first would be lost."""
+    """Loader that rejects duplicate keys; SafeLoader silently keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

@@ -1,6 +1,6 @@
-"""What SIGINT and SIGTERM do before a command takes them itself.
+"""Handling of SIGINT and SIGTERM until a command installs its own handlers.
 
-This is imported first, so that an interrupt while the rest is imported is no traceback.
+This module is imported first, so that an interrupt during other imports prints no traceback.
 """
 
 import os
@@ -12,9 +12,10 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 def exit_on_interrupts() -> None:
-    """Have SIGINT and SIGTERM end this process at once with exit code 130 or 143.
+    """Let SIGINT and SIGTERM end this process at once, with exit code 130 or 143.
 
-    Files are replaced as a whole and state.db by transactions: at any moment a process may end.
+    This is safe at any time: files are replaced atomically, and state.db is written in
+    transactions.
     """
     for number in SIGNALS:
         signal.signal(number, _exit)
@@ -22,7 +23,7 @@ def exit_on_interrupts() -> None:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     try:
-        # A progress bar hides the cursor.
+        # Show the cursor again, which a progress bar hides.
         os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + b"batchmri: interrupted\n")
     finally:
         os._exit(128 + number)

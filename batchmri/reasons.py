@@ -1,18 +1,18 @@
-"""Why a file, series or slice was not classified, and why a verdict is what it is: stable codes.
+"""Stable codes for the reasons why something was not classified, and for the reasons of verdicts.
 
-docs/reasons.md is made from these tables (`python -m batchmri.reasons`), other programs match on
-the codes, so a code is never renamed.
+docs/reasons.md is generated from these tables (`python -m batchmri.reasons`). Other programs match
+on the codes, so a code is never renamed.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 TRIES = 3
-"""Runs in which something that failed for a passing reason is tried, before it is given up."""
+"""Number of runs that try a file or series which fails for a passing reason."""
 
 
 class Status(StrEnum):
-    """What became of a file, series or study."""
+    """Outcome for a file, series or study."""
 
     CLASSIFIED = "classified"
     SKIPPED = "skipped"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """One code for why something was not classified."""
+    """Codes for the reasons why something was not classified."""
 
     NOT_AN_IMAGE = "not_an_image"
     EMPTY_FILE = "empty_file"
@@ -57,18 +57,18 @@ class Reason(StrEnum):
 
     @property
     def about(self) -> "About":
-        """Status, kind and sentence of this reason."""
+        """Status, kind and description of this reason."""
         return _TABLE[self]
 
     @property
     def status(self) -> Status:
-        """Whether it makes its file or series skipped or failed."""
+        """The status of a file or series with this reason: skipped or failed."""
         return self.about.status
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reason means: its status, whether it may pass by itself, and a sentence."""
+    """Description of a reason: status, whether a later run may succeed (`passing`), a sentence."""
 
     status: Status
     passing: bool
@@ -120,7 +120,7 @@ _TABLE: dict[Reason, About] = {
 
 
 class VerdictReason(StrEnum):
-    """Why the verdict of a series or study is what it is."""
+    """Codes for the reasons of verdicts of series and studies."""
 
     TUMOR = "tumor"
     NO_TUMOR = "no_tumor"
@@ -132,17 +132,17 @@ class VerdictReason(StrEnum):
 
     @property
     def words(self) -> str:
-        """It in a few words, for a caption."""
+        """A short description for captions."""
         return _VERDICTS[self][0]
 
     @property
     def sentence(self) -> str:
-        """What it means."""
+        """The description for documentation."""
         return _VERDICTS[self][1]
 
     @property
     def is_outside(self) -> bool:
-        """Whether the model cannot judge the series, whatever its probabilities are."""
+        """Whether the model cannot evaluate the series, whatever its probabilities are."""
         return self in (VerdictReason.OTHER_SEQUENCE, VerdictReason.OUT_OF_DISTRIBUTION)
 
 
@@ -180,7 +180,7 @@ _VERDICTS = {
 
 
 def markdown() -> str:
-    """docs/reasons.md."""
+    """The content of docs/reasons.md."""
     rows = [
         f"| `{reason}` | {reason.status} | {'passing' if reason.about.passing else 'permanent'} "
         f"| {reason.about.sentence} |"

@@ -1,8 +1,8 @@
-"""Every setting, validated once.
+"""All settings, with validation.
 
-Precedence: flag > environment (`BATCHMRI_…`) > config file > model card > default. Nested settings
-are named by `__` in the environment: `BATCHMRI_VERDICT__TOP_SLICES=5`. Preparation belongs to the
-model and is stored in its card.
+Precedence: flag > environment (`BATCHMRI_…`) > config file > model card > default. In the
+environment, section and setting are separated by `__`: `BATCHMRI_VERDICT__TOP_SLICES=5`. The
+preparation of images is not a setting: it belongs to the model and is stored in its card.
 """
 
 import os
@@ -41,7 +41,7 @@ class _Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _plain_text(cls, value: object, info: ValidationInfo) -> object:
-        """Accept comma-separated text for a list; refuse what pydantic would convert silently."""
+        """Accept comma-separated text for a list; reject values that pydantic converts silently."""
         assert info.field_name is not None
         kind = cls.model_fields[info.field_name].annotation
         if isinstance(value, bool) and kind is not bool:
@@ -54,20 +54,20 @@ class _Section(BaseModel):
 
 
 def _split(text: str) -> list[str]:
-    """`a, b` and the list of YAML or JSON `["a", "b"]`; `[ab]*` is one glob."""
+    """Split `a, b` or a YAML or JSON list `["a", "b"]`; `[ab]*` is a single glob."""
     text = text.strip()
     if text.startswith("[") and text.endswith("]") and ("," in text or '"' in text):
         try:
             found = yaml.safe_load(text)
         except yaml.YAMLError:
             found = None
-        if isinstance(found, list) and all(isinstance(one, str) for one in found):
+        if isinstance(found, list) and all(isinstance(item, str) for item in found):
             return found
     return [part.strip() for part in text.split(",")]
 
 
 def _allowed(words: str) -> dict[str, Any]:
-    """What a setting accepts, in words, where its type does not say it."""
+    """Description of the allowed values of a setting, if its type does not state them."""
     return {"json_schema_extra": {"allowed": words}}
 
 
@@ -93,7 +93,7 @@ _LABEL = re.compile(r"[\w-][\w.-]*")
 
 
 def _labels(value: object) -> object:
-    """Label → path, from a mapping or from texts `LABEL=PATH`."""
+    """Convert a mapping or texts `LABEL=PATH` to a mapping of labels to paths."""
     texts = _split(value) if isinstance(value, str) else value
     if isinstance(texts, Mapping):
         pairs = [(str(label), path) for label, path in texts.items()]
@@ -191,7 +191,7 @@ _REMOVED = "without_contrast_confidence"
 
 
 class VerdictSettings(_Section):
-    """From slices to series to study. What is not set here is taken from the model's card."""
+    """Verdict rules; rules that are not set are taken from the model card."""
 
     top_slices: int = Field(3, ge=1, description="Neighbouring slices that decide, at least.")
     run_fraction: float = Field(
@@ -234,7 +234,7 @@ class VerdictSettings(_Section):
     @model_validator(mode="before")
     @classmethod
     def _without_removed(cls, given: Any) -> Any:
-        """Drop what version 0.1 had, with a line on stderr."""
+        """Drop the removed setting of version 0.1, with a warning on stderr."""
         if isinstance(given, dict) and _REMOVED in given:
             print(
                 f"warning: verdict.{_REMOVED} was removed and is ignored; "
@@ -246,12 +246,12 @@ class VerdictSettings(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        # Only what was set: the rest is yet to be taken from the model's card.
+        # Check only the given settings; the others are taken from the model card later.
         self.check_pairs(self.model_fields_set)
         return self
 
     def check_pairs(self, names: Collection[str]) -> None:
-        """Raise Contradiction for two of these settings that exclude each other."""
+        """Raise Contradiction if two of the named settings exclude each other."""
         for lower, upper in (("notumor_below", "tumor_above"), ("max_distance", "brain_distance")):
             if {lower, upper} <= set(names) and getattr(self, lower) > getattr(self, upper):
                 raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
@@ -277,7 +277,7 @@ class ReportSettings(_Section):
 
 
 def _duration(value: object) -> object:
-    """`90s`, `10m`, `1h30m` and `2d`, or seconds; anything else is left to pydantic."""
+    """Parse `90s`, `10m`, `1h30m`, `2d`, or a number of seconds; leave other values to pydantic."""
     if not isinstance(value, str):
         return value
     text = value.strip().lower()
@@ -293,7 +293,7 @@ def _duration(value: object) -> object:
 
 
 def _duration_text(value: timedelta | None) -> str | None:
-    """What `_duration` reads, in the largest unit that fits."""
+    """Format a duration for `_duration`, in the largest unit that divides it."""
     if value is None:
         return None
     seconds = value.total_seconds()
@@ -316,7 +316,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
 
 
 def _max_failures(value: object) -> object:
-    """`N` or `P%` with P of at most 100, as text. YAML reads N as a number."""
+    """Check `N` or `P%` (P at most 100), and return it as text; YAML parses N as a number."""
     text = str(value).strip() if isinstance(value, str | int) else ""
     percent = _PERCENT.fullmatch(text)
     if not (re.fullmatch(r"\d+", text, re.ASCII) or (percent and float(percent[1]) <= 100)):
@@ -325,7 +325,7 @@ def _max_failures(value: object) -> object:
 
 
 class NightSettings(_Section):
-    """Runs by a timer over an archive that grows."""
+    """Scheduled runs over a growing archive."""
 
     settle: Duration = Field(
         timedelta(0),
@@ -351,7 +351,7 @@ class NightSettings(_Section):
     )
 
     def too_many(self, failed: int, total: int) -> bool:
-        """Whether `failed` of `total` passes the limit."""
+        """Whether `failed` of `total` exceeds the limit."""
         if self.max_failures is None:
             return False
         if self.max_failures.endswith("%"):
@@ -381,8 +381,9 @@ class Settings(_Section):
     ) -> Self:
         """Merge config file, environment and flags (None means not given).
 
-        `names` are what flags are called in messages (`night.settle` → `--settle`). Raises
-        SettingsError with one line: where a value was set, what was given and what is allowed.
+        `names` maps settings to their flags for messages (`night.settle` → `--settle`). Raises
+        SettingsError with a one-line message: where a value was set, what was given and what is
+        allowed.
         """
         merged: dict[str, Any] = {}
         origins = Origins()
@@ -403,7 +404,7 @@ class Settings(_Section):
         for setting, value, name in given:
             section, _, key = setting.partition(".")
             if not isinstance(merged.setdefault(section, {}), dict):
-                continue  # a config file whose section is no mapping: reported below
+                continue  # a section in the config file is not a mapping: reported below
             if key:
                 merged[section][key] = value
             elif section not in cls.model_fields:
@@ -419,10 +420,9 @@ class Settings(_Section):
         return settings
 
     def with_model_rules(self, rules: Mapping[str, Any]) -> Self:
-        """These settings with the verdict rules of a model card where nothing else was set.
+        """Return these settings, with rules that are not set taken from a model card.
 
-        Raises SettingsError for a card with unknown rules, and for rules that contradict what was
-        set elsewhere.
+        Raises SettingsError if the card has unknown rules, or rules that contradict the settings.
         """
         card = {f"verdict.{key}": f"model card: verdict.{key}" for key in rules}
         origins = Origins(card | self._origins)
@@ -439,22 +439,22 @@ class Settings(_Section):
         return settings
 
     def name(self, setting: str) -> str:
-        """Where a setting was set: flag, variable, or config file and key."""
+        """Name of the source of a setting: flag, variable, or config file and key."""
         return self._origins.name(setting)
 
     def dump(self) -> str:
-        """The effective settings as YAML: a config file that sets all of them."""
+        """The effective settings as YAML, in the format of a config file."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def first_error(error: ValidationError) -> tuple[str, ErrorDetails]:
-    """The first error and its place (`a.b`; empty for the whole document)."""
+    """The location (`a.b`; empty for the whole document) of the first error, and the error."""
     first = error.errors()[0]
     return ".".join(str(part) for part in first["loc"]), first
 
 
 def _fields() -> dict[str, FieldInfo]:
-    """Every setting by its full name."""
+    """All settings by their full names."""
     return {
         f"{section}.{key}": field
         for section, outer in Settings.model_fields.items()
@@ -463,6 +463,6 @@ def _fields() -> dict[str, FieldInfo]:
 
 
 def section_model(field: FieldInfo) -> type[BaseModel]:
-    """The model of a section of the settings."""
+    """The pydantic model of a section of the settings."""
     assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     return field.annotation

@@ -1,4 +1,4 @@
-"""Messages for settings that are not valid: where it was set, what was given, what is allowed."""
+"""Messages for invalid settings: where a value was set, what was given, and what is allowed."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -15,18 +15,18 @@ _EXAMPLE = "verdict.top_slices"
 
 
 class Origins(dict[str, str]):
-    """Setting → how the person who set it calls it, for messages; irrelevant to equality."""
+    """Maps settings to the names of their sources for messages; all Origins compare equal."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origins)
 
     def name(self, setting: str) -> str:
-        """The flag, the variable, the config file and key, or the setting itself."""
+        """The flag, the variable, the config file and key, or the name of the setting."""
         return self.get(setting, setting)
 
 
 class Contradiction(ValueError):  # noqa: N818 - its text is for pydantic, never raised to a caller
-    """Two verdict settings of which the first may not be above the second."""
+    """Two verdict settings, of which the first must not be greater than the second."""
 
     def __init__(self, lower: str, low: float, upper: str, high: float) -> None:
         super().__init__(f"{lower} {low:g} is above {upper} {high:g}")
@@ -34,13 +34,13 @@ class Contradiction(ValueError):  # noqa: N818 - its text is for pydantic, never
 
 
 def explain(error: ValidationError, origins: Origins, fields: Fields) -> str:
-    """One line about the first error; `fields` are all settings by their full names."""
+    """One-line message for the first error; `fields` maps full names to all settings."""
     first = error.errors()[0]
     setting = ".".join(str(part) for part in first["loc"][:2])
     name = origins.name(setting)
     field = fields.get(setting)
     if first["type"] == "extra_forbidden":
-        return f"{name}: unknown setting; {_nearest(setting, name, fields)}"
+        return f"{name}: unknown setting; {_suggestion(setting, name, fields)}"
     if isinstance(reason := first.get("ctx", {}).get("error"), Contradiction):
         return contradiction(reason, origins)
     if field is None:
@@ -53,7 +53,7 @@ def explain(error: ValidationError, origins: Origins, fields: Fields) -> str:
 
 
 def contradiction(error: Contradiction, origins: Origins) -> str:
-    """One line about two settings that exclude each other, and where each was set."""
+    """One-line message for two settings that exclude each other, with their sources."""
     lower, upper = (
         name if (name := origins.get(f"verdict.{key}")) else f"verdict.{key} (default)"
         for key in (error.lower, error.upper)
@@ -65,7 +65,7 @@ def contradiction(error: Contradiction, origins: Origins) -> str:
 
 
 def _shown(value: object) -> str:
-    """A given value as it was written, on one line and not too long."""
+    """A given value, quoted, on one line, and shortened to 60 characters."""
     if value is None:
         return "nothing"
     if isinstance(value, list | tuple):
@@ -75,7 +75,7 @@ def _shown(value: object) -> str:
 
 
 def _accepted(field: FieldInfo) -> str:
-    """What a setting accepts, in words."""
+    """Description of the values that a setting accepts."""
     if isinstance(field.json_schema_extra, dict):
         return str(field.json_schema_extra["allowed"])
     choices = _choices(field.annotation)
@@ -101,17 +101,17 @@ def _bound(bound: object) -> Iterator[tuple[str, Any]]:
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The words that a type names: those of a Literal, also within a list or a union."""
+    """The choices of a Literal, also within a list or a union."""
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
     return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
-def _nearest(setting: str, name: str, fields: Fields) -> str:
-    """What an unknown setting was probably meant to be, named in the way that it was given."""
-    known = [*fields, *dict.fromkeys(one.partition(".")[0] for one in fields)]
+def _suggestion(setting: str, name: str, fields: Fields) -> str:
+    """Suggestion for an unknown setting, as a variable if it was given as a variable."""
+    known = [*fields, *dict.fromkeys(field.partition(".")[0] for field in fields)]
     key = setting.rpartition(".")[2]
-    same_key = [one for one in fields if one.partition(".")[2] == key]
+    same_key = [field for field in fields if field.partition(".")[2] == key]
     near = same_key or difflib.get_close_matches(setting.replace("-", "_"), known, n=1)
     as_variable = name == variable(setting)
     if near:
@@ -122,6 +122,6 @@ def _nearest(setting: str, name: str, fields: Fields) -> str:
 
 
 def example(section: str, fields: Fields) -> str:
-    """Some setting of a section, as a config file and as the environment name it."""
-    setting = next((one for one in fields if one.startswith(f"{section}.")), _EXAMPLE)
+    """An example setting of a section, as named in a config file and in the environment."""
+    setting = next((field for field in fields if field.startswith(f"{section}.")), _EXAMPLE)
     return f"{setting} ({variable(setting)})"

@@ -1,6 +1,6 @@
-"""The command line: one file per command, no logic.
+"""The command line: one module per command, without logic.
 
-Commands are imported when they are called, so that help answers at once.
+Commands are imported when they are called, so that `--help` is fast.
 """
 
 import os
@@ -29,7 +29,7 @@ _COMMANDS = {
     "data": "Tables of training data.",
 }
 _RENAMED = {"verdict": "reclassify"}
-"""Commands of version 0.1, which work for one more release."""
+"""Names of commands in version 0.1, accepted for one more release."""
 
 
 class _LazyGroup(click.Group):
@@ -73,7 +73,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line: what goes wrong is one line and an exit code."""
+    """Run the command line; an error is reported as one line and an exit code."""
     exit_on_interrupts()
     arguments = sys.argv[1:]
     code = exit_code_of(lambda: _run(arguments), arguments)

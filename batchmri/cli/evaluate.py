@@ -9,7 +9,7 @@ import click
 from batchmri.cli.options import config_option, load_settings, log_format_option, option_of
 from batchmri.outputs.console import LogFormat
 
-_INTERRUPTED_OR_STOPPED = 2  # from this exit code of a scan on, its tables are not whole
+_INCOMPLETE_SCAN = 2  # smallest exit code of a scan with incomplete tables
 
 
 @click.command("evaluate")
@@ -63,8 +63,8 @@ def command(
     settings = load_settings(config, flags)
     console = Console(log_format)
     if labels is None:
-        asked = EvaluationRequest(data, split, manifest, trained_on, randomised)
-        evaluate_pictures(asked, settings.classifier, out, console)
+        request = EvaluationRequest(data, split, manifest, trained_on, randomised)
+        evaluate_pictures(request, settings.classifier, out, console)
         return
     if manifest or trained_on or randomised:
         raise click.UsageError("--manifest, --trained-on and --randomised are for pictures")
@@ -75,13 +75,13 @@ def command(
     from batchmri.pipeline.scan import scan
     from batchmri.pipeline.slice_access import read_slices
 
-    # Labels of roots would change `source`, by which volumes are found again.
+    # Volumes are matched by `source`, which root labels would change.
     archive = settings.archive.model_copy(update={"root_labels": {}})
     settings = settings.model_copy(update={"archive": archive})
     card = read_card(settings.classifier.model or SHIPPED)
     found = read_volume_labels(labels, data, split, card.classes)
     scanned = scan([data], out=out / "scan", settings=settings, log_format=log_format)
-    if scanned.exit_code >= _INTERRUPTED_OR_STOPPED:
+    if scanned.exit_code >= _INCOMPLETE_SCAN:
         sys.exit(scanned.exit_code)
     evaluate_volumes(
         data,

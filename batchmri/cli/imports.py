@@ -19,11 +19,11 @@ _EXTRAS = {
 
 
 def explain_import(error: ImportError | AttributeError) -> str | None:
-    """One line about a package that is hidden or missing; None if the cause is another one."""
+    """One-line message for a hidden or missing package; None if the cause is another one."""
     cause: BaseException | None = error
     while cause is not None:
         package = _package_of(cause)
-        hidden_by = _outside_of_the_environment(package)
+        hidden_by = _find_hiding_path(package)
         if hidden_by is not None:
             return (
                 f"{package} was loaded from {hidden_by}, which hides the installed package "
@@ -42,16 +42,16 @@ def _package_of(error: BaseException) -> str:
     return str(name or "").partition(".")[0]
 
 
-def _outside_of_the_environment(package: str) -> Path | None:
-    """Where a third-party package was loaded from, if not from where packages are installed."""
+def _find_hiding_path(package: str) -> Path | None:
+    """Path from which a third-party package was loaded, if it is in the current folder."""
     module = sys.modules.get(package)
     known = package in _EXTRAS or package in packages_distributions()
     if module is None or not known or package == "batchmri":
         return None
-    places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
-    found = [Path(place).resolve() for place in places if place]
+    locations = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
+    found = [Path(location).resolve() for location in locations if location]
     paths = sysconfig.get_paths()
     installed = [Path(paths[key]).resolve() for key in ("purelib", "platlib", "stdlib")]
     here = Path.cwd().resolve()
-    local = [one for one in found if not any(one.is_relative_to(base) for base in installed)]
-    return next((one for one in local if one.is_relative_to(here)), None)
+    local = [path for path in found if not any(path.is_relative_to(base) for base in installed)]
+    return next((path for path in local if path.is_relative_to(here)), None)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and flags that set settings."""
+"""Options shared by several commands, and flags for settings."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,7 +37,7 @@ _GROUPS = {
 
 
 class SettingFlag(click.Option):
-    """A flag that sets a setting such as `verdict.top_slices`."""
+    """A flag for a setting such as `verdict.top_slices`."""
 
     @property
     def setting(self) -> str:
@@ -46,10 +46,10 @@ class SettingFlag(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists the flags of settings by section."""
+    """A command whose help groups the flags of settings by section."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one block of options per section, the command's own options first."""
+        """Write one block of options per section, after the options that are not settings."""
         blocks: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(ctx):
             section = parameter.setting if isinstance(parameter, SettingFlag) else ""
@@ -62,7 +62,7 @@ class GroupedCommand(click.Command):
 
 
 def option_of(setting: str, flag: str, **attributes: Any) -> Callable[[Command], Command]:
-    """A flag for a setting such as `verdict.top_slices`; its help is the setting's own."""
+    """A flag for a setting such as `verdict.top_slices`, with the description of the setting."""
     section, key = setting.split(".")
     text = section_model(Settings.model_fields[section]).model_fields[key].description
     return click.option(flag, setting.replace(".", "__"), cls=SettingFlag, help=text, **attributes)
@@ -79,7 +79,7 @@ def verdict_flags(command: Command) -> Command:
 
 
 def scan_flags(command: Command) -> Command:
-    """Add the flags of every setting that a scan takes from the command line."""
+    """Add the flags of all settings that a scan accepts on the command line."""
     flags = (
         option_of("classifier.model", "--model", metavar="FILE"),
         option_of("classifier.device", "--device", metavar="auto|cpu|cuda[:N]"),
@@ -107,9 +107,9 @@ def scan_flags(command: Command) -> Command:
 
 
 def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
-    """The settings of the current command: its flags, the environment and the config file.
+    """Load the settings of the current command from flags, environment and config file.
 
-    Raises SettingsError that names the flag, the variable or the config file.
+    Raises SettingsError, which names the flag, the variable or the config file.
     """
     given: dict[str, dict[str, Any]] = {}
     for name, value in flags.items():

@@ -1,4 +1,4 @@
-"""How a command ends: an exit code, and one line for whatever went wrong."""
+"""Exit codes and one-line error messages of commands."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from batchmri.errors import (
 
 
 def exit_code_of(run: Callable[[], int], arguments: Sequence[str]) -> int:
-    """Run a command; an exception becomes one line on stderr and its exit code."""
+    """Run a command; an exception is reported as one line on stderr and an exit code."""
     try:
         return run()
     except SystemExit as error:
@@ -31,25 +31,27 @@ def exit_code_of(run: Callable[[], int], arguments: Sequence[str]) -> int:
         error.show()
         return UsageError.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
-        _say("interrupted")
+        _print_error("interrupted")
         return EXIT_INTERRUPTED
     except BatchmriError as error:
-        _say(f"error: {error}")
+        _print_error(f"error: {error}")
         return error.exit_code
     except Exception as error:
-        return _unexpected(error, arguments)
+        return _report_unexpected(error, arguments)
 
 
-def _unexpected(error: Exception, arguments: Sequence[str]) -> int:
-    if isinstance(error, ImportError | AttributeError) and (told := explain_import(error)):
-        _say(f"error: {told}")
+def _report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
+    if isinstance(error, ImportError | AttributeError) and (message := explain_import(error)):
+        _print_error(f"error: {message}")
         return UsageError.exit_code
     if isinstance(error, OSError) and (known := as_output_error(error)):
-        _say(f"error: {known}")
+        _print_error(f"error: {known}")
         return known.exit_code
     report = _write_traceback(error, [*_output_folders(arguments), Path(tempfile.gettempdir())])
     where = f"the traceback is in {report}" if report else "its traceback could not be written"
-    _say(f"internal error ({type(error).__name__}): this is a bug, please report it; {where}")
+    _print_error(
+        f"internal error ({type(error).__name__}): this is a bug, please report it; {where}"
+    )
     return EXIT_INTERNAL
 
 
@@ -57,7 +59,7 @@ def _write_traceback(error: Exception, folders: Sequence[Path]) -> Path | None:
     text = "".join(traceback.format_exception(error))
     for folder in folders:
         with suppress(OSError):
-            # Readable for its owner only: an exception may quote what it was given.
+            # mkstemp makes it readable for its owner only: an exception may quote personal data.
             handle, name = tempfile.mkstemp(".txt", "batchmri-error-", folder)
             with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
@@ -66,7 +68,7 @@ def _write_traceback(error: Exception, folders: Sequence[Path]) -> Path | None:
 
 
 def _output_folders(arguments: Sequence[str]) -> list[Path]:
-    """The value of --out, or the OUT of `verdict` and `status`, if that is a folder."""
+    """The value of --out, or the argument OUT of `verdict` and `status`, if it is a folder."""
     named = [b for a, b in pairwise(arguments) if a == "--out"]
     named += [a.removeprefix("--out=") for a in arguments if a.startswith("--out=")]
     if arguments and arguments[0] in ("verdict", "status"):
@@ -74,7 +76,7 @@ def _output_folders(arguments: Sequence[str]) -> list[Path]:
     return [Path(name) for name in named if os.path.isdir(name)][:1]  # noqa: PTH112
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     from batchmri.outputs.formatting import printable
 
     with suppress(OSError):

@@ -1,1 +1,1 @@
-"""state.db: what was seen and what was found, the only memory of batchmri."""
+"""state.db: the files, series and results of an output, kept between runs."""

@@ -1,4 +1,4 @@
-"""The files of an archive as last seen: size, time, and what their headers say."""
+"""The files of an archive as last seen: size, modification time, and header."""
 
 import os
 import sqlite3
@@ -13,11 +13,11 @@ from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.transaction import ordered
 
 _INSTANCE = TypeAdapter(Instance)
-_ROWS_AT_ONCE = 1024
+_ROWS_PER_QUERY = 1024
 
 
 class Gone(NamedTuple):
-    """How many known files are gone, from how many studies, and how many of no study."""
+    """Numbers of known files that are gone, of their studies, and of gone files in no study."""
 
     files: int
     studies: int
@@ -25,15 +25,15 @@ class Gone(NamedTuple):
 
 
 class FileIndex:
-    """The table `files`, and `walked`: what the walk of this run met, until it is applied."""
+    """The table `files`, and the temporary table `walked` of files found by the current walk."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    # --- the walk of this run
+    # --- the walk of the current run
 
     def begin_walk(self) -> None:
-        """Forget what an earlier walk met."""
+        """Create an empty table for the files of a walk."""
         self._db.execute("DROP TABLE IF EXISTS temp.walked")
         self._db.execute(
             "CREATE TEMP TABLE walked (source TEXT PRIMARY KEY, path BLOB NOT NULL, "
@@ -42,7 +42,7 @@ class FileIndex:
         )
 
     def met(self, item: FileEntry | FileNote) -> None:
-        """The walk met a file, or something that it could not enter."""
+        """Record a file found by the walk, or a file or folder that it could not read."""
         if isinstance(item, FileNote):
             row: tuple[object, ...] = (item.source, b"", 0, 0, item.reason, item.detail)
         else:
@@ -51,31 +51,31 @@ class FileIndex:
         self._db.execute("INSERT OR REPLACE INTO temp.walked VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def n_walked(self, root: str | None = None) -> int:
-        """Files met by the walk, or those of one root."""
+        """Number of files found by the walk, in total or in one root."""
         return self._count("temp.walked", root)
 
     def count(self, root: str | None = None) -> int:
-        """Files known, or those of one root."""
+        """Number of known files, in total or in one root."""
         return self._count("files", root)
 
     def has_image(self, root: str, no_image: Collection[Reason]) -> bool:
-        """Whether a root holds an image, or a file that failed for none of these reasons."""
+        """Whether a root contains an image, or a file with a reason that is not in `no_image`."""
         where, bounds = _below(root)
         query = (
             f"SELECT 1 FROM files WHERE {where} AND "
-            f"(reason IS NULL OR reason NOT IN ({_marks(no_image)})) LIMIT 1"
+            f"(reason IS NULL OR reason NOT IN ({_placeholders(no_image)})) LIMIT 1"
         )
         return self._db.execute(query, (*bounds, *no_image)).fetchone() is not None
 
     def count_endings(self, root: str, endings: Sequence[str]) -> int:
-        """Files of a root whose names end so, in any letter case."""
+        """Number of files in a root whose names end with one of `endings`, ignoring case."""
         where, bounds = _below(root)
         likes = " OR ".join("source LIKE ?" for _ in endings)
         query = f"SELECT count(*) FROM files WHERE {where} AND ({likes})"
         return int(self._db.execute(query, (*bounds, *(f"%{e}" for e in endings))).fetchone()[0])
 
     def forget(self, root: str) -> None:
-        """Forget the files of a root."""
+        """Delete the files of a root."""
         where, bounds = _below(root)
         self._db.execute(f"DELETE FROM files WHERE {where}", bounds)
 
@@ -86,7 +86,7 @@ class FileIndex:
         )
 
     def gone(self) -> Gone:
-        """Known files that the walk did not meet."""
+        """Counts of known files that the walk did not find."""
         query = (
             "SELECT count(*), count(DISTINCT header_study), count(*) - count(header_study) "
             "FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
@@ -94,17 +94,17 @@ class FileIndex:
         return Gone(*self._db.execute(query).fetchone())
 
     def forget_headers(self) -> None:
-        """Have every file read anew; how often it failed, and when it changed, is remembered."""
+        """Mark every header to be read again; failure counts and change times are kept."""
         self._db.execute("UPDATE files SET tries = -1 - tries WHERE tries >= 0")
 
     def apply_walk(self, *, tries: int, retry_failed: bool, now_s: float) -> int:
-        """Forget files that are gone, with what was found in them; gives how many are unread.
+        """Delete files that are gone, with their results; returns the number of unread files.
 
-        Unread is what is new, has changed, was forgotten, or failed for a passing reason in fewer
-        than `tries` runs; with `retry_failed` whatever failed.
+        A file is unread if it is new, has changed, is marked by `forget_headers`, or failed for a
+        passing reason in fewer than `tries` runs. With `retry_failed`, every failed file is unread.
         """
         self._db.execute("DELETE FROM files WHERE source NOT IN (SELECT source FROM temp.walked)")
-        # The clock was set back: otherwise these files would count as new until it catches up.
+        # If the clock was set back, these files would otherwise not settle until it catches up.
         self._db.execute("UPDATE files SET seen_s = ? WHERE seen_s > ?", (int(now_s), now_s))
         self._db.execute(
             "UPDATE files SET path = walked.path FROM temp.walked "
@@ -120,19 +120,19 @@ class FileIndex:
             "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
             "WHERE files.source = walked.source AND files.size = walked.size "
             "AND files.mtime_ns = walked.mtime_ns AND files.tries >= 0 AND (files.reason IS NULL "
-            f"OR files.reason IS walked.reason OR files.reason NOT IN ({_marks(again)}) "
+            f"OR files.reason IS walked.reason OR files.reason NOT IN ({_placeholders(again)}) "
             "OR files.tries >= ?))",
             (*again, 1_000_000 if retry_failed else tries),
         )
         return self.n_walked()
 
     def unread(self) -> Iterator[FileEntry | FileNote]:
-        """What `apply_walk` left to be read, by source."""
+        """The files that `apply_walk` left unread, ordered by source."""
         last = ""
         while rows := self._db.execute(
             "SELECT source, path, size, mtime_ns, reason, detail FROM temp.walked "
             "WHERE source > ? ORDER BY source LIMIT ?",
-            (last, _ROWS_AT_ONCE),
+            (last, _ROWS_PER_QUERY),
         ).fetchall():
             for source, path, size, mtime_ns, reason, detail in rows:
                 if reason:
@@ -144,21 +144,21 @@ class FileIndex:
     # --- headers
 
     def put_header(self, entry: FileEntry, found: Instance | FileNote, seen_s: float) -> int:
-        """Note a file's header, and when the file was seen to change.
+        """Store the header of a file, and `seen_s`, the time when a run saw the file change.
 
-        Returns in how many runs it has failed by now. If a file is read again without having
-        changed, the time of its change stays.
+        Returns the number of runs in which reading it has failed. If an unchanged file is read
+        again, its stored time is kept.
         """
         before = self._db.execute(
             "SELECT tries, seen_s FROM files WHERE source = ? AND size = ? AND mtime_ns = ?",
             (entry.source, entry.size, entry.mtime_ns),
         ).fetchone()
         failures, known_s = before or (0, int(seen_s))
-        # States of version 0.1 hold 0 for files of an output's first run.
+        # In states of version 0.1 the time is 0 for files of the first run.
         seen_s = known_s or int(min(seen_s, entry.mtime_ns / 1e9))
         row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, seen_s)
         if isinstance(found, Instance):
-            # The path is kept as bytes beside it: JSON has no words for names that are not UTF-8.
+            # The path is stored separately as bytes, since JSON cannot encode non-UTF-8 names.
             document = _INSTANCE.dump_json(replace(found, path="")).decode()
             self._put(*row, 0, found.study_uid, document, None, None)
             return 0
@@ -171,7 +171,7 @@ class FileIndex:
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def header_studies(self) -> Iterator[str]:
-        """Every StudyInstanceUID that headers name, in order."""
+        """Every StudyInstanceUID found in headers, in order."""
         return ordered(self._db, "SELECT min(header_study) FROM files WHERE header_study > ?")
 
     def instances(self, header_study: str) -> tuple[list[Instance], dict[str, str]]:
@@ -188,12 +188,12 @@ class FileIndex:
         return instances, {source: f"{size}:{mtime}" for source, _, size, mtime, _ in rows}
 
     def path(self, source: str) -> str | None:
-        """Where a file was last met; None where it is not known."""
+        """The last known path of a file; None if the file is unknown."""
         row = self._db.execute("SELECT path FROM files WHERE source = ?", (source,)).fetchone()
         return os.fsdecode(row[0]) if row else None
 
     def last_change_s(self, header_study: str) -> float:
-        """When a file of a study was last seen to change."""
+        """Time (s) when a run last saw a file of the study change."""
         (seen_s,) = self._db.execute(
             "SELECT max(seen_s) FROM files WHERE header_study = ?", (header_study,)
         ).fetchone()
@@ -201,10 +201,10 @@ class FileIndex:
 
 
 def _below(root: str) -> tuple[str, tuple[str, ...]]:
-    """A condition on `source` for a root that is a file, or for all files below a folder."""
-    # "0" follows "/" in the order of characters: the range contains all that is below.
+    """SQL condition on `source`, with its parameters, for a root: a file or all below a folder."""
+    # "0" is the character after "/": the range contains all paths below the folder.
     return "(source = ? OR (source > ? AND source < ?))", (root, f"{root}/", f"{root}0")
 
 
-def _marks(values: Iterable[object]) -> str:
+def _placeholders(values: Iterable[object]) -> str:
     return ", ".join("?" for _ in values)

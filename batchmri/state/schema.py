@@ -1,17 +1,17 @@
 """The tables of state.db.
 
-files      one row per file met by the walk: its header (an Instance) or the reason it has none;
-           `seen_s` is when a run saw it change, in an output's first run its own
-           time, if that is in the past; `tries` failed readings,
-           -1 less that where it is to be read anew
-series     one row per assembled series: the record, and what became of it (status null: waiting);
-           `tries` counts the runs in which it failed, `may_pass` says that it may yet succeed
-slices     one row per classified slice: its Scores, and its picture
-left_out   files that belong to a series but gave it no slice
-studies    what the tables last said of a study, and what its montage was last drawn from
+files      one row per file found by the walk: its header (an Instance) or the reason it has none;
+           `seen_s` is the time when a run saw the file change (in the first run of an output its
+           modification time, if that is in the past); `tries` is the number of failed reads, or
+           -1 minus that number if the header has to be read again
+series     one row per assembled series: the record and its result (status null: waiting);
+           `tries` is the number of runs in which it failed, `may_pass` whether it may yet succeed
+slices     one row per classified slice: its Scores and its picture
+left_out   files that belong to a series, but have no classified slice
+studies    the last exported row of each study, and a digest of its montage
 runs       one row per finished run, for `batchmri status`
-meta       schema version, the key for patient digests, what the results were made with,
-           which version of the reader of headers read the files, and the last changes of studies
+meta       key of patient digests, provenance of the results, version of the header reader, roots,
+           and the last changes of studies
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from batchmri.errors import StateError
 
 VERSION = 1
 
-# Rows of files and series are long: without rowids each would take a page of its own.
+# files and series have rowids because their rows are long: without rowids each would take a page.
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -62,7 +62,7 @@ CREATE TABLE runs (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Create the tables, or check that they are of this version.
+    """Create the tables, or check their version.
 
     Raises StateError for a state.db of another version.
     """

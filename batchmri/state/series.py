@@ -1,4 +1,4 @@
-"""The series of an archive: which wait, which are skipped, and what was found in the rest."""
+"""The series of an archive: waiting, skipped, or processed with their results."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
 
 
 class Trouble(Enum):
-    """Whether reading a series failed, wholly or in part, and whether that may pass by itself."""
+    """Whether reading a series failed, at least in part, and whether a later run may succeed."""
 
     NONE = 0
     PASSING = 1
@@ -31,9 +31,9 @@ class SeriesIndex:
         self._db = connection
 
     def put(self, series: Series, header_study: str, skipped: tuple[Reason, str] | None) -> None:
-        """Note a series that waits to be classified, or that is skipped for a reason.
+        """Store a series as waiting, or as skipped for a reason.
 
-        How often it failed with these very files is remembered.
+        The number of failed runs is kept if the files of the series are unchanged.
         """
         reason, detail = skipped or (None, "")
         before = self._db.execute(
@@ -57,7 +57,7 @@ class SeriesIndex:
         )
 
     def keep_only(self, header_study: str, keys: Iterable[SeriesKey]) -> None:
-        """Forget the series of a study that are no longer assembled from its files."""
+        """Delete the series of a study that are no longer assembled from its files."""
         gone = set(self._keys(header_study)) - set(keys)
         self._db.executemany(f"DELETE FROM series WHERE {_BY_KEY}", gone)
 
@@ -70,10 +70,10 @@ class SeriesIndex:
     def put_result(
         self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote], trouble: Trouble
     ) -> int:
-        """Write everything that the pixels of a series gave, in one transaction.
+        """Store the result of a series in one transaction.
 
-        Nothing is written where its files are no longer those of `fingerprint`. Gives in how many
-        runs it has failed by now, wholly or in part.
+        Nothing is written if the files of the series no longer match `fingerprint`. Returns the
+        number of runs in which the series has failed, at least in part.
         """
         key = result.series.key
         with Transaction(self._db):
@@ -110,21 +110,21 @@ class SeriesIndex:
         return tries
 
     def has_another_try(self, key: SeriesKey, *, tries: int, retry_failed: bool) -> bool:
-        """Whether a processed series failed, wholly or in part, and is to be tried again."""
+        """Whether a processed series failed, at least in part, and has to be tried again."""
         row = self._db.execute(
             f"SELECT tries, may_pass FROM series WHERE {_BY_KEY} AND processed = 1", key
         ).fetchone()
         return bool(row and row[0] and (retry_failed or (row[1] and row[0] < tries)))
 
     def put_left_out(self, notes: Iterable[FileNote]) -> None:
-        """Note files that gave their series no slice."""
+        """Store files of a series that have no classified slice."""
         self._db.executemany(
             "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?, ?, ?, ?)",
             ((*n.key, n.source, n.reason, n.detail) for n in notes),
         )
 
     def result(self, key: SeriesKey) -> tuple[SeriesResult, str] | None:
-        """A series whose pixels were processed, and the fingerprint it had then."""
+        """The result of a processed series, and its fingerprint then; None if there is none."""
         row = self._db.execute(
             "SELECT record, status, reason, detail, picture_class, model_digest, fingerprint "
             f"FROM series WHERE {_BY_KEY} AND processed = 1",
@@ -133,7 +133,7 @@ class SeriesIndex:
         return (self._result(key, row[:-1]), row[-1]) if row else None
 
     def waits(self, key: SeriesKey, fingerprint: str) -> bool:
-        """Whether this series, with these files, waits to be classified."""
+        """Whether the series with this fingerprint is waiting to be classified."""
         row = self._db.execute(
             f"SELECT 1 FROM series WHERE {_BY_KEY} AND fingerprint = ? AND status IS NULL",
             (*key, fingerprint),
@@ -141,7 +141,7 @@ class SeriesIndex:
         return row is not None
 
     def is_skipped(self, key: SeriesKey, fingerprint: str, skipped: tuple[Reason, str]) -> bool:
-        """Whether this series, with these files, is noted as skipped for this very reason."""
+        """Whether the series with this fingerprint is stored as skipped for the same reason."""
         row = self._db.execute(
             f"SELECT 1 FROM series WHERE {_BY_KEY} AND fingerprint = ? AND processed = 0 "
             "AND reason = ? AND detail = ?",
@@ -150,14 +150,14 @@ class SeriesIndex:
         return row is not None
 
     def studies_waiting(self) -> Iterator[str]:
-        """The header studies of series that wait, in order."""
+        """The StudyInstanceUIDs (as in headers) of waiting series, in order."""
         return ordered(
             self._db,
             "SELECT min(header_study) FROM series WHERE status IS NULL AND header_study > ?",
         )
 
     def forget_results(self) -> None:
-        """Forget every result: all series wait to be planned again, and no study counts as gone."""
+        """Delete all results; all series will be planned again, and no study counts as gone."""
         self._db.execute(
             "UPDATE series SET fingerprint = '', status = NULL, reason = NULL, detail = '', "
             "processed = 0, tries = 0, may_pass = 0, picture_class = '', model_digest = ''"
@@ -166,14 +166,14 @@ class SeriesIndex:
         self._db.execute("DELETE FROM left_out")
 
     def drop_orphans(self) -> None:
-        """Drop the series of studies that no header names any more."""
+        """Delete the series of studies that no header refers to."""
         self._db.execute(
             "DELETE FROM series WHERE header_study NOT IN "
             "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
         )
 
     def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
-        """The studies of which no series waits, each with its series, in order."""
+        """The studies without a waiting series, each with its results, in order."""
         for uid in ordered(self._db, "SELECT min(study_uid) FROM series WHERE study_uid > ?"):
             rows = self._db.execute(
                 "SELECT series_uid, part, record, status, reason, detail, picture_class, "
@@ -202,7 +202,7 @@ class SeriesIndex:
         )
 
     def count_by_status(self) -> dict[tuple[str, str], int]:
-        """How many series have each status and reason; both empty while they wait."""
+        """Number of series by status and reason; both are empty for waiting series."""
         rows = self._db.execute(
             "SELECT coalesce(status, ''), coalesce(reason, ''), count(*) FROM series "
             "GROUP BY 1, 2 ORDER BY 1, 2"
@@ -210,13 +210,16 @@ class SeriesIndex:
         return {(status, reason): count for status, reason, count in rows}
 
     def n_waiting(self) -> int:
-        """Series that wait to be classified."""
+        """Number of series waiting to be classified."""
         return int(
             self._db.execute("SELECT count(*) FROM series WHERE status IS NULL").fetchone()[0]
         )
 
     def notes(self) -> Iterator[FileNote]:
-        """Files in no series, and files left out of one, by source; a stream, so write nothing."""
+        """Files in no series and files left out of one, ordered by source.
+
+        The rows are streamed from a cursor: do not write while iterating.
+        """
         rows = self._db.execute(
             "SELECT source, reason, detail, '', '', '' FROM files WHERE reason IS NOT NULL "
             "UNION ALL SELECT source, reason, detail, study_uid, series_uid, part FROM left_out "
@@ -228,7 +231,7 @@ class SeriesIndex:
 
 
 def _dump_series(series: Series) -> str:
-    # Its slices follow from the files; only their number is kept.
+    # The slices can be assembled from the files again; only their number is stored.
     return _SERIES.dump_json(replace(series, slices=(), n_slices=len(series.slices))).decode()
 
 

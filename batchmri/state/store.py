@@ -1,4 +1,4 @@
-"""Opening state.db: one writer, a rollback journal, one transaction per series."""
+"""Access to state.db: one writer, a rollback journal, one transaction per series."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from batchmri.state.series import SeriesIndex
 from batchmri.state.studies import StudyIndex
 from batchmri.state.transaction import Bulk, Transaction
 
-_PATIENCE_S = 30
+_BUSY_TIMEOUT_S = 30
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-_REFUSED = {
+_OUTPUT_ERRORS = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -30,7 +30,7 @@ _REFUSED = {
 
 
 def _create(path: Path) -> None:
-    """Create the file before SQLite opens it, so that it is never readable for others."""
+    """Create the file before SQLite opens it, so that other users can never read it."""
     try:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -39,10 +39,11 @@ def _create(path: Path) -> None:
 
 
 class Store:
-    """state.db of one output folder, or one in memory for a dry run.
+    """The state.db of one output folder, or a database in memory for a dry run.
 
-    Who opens it while another process writes waits. Raises StateError for a file that is not a
-    state.db of this version, OutputBusyError after 30 s, OutputError.
+    Opening it waits while another process writes. Raises StateError for a file that is not a
+    state.db of this version, OutputBusyError after 30 s of waiting, and OutputError if the file
+    cannot be opened or created.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -51,7 +52,7 @@ class Store:
         if path is not None:
             _create(path)
         try:
-            self._db = sqlite3.connect(name, timeout=_PATIENCE_S, isolation_level=None)
+            self._db = sqlite3.connect(name, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         except sqlite3.Error as error:
             raise self.explained(error) from None
         try:
@@ -77,63 +78,64 @@ class Store:
             raise known from error
 
     def explained(self, error: BaseException) -> BaseException:
-        """What an error of SQLite means for a person; another error, and a bug, is returned."""
+        """Convert an SQLite error to a BatchmriError; returns any other error unchanged."""
         code = getattr(error, "sqlite_errorcode", None)
         if not isinstance(error, sqlite3.Error) or code is None:
             return error
-        code &= 0xFF  # without the details of extended codes
+        code &= 0xFF  # primary result code of an extended one
         if code in _BUSY:
             return OutputBusyError(
-                f"{self.location}: another program has used it for {_PATIENCE_S} s; try again later"
+                f"{self.location}: another program has used it for {_BUSY_TIMEOUT_S} s; "
+                "try again later"
             )
         if code in _DAMAGED:
             return StateError(f"{self.location}: not a state.db that can be read ({error})")
-        if code in _REFUSED:
+        if code in _OUTPUT_ERRORS:
             return OutputError(f"{self.location}: {error}")
         return error
 
     def transaction(self) -> Transaction:
-        """Everything inside is written, or nothing is."""
+        """Context manager that writes everything inside, or nothing after an exception."""
         return Transaction(self._db)
 
     def bulk(self, size: int) -> Bulk:
-        """Many small writes, committed every `size` ticks and at the end."""
+        """Context manager for many small writes, committed every `size` ticks and at the end."""
         return Bulk(self._db, size)
 
     def meta(self, key: str) -> str | None:
-        """What was noted under `key`."""
+        """The value stored under `key`; None if there is none."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Note `value` under `key`; where it stands already, nothing is written."""
+        """Store `value` under `key`; writes nothing if the value is already stored."""
         if self.meta(key) == value:
             return
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def patient_key(self) -> bytes:
-        """The secret of this output that patient digests are keyed with."""
+        """The secret key of patient digests in this output; created at first use."""
         if (known := self.meta("patient_key")) is None:
             known = secrets.token_hex(32)
             self.set_meta("patient_key", known)
         return bytes.fromhex(known)
 
     def remember_roots(self, roots: Mapping[str, str]) -> None:
-        """Note which folders this output has been made from."""
+        """Add the scanned folders to the known roots of this output."""
         known = self.known_roots() | {str(Path(path).absolute()) for path in roots.values()}
         self.set_meta("roots", json.dumps(sorted(known)))
 
     def known_roots(self) -> set[str]:
-        """The folders that this output has been made from."""
+        """All folders that have been scanned into this output."""
         return set(json.loads(self.meta("roots") or "[]"))
 
     # --- runs
 
     def put_run(self, record: Mapping[str, object]) -> None:
-        """Note how a run went."""
+        """Store the record of a run."""
         self._db.execute("INSERT INTO runs (record) VALUES (?)", (json.dumps(record),))
 
     def last_runs(self, n: int) -> list[dict[str, Any]]:
-        """How the last runs went, the newest first."""
+        """The records of the last `n` runs, newest first."""
         rows = self._db.execute("SELECT record FROM runs ORDER BY number DESC LIMIT ?", (n,))
         return [json.loads(record) for (record,) in rows]

@@ -1,4 +1,4 @@
-"""The studies as the tables last told them, so that a run can say what has changed."""
+"""The studies as last exported to the tables, for finding changes in the next run."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from batchmri.state.transaction import ordered
 
 @dataclass(frozen=True, slots=True)
 class ExportedStudy:
-    """What the tables said of a study: a digest of its files, its verdict, and its montage's."""
+    """A study as last exported: `version` is a digest of its files, `montage` of its montage."""
 
     uid: str
     source: str
@@ -25,26 +25,26 @@ class StudyIndex:
         self._db = connection
 
     def get(self, uid: str) -> ExportedStudy | None:
-        """What was told of a study."""
+        """The last export of a study; None if there is none."""
         row = self._db.execute(
             "SELECT study_uid, source, version, verdict, montage FROM studies WHERE study_uid = ?",
             (uid,),
         ).fetchone()
         return ExportedStudy(*row) if row else None
 
-    def put(self, told: ExportedStudy) -> None:
-        """Note what is told now."""
+    def put(self, study: ExportedStudy) -> None:
+        """Store the current export of a study."""
         self._db.execute(
             "INSERT OR REPLACE INTO studies VALUES (?, ?, ?, ?, ?)",
-            (told.uid, told.source, told.version, told.verdict, told.montage),
+            (study.uid, study.source, study.version, study.verdict, study.montage),
         )
 
     def drop(self, uid: str) -> None:
-        """Forget a study that is gone."""
+        """Delete a study that is gone."""
         self._db.execute("DELETE FROM studies WHERE study_uid = ?", (uid,))
 
     def gone(self) -> Iterator[str]:
-        """Studies that were told of, and of which no series is known any more."""
+        """Exported studies that have no series any more."""
         return ordered(
             self._db,
             "SELECT min(study_uid) FROM studies WHERE study_uid > ? "
@@ -52,7 +52,7 @@ class StudyIndex:
         )
 
     def is_known(self, uid: str) -> bool:
-        """Whether any series of this study is known."""
+        """Whether any series of the study is known."""
         row = self._db.execute(
             "SELECT 1 FROM series WHERE study_uid = ? LIMIT 1", (uid,)
         ).fetchone()

@@ -1,4 +1,4 @@
-"""Transactions, and walking through keys while rows change."""
+"""Transactions, and iteration over keys while rows change."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from typing import Self
 
 
 def ordered(connection: sqlite3.Connection, next_after: str) -> Iterator[str]:
-    """Keys in order, each asked for by itself.
+    """Yield keys in order, with one query per key.
 
-    A cursor held open would see, or block, the writes that are made between two keys.
+    An open cursor would see or block the writes between two keys. `next_after` is a query for the
+    smallest key above its parameter.
     """
     key = ""
     while (found := connection.execute(next_after, (key,)).fetchone()[0]) is not None:
@@ -17,7 +18,7 @@ def ordered(connection: sqlite3.Connection, next_after: str) -> Iterator[str]:
 
 
 class Transaction:
-    """Everything inside is written, or nothing is."""
+    """Context manager that writes everything inside, or nothing after an exception."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -30,12 +31,12 @@ class Transaction:
     ) -> None:
         if kind is None:
             self._db.execute("COMMIT")
-        elif self._db.in_transaction:  # SQLite itself rolls back if the disk is full
+        elif self._db.in_transaction:  # SQLite has already rolled back if the disk is full
             self._db.execute("ROLLBACK")
 
 
 class Bulk:
-    """Many small writes, committed every `size` ticks and at the end."""
+    """Context manager for many small writes, committed every `size` ticks and at the end."""
 
     def __init__(self, connection: sqlite3.Connection, size: int) -> None:
         self._db = connection
@@ -43,7 +44,7 @@ class Bulk:
         self._ticks = 0
 
     def tick(self) -> None:
-        """One more write was made."""
+        """Count one write; commit if `size` writes have been made since the last commit."""
         self._ticks += 1
         if self._ticks % self._size == 0:
             self._db.execute("COMMIT")

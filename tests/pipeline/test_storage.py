@@ -194,7 +194,7 @@ def test_status_works_while_a_scan_writes_and_waits_for_a_commit(
         assert status(out).series == {"classified": 1}
         writer.execute("COMMIT")
         writer.execute("BEGIN EXCLUSIVE")
-        monkeypatch.setattr("batchmri.state.store._PATIENCE_S", 0.01)
+        monkeypatch.setattr("batchmri.state.store._BUSY_TIMEOUT_S", 0.01)
         with pytest.raises(OutputBusyError, match="try again later"):
             status(out)
 
