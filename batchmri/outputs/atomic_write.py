@@ -1,4 +1,4 @@
-"""Writing a file so that there is the old one or the new one, never half of one."""
+"""Atomic replacement of files: a reader sees the old or the new file, never a partial one."""
 
 import filecmp
 import json
@@ -19,7 +19,7 @@ _OWNER_AND_GROUP = 0o027
 
 @contextmanager
 def readers(*, group: bool) -> Iterator[None]:
-    """Who may read what is written meanwhile by this process: its owner, or its group as well."""
+    """Set the umask of this process: new files are readable for the owner, or also the group."""
     before = os.umask(_OWNER_AND_GROUP if group else _OWNER_ONLY)
     try:
         yield
@@ -28,22 +28,22 @@ def readers(*, group: bool) -> Iterator[None]:
 
 
 class NewFile:
-    """The next version of a file: it takes the old one's place when left without an error.
+    """Context manager that writes a new version of a file and replaces the old one at its end.
 
-    `changed` tells afterwards whether the bytes differ; where they do not, the old file stays
-    untouched. `mode` is set whatever the umask. Raises OutputError.
+    After an exception the old file stays. `changed` is whether the content differs; if not, the old
+    file is not touched. `mode` is set regardless of the umask. Raises OutputError.
     """
 
     def __init__(self, path: Path, mode: int | None = None) -> None:
         self._path = path
         self._mode = mode
-        # The same name each time: what a killed run left behind is overwritten, not collected.
+        # A fixed name, so that the next run overwrites the leftover of a killed one.
         self._temporary = path.with_name(f".{path.name}.tmp")
         self.changed = True
 
     def __enter__(self) -> Self:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with _told(self._path):
+        with _output_errors(self._path):
             make_folder(self._path.parent)
             self._file = open(os.open(self._temporary, flags, FILE_MODE), "wb")
             if self._mode is not None:
@@ -52,25 +52,25 @@ class NewFile:
 
     def write(self, content: bytes) -> None:
         """Append to the new file."""
-        with _told(self._path):
+        with _output_errors(self._path):
             self._file.write(content)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         try:
-            with _told(self._path), self._file:
+            with _output_errors(self._path), self._file:
                 if kind is None:
                     self._file.flush()
                     os.fsync(self._file.fileno())
             if kind is None:
-                with _told(self._path):
-                    self._put_in_place()
+                with _output_errors(self._path):
+                    self._replace_if_changed()
         finally:
             with suppress(OSError):
                 self._temporary.unlink(missing_ok=True)
 
-    def _put_in_place(self) -> None:
+    def _replace_if_changed(self) -> None:
         if self._path.is_file() and filecmp.cmp(self._path, self._temporary, shallow=False):
             self.changed = False
             return
@@ -79,20 +79,20 @@ class NewFile:
 
 
 def write_atomic(path: Path, content: bytes) -> bool:
-    """Write `content` to `path` in one step; whether it changed. Raises OutputError."""
+    """Write `content` to `path` atomically; returns whether it changed. Raises OutputError."""
     with NewFile(path) as new:
         new.write(content)
     return new.changed
 
 
 def write_json(path: Path, document: Any) -> bool:
-    """Write `document` as JSON in one step; whether it changed. Raises OutputError."""
+    """Write `document` as JSON atomically; returns whether it changed. Raises OutputError."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     return write_atomic(path, text.encode() + b"\n")
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, and make that last."""
+    """Create a folder and its parents, and sync them to disk."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
@@ -108,7 +108,7 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

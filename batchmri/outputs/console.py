@@ -1,7 +1,7 @@
-"""What stands on the console: progress and log lines on stderr, results on stdout.
+"""Console output: progress and log lines on stderr, results on stdout.
 
-On a terminal rich draws progress; elsewhere, or with `--log-format`, plain or JSON lines tell it.
-No text from outside becomes markup or moves the cursor of a terminal.
+On a terminal, rich draws progress bars; elsewhere, or with `--log-format`, progress is logged as
+plain or JSON lines. External text cannot become markup or terminal control sequences.
 """
 
 import json
@@ -22,7 +22,7 @@ LogFormat = Literal["auto", "plain", "json"]
 
 
 class Console:
-    """Writes for a person, a log file, or a program (`log_format`)."""
+    """Writes progress, log lines and results in the given `log_format`."""
 
     def __init__(self, log_format: LogFormat = "auto", run_id: str = "") -> None:
         self._err = RichConsole(stderr=True, highlight=False)
@@ -33,7 +33,7 @@ class Console:
 
     @contextmanager
     def stage(self, what: str, total: int | None = None) -> Iterator[Stage]:
-        """Progress of one stage; `total` where it is known beforehand."""
+        """Show the progress of one stage; `total` is None if it is unknown."""
         if self._bars:
             with bar(self._err) as progress:
                 task = progress.add_task(what, total=total)
@@ -46,11 +46,11 @@ class Console:
         lines.tell(stage, finished=True)
 
     def log(self, what: str, **facts: object) -> None:
-        """One line on stderr; facts that are None are left out."""
+        """Write one line to stderr; facts that are None are omitted."""
         self._line("info", what, facts)
 
     def warn(self, what: str, **facts: object) -> None:
-        """As `log`, of something that a person should look at."""
+        """Write a warning line to stderr; facts that are None are omitted."""
         self._line("warning", what, facts)
 
     def _line(self, level: str, what: str, facts: Mapping[str, object]) -> None:
@@ -62,12 +62,12 @@ class Console:
         else:
             stamp = time.strftime("%H:%M:%S")
             mark = "" if level == "info" else f"{level}: "
-            told = " ".join(f"{key}={value}" for key, value in given.items())
-            line = printable(f"{stamp} {mark}{what} {told}")
+            details = " ".join(f"{key}={value}" for key, value in given.items())
+            line = printable(f"{stamp} {mark}{what} {details}")
         print(line, file=sys.stderr, flush=True)
 
     def table(self, title: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-        """A table on stdout; JSON lines where these were asked for."""
+        """Write a table to stdout, or JSON lines if the log format is json."""
         if self._json:
             for row in rows:
                 self._result({"table": title, **dict(zip(head, row, strict=True))})
@@ -76,19 +76,19 @@ class Console:
         for number, name in enumerate(head):
             table.add_column(name, justify="left" if number == 0 else "right")
         for row in rows:
-            # Text, not str, which rich would read as markup.
+            # Text, because rich parses str as markup.
             table.add_row(*(Text(printable(str(cell))) for cell in row))
         self._out.print(table)
 
     def say(self, line: str) -> None:
-        """One line on stdout."""
+        """Write one line to stdout."""
         if self._json:
             self._result({"text": line})
         else:
             self._out.print(Text(printable(line)), soft_wrap=True)
 
     def counts(self, title: str, counts: Mapping[str, int], name: str, value: str) -> None:
-        """A table of counts, the largest first; none where there is nothing to count."""
+        """Write a table of counts, the largest first; nothing if `counts` is empty."""
         if counts:
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             self.table(title, (name, value), ordered)

@@ -1,4 +1,4 @@
-"""datapackage.json: the contract of the tables for programs (Frictionless Data Package v1)."""
+"""datapackage.json: machine-readable schema of the tables (Frictionless Data Package v1)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from batchmri.outputs.schema import TABLES, Column, columns
 
 CONTRACT = "2"
-"""Version of the contract: which columns there are, and what they mean."""
+"""Version of the table schema: its columns and their meaning."""
 
 _SERIES_KEY = ["study_uid", "series_uid", "series_part"]
 _PRIMARY_KEYS = {
@@ -26,7 +26,7 @@ _DIALECT = {
 
 
 def datapackage(classes: Sequence[str], *, identifiers: bool = False) -> dict[str, Any]:
-    """The description of all tables of an output, for a model with these classes."""
+    """The data package of an output of a model with these classes."""
     return {
         "profile": "tabular-data-package",
         "name": "batchmri",

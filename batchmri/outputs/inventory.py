@@ -1,4 +1,4 @@
-"""What an archive holds, counted series by series, for `scan --dry-run`."""
+"""Counts of the series in an archive, for `scan --dry-run`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ SURVEY_COLUMNS = (
     Column("slices", "Their slices.", "integer"),
 )
 SECTIONS = ("decision", "modality", "sequence", "plane", "manufacturer", "transfer_syntax")
-# Rough figures of one core and of the pictures of a tumour series; benchmarks/ measures them.
+# Rough estimates for one core and for the pictures of a tumor series, measured in benchmarks/.
 _SLICES_PER_SECOND = 40
 _BYTES_PER_SLICE_ROW = 400
-_PICTURES_PER_SERIES = 3  # by default, or its deciding slices, a share of all, if these are more
+_PICTURES_PER_SERIES = 3  # default of report.gradcam; more if there are more deciding slices
 _DECIDING_SHARE = 0.05
-_INODES_PER_STUDY = 2  # its folder and its montage
-_INODES_PER_OUTPUT = 300  # tables, state, and the folders between
+_INODES_PER_STUDY = 2  # folder and montage
+_INODES_PER_OUTPUT = 300  # tables, state, and the 256 folders of studies
 _BYTES_PER_PICTURE = 350_000
-_MOST_VALUES = 2000
+_MAX_VALUES = 2000
 
 
 @dataclass(slots=True)
 class Survey:
-    """Counts of series and of slices by section and value."""
+    """Counts of series and slices by section and value."""
 
     studies: int = 0
     files: int = 0
@@ -53,8 +53,8 @@ class Survey:
         )
         for section, value in zip(SECTIONS, facts, strict=True):
             key = section, value or "(none)"
-            # Bounded memory, however many makers the headers of an archive invent.
-            if key not in self.series and len(self.series) >= _MOST_VALUES:
+            # Limits memory if the headers contain very many different values.
+            if key not in self.series and len(self.series) >= _MAX_VALUES:
                 key = section, "(other)"
             self.series[key] += 1
             self.slices[key] += n_slices
@@ -65,26 +65,26 @@ class Survey:
 
     @property
     def wanted_series(self) -> int:
-        """Series that would be classified."""
+        """Number of series that would be classified."""
         return self.series["decision", "classify"]
 
     @property
     def wanted_slices(self) -> int:
-        """Their slices."""
+        """Number of slices in these series."""
         return self.slices["decision", "classify"]
 
     def seconds(self, cores: int) -> float:
-        """Rough time of a scan on so many cores, without a GPU."""
+        """Estimated time of a scan in seconds, on `cores` cores without a GPU."""
         return self.wanted_slices / (_SLICES_PER_SECOND * max(1, cores))
 
     @property
     def disk_bytes(self) -> int:
-        """Rough disk that a scan takes at most."""
+        """Estimated maximum disk space of the output in bytes."""
         return self.wanted_slices * _BYTES_PER_SLICE_ROW + self.pictures * _BYTES_PER_PICTURE
 
     @property
     def inodes(self) -> int:
-        """Rough number of files and folders that a scan leaves at most."""
+        """Estimated maximum number of files and folders in the output."""
         return _INODES_PER_OUTPUT + _INODES_PER_STUDY * self.studies + self.pictures
 
     def rows(self) -> Iterator[dict[str, object]]:

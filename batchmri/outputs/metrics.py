@@ -7,7 +7,7 @@ from pathlib import Path
 from batchmri.errors import OutputError, UsageError
 from batchmri.outputs.atomic_write import NewFile
 
-# node_exporter runs as another user.
+# Readable for everyone, since node_exporter runs as another user.
 _MODE = 0o644
 
 
@@ -15,13 +15,14 @@ def prometheus(
     values: Mapping[str, tuple[str, float]],
     counts: Mapping[str, tuple[str, Mapping[tuple[str, str], int]]],
 ) -> bytes:
-    """Gauges `batchmri_<name>`: plain ones, and ones labelled by status and reason.
+    """Format gauges `batchmri_<name>`.
 
-    Both map a name to its help text and what it shows.
+    `values` maps names to help text and value; `counts` maps names to help text and counts that are
+    labeled by status and reason.
     """
     lines: list[str] = []
     for name, (help_text, value) in values.items():
-        # Not :g, which keeps six digits: seconds since 1970 have ten before the point.
+        # Not :g, which keeps only six significant digits: Unix timestamps have ten.
         lines += [*_head(name, help_text), f"batchmri_{name} {round(value, 3)}"]
     for name, (help_text, by_status) in counts.items():
         lines += _head(name, help_text)
@@ -31,7 +32,7 @@ def prometheus(
 
 
 def check_metrics_file(path: Path) -> None:
-    """Raise UsageError if a metrics file could not be written to `path`."""
+    """Raise UsageError if a metrics file cannot be written to `path`."""
     folder = path.parent
     if not folder.is_dir():
         raise UsageError(f"--metrics-file {path}: the folder {folder} does not exist")
@@ -42,7 +43,7 @@ def check_metrics_file(path: Path) -> None:
 
 
 def write_metrics(path: Path, content: bytes) -> None:
-    """Replace a metrics file in one step, readable for everyone. Raises OutputError."""
+    """Replace a metrics file atomically, readable for everyone. Raises OutputError."""
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: its folder does not exist")
     with NewFile(path, mode=_MODE) as new:

@@ -1,19 +1,19 @@
-"""Where pictures lie below the output folder."""
+"""Paths of pictures relative to the output folder."""
 
 import hashlib
 import re
 
 from batchmri.records import SeriesKey
 
-# Begins with a digit: `..` is made of these characters too.
+# The first character must be a digit, since `..` consists of allowed characters as well.
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
 _PART = re.compile(r"[0-9a-z]{0,64}")
 
 
 def picture_path(key: SeriesKey, index: int) -> str:
-    """The overlay of one slice; numbers in names count from 1, as captions do.
+    """Path of the overlay of one slice; its number counts from 1, as in captions.
 
-    Raises ValueError for what may not become a path, as `montage_path` does.
+    Raises ValueError for a UID or a part that is not safe in a path, as `montage_path` does.
     """
     if not _PART.fullmatch(key.part):
         raise ValueError(f"not a series part: {key.part!r}")
@@ -22,12 +22,12 @@ def picture_path(key: SeriesKey, index: int) -> str:
 
 
 def montage_path(study_uid: str) -> str:
-    """The montage of a study."""
+    """Path of the montage of a study."""
     return f"{_folder(study_uid)}/montage.png"
 
 
 def _folder(study_uid: str) -> str:
-    # Two hex digits in between: no folder with a hundred thousand studies in it.
+    # Two hex digits spread the studies over 256 folders.
     digest = hashlib.blake2b(study_uid.encode(), digest_size=1).hexdigest()
     return f"gradcam/{digest}/{_checked(study_uid)}"
 

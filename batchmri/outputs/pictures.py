@@ -1,6 +1,6 @@
-"""Overlays and montages, drawn with OpenCV: the same input gives the same bytes.
+"""Overlays and montages, drawn with OpenCV; the same input produces the same bytes.
 
-Nothing is mirrored or turned here: a slice is drawn as it comes, which is as displayed.
+Slices must already be oriented for display: nothing is flipped or rotated here.
 """
 
 import math
@@ -22,14 +22,14 @@ _BAR = 14
 _WIDTH = _BAR_LEFT + _BAR + 40
 _HEIGHT = _HEAD + _PANEL + 2 * _MARGIN
 _LEFTS = (_MARGIN, 2 * _MARGIN + _PANEL)
-_WINDOW = (1.0, 99.0)
-_FIRST_COLOUR, _STRONGEST, _RISE = 0.2, 0.65, 0.6
+_WINDOW_PERCENTILES = (1.0, 99.0)
+_COLORMAP_START, _MAX_OPACITY, _OPACITY_EXPONENT = 0.2, 0.65, 0.6
 _FRAME = 3
 _NOTE = "Research use only"
 DECIDING = "deciding slice"
-"""The words that, with a frame, mark one of the slices that decided."""
-# Left, right, top, bottom of a slice as a viewer shows it; an oblique one has no such letters.
-_EDGES: dict[Plane, tuple[str, str, str, str]] = {
+"""Label that marks a deciding slice, together with a frame."""
+# Letters at left, right, top and bottom of a displayed slice; oblique slices have none.
+_EDGE_LETTERS: dict[Plane, tuple[str, str, str, str]] = {
     "axial": ("R", "L", "A", "P"),
     "coronal": ("R", "L", "S", "I"),
     "sagittal": ("A", "P", "S", "I"),
@@ -38,11 +38,10 @@ _EDGES: dict[Plane, tuple[str, str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The words around an overlay; no header text has a place here.
+    """Caption of an overlay; it contains no text from headers.
 
-    `title` is the verdict, `note` what has to be said of it; `heat_of` is the class whose heat map
-    is drawn, empty for none; `deciding` marks one of the slices that decided. `slice_number` counts
-    from 1.
+    `title` is the verdict, `note` a remark on it. `heat_of` is the class of the heat map, empty if
+    there is none. `slice_number` counts from 1. `deciding` is set for deciding slices.
     """
 
     title: str
@@ -61,33 +60,34 @@ def overlay(
     spacing: tuple[float, float],
     caption: Caption,
 ) -> bytes:
-    """The slice beside the slice with its heat map, as PNG; without heat, the slice alone.
+    """Draw the slice next to the slice with its heat map, as PNG; without `heat`, the slice alone.
 
-    `picture` and `heat` are (rows, columns) as displayed, `spacing` millimetres between rows and
-    between columns; heat of `scale` is drawn at full strength, none leaves plain anatomy.
+    `picture` and `heat` are (rows, columns) as displayed; `spacing` is in mm (between rows, between
+    columns). Heat values of at least `scale` are drawn at full strength; 0 leaves the anatomy
+    unchanged.
     """
     size = _panel_size(picture.shape, spacing)
-    grey = _resized_grey(picture, size)
-    plain = np.stack([grey, grey, grey], axis=-1)
+    gray = _resized_gray(picture, size)
+    plain = np.stack([gray, gray, gray], axis=-1)
     panels = [plain]
     drawn = canvas.black(_HEIGHT, _WIDTH)
     if heat is not None:
         strength = np.clip(cv2.resize(heat, size) / max(scale, 1e-9), 0, 1, dtype=np.float32)
         panels.append(heated(plain, strength))
-        _colour_bar(drawn)
+        _draw_color_bar(drawn)
     for panel, left in zip(panels, _LEFTS, strict=False):
-        canvas.place(drawn, panel, *_centred(size, left))
-        _letters(drawn, left, caption.plane)
+        canvas.place(drawn, panel, *_centered(size, left))
+        _draw_edge_letters(drawn, left, caption.plane)
         if caption.deciding:
             canvas.frame(drawn, (left, _HEAD), (_PANEL, _PANEL), _FRAME)
-    _caption(drawn, caption)
+    _draw_caption(drawn, caption)
     return canvas.png(drawn)
 
 
 def montage(pictures: Sequence[bytes], lines: Sequence[str]) -> bytes:
-    """Overlays (PNG) of one study in a grid, below lines of text, as PNG.
+    """Arrange overlays (PNG) of one study in a grid below lines of text, as PNG.
 
-    The first line is the study's verdict.
+    The first line is the verdict of the study.
     """
     tiles = [_decoded(picture) for picture in pictures]
     columns = max(1, round(math.sqrt(len(tiles) * _HEIGHT / _WIDTH)))
@@ -110,40 +110,40 @@ def _panel_size(shape: tuple[int, ...], spacing: tuple[float, float]) -> tuple[i
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _centred(size: tuple[int, int], left: int) -> tuple[int, int]:
+def _centered(size: tuple[int, int], left: int) -> tuple[int, int]:
     return _HEAD + (_PANEL - size[1]) // 2, left + (_PANEL - size[0]) // 2
 
 
-def _resized_grey(picture: FloatArray, size: tuple[int, int]) -> Image:
+def _resized_gray(picture: FloatArray, size: tuple[int, int]) -> Image:
     smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    low, high = np.percentile(picture, _WINDOW)
-    grey = cv2.resize(picture, size, interpolation=method) - np.float32(low)
-    window: Image = np.clip(grey * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+    low, high = np.percentile(picture, _WINDOW_PERCENTILES)
+    gray = cv2.resize(picture, size, interpolation=method) - np.float32(low)
+    window: Image = np.clip(gray * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
     return window
 
 
 def heated(plain: Image, strength: FloatArray) -> Image:
-    """A picture (rows, columns, 3) below heat of a strength from 0 to 1 (rows, columns)."""
-    # Not from the map's black end on: faint heat would darken anatomy.
-    level = 255 * (_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength)
-    colour = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = (_STRONGEST * strength**_RISE)[..., None]
-    blended: Image = np.rint(plain * (1 - share) + colour * share).astype(np.uint8)
+    """Blend an image (rows, columns, 3) with heat of strength 0 to 1 (rows, columns)."""
+    # Skip the black end of the colormap, with which faint heat would darken the anatomy.
+    level = 255 * (_COLORMAP_START + (1 - _COLORMAP_START) * strength)
+    color = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
+    share = (_MAX_OPACITY * strength**_OPACITY_EXPONENT)[..., None]
+    blended: Image = np.rint(plain * (1 - share) + color * share).astype(np.uint8)
     return blended
 
 
-def _letters(drawn: Image, left: int, plane: Plane) -> None:
+def _draw_edge_letters(drawn: Image, left: int, plane: Plane) -> None:
     middle, inset = _PANEL // 2, 12
     places = ((inset, middle), (_PANEL - inset, middle), (middle, inset), (middle, _PANEL - inset))
-    if plane not in _EDGES:
+    if plane not in _EDGE_LETTERS:
         return
-    for letter, (x, y) in zip(_EDGES[plane], places, strict=True):
+    for letter, (x, y) in zip(_EDGE_LETTERS[plane], places, strict=True):
         canvas.outlined(drawn, letter, (left + x, _HEAD + y), 16)
 
 
-def _colour_bar(drawn: Image) -> None:
-    # Over middle grey: the colours that are seen, from none to full.
+def _draw_color_bar(drawn: Image) -> None:
+    # Drawn over medium gray, to show the blended colors from no heat to full strength.
     top, height = _HEAD + 40, _PANEL - 80
     ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_BAR, axis=1)
     ground = np.full((height, _BAR, 3), 110, np.uint8)
@@ -152,7 +152,7 @@ def _colour_bar(drawn: Image) -> None:
         canvas.text(drawn, label, (_BAR_LEFT + _BAR + 6, y + 5), 14, DIM)
 
 
-def _caption(drawn: Image, caption: Caption) -> None:
+def _draw_caption(drawn: Image, caption: Caption) -> None:
     left, right = _LEFTS
     where = f"slice {caption.slice_number} of {caption.n_slices}"
     if caption.plane:

@@ -1,4 +1,4 @@
-"""How far a stage of a run is: a bar on a terminal, lines with rate and time left elsewhere."""
+"""Progress of a stage: a bar on a terminal, elsewhere lines with rate and remaining time."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,31 +20,31 @@ from rich.text import Text
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 10.0
-_SECONDS_BEFORE_RATE = 1.0  # what a shorter time gives is no rate
+_SECONDS_BEFORE_RATE = 1.0  # a rate over a shorter time is meaningless
 _SHARE_BETWEEN_LINES = 0.05
 
 
 class Stage:
-    """Counts what is done; `on_advance` hears of it."""
+    """Counts finished items; calls `on_advance` with the stage and the number of new items."""
 
     def __init__(self, on_advance: Callable[["Stage", int], None]) -> None:
         self.done = 0
         self._on_advance = on_advance
 
     def advance(self, n: int = 1) -> None:
-        """So many more are done."""
+        """Count `n` more items."""
         self.done += n
         self._on_advance(self, n)
 
     def count(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, each counted when the next one is asked for."""
+        """Yield the items; each is counted when the next one is requested."""
         for item in items:
             yield item
             self.advance()
 
 
 class Lines:
-    """Tells `log` of a stage every ten seconds, and more seldom the longer it takes."""
+    """Logs the progress of a stage every ten seconds, or every 5% of the elapsed time if longer."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Lines:
         self._start = self._last = clock()
 
     def __call__(self, stage: Stage, n: int) -> None:
-        """Hear of an advance; tell it when the time has come."""
+        """Log the progress if enough time has passed since the last line."""
         now = self._clock()
         pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (now - self._start))
         if now - self._last >= pause:
@@ -65,7 +65,7 @@ class Lines:
             self.tell(stage)
 
     def tell(self, stage: Stage, **facts: object) -> None:
-        """One line, now."""
+        """Log one line now."""
         seconds = max(self._clock() - self._start, 1e-3)
         rate = stage.done / seconds
         left = round((self._total - stage.done) / rate) if self._total and rate else None
@@ -80,7 +80,7 @@ class Lines:
 
 
 def bar(console: RichConsole) -> Progress:
-    """The bar of a stage; it disappears when the stage is over."""
+    """The progress bar of a stage; it disappears at the end of the stage."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

@@ -1,4 +1,4 @@
-"""From records to rows of the tables: pure functions; the writer makes their text safe."""
+"""Conversion of records to table rows (pure functions); the table writer sanitizes the text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -138,7 +138,7 @@ def change_row(uid: str, source: str, change: str, verdict_before: str, verdict:
 
 
 def common_source(sources: Sequence[str]) -> str:
-    """The one source, or the folder that all lie in; empty where roots differ."""
+    """The source if all are equal, else the common folder; empty if the roots differ."""
     if len(set(sources)) == 1:
         return sources[0]
     common: list[str] = []

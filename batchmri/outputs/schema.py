@@ -1,6 +1,6 @@
-"""The contract of the tables: every column, its type, unit and meaning.
+"""The schema of the tables: every column with its type, unit and description.
 
-docs/columns.md is made from it: `python -m batchmri.outputs.schema > docs/columns.md`.
+docs/columns.md is generated from it: `python -m batchmri.outputs.schema > docs/columns.md`.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,15 @@ TABLES = {
     "files": "file that gave no slice and for which no series row speaks",
     "changes": "study that was new, changed, gone or of another verdict in the last run with any",
 }
-"""The tables, and what a row of each stands for."""
+"""The tables, and what one row of each describes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table; `unit` is empty where there is none.
+    """One column of a table; `unit` is empty if there is none.
 
-    `allowed` are the only values it can have, beside an empty cell; empty: any.
+    `allowed` lists the allowed values, in addition to an empty cell; if empty, any value is
+    allowed.
     """
 
     name: str
@@ -177,9 +178,9 @@ counts from 0; captions and names of pictures count slices from 1.
 
 
 def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) -> tuple[Column, ...]:
-    """The columns of a table in their order, one `p_` column per class.
+    """The columns of a table in order, with one `p_` column per class.
 
-    With `identifiers`, studies.csv ends with those of the patient.
+    With `identifiers`, the identifiers of the patient are the last columns of studies.csv.
     """
     allowed = {_VERDICT: (*classes, INDETERMINATE), _PREDICTED: tuple(classes)}
     expanded: list[Column] = []
@@ -187,7 +188,7 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
         if column in allowed:
             expanded.append(replace(column, allowed=allowed[column]))
         elif column is _EACH_CLASS:
-            # A class may itself be called tumor: its column is the sum of the tumor classes.
+            # A class named "tumor" has no column, because p_tumor is the sum of the tumor classes.
             expanded += [
                 Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
                 for name in classes
@@ -201,7 +202,7 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
 
 
 def markdown() -> str:
-    """docs/columns.md."""
+    """The content of docs/columns.md."""
     lines = [_INTRODUCTION]
     for table, described in _COLUMNS.items():
         lines += [f"## {table}.csv", "", f"One row per {TABLES[table]}.", ""]

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a command."""
+"""Summaries printed at the end of commands."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +11,7 @@ _NOTE = "Research use only, not a medical device."
 
 
 class Counted(Protocol):
-    """What a summary is made from."""
+    """The counts that `print_summary` needs."""
 
     studies: Counter[str]
     verdicts: Counter[str]
@@ -24,7 +24,7 @@ class Counted(Protocol):
 
 
 def print_summary(console: Console, counted: Counted, output: Path) -> None:
-    """How many were classified, skipped and failed, and why."""
+    """Print how many studies and series were classified, skipped or failed, and the reasons."""
     statuses = ("classified", "skipped", "failed")
     console.table(
         "Results",
@@ -44,7 +44,7 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
 
 
 def print_survey(console: Console, survey: Survey, cores: int) -> None:
-    """What an archive holds and what would be done."""
+    """Print the contents of an archive and what a scan would do."""
     console.say(f"{survey.files} files, {survey.studies} studies")
     for section in SECTIONS:
         rows = [
@@ -64,11 +64,11 @@ def print_survey(console: Console, survey: Survey, cores: int) -> None:
 
 
 class StatusView(Protocol):
-    """What `print_status` tells."""
+    """The data that `print_status` needs."""
 
     @property
     def runs(self) -> list[dict[str, Any]]:
-        """The last runs, the newest first."""
+        """The last runs, newest first."""
 
     @property
     def series(self) -> dict[str, int]:
@@ -80,11 +80,11 @@ class StatusView(Protocol):
 
     @property
     def file_reasons(self) -> dict[str, int]:
-        """Files that gave no slice, by reason."""
+        """Files without a classified slice, by reason."""
 
 
 def print_status(console: Console, status: StatusView) -> None:
-    """How the last runs went, what an output holds, what failed and what waits."""
+    """Print the last runs of an output, its series by status, and the reasons."""
     head = ("started", "seconds", "exit", "series", "new failures", "left")
     rows = [tuple(run.get(key, "") for key in _RUN_KEYS) for run in status.runs]
     console.table("Last runs", head, rows)

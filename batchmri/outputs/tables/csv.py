@@ -1,4 +1,4 @@
-"""CSV tables: RFC 4180, streamed, replaced whole, and left alone where nothing changed."""
+"""CSV tables (RFC 4180), streamed, replaced atomically, and only if their content changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ _ROWS_PER_CHUNK = 2048
 
 
 class TableWriter:
-    """Takes rows one by one; the table appears when the writer is left without an error.
+    """Context manager that writes a table row by row and replaces the old table at its end.
 
-    `changed` tells afterwards whether its bytes differ from those of the table before. Text of
-    every string column is made safe here (`cells.text`), whatever it holds. Raises OutputError.
+    After an exception the old table stays. `changed` is whether the new table differs from the old
+    one. The text of every string column is sanitized (`cells.text`). Raises OutputError.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
@@ -29,7 +29,7 @@ class TableWriter:
 
     @property
     def changed(self) -> bool:
-        """Whether the table differs from the one before."""
+        """Whether the table differs from the old one."""
         return self._new.changed
 
     def __enter__(self) -> Self:
@@ -39,13 +39,13 @@ class TableWriter:
 
     def add(self, row: Mapping[str, object]) -> None:
         """Append a row; a key that is missing or None is an empty cell."""
-        safe = {name: cells.text(str(row[name])) for name in self._texts if _is_there(row, name)}
+        safe = {name: cells.text(str(row[name])) for name in self._texts if _has_value(row, name)}
         self._rows.append({**row, **safe})
         if len(self._rows) == _ROWS_PER_CHUNK:
             self._write()
 
     def _write(self, *, header: bool = False) -> None:
-        # dtype object: pandas would turn integers beside empty cells into floats.
+        # dtype object: pandas would convert integers to floats in columns with empty cells.
         frame = pd.DataFrame(self._rows, columns=self._names, dtype=object)
         text = frame.to_csv(header=header, index=False, lineterminator="\r\n", na_rep="")
         self._new.write(text.encode())
@@ -65,12 +65,12 @@ class TableWriter:
 def write_table(
     path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]
 ) -> bool:
-    """Write a whole table; whether its bytes changed. Raises OutputError."""
+    """Write a complete table; returns whether its content changed. Raises OutputError."""
     with TableWriter(path, columns) as writer:
         for row in rows:
             writer.add(row)
     return writer.changed
 
 
-def _is_there(row: Mapping[str, object], name: str) -> bool:
+def _has_value(row: Mapping[str, object], name: str) -> bool:
     return row.get(name) is not None
