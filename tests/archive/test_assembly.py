@@ -29,7 +29,7 @@ def _left_out(study: Study) -> list[tuple[str, Reason]]:
     return [(note.source, note.reason) for note in study.left_out]
 
 
-def test_slices_are_ordered_by_place_not_by_number() -> None:
+def test_slices_are_ordered_by_position_not_by_instance_number() -> None:
     places = [3, 1, 4, 0, 2]
     series = _series([instance(n, z=10.0 * place) for n, place in enumerate(places, 1)])
     assert [ref.instance_uid[-1] for ref in series.slices] == ["4", "2", "5", "1", "3"]
@@ -40,7 +40,7 @@ def test_slices_are_ordered_by_place_not_by_number() -> None:
 
 
 def _mixed() -> list[Instance]:
-    """A bit of everything that one study UID may hold."""
+    """Instances of all kinds that one study UID may contain."""
     stack = [instance(n) for n in range(1, 9)]
     return [
         *stack,
@@ -57,7 +57,7 @@ def _mixed() -> list[Instance]:
 
 
 @given(st.randoms(use_true_random=False))
-def test_the_order_in_which_files_come_changes_nothing(chance: random.Random) -> None:
+def test_result_does_not_depend_on_file_order(chance: random.Random) -> None:
     shuffled = _mixed()
     chance.shuffle(shuffled)
     versions = {one.source: "1" for one in shuffled}
@@ -80,7 +80,7 @@ def test_duplicates_count_once_as_a_slice() -> None:
     assert study.series[0].n_files == 6
 
 
-def test_a_damaged_copy_does_not_take_the_place_of_a_whole_one() -> None:
+def test_intact_copy_is_preferred_to_a_damaged_one() -> None:
     stack = [instance(n) for n in range(1, 6)]
     damaged = replace(stack[1], source="a/2.dcm", refusal=Reason.TRUNCATED, frames=())
     study = _study([damaged, *stack])
@@ -89,7 +89,7 @@ def test_a_damaged_copy_does_not_take_the_place_of_a_whole_one() -> None:
 
 
 def _without_pixels(number: int, sop_class: str = MR_IMAGE) -> Instance:
-    """As the header reader returns an object without Pixel Data, here of 64 x 64 pixels."""
+    """An object without Pixel Data as its header is read, here of 64 x 64 pixels."""
     return instance(
         number,
         refusal=Reason.NO_PIXEL_DATA,
@@ -107,7 +107,7 @@ def test_an_image_cut_right_before_its_pixels_is_truncated(sop_class: str) -> No
     assert "before its pixels" in study.left_out[0].detail
 
 
-def test_what_has_no_pixels_by_its_nature_is_not_truncated() -> None:
+def test_objects_that_never_have_pixels_are_not_truncated() -> None:
     report = replace(_without_pixels(6, "1.2.840.10008.5.1.4.1.1.88.11"), rows=0, columns=0)
     spectra = _without_pixels(7, "1.2.840.10008.5.1.4.1.1.4.2")
     study = _study([*(instance(n) for n in range(1, 6)), report, spectra])
@@ -138,7 +138,7 @@ def test_gaps_and_uneven_spacing_are_flagged(places, flags, spacing) -> None:
     assert series.slice_spacing == (spacing and pytest.approx(spacing))
 
 
-def test_without_positions_the_numbers_order() -> None:
+def test_instance_numbers_order_without_positions() -> None:
     series = _series([instance(n, position=None) for n in (3, 1, 2, 10)])
     assert [ref.instance_uid for ref in series.slices] == [
         "1.2.3.1",
@@ -150,14 +150,14 @@ def test_without_positions_the_numbers_order() -> None:
     assert {ref.position_mm for ref in series.slices} == {None}
 
 
-def test_the_few_without_position_are_left_out() -> None:
+def test_slices_without_position_are_left_out() -> None:
     stack = [instance(n) for n in range(1, 6)]
     study = _study([*stack, instance(6, position=None)])
     assert len(study.series[0].slices) == 5
     assert _left_out(study) == [("root/0006.dcm", Reason.BAD_HEADER)]
 
 
-def test_a_place_taken_twice_is_a_further_volume() -> None:
+def test_a_position_occupied_twice_is_a_further_volume() -> None:
     first = [instance(n) for n in range(1, 6)]
     second = [instance(n + 5, z=5.0 * n) for n in range(1, 6)]
     study = _study([*second, *first])
@@ -176,7 +176,7 @@ def test_a_place_taken_twice_is_a_further_volume() -> None:
         {"component": "phase"},
     ],
 )
-def test_stacks_are_told_apart_and_named_by_what_sets_them_apart(apart) -> None:
+def test_stacks_are_separated_and_named_by_their_differences(apart) -> None:
     one = [instance(n, echo="10.0") for n in range(1, 6)]
     two = [instance(n, **{"echo": "10.0", "z": 5.0 * (n - 5), **apart}) for n in range(6, 11)]
     if "orientation" in apart:
@@ -194,7 +194,7 @@ def _echoes(time: float) -> list[Instance]:
     return [instance(n, z=5.0 * n, echo=f"{time}") for n in range(21, 26)]
 
 
-def test_echoes_carry_their_own_time() -> None:
+def test_each_echo_part_has_its_echo_time() -> None:
     dual = [instance(n, echo="20.0") for n in range(1, 6)] + _echoes(90.0)
     assert sorted(s.header.echo_time or 0 for s in _study(dual).series) == [20.0, 90.0]
 
@@ -214,12 +214,12 @@ def test_time_points_are_parts_and_only_the_first_is_not_refused() -> None:
     assert {s.detail for s in series} == {"", "time point 2", "time point 3"}
 
 
-def test_a_time_point_per_slice_is_none() -> None:
+def test_time_points_without_repeated_positions_are_ignored() -> None:
     series = _series([instance(n, time_point=f"t{n:06d}") for n in range(1, 9)])
     assert len(series.slices) == 8 and series.key.part == ""
 
 
-def test_orientations_that_differ_by_a_hair_are_one_stack() -> None:
+def test_nearly_equal_orientations_are_one_stack() -> None:
     stack = [
         instance(n, orientation=((1.0, 0.0, 0.0), (0.0, 1.0 - 1e-6 * n, 1e-3 * n)))
         for n in range(1, 9)
@@ -229,7 +229,7 @@ def test_orientations_that_differ_by_a_hair_are_one_stack() -> None:
     assert series.slice_spacing == pytest.approx(5.0, abs=0.2)
 
 
-def test_a_fan_of_orientations_is_no_stack() -> None:
+def test_a_fan_of_orientations_is_not_a_stack() -> None:
     from math import cos, radians, sin
 
     fan = [
@@ -242,7 +242,7 @@ def test_a_fan_of_orientations_is_no_stack() -> None:
     assert (series.refusal, series.n_files) == (Reason.MIXED_GEOMETRY, 12)
 
 
-def test_thousands_of_orientations_take_no_time() -> None:
+def test_thousands_of_orientations_are_fast() -> None:
     chance = random.Random(1)
     frames = []
     for number in range(1, 5001):
@@ -272,7 +272,7 @@ def _resent(instances: list[Instance], **fields: Any) -> list[Instance]:
 
 
 @pytest.mark.parametrize("patient", ["p0", "p2", ""])
-def test_images_sent_again_under_a_corrected_id_are_copies(patient: str) -> None:
+def test_images_sent_again_with_a_corrected_id_are_copies(patient: str) -> None:
     sent = [instance(n) for n in range(1, 9)]
     again = _resent(sent, patient=patient)
     (study,) = assemble([*sent, *again], {})
@@ -294,7 +294,7 @@ def test_a_correction_of_one_series_keeps_the_study_together() -> None:
     assert study.uid == "1.2.3"
 
 
-def test_patients_whose_images_share_uids_but_not_places_are_two_studies() -> None:
+def test_patients_whose_images_share_uids_but_not_positions_are_two_studies() -> None:
     ours = [instance(n) for n in range(1, 6)]
     theirs = [instance(n, z=10.0 * n - 5, patient="p2", source=f"r/{n}") for n in range(1, 6)]
     studies = assemble([*ours, *theirs], {})
@@ -341,7 +341,7 @@ def test_a_copy_may_state_fewer_digits() -> None:
     }
 
 
-def test_an_object_without_patient_goes_with_its_series() -> None:
+def test_an_object_without_patient_id_belongs_to_its_series() -> None:
     ours = [instance(n) for n in range(1, 6)]
     theirs = [instance(n, patient="p2", series_uid="1.5") for n in range(11, 16)]
     studies = assemble([*ours, instance(6, patient=""), *theirs], {})
@@ -358,7 +358,7 @@ def test_refused_objects_among_images_are_left_out_with_their_reason() -> None:
     assert (note.reason, note.detail, note.key) == (report.refusal, "why", study.series[0].key)
 
 
-def test_a_series_of_refused_objects_is_a_row_of_its_own() -> None:
+def test_refused_objects_alone_are_one_series() -> None:
     sr = [
         instance(n, refusal=Reason.NO_PIXEL_DATA, detail="Report", frames=(), header=Header("SR"))
         for n in (1, 2)
@@ -368,7 +368,7 @@ def test_a_series_of_refused_objects_is_a_row_of_its_own() -> None:
     assert (series.slices, series.header.modality) == ((), "SR")
 
 
-def test_fingerprint_follows_the_versions_of_all_its_files() -> None:
+def test_fingerprint_depends_on_the_versions_of_all_files() -> None:
     stack = [instance(n) for n in range(1, 6)]
     copy = replace(stack[0], source="root/z.dcm")
     versions = {one.source: "10:1" for one in (*stack, copy)}
@@ -381,11 +381,11 @@ def test_fingerprint_follows_the_versions_of_all_its_files() -> None:
     assert fingerprint(versions) != assemble(stack, versions)[0].series[0].fingerprint
 
 
-def test_nothing_gives_nothing() -> None:
+def test_no_instances_yield_no_studies() -> None:
     assert assemble([], {}) == []
 
 
-def test_fingerprint_follows_what_its_headers_say_but_not_where_they_lie() -> None:
+def test_fingerprint_depends_on_headers_but_not_on_paths() -> None:
     def fingerprint(**fields: Any) -> str:
         return assemble([instance(1), instance(2, **fields)], {})[0].series[0].fingerprint
 

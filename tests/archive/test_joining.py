@@ -1,4 +1,4 @@
-"""Slices that each have a SeriesInstanceUID of their own are one series."""
+"""Slices that each have a different SeriesInstanceUID are joined to one series."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,11 +35,11 @@ def test_a_series_uid_per_slice_is_one_series() -> None:
     assert series.key.series_uid.startswith("2.25.")
 
 
-def test_its_uid_stays_when_more_slices_arrive() -> None:
+def test_joined_uid_is_stable_when_more_slices_arrive() -> None:
     assert _series(_slices(6))[0].key == _series(_slices(9))[0].key
 
 
-def test_copies_and_damaged_copies_of_its_slices() -> None:
+def test_copies_and_damaged_copies_in_a_joined_series() -> None:
     slices = _slices()
     copy = replace(slices[2], source="root/z")
     damaged = replace(slices[4], source="root/y", refusal=Reason.TRUNCATED, frames=())
@@ -48,18 +48,18 @@ def test_copies_and_damaged_copies_of_its_slices() -> None:
     assert [note.reason for note in study.left_out] == [Reason.DUPLICATE_INSTANCE] * 2
 
 
-def test_one_position_everywhere_besides() -> None:
+def test_joined_series_with_identical_positions() -> None:
     (series,) = _series(_slices(position=(0.0, 0.0, 0.0)))
     assert len(series.slices) == 8
     assert series.flags == ("no_positions", "series_joined", "uid_replaced")
 
 
-def test_one_sop_instance_uid_everywhere_besides() -> None:
+def test_joined_series_with_identical_sop_instance_uids() -> None:
     (series,) = _series(_slices(instance_uid="1.9"))
     assert len({ref.instance_uid for ref in series.slices}) == 8
 
 
-def test_echoes_of_a_slice_in_one_series_uid_or_in_two() -> None:
+def test_joined_echoes_with_shared_or_separate_series_uids() -> None:
     first = _slices(echo="9.0")
     late = replace(HEADER, echo_time=90.0)
     same = [
@@ -88,7 +88,7 @@ def test_echoes_of_a_slice_in_one_series_uid_or_in_two() -> None:
         {"modality": "CT"},
     ],
 )
-def test_other_series_stay_apart(header) -> None:
+def test_series_with_different_headers_are_not_joined(header) -> None:
     other = [
         instance(n, series_uid=f"1.2.3.0.{n}", header=replace(HEADER, **header))
         for n in range(21, 29)
@@ -108,14 +108,14 @@ def test_other_series_stay_apart(header) -> None:
         {"position": None, "orientation": None},
     ],
 )
-def test_too_few_or_too_little_in_common(fields) -> None:
+def test_too_few_or_too_different_slices_are_not_joined(fields) -> None:
     found = _series(_slices(**fields))
     assert {len(series.slices) for series in found} == {1}
     assert not any("series_joined" in series.flags for series in found)
 
 
-def test_slices_of_several_orientations_stay_apart() -> None:
-    """The planes of a localizer, an image each."""
+def test_slices_of_several_orientations_are_not_joined() -> None:
+    """The planes of a localizer, one image each."""
     axes = [
         ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
         ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0)),
@@ -126,7 +126,7 @@ def test_slices_of_several_orientations_stay_apart() -> None:
     assert {len(series.slices) for series in _series(slices)} == {1}
 
 
-def test_a_series_number_used_twice_joins_no_whole_series() -> None:
+def test_complete_series_with_one_series_number_are_not_joined() -> None:
     whole = [instance(n, header=HEADER) for n in range(1, 9)]
     again = [instance(n, header=HEADER, series_uid="1.2.3.9", z=5.0 * n) for n in range(11, 19)]
     assert {s.key.series_uid for s in _series([*whole, *again])} == {"1.2.3.0", "1.2.3.9"}

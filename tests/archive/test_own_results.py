@@ -37,15 +37,15 @@ def test_objects_that_batchmri_made(tmp_path: Path, tags) -> None:
         {"SOPInstanceUID": OWN_UID_ROOT[:-2] + "9.17"},
     ],
 )
-def test_objects_that_it_only_named(tmp_path: Path, tags) -> None:
+def test_objects_that_only_mention_batchmri(tmp_path: Path, tags) -> None:
     assert read_instance(dicom(tmp_path / "a", **tags)).refusal is None
 
 
-def test_the_root_leaves_room_for_numbers() -> None:
+def test_uid_below_the_own_root_is_valid() -> None:
     assert is_valid_uid(OWN_UID_ROOT + "9" * 18)
 
 
-def test_a_series_of_own_results_is_a_skipped_series_of_its_own(tmp_path: Path) -> None:
+def test_own_results_in_a_separate_series_are_skipped(tmp_path: Path) -> None:
     for number in range(1, 6):
         dicom(tmp_path / f"r/{number}", number)
     before, _, _ = scan(tmp_path / "r")
@@ -58,7 +58,7 @@ def test_a_series_of_own_results_is_a_skipped_series_of_its_own(tmp_path: Path) 
     assert (result.refusal, result.key.part) == (Reason.OWN_RESULT, "")
 
 
-def test_among_images_it_leaves_their_series_as_it_was(tmp_path: Path) -> None:
+def test_own_results_do_not_change_the_series_of_images(tmp_path: Path) -> None:
     for number in range(1, 6):
         dicom(tmp_path / f"r/{number}", number)
     before, _, _ = scan(tmp_path / "r")
@@ -74,7 +74,7 @@ def test_among_images_it_leaves_their_series_as_it_was(tmp_path: Path) -> None:
     assert (note.reason, note.key) == (Reason.DUPLICATE_INSTANCE, result.key)
 
 
-def test_a_copy_under_the_uid_of_an_image_is_no_duplicate_of_it(tmp_path: Path) -> None:
+def test_own_result_with_the_uid_of_an_image_is_not_its_duplicate(tmp_path: Path) -> None:
     image = read_instance(dicom(tmp_path / "z"))
     own = read_instance(dicom(tmp_path / "a", **OWN))
     (study,) = assemble([own, image], {})

@@ -1,4 +1,4 @@
-"""Slices whose positions are missing, all the same, or too coarse keep their place."""
+"""Order of slices whose positions are missing, all the same, or too coarse."""
 
 import random
 from dataclasses import replace
@@ -12,7 +12,7 @@ from batchmri.records import Instance, Series, Study
 from tests.builders import instance
 
 SAME = (-110.5, -98.2, 34.7)
-# Slice n lies at n; neither the numbers of the files nor those of the instances tell it.
+# Position of each slice; the order of files and instance numbers is different.
 LOCATIONS = [3, 1, 4, 8, 5, 2, 6, 7]
 
 
@@ -81,14 +81,14 @@ def test_file_names_order_where_nothing_else_does(number) -> None:
     assert _order(_series(slices)) == list(range(1, 13))
 
 
-def test_slice_locations_of_a_part_of_the_files_do_not_order() -> None:
+def test_slice_locations_in_only_some_files_are_ignored() -> None:
     slices = _located(position=SAME)
     frame = replace(slices[3].frames[0], slice_location=None)
     series = _series([*slices[:3], replace(slices[3], frames=(frame,)), *slices[4:]])
     assert _order(series) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_positions_rounded_to_pairs_are_refined_by_slice_location() -> None:
+def test_rounded_positions_are_refined_by_slice_location() -> None:
     slices = [
         instance(n, z=10.0 * (place // 2), slice_location=-5.0 * place)
         for n, place in enumerate(LOCATIONS, 1)
@@ -97,7 +97,7 @@ def test_positions_rounded_to_pairs_are_refined_by_slice_location() -> None:
     assert (_order(series), series.flags) == (BY_LOCATION[::-1], ("no_positions",))
 
 
-def test_zeros_for_some_positions_are_not_places() -> None:
+def test_zero_positions_are_ignored() -> None:
     slices = [
         instance(n, z=0.0 if place in (3, 6, 7) else 5.0 * place, slice_location=5.0 * place)
         for n, place in enumerate(LOCATIONS, 1)
@@ -118,15 +118,15 @@ def test_a_slice_without_position_is_placed_by_slice_location() -> None:
     assert (_order(study.series[0]), study.left_out) == (BY_LOCATION, ())
 
 
-def test_running_slice_locations_of_repeated_volumes_do_not_order() -> None:
-    """Two volumes of five places: Slice Location runs on, positions repeat."""
+def test_increasing_slice_locations_of_repeated_volumes_are_ignored() -> None:
+    """Two volumes of five slices: Slice Location keeps increasing, positions repeat."""
     slices = [instance(n, z=5.0 * ((n - 1) % 5), slice_location=float(n)) for n in range(1, 11)]
     study = _study(slices)
     assert (_order(study.series[0]), study.series[0].flags) == ([1, 2, 3, 4, 5], ("multi_volume",))
     assert {note.reason for note in study.left_out} == {Reason.FURTHER_VOLUME}
 
 
-def test_slice_locations_a_hair_apart_are_one_place() -> None:
+def test_nearly_equal_slice_locations_are_one_place() -> None:
     slices = [
         instance(n, z=5.0 * ((n - 1) % 5), slice_location=5.0 * ((n - 1) % 5) + n / 200)
         for n in range(1, 11)
@@ -135,19 +135,19 @@ def test_slice_locations_a_hair_apart_are_one_place() -> None:
     assert (_order(series), series.flags) == ([1, 2, 3, 4, 5], ("multi_volume",))
 
 
-def test_slice_locations_that_are_partly_the_same_do_not_order() -> None:
+def test_partly_equal_slice_locations_are_ignored() -> None:
     slices = [instance(n, position=SAME, slice_location=max(0.0, 5.0 - n)) for n in range(1, 9)]
     assert _order(_series(slices)) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_two_volumes_at_one_position_are_told_apart_by_slice_location() -> None:
+def test_slice_location_separates_two_volumes_with_one_position() -> None:
     slices = [instance(n, position=SAME, slice_location=float((n - 1) % 6)) for n in range(1, 13)]
     series = _study(slices).series[0]
     assert _order(series) == [1, 2, 3, 4, 5, 6]
     assert series.flags == ("multi_volume", "no_positions")
 
 
-def test_time_points_with_one_position_everywhere() -> None:
+def test_time_points_with_identical_positions() -> None:
     slices = [
         instance(10 * t + n, position=SAME, slice_location=float(-n), time_point=f"t{t:06d}")
         for t in (1, 2)
@@ -158,7 +158,7 @@ def test_time_points_with_one_position_everywhere() -> None:
     assert (second.refusal, len(second.slices)) == (Reason.FURTHER_VOLUME, 6)
 
 
-def test_a_time_point_per_slice_with_one_position_everywhere() -> None:
+def test_a_time_point_per_slice_with_identical_positions() -> None:
     slices = [
         instance(n, position=SAME, slice_location=float(n), time_point=f"t{n:06d}")
         for n in range(1, 9)
@@ -166,8 +166,8 @@ def test_a_time_point_per_slice_with_one_position_everywhere() -> None:
     assert len(_series(slices).slices) == 8
 
 
-def test_repeated_images_of_one_place_are_no_stack() -> None:
-    """A cine of one slice: each image has a trigger time of its own."""
+def test_repeated_images_of_one_position_are_not_a_stack() -> None:
+    """A cine of one slice: each image has a different trigger time."""
     slices = [
         instance(n, position=SAME, slice_location=4.0, acquisition=f"n1 t{33.0 * n:g}")
         for n in range(1, 21)
@@ -176,7 +176,7 @@ def test_repeated_images_of_one_place_are_no_stack() -> None:
     assert (_order(study.series[0]), study.series[0].flags) == ([1], ("multi_volume",))
 
 
-def test_copies_of_one_slice_under_new_uids_are_no_stack() -> None:
+def test_copies_of_one_slice_with_new_uids_are_not_a_stack() -> None:
     slices = [
         instance(n, position=SAME, slice_location=4.0, instance_number=7) for n in range(1, 7)
     ]
@@ -184,7 +184,7 @@ def test_copies_of_one_slice_under_new_uids_are_no_stack() -> None:
     assert (_order(series), series.flags) == ([1], ("multi_volume",))
 
 
-def test_frames_of_one_position_follow_each_other() -> None:
+def test_frames_with_one_position_are_ordered_by_number() -> None:
     (frame,) = instance(1, position=SAME).frames
     frames = tuple(replace(frame, number=n) for n in range(1, 9))
     series = _series([replace(instance(1), frames=frames)])

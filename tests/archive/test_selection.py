@@ -14,7 +14,7 @@ RULES = SelectionSettings()
 
 
 def series(**changes: Any) -> Series:
-    """A series that is taken, but for `changes` of it or of its header."""
+    """A series that is selected, except for `changes` of it or of its header."""
     names = Header.__dataclass_fields__
     header = {name: changes.pop(name) for name in tuple(changes) if name in names}
     (study,) = assemble([instance(n) for n in range(1, 21)], {})
@@ -22,7 +22,7 @@ def series(**changes: Any) -> Series:
     return replace(taken, **changes, header=replace(taken.header, **header))
 
 
-def test_a_t1_of_the_head_is_taken() -> None:
+def test_a_t1_of_the_head_is_selected() -> None:
     assert select(series(), RULES).wanted
     assert select(series(body_part="brain", sequence="t1_contrast"), RULES).wanted
     assert select(series(sequence="unknown"), RULES).wanted
@@ -69,7 +69,7 @@ def test_a_t1_of_the_head_is_taken() -> None:
         ({"slices": series().slices[:4]}, Reason.TOO_FEW_SLICES),
     ],
 )
-def test_the_first_rule_that_speaks_against_it_decides(changes, reason) -> None:
+def test_the_first_rule_that_excludes_a_series_decides(changes, reason) -> None:
     decision = select(series(**changes), RULES)
     assert (decision.wanted, decision.reason) == (False, reason)
 
@@ -89,11 +89,11 @@ def test_the_first_rule_that_speaks_against_it_decides(changes, reason) -> None:
         {"format": "nifti", "modality": ""},
     ],
 )
-def test_what_looks_like_a_reason_but_is_none(changes) -> None:
+def test_series_that_only_resemble_excluded_ones_are_selected(changes) -> None:
     assert select(series(**changes), RULES).wanted
 
 
-def test_rules_come_from_the_settings() -> None:
+def test_settings_define_the_rules() -> None:
     few = series(slices=series().slices[:3])
     assert select(few, SelectionSettings(min_slices=3)).wanted
     t2 = series(sequence="t2")

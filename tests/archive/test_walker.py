@@ -59,7 +59,7 @@ def test_links_are_noted_and_never_followed(tmp_path: Path) -> None:
     assert {note.reason for note in notes} == {Reason.NOT_AN_IMAGE}
 
 
-def test_links_that_lead_outside_are_followed_when_asked(tmp_path: Path) -> None:
+def test_links_that_lead_outside_are_followed_on_request(tmp_path: Path) -> None:
     _put(tmp_path, "outside/a", "outside/deep/b", "r/real/file")
     (tmp_path / "outside/back").symlink_to(tmp_path / "outside", target_is_directory=True)
     (tmp_path / "outside/home").symlink_to(tmp_path / "r", target_is_directory=True)
@@ -76,7 +76,7 @@ def test_links_that_lead_outside_are_followed_when_asked(tmp_path: Path) -> None
 
 
 def _annexed(root: Path, name: str, key: str = "") -> None:
-    """A file as git-annex keeps it: its content below .git, its name a relative link to it."""
+    """Create a file like git-annex: content below .git, and a relative link to it as its name."""
     key = key or f"MD5E-s7--{name.replace('/', '_')}"
     objects = root / ".git/annex/objects/a0/f1" / key
     _put(objects, key)
@@ -111,7 +111,7 @@ def test_a_subdataset_whose_git_folder_is_a_link(tmp_path: Path) -> None:
     assert isinstance(found, FileEntry) and found.source == "ds/inputs/sub-01_T1w.nii.gz"
 
 
-def test_content_that_two_links_share_is_read_under_both(tmp_path: Path) -> None:
+def test_content_shared_by_two_links_is_read_under_both_names(tmp_path: Path) -> None:
     for name in ("sub-01_T1w.nii", "sub-02_T1w.nii"):
         _annexed(tmp_path / "ds", name, "MD5E-s7--same")
     assert all(isinstance(item, FileEntry) for item in _walk(tmp_path / "ds"))
@@ -119,7 +119,7 @@ def test_content_that_two_links_share_is_read_under_both(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("follow_links", [False, True])
-def test_links_that_lead_nowhere_are_no_failures(tmp_path: Path, follow_links: bool) -> None:
+def test_broken_links_are_not_failures(tmp_path: Path, follow_links: bool) -> None:
     root = tmp_path / "ds"
     _put(root, "file")
     targets = {
@@ -180,7 +180,7 @@ def test_names_that_are_not_utf8_or_hostile(tmp_path: Path) -> None:
     assert all(isinstance(item, FileEntry) and Path(item.path).is_file() for item in found)
 
 
-def test_output_folder_is_left_alone(tmp_path: Path) -> None:
+def test_output_folder_is_skipped(tmp_path: Path) -> None:
     _put(tmp_path, "a", "out/b", "out/deep/c")
     assert _sources(_walk(tmp_path, not_below=(str(tmp_path / "out"),))) == [f"{tmp_path.name}/a"]
     assert _walk(tmp_path / "out", not_below=(str(tmp_path / "out"),)) == []
@@ -195,7 +195,7 @@ def test_exclude_prunes_folders_and_files(tmp_path: Path) -> None:
     assert "r/old/x.dcm" in _sources(_walk(tmp_path / "r", exclude=("sub/*",)))
 
 
-def test_deeper_than_open_files_allow(tmp_path: Path) -> None:
+def test_folders_deeper_than_the_open_file_limit(tmp_path: Path) -> None:
     path = tmp_path / "r"
     for _ in range(300):
         path /= "d"
@@ -226,7 +226,7 @@ def test_labels(tmp_path: Path) -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that another user can reach; pytest's own are closed to all others."""
+    """A folder that other users can access; pytest's own folders are closed to them."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -234,7 +234,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def another_user() -> Iterator[None]:
-    """Root reads what nobody may: for a moment be nobody."""
+    """Become the user nobody temporarily: root can read everything."""
     os.seteuid(65534)
     try:
         yield

@@ -16,7 +16,7 @@ Decode = Callable[..., Decoded]
 
 @pytest.fixture
 def ramp() -> np.ndarray:
-    """12-bit picture in which each pixel tells where it is."""
+    """12-bit image whose pixel values encode their positions."""
     rows, columns = np.mgrid[:40, :36]
     return (rows * 60 + columns * 31 + (rows * columns) % 7 * 3).astype(np.uint16)
 
@@ -61,7 +61,7 @@ def dicom(tmp_path: Path) -> Make:
 
 @pytest.fixture
 def decoded() -> Decode:
-    """Decode frames of a file as stored, unless told otherwise."""
+    """Decode frames of a file, by default in stored orientation."""
 
     def run(path: Path, *frames: int, **options: Any) -> Decoded:
         kind = "dicom" if path.suffix == ".dcm" else "nifti"

@@ -1,4 +1,4 @@
-"""Noise, air and specks are blank; a head is not, however faint or noisy."""
+"""Noise, air and a few bright pixels are blank; a faint or noisy head is not."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ SIDE = 256
 
 
 def magnitude_noise(side: int = SIDE, *, zero_filled: int = 1, coils: int = 1) -> np.ndarray:
-    """Noise of magnitude images, of one coil or several, of a smaller matrix zero-filled."""
+    """Noise of magnitude images, from one coil or several, of a smaller zero-filled matrix."""
     rng = np.random.default_rng(side + zero_filled + coils)
     n, total = side // zero_filled, np.zeros((side, side))
     for _ in range(coils):
@@ -27,7 +27,7 @@ def magnitude_noise(side: int = SIDE, *, zero_filled: int = 1, coils: int = 1) -
 
 
 def ellipse(height: int, width: int, side: int = SIDE) -> np.ndarray:
-    """A bright rim around a darker inside, as a head."""
+    """A bright rim around a darker inside, like a head."""
     picture = np.zeros((side, side), np.float32)
     middle = (side // 2, side // 2)
     cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, 1.0, -1)
@@ -44,11 +44,11 @@ def ellipse(height: int, width: int, side: int = SIDE) -> np.ndarray:
 def test_noise_is_blank(side: int, zero_filled: int, coils: int) -> None:
     noise = magnitude_noise(side, zero_filled=zero_filled, coils=coils)
     assert why_blank(np.rint(30 * noise).astype(np.float32)) == "noise without structure"
-    # Of a few gray levels, as air is where a scanner scales to the brain.
+    # A few gray levels, like air if the scanner scales to the brain.
     assert why_blank(np.rint(2 * noise).astype(np.float32)) == "noise without structure"
 
 
-def test_noise_under_the_shading_of_a_coil_is_blank() -> None:
+def test_noise_with_coil_shading_is_blank() -> None:
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     shading = 1 + 2 * np.exp(-(x**2 + y**2) / 0.5)
     for coils in (1, 8):
@@ -56,7 +56,7 @@ def test_noise_under_the_shading_of_a_coil_is_blank() -> None:
         assert why_blank(noise.astype(np.float32)) == "noise without structure"
 
 
-def test_a_speck_in_noise_or_in_air_is_blank() -> None:
+def test_a_few_bright_pixels_in_noise_or_air_are_blank() -> None:
     noise = 20 * magnitude_noise()
     noise[100:108, 100:112] = 2000
     assert why_blank(noise) == "noise without structure"
@@ -67,8 +67,8 @@ def test_a_speck_in_noise_or_in_air_is_blank() -> None:
 
 @pytest.mark.parametrize("size", [24, 40, 80, 200])
 @pytest.mark.parametrize("strength", [5, 10, 50])
-def test_a_head_is_not_blank_whatever_its_size_and_noise(size: int, strength: float) -> None:
-    """From a tip of the vertex in strong noise on."""
+def test_a_head_of_any_size_and_noise_is_not_blank(size: int, strength: float) -> None:
+    """The smallest is the tip of the vertex in strong noise."""
     picture = strength * ellipse(size, size) + magnitude_noise()
     assert structure(picture) > 0.15
     assert why_blank(picture) == ""
@@ -83,11 +83,11 @@ def test_padding_with_a_constant_around_noise_is_blank() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (63, 100)])
-def test_pictures_too_small_to_tell_are_kept(shape: tuple[int, int]) -> None:
+def test_images_too_small_to_evaluate_are_not_blank(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(1).random(shape).astype(np.float32)
     assert structure(picture) == 1.0
 
 
-def test_values_at_the_end_of_their_range_do_not_break_it() -> None:
+def test_extreme_values() -> None:
     picture = ellipse(120, 120) * np.float32(3e38)
     assert why_blank(picture) == ""

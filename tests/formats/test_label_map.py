@@ -1,4 +1,4 @@
-"""Segmentations are told from pictures."""
+"""Segmentations are distinguished from images."""
 
 import tracemalloc
 from pathlib import Path
@@ -13,7 +13,7 @@ from batchmri.reasons import Reason
 
 
 def blocks(n_labels: int) -> np.ndarray:
-    """Cubes of 5 voxels, each of its own label."""
+    """Cubes of 5 voxels, each with a different label."""
     small = np.arange(n_labels).reshape(5, -1, 4)
     return small.repeat(5, 0).repeat(5, 1).repeat(5, 2)
 
@@ -30,7 +30,7 @@ def test_masks_and_atlases(dtype: type) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_volume_of_several_chunks(dtype: np.dtype, order: str, monkeypatch) -> None:
     monkeypatch.setattr(labels, "_CHUNK", 1000)
-    monkeypatch.setattr(labels, "_SAMPLE", 50)  # the sample misses what is small
+    monkeypatch.setattr(labels, "_SAMPLE", 50)  # the sample misses small structures
     mask = np.zeros((30, 30, 30), dtype, order)
     mask[10:14, 10:14, 28] = 1
     assert is_label_map(mask)
@@ -44,7 +44,7 @@ def test_a_volume_of_several_chunks(dtype: np.dtype, order: str, monkeypatch) ->
 
 
 def test_no_copy_of_the_volume_is_made(monkeypatch) -> None:
-    """The check once took several times the memory and time of decoding."""
+    """Regression: the check took several times the memory and time of decoding."""
     volume = np.asfortranarray(np.random.default_rng(0).integers(0, 99, (64, 64, 64), np.int16))
     tracemalloc.start()
     monkeypatch.setattr(labels, "_CHUNK", 64 * 64)
@@ -55,7 +55,7 @@ def test_no_copy_of_the_volume_is_made(monkeypatch) -> None:
     assert peak < volume.nbytes / 4
 
 
-def test_pictures() -> None:
+def test_images_are_not_label_maps() -> None:
     noise = np.random.default_rng(0)
     assert not is_label_map(noise.integers(0, 200, (30, 30, 30)).astype(np.uint8))
     assert not is_label_map(noise.random((30, 30, 30)))
@@ -64,7 +64,7 @@ def test_pictures() -> None:
     assert not is_label_map(np.broadcast_to(smooth, (40, 30, 20)).astype(np.uint8))
 
 
-def test_a_label_map_is_refused_whole(tmp_path, decoded) -> None:
+def test_a_label_map_is_refused_entirely(tmp_path, decoded) -> None:
     path = tmp_path / "seg.nii.gz"
     nibabel.save(nibabel.Nifti1Image(blocks(200).astype(np.int16), np.eye(4)), path)
     assert {r.reason for r in decoded(path, 1, 2, 3).slices} == {Reason.LABEL_MAP}

@@ -9,7 +9,7 @@ from batchmri.records import FileEntry, FileNote, Instance
 from tests.builders import CONTEXT, dicom, entry, is_accounted, scan
 
 
-def test_one_answer_per_file_in_order_whatever_they_are(tmp_path: Path) -> None:
+def test_one_result_per_file_in_order(tmp_path: Path) -> None:
     good = dicom(tmp_path / "good")
     empty = tmp_path / "empty"
     empty.touch()
@@ -25,7 +25,7 @@ def test_one_answer_per_file_in_order_whatever_they_are(tmp_path: Path) -> None:
     assert reasons == [Reason.EMPTY_FILE, Reason.NOT_AN_IMAGE, Reason.IO_ERROR]
 
 
-def test_a_pipe_put_in_the_place_of_a_file_does_not_stop_the_reader(tmp_path: Path) -> None:
+def test_a_file_replaced_by_a_pipe_does_not_block(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a")
     one = entry(path)
     path.unlink()
@@ -62,7 +62,7 @@ def test_an_error_in_the_middle_of_a_read(tmp_path: Path, monkeypatch) -> None:
     assert isinstance(found, FileNote) and found.reason is Reason.IO_ERROR
 
 
-def test_one_bad_file_costs_no_other(tmp_path: Path) -> None:
+def test_a_bad_file_does_not_affect_others(tmp_path: Path) -> None:
     for number in range(1, 8):
         dicom(tmp_path / f"r/{number}", number)
     whole = (tmp_path / "r/4").read_bytes()
@@ -79,7 +79,7 @@ def test_one_bad_file_costs_no_other(tmp_path: Path) -> None:
     assert is_accounted(studies, notes, walked)
 
 
-def test_the_stage_loads_no_torch_and_no_pandas() -> None:
+def test_torch_and_pandas_are_not_imported() -> None:
     code = (
         "import sys, batchmri.archive.assembly, batchmri.archive.selection\n"
         "import batchmri.archive.walker\n"
@@ -89,7 +89,7 @@ def test_the_stage_loads_no_torch_and_no_pandas() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_record_survives_the_way_between_processes(tmp_path: Path) -> None:
+def test_records_can_be_pickled(tmp_path: Path) -> None:
     import pickle
 
     (found,) = read_headers([entry(dicom(tmp_path / "a"))], CONTEXT)

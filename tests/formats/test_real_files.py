@@ -1,4 +1,4 @@
-"""Real files of many kinds: accounted for, with a reason of the meaning that is expected."""
+"""Real files of many kinds: all are accounted for, with the expected reasons."""
 
 import shutil
 import subprocess
@@ -76,7 +76,7 @@ FORMATS = {
     "us-palette-rle": {"colour"},
 }
 
-# What no header says (CT, abdomen or a phantom as NIfTI) is taken: the classifier's to tell.
+# If no header reveals it (CT, abdomen or a phantom as NIfTI), a series is selected.
 OUT_OF_FIELD = {
     "animal-01": {"not_brain"},
     "asl-01": {"other_sequence"},
@@ -137,7 +137,7 @@ def test_out_of_field(shared_data: Path, item: str) -> None:
     assert _outcomes(shared_data / "volumes/out-of-field" / item) == OUT_OF_FIELD[item]
 
 
-def test_tables_name_no_item_that_is_not_here(shared_data: Path) -> None:
+def test_tables_list_exactly_the_available_items(shared_data: Path) -> None:
     for folder, expected in (("formats", FORMATS), ("out-of-field", OUT_OF_FIELD)):
         root = shared_data / "volumes" / folder
         items = {path.name for path in root.iterdir() if path.is_dir()}
@@ -146,7 +146,7 @@ def test_tables_name_no_item_that_is_not_here(shared_data: Path) -> None:
         )
 
 
-def test_t1_volumes_are_taken_and_masks_are_not(shared_data: Path) -> None:
+def test_t1_volumes_are_selected_and_masks_are_not(shared_data: Path) -> None:
     studies, notes, walked = scan(shared_data / "volumes/tumor", shared_data / "volumes/healthy")
     assert is_accounted(studies, notes, walked) and not notes
     taken = [s for study in studies for s in study.series if select(s, SelectionSettings()).wanted]
@@ -166,10 +166,10 @@ CONVERTED = (
 
 @pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="needs dcm2niix")
 @pytest.mark.parametrize("folder", CONVERTED)
-def test_slices_lie_where_dcm2niix_puts_them(
+def test_slice_positions_agree_with_dcm2niix(
     shared_data: Path, tmp_path: Path, folder: str
 ) -> None:
-    """Every slice of ours is found in a converted volume: at its place, the same pixels."""
+    """Every slice is found in a converted volume, at the same position with the same pixels."""
     source = shared_data / "volumes" / folder
     subprocess.run(
         ["dcm2niix", "-b", "n", "-f", "%s_%t_%e_%p_%r", "-o", str(tmp_path), str(source)],
@@ -201,7 +201,7 @@ def _frame(path: str, number: int, tile: tuple[int, ...] | None) -> Frame:
 
 
 def _found(array, world_to_voxel, path: str, frame: Frame, series: Series) -> bool:
-    """Whether a grid of a slice's pixels stands in the volume at the voxels where they lie."""
+    """Return whether pixels of a slice equal the voxels at their positions in the volume."""
     assert frame.position and frame.orientation and frame.pixel_spacing
     stored = _stored(path, frame)
     rows, columns = np.mgrid[0 : series.rows : 3, 0 : series.columns : 3]
@@ -241,7 +241,7 @@ def _places(position, orientation: Orientation, spacing, rows, columns) -> np.nd
     return lps * (-1, -1, 1)
 
 
-def test_a_note_is_never_of_a_file_that_has_a_series(shared_data: Path) -> None:
+def test_files_with_a_series_have_no_separate_note(shared_data: Path) -> None:
     studies, notes, _ = scan(shared_data / "volumes/formats")
     left_out = {note.source for study in studies for note in study.left_out}
     assert not left_out & {note.source for note in notes}

@@ -1,4 +1,4 @@
-"""Files cut short, too large, of another kind or not there: each says why."""
+"""Truncated, too large, invalid and missing files are refused with a reason."""
 
 import tracemalloc
 import zlib
@@ -15,7 +15,7 @@ def test_truncated(ramp, dicom, decoded) -> None:
     assert decoded(path).slices[0].reason is Reason.TRUNCATED
 
 
-def test_frames_before_the_cut_are_read(ramp, dicom, decoded) -> None:
+def test_frames_before_the_truncation_are_read(ramp, dicom, decoded) -> None:
     path = dicom(np.stack([ramp, ramp]))
     path.write_bytes(path.read_bytes()[:-10])
     first, second = decoded(path, 1, 2).slices
@@ -23,7 +23,7 @@ def test_frames_before_the_cut_are_read(ramp, dicom, decoded) -> None:
     assert second.reason is Reason.TRUNCATED
 
 
-def test_cut_inside_the_header(ramp, dicom, decoded) -> None:
+def test_truncated_inside_the_header(ramp, dicom, decoded) -> None:
     path = dicom(ramp)
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"\xe0\x7f\x10\x00OW") + 10])
@@ -53,7 +53,7 @@ def test_deflate_bomb(ramp, dicom, decoded) -> None:
     assert peak < 10 << 20
 
 
-def test_colour_and_palette(ramp, dicom, decoded) -> None:
+def test_color_and_palette(ramp, dicom, decoded) -> None:
     for photometric, samples in (("RGB", 3), ("PALETTE COLOR", 1), ("YBR_FULL", 3)):
         path = dicom(ramp, PhotometricInterpretation=photometric, SamplesPerPixel=samples)
         assert decoded(path).slices[0].reason is Reason.COLOUR
@@ -72,7 +72,7 @@ def test_no_pixels(ramp, dicom, decoded) -> None:
     assert decoded(path).slices[0].reason is Reason.NO_PIXEL_DATA
 
 
-def test_file_that_vanished_and_file_of_noise(tmp_path, decoded) -> None:
+def test_missing_file_and_random_file(tmp_path, decoded) -> None:
     assert decoded(tmp_path / "gone.dcm").slices[0].reason is Reason.IO_ERROR
     path = tmp_path / "noise.dcm"
     path.write_bytes(np.random.default_rng(1).bytes(5000))

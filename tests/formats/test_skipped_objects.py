@@ -1,4 +1,4 @@
-"""What can never be classified, what is cut short, and what lies about its size."""
+"""Objects that can never be classified, truncated files, and false sizes."""
 
 import struct
 import zlib
@@ -49,12 +49,12 @@ PIXELS = b"\xe0\x7f\x10\x00OW"
         ({"PixelData": bytes(100), "PixelPaddingValue": 1}, Reason.TRUNCATED),
     ],
 )  # fmt: skip
-def test_what_can_never_be_classified_says_why(tmp_path: Path, tags, reason) -> None:
+def test_objects_that_can_never_be_classified_have_a_reason(tmp_path: Path, tags, reason) -> None:
     found = read_instance(dicom(tmp_path / "a", 1, **tags))
     assert (found.refusal, found.frames) == (reason, ())
 
 
-def test_pixels_fewer_than_declared_though_the_file_is_whole(tmp_path: Path) -> None:
+def test_fewer_pixels_than_declared_in_a_complete_file(tmp_path: Path) -> None:
     ds = dataset(1, PixelData=bytes(100))
     ds.add_new(0xFFFCFFFC, "OB", bytes(2000))  # trailing padding
     assert read_instance(write(tmp_path / "a", ds)).refusal is Reason.BAD_PIXELS
@@ -68,7 +68,7 @@ def test_pixels_fewer_than_declared_though_the_file_is_whole(tmp_path: Path) -> 
         ("1.2.840.10008.1.2.4.102", Reason.UNSUPPORTED_OBJECT),
     ],
 )
-def test_transfer_syntaxes_that_nobody_reads(tmp_path: Path, syntax: str, reason: Reason) -> None:
+def test_unsupported_transfer_syntaxes(tmp_path: Path, syntax: str, reason: Reason) -> None:
     path = dicom(tmp_path / "a")
     raw = path.read_bytes()
     old = ExplicitVRLittleEndian.encode() + b"\0"
@@ -80,7 +80,7 @@ def test_transfer_syntaxes_that_nobody_reads(tmp_path: Path, syntax: str, reason
     assert found.detail
 
 
-def test_pixels_cut_short(tmp_path: Path) -> None:
+def test_truncated_pixels(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a")
     raw = path.read_bytes()
     path.write_bytes(raw[:-100])
@@ -89,7 +89,7 @@ def test_pixels_cut_short(tmp_path: Path) -> None:
     assert (found.series_uid, found.frames) == ("1.2.3.0", ())
 
 
-def test_every_cut_of_a_header_is_told(tmp_path: Path) -> None:
+def test_a_header_truncated_anywhere_has_a_reason(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a")
     raw = path.read_bytes()
     pixels = raw.index(PIXELS)
@@ -103,8 +103,8 @@ def test_every_cut_of_a_header_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bare", [False, True])
-def test_a_file_cut_before_it_names_its_study(tmp_path: Path, bare: bool) -> None:
-    """Between two elements too, where nothing else shows that something is missing."""
+def test_a_file_truncated_before_its_study_uid(tmp_path: Path, bare: bool) -> None:
+    """Also between two elements, where nothing else shows that something is missing."""
     path = write(tmp_path / "a", dataset(1, SOPClassUID=STORAGE + "2", Modality="CT"), bare=bare)
     raw = path.read_bytes()
     for tag in (b"\x08\x00\x18\x00UI", b"\x08\x00\x60\x00CS", b"\x20\x00\x0d\x00UI"):
@@ -113,15 +113,15 @@ def test_a_file_cut_before_it_names_its_study(tmp_path: Path, bare: bool) -> Non
         assert (note.reason, note.detail) == (Reason.TRUNCATED, "the file ends inside its header")
 
 
-def test_a_file_cut_behind_its_meta_header(tmp_path: Path) -> None:
+def test_a_file_truncated_after_its_meta_header(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a")
     raw = path.read_bytes()
     path.write_bytes(raw[: raw.index(b"\x08\x00\x08\x00CS")])
     assert read_note(path).reason is Reason.TRUNCATED
 
 
-def test_objects_of_no_study_are_not_cut(tmp_path: Path) -> None:
-    """Protocols, inventories and what is no storage class end before group 0020."""
+def test_objects_without_study_are_not_truncated(tmp_path: Path) -> None:
+    """Protocols, inventories and objects of no storage class end before group 0020."""
     none = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "PixelData", "SeriesNumber",
                           "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient",
                           "PixelSpacing", "Rows", "Columns", "BitsAllocated", "SamplesPerPixel",
@@ -131,7 +131,7 @@ def test_objects_of_no_study_are_not_cut(tmp_path: Path) -> None:
         assert note.reason is Reason.NO_PIXEL_DATA, sop_class
 
 
-def test_encapsulated_frames_that_cannot_all_be_there(tmp_path: Path) -> None:
+def test_more_encapsulated_frames_than_the_file_can_contain(tmp_path: Path) -> None:
     ds = dataset(1, NumberOfFrames=60000)
     ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     ds.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
@@ -140,7 +140,7 @@ def test_encapsulated_frames_that_cannot_all_be_there(tmp_path: Path) -> None:
     assert read_instance(write(tmp_path / "a", ds)).refusal is Reason.TRUNCATED
 
 
-def test_a_length_that_lies_allocates_nothing(tmp_path: Path) -> None:
+def test_a_false_length_allocates_no_memory(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a", SeriesDescription=None)
     raw = path.read_bytes()
     at = raw.index(b"\x08\x00\x60\x00CS")
@@ -151,7 +151,7 @@ def test_a_length_that_lies_allocates_nothing(tmp_path: Path) -> None:
     assert reason is Reason.TRUNCATED
 
 
-def test_sequences_nested_without_end(tmp_path: Path) -> None:
+def test_too_deeply_nested_sequences(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a")
     raw = path.read_bytes()
     at = raw.index(b"\x10\x00\x20\x00LO")
@@ -175,7 +175,7 @@ def test_a_deflate_bomb_is_too_large(tmp_path: Path) -> None:
     assert note.reason is Reason.TOO_LARGE
 
 
-def test_dicomdir_and_objects_of_no_series_are_notes(tmp_path: Path) -> None:
+def test_dicomdir_and_objects_without_series_are_notes(tmp_path: Path) -> None:
     directory = dataset(1, SOPClassUID="1.2.840.10008.1.3.10")
     assert read_note(write(tmp_path / "DICOMDIR", directory)).reason is Reason.DICOMDIR
     none = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "PixelData"))

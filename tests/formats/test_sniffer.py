@@ -95,7 +95,7 @@ def test_big_endian(tmp_path: Path) -> None:
         ("x", b"--B\r\nContent-Type: application/dicom\r\n\r\n", Reason.UNSUPPORTED_FORMAT),
     ],
 )
-def test_what_is_neither_is_named(name: str, content: bytes, reason: Reason) -> None:
+def test_other_formats_are_named(name: str, content: bytes, reason: Reason) -> None:
     kind = sniff(name, content)
     assert (kind.reader, kind.reason) == ("", reason)
 
@@ -118,7 +118,7 @@ def test_compressed_storage_of_a_pacs(tmp_path: Path, level: int) -> None:
     assert sniff("x", text).reason is Reason.NOT_AN_IMAGE
 
 
-def test_an_image_of_any_name_is_read(tmp_path: Path) -> None:
+def test_images_are_recognized_with_any_name(tmp_path: Path) -> None:
     assert sniff("._x.dcm", _head(write(tmp_path / "x", dataset()))).reader == "dicom"
 
 

@@ -22,7 +22,7 @@ def test_body_parts(text: str, code: str) -> None:
     assert body_part_of(text) == code
 
 
-def test_the_first_telling_text_counts_but_a_phantom_anywhere() -> None:
+def test_the_first_text_with_a_body_part_counts_but_a_phantom_in_any() -> None:
     assert body_part_of("T1", "", "KNEE", "BRAIN") == "extremity"
     assert body_part_of("brain", "KNEE") == "brain"
     assert body_part_of("brain", "", "ACR phantom") == "phantom"
@@ -39,8 +39,8 @@ def test_modality_of_a_file_name() -> None:
     assert modality_of("direct_t1") == ""
 
 
-def test_a_word_that_may_be_a_modality() -> None:
-    """`US` is a country, a site, a unit; `HU` a country and the unit of CT."""
+def test_ambiguous_modality_words() -> None:
+    """`US` is also a country, a site or a unit; `HU` a country and the unit of CT."""
     assert modality_of("Case1-US-before") == "US"
     assert modality_of("head_HU") == "CT"
     for word in ("US", "us", "HU"):

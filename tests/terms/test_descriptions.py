@@ -1,4 +1,4 @@
-"""Series descriptions as scanners and technologists write them, and the sequence of each."""
+"""Series descriptions written by scanners and technologists, with the sequence of each."""
 
 from pathlib import Path
 
@@ -298,7 +298,7 @@ def test_maps_and_components_are_derived(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", IMAGES)
-def test_images_are_not(text: str) -> None:
+def test_images_are_not_derived(text: str) -> None:
     assert select(series(series_description=text), SelectionSettings()).wanted
 
 
@@ -307,12 +307,12 @@ def test_a_field_map_by_the_image_type_of_its_sidecar(tmp_path: Path) -> None:
     assert "FIELDMAPHZ" in described(tmp_path, said).header.image_type
 
 
-def test_a_nameless_nifti_without_times_is_unknown(tmp_path: Path) -> None:
+def test_nifti_without_description_and_times_is_unknown(tmp_path: Path) -> None:
     header = read_instance(nifti(tmp_path / "001.nii")).header
     assert sequence_of(header, "001.nii") == "unknown" and header.contrast_agent is None
 
 
-def test_a_long_description_takes_no_time() -> None:
+def test_a_long_description_is_fast() -> None:
     for piece in ("sese", "gdgd ", "no ", "t1", "pre post ", "mp2rage a ", "epi task "):
         text = (piece * 1024)[:1024]
         sequence_of(Header(series_description=text), "")

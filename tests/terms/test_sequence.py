@@ -91,11 +91,11 @@ def test_words(code: str, text: str) -> None:
         ({}, "unknown"),
     ],
 )
-def test_times_where_no_word_tells(times, code) -> None:
+def test_sequence_by_timing_without_words(times, code) -> None:
     assert sequence_of(Header(**times), "") == code
 
 
-def test_what_is_asked_first() -> None:
+def test_order_of_precedence() -> None:
     assert sequence_of(Header(b_value=1000.0, series_description="T1"), "") == "dwi"
     assert sequence_of(Header(b_value=0.0, series_description="T1"), "") == "t1"
     assert sequence_of(Header(series_description="AX T2", named_sequence="t1"), "") == "t2"

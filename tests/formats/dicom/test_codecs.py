@@ -1,4 +1,4 @@
-"""Each transfer syntax of the standard that holds grey pictures, on files written here."""
+"""Each transfer syntax of the standard for grayscale images, with files written here."""
 
 import base64
 import subprocess
@@ -130,8 +130,8 @@ def test_lossless_signed(syntax: uid.UID, ramp, dicom, decoded) -> None:
 
 
 @pytest.mark.parametrize("bits", [13, 16])
-def test_a_signed_codestream_under_an_unsigned_header(bits: int, ramp, dicom, decoded) -> None:
-    """The codestream has the last word: -3 is not 65533, nor 8189."""
+def test_a_signed_codestream_with_an_unsigned_header(bits: int, ramp, dicom, decoded) -> None:
+    """The codestream takes precedence: -3 is not 65533, nor 8189."""
     values = ramp.astype(np.int16) - 1500
     data = bytes(encode_array(values, bits_stored=bits, codec_format=0))
     for syntax in (uid.JPEG2000Lossless, uid.JPEG2000):
@@ -143,10 +143,10 @@ def test_a_signed_codestream_under_an_unsigned_header(bits: int, ramp, dicom, de
 
 
 @pytest.mark.parametrize("plugin", ["pylibjpeg", "opencv"])
-def test_an_unsigned_codestream_under_a_signed_header(
+def test_an_unsigned_codestream_with_a_signed_header(
     plugin: str, ramp, dicom, decoded, monkeypatch
 ) -> None:
-    """Of as many bits as are stored it contains signed values, of fewer there is no sign bit."""
+    """With as many bits as are stored, values are signed; with fewer there is no sign bit."""
     decoders = {plugin: codecs.DECODERS[uid.JPEG2000Lossless][plugin]}
     monkeypatch.setitem(codecs.DECODERS, uid.JPEG2000Lossless, decoders)
     values = ramp.astype(np.int16) - 1500
@@ -159,7 +159,7 @@ def test_an_unsigned_codestream_under_a_signed_header(
 
 
 def test_signed_values_of_a_scanner_in_an_unsigned_codestream(decoded) -> None:
-    """A CT whose corners are -2000, as its vendor fills them; read as unsigned they are 6192."""
+    """A CT whose corners its vendor fills with -2000; read as unsigned they are 6192."""
     image = decoded(Path(get_testdata_file("J2K_pixelrep_mismatch.dcm"))).slices[0]
     assert image[0, 0] == image.min() == -2000
 
@@ -174,7 +174,7 @@ def test_jpeg_ls_of_fewer_bits_than_stored_has_no_sign(ramp, dicom, decoded) -> 
 
 @pytest.mark.parametrize("syntax", codecs.DECODERS, ids=lambda s: s.name)
 def test_every_decoder_of_a_syntax_agrees(syntax: uid.UID, ramp, dicom) -> None:
-    """The fallback gives the picture that the first decoder gives."""
+    """The fallback returns the same image as the first decoder."""
     if syntax not in GDCM_LOSSLESS:
         pytest.skip("lossy, or one decoder")
     path = gdcm_encoded(dicom(ramp, BitsStored=12, HighBit=11), GDCM_LOSSLESS[syntax])
@@ -223,7 +223,7 @@ def test_encapsulated_uncompressed(ramp, dicom, decoded) -> None:
     np.testing.assert_array_equal(decoded(path).slices[0], ramp)
 
 
-def test_a_failing_decoder_gives_way_to_the_next(ramp, dicom, decoded, monkeypatch) -> None:
+def test_the_next_decoder_is_tried_after_a_failure(ramp, dicom, decoded, monkeypatch) -> None:
     def broken(*_: object) -> np.ndarray:
         raise RuntimeError("no")
 
@@ -264,8 +264,8 @@ def test_codestream_that_contradicts_the_header_is_not_decoded(dicom, decoded, m
     assert (refusal.reason, "40 x 36" in refusal.detail) == (Reason.BAD_PIXELS, True)
 
 
-def test_codestream_of_more_bits_than_the_header_allots(dicom, decoded) -> None:
-    """gdcm ends the process on a precision of 175 bits."""
+def test_codestream_with_more_bits_than_allocated(dicom, decoded) -> None:
+    """gdcm aborts the process on a precision of 175 bits."""
     jpeg = bytearray(JPEG_12_BIT)
     at = jpeg.index(b"\xff\xc1") + 4
     assert jpeg[at] == 12
@@ -274,8 +274,8 @@ def test_codestream_of_more_bits_than_the_header_allots(dicom, decoded) -> None:
     assert decoded(path).slices[0].reason is Reason.BAD_PIXELS
 
 
-def test_a_panic_in_rust_is_an_answer(ramp, dicom, decoded) -> None:
-    """pylibjpeg-rle panics where a run passes the end: that is no Exception in Python."""
+def test_a_panic_in_rust_is_a_decoder_failure(ramp, dicom, decoded) -> None:
+    """pylibjpeg-rle panics if a run exceeds the end; a panic is not an Exception in Python."""
     ds = dcmread(dicom(ramp))
     ds.compress(uid.RLELossless)
     frame = bytearray(get_frame(ds.PixelData, 0, number_of_frames=1))
@@ -298,7 +298,7 @@ def panics(frame: bytes) -> bool:
     return False
 
 
-def test_colour_codestream_under_a_grey_header(dicom, decoded) -> None:
+def test_color_codestream_with_a_grayscale_header(dicom, decoded) -> None:
     picture = np.zeros((16, 16, 3), np.uint8)
     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
     path = dicom(picture[..., 0], uid.JPEGBaseline8Bit, encapsulate([jpeg]))

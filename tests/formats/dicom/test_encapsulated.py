@@ -1,4 +1,4 @@
-"""Fragments to frames, whatever the offset tables say."""
+"""Fragments are assigned to frames with any offset tables."""
 
 import struct
 
@@ -79,7 +79,7 @@ def test_missing_table_item(frames, encoded, dicom, decoded) -> None:
     check(dicom(frames, uid.JPEG2000Lossless, data, BitsStored=12), frames, decoded)
 
 
-def test_frames_before_the_cut_are_read(frames, encoded, dicom, decoded) -> None:
+def test_frames_before_the_truncation_are_read(frames, encoded, dicom, decoded) -> None:
     data = encapsulate(encoded, has_bot=True)
     path = dicom(frames, uid.JPEG2000Lossless, data, BitsStored=12)
     content = path.read_bytes()
@@ -89,7 +89,7 @@ def test_frames_before_the_cut_are_read(frames, encoded, dicom, decoded) -> None
     assert last.reason is Reason.TRUNCATED
 
 
-def test_cut_before_the_last_frame_began(frames, encoded, dicom, decoded) -> None:
+def test_truncated_before_the_last_frame(frames, encoded, dicom, decoded) -> None:
     data = encapsulate(encoded, has_bot=True)
     path = dicom(frames, uid.JPEG2000Lossless, data, BitsStored=12)
     content = path.read_bytes()

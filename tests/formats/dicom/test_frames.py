@@ -65,7 +65,7 @@ def _series(*instances: Instance) -> list[Series]:
     return list(study.series)
 
 
-def test_shared_and_own_functional_groups(tmp_path: Path) -> None:
+def test_shared_and_per_frame_functional_groups(tmp_path: Path) -> None:
     found = read_instance(
         enhanced(tmp_path / "e", [frame(10.0), frame(0.0), frame(5.0, echo=13.0)])
     )
@@ -77,7 +77,7 @@ def test_shared_and_own_functional_groups(tmp_path: Path) -> None:
     assert found.header.image_type[:2] == ("ORIGINAL", "PRIMARY")
 
 
-def test_frames_are_ordered_by_place(tmp_path: Path) -> None:
+def test_frames_are_ordered_by_position(tmp_path: Path) -> None:
     path = enhanced(tmp_path / "e", [frame(z) for z in (8, 0, 4, 12)])
     (series,) = _series(read_instance(path))
     assert [ref.frame for ref in series.slices] == [2, 3, 1, 4]
@@ -111,7 +111,7 @@ def test_time_points_of_one_object(tmp_path: Path) -> None:
     assert [s.refusal for s in series].count(Reason.FURTHER_VOLUME) == 2
 
 
-def test_the_position_in_the_stack_orders_frames_of_one_position(tmp_path: Path) -> None:
+def test_in_stack_position_orders_frames_of_one_position(tmp_path: Path) -> None:
     frames = [frame(0.0) for _ in range(4)]
     for group, place in zip(frames, (3, 1, 4, 2), strict=True):
         group.FrameContentSequence[0].InStackPositionNumber = place

@@ -27,7 +27,7 @@ from tests.builders import (
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 
-def test_facts_of_a_slice(tmp_path: Path) -> None:
+def test_header_values_of_a_slice(tmp_path: Path) -> None:
     found = read_instance(
         dicom(tmp_path / "a", 7, EchoTime="12.5", RepetitionTime="500", FlipAngle="90",
               ScanningSequence=["SE"], Manufacturer="SIEMENS", BodyPartExamined="HEAD")
@@ -64,7 +64,7 @@ def test_facts_of_a_slice(tmp_path: Path) -> None:
         DeflatedExplicitVRLittleEndian,
     ],
 )
-def test_every_encoding_of_the_header_reads_the_same(tmp_path: Path, syntax, bare) -> None:
+def test_all_encodings_yield_the_same_header(tmp_path: Path, syntax, bare) -> None:
     if bare and syntax == DeflatedExplicitVRLittleEndian:
         pytest.skip("deflated objects are told by their meta header")
     ds = dataset(1)
@@ -76,7 +76,7 @@ def test_every_encoding_of_the_header_reads_the_same(tmp_path: Path, syntax, bar
     assert (found.refusal, found.rows, found.frames) == (None, 16, plain.frames)
 
 
-def test_missing_and_invalid_uids_are_replaced_by_what_identifies_them(tmp_path: Path) -> None:
+def test_missing_and_invalid_uids_are_replaced(tmp_path: Path) -> None:
     missing = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
     one = read_instance(dicom(tmp_path / "a/1", 1, **missing), "r/a/1")
     two = read_instance(dicom(tmp_path / "a/2", 2, **missing), "r/a/2")
@@ -92,7 +92,7 @@ def test_missing_and_invalid_uids_are_replaced_by_what_identifies_them(tmp_path:
 @pytest.mark.parametrize(
     "uid", ["../../etc/passwd", "1.2/3", "..", ".1.2", "1..2", "x" * 70, "1.2\n3"]
 )
-def test_a_uid_that_is_no_uid_never_leaves(tmp_path: Path, uid: str) -> None:
+def test_invalid_uids_are_not_kept(tmp_path: Path, uid: str) -> None:
     ds = dataset(1)
     with pydicom.config.disable_value_validation():
         ds.SeriesInstanceUID = uid
@@ -102,7 +102,7 @@ def test_a_uid_that_is_no_uid_never_leaves(tmp_path: Path, uid: str) -> None:
     assert "uid_replaced" in found.flags
 
 
-def test_no_name_or_id_travels(tmp_path: Path) -> None:
+def test_names_and_ids_are_not_kept(tmp_path: Path) -> None:
     planted = "PLANTED"
     texts = dict.fromkeys(
         ("PatientName", "PatientID", "AccessionNumber", "StudyDescription", "ProtocolName",
@@ -152,7 +152,7 @@ def test_different_patient_ids(one: str, other: str) -> None:
     assert CONTEXT.patient_digest(one) != CONTEXT.patient_digest(other)
 
 
-def test_what_orders_slices_besides_their_position(tmp_path: Path) -> None:
+def test_fields_that_order_slices_without_position(tmp_path: Path) -> None:
     stated = read_instance(
         dicom(tmp_path / "a", SliceLocation=-12.5, AcquisitionNumber=3, TriggerTime=20.5)
     )
@@ -161,7 +161,7 @@ def test_what_orders_slices_besides_their_position(tmp_path: Path) -> None:
     assert (plain.frames[0].slice_location, plain.acquisition) == (None, "")
 
 
-def test_several_values_none_and_of_the_wrong_kind(tmp_path: Path) -> None:
+def test_several_missing_and_wrongly_typed_values(tmp_path: Path) -> None:
     ds = dataset(1, ImageType=None, InstanceNumber=None)
     for tag, vr, value in (
         (0x00280010, "IS", "16"),  # Rows as text
@@ -225,7 +225,7 @@ def test_the_modality(tmp_path: Path, stated, sop_class, modality: str) -> None:
         (b"nan\\1", None),
     ],
 )
-def test_decimal_strings_as_they_are_written(tmp_path: Path, written: bytes, read) -> None:
+def test_decimal_strings_in_use(tmp_path: Path, written: bytes, read) -> None:
     path = dicom(tmp_path / "a", PixelSpacing=None)
     raw = path.read_bytes()
     at = raw.index(b"\x28\x00\x00\x01US")
@@ -251,7 +251,7 @@ def test_the_geometry_with_decimal_commas(tmp_path: Path) -> None:
     assert found.frames[0].position == (-10.5, 2.25, 0.5)
 
 
-def test_numbers_that_are_none(tmp_path: Path) -> None:
+def test_invalid_numbers(tmp_path: Path) -> None:
     ds = dataset(1)
     with pydicom.config.disable_value_validation():
         ds.pop("ImagePositionPatient")
@@ -270,7 +270,7 @@ def test_character_sets(tmp_path: Path) -> None:
         assert read_instance(write(tmp_path / "b", ds)).header.series_description == "T1"
 
 
-def test_a_cine_gives_its_first_frame(tmp_path: Path) -> None:
+def test_only_the_first_frame_of_a_cine_is_used(tmp_path: Path) -> None:
     found = read_instance(
         dicom(tmp_path / "a", NumberOfFrames=3, FrameTime="50", PixelData=bytes(16 * 20 * 2 * 3))
     )
@@ -315,7 +315,7 @@ GE_ACQUISITION = (0x00190010, "LO", "GEMS_ACQU_01")
         ((), {"SeriesDescription": "Ax T1 SE", "ScanningSequence": "SE"}, None),
     ],
 )
-def test_a_private_b_value_of_ge_needs_a_sign_of_diffusion(
+def test_a_private_ge_b_value_requires_evidence_of_diffusion(
     tmp_path: Path, elements, tags, b_value
 ) -> None:
     header = private(tmp_path, "GE MEDICAL SYSTEMS", *GE_B_700, *elements, **tags)
@@ -351,7 +351,7 @@ def test_contrast_agent(tmp_path: Path) -> None:
         ("T1 tra", "PRE OP BRAIN", "", None),
     ],
 )
-def test_who_says_whether_contrast_medium_was_given(
+def test_precedence_of_contrast_information(
     tmp_path: Path, description, protocol, agent, stated
 ) -> None:
     found = read_instance(
@@ -378,7 +378,7 @@ def test_an_entry_is_read_by_path(tmp_path: Path) -> None:
         ("Spine_32", ""),
     ],
 )
-def test_a_coil_made_for_one_part_of_the_body_names_it(tmp_path: Path, coil, part) -> None:
+def test_a_coil_for_one_body_part_names_it(tmp_path: Path, coil, part) -> None:
     found = read_instance(dicom(tmp_path / "a", ReceiveCoilName=coil))
     assert found.header.body_part == part
     said = read_instance(dicom(tmp_path / "a", ReceiveCoilName=coil, BodyPartExamined="HEAD"))
@@ -397,13 +397,13 @@ def test_a_coil_made_for_one_part_of_the_body_names_it(tmp_path: Path, coil, par
         ("Waters", "brain"),
     ],
 )
-def test_quality_checks_are_told_by_the_name_of_the_patient(tmp_path: Path, name, part) -> None:
+def test_quality_checks_are_recognized_by_patient_name(tmp_path: Path, name, part) -> None:
     found = read_instance(dicom(tmp_path / "a", PatientName=name, BodyPartExamined="HEAD"))
     assert found.header.body_part == part
     assert "ACR" not in repr(found)
 
 
-def test_a_text_without_end_is_cut(tmp_path: Path) -> None:
+def test_a_very_long_text_is_cut(tmp_path: Path) -> None:
     ds = dataset(1, SeriesDescription=None)
     ds.add_new(0x0008103E, "UT", "T1 " * 1_000_000)
     found = read_instance(write(tmp_path / "a", ds))

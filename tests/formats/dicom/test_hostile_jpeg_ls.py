@@ -1,4 +1,4 @@
-"""Damaged JPEG-LS frames: each gets an answer, at once, from the decoders and their guards.
+"""Damaged JPEG-LS frames: the decoders and their checks always return quickly.
 
 JPEG_LS_FRAMES=6000 MUTATION_SEED=1 pytest tests/formats/dicom/test_hostile_jpeg_ls.py
 """
@@ -19,7 +19,7 @@ from tests.pipeline.builders import head, instance, save
 
 N_FRAMES = int(os.environ.get("JPEG_LS_FRAMES", "400"))
 SEED = int(os.environ.get("MUTATION_SEED", "1"))
-LONGEST_S = 1.0  # of processor time; without an end CharLS looks for one for four seconds
+LONGEST_S = 1.0  # processor time; without an end marker CharLS searches for four seconds
 MARKERS = (0x7F, 0xC4, 0xD0, 0xD8, 0xD9, 0xDA, 0xDD, 0xE8, 0xF7, 0xF8)
 
 Frame = tuple[bytes, uid.UID, codecs.PixelFormat]
@@ -94,7 +94,7 @@ def test_damaged_frames(frames: list[Frame]) -> None:
 
 
 @pytest.mark.parametrize("cut", [2, 3, 5, 40])
-def test_a_frame_without_an_end_is_answered_at_once(frames: list[Frame], cut: int) -> None:
+def test_a_frame_without_end_marker_is_refused_quickly(frames: list[Frame], cut: int) -> None:
     data, syntax, form = frames[0]
     assert data.rstrip(b"\0").endswith(b"\xff\xd9")
     cut_short = data.rstrip(b"\0")[:-cut]

@@ -52,19 +52,19 @@ def mosaic(path: Path, blob: bytes | None, number: int = 1, **tags) -> Path:
     return write(path, ds)
 
 
-def test_tiles_row_by_row_with_the_place_of_each(tmp_path: Path) -> None:
+def test_tiles_are_read_row_by_row_with_their_positions(tmp_path: Path) -> None:
     found = read_instance(mosaic(tmp_path / "m", csa(MOSAIC)))
     assert (found.rows, found.columns) == (10, 20)  # five on a grid of three by three
     assert [frame.tile for frame in found.frames] == [
         (0, 0, 10, 20), (0, 20, 10, 20), (0, 40, 10, 20), (10, 0, 10, 20), (10, 20, 10, 20)
     ]  # fmt: skip
     assert {frame.number for frame in found.frames} == {1}
-    # the corner of a picture of 30 x 60 moved to that of 10 x 20 about the same centre
+    # the corner of an image of 30 x 60 moved to that of 10 x 20 with the same center
     assert [frame.position for frame in found.frames] == [(40.0, 30.0, 4.0 * k) for k in range(5)]
 
 
-def test_a_csa1_header_of_older_scanners_tells_the_same(tmp_path: Path) -> None:
-    # nibabel takes what its second tag counts off every length: of older scanners that is nothing
+def test_csa1_header_of_older_scanners_is_equivalent(tmp_path: Path) -> None:
+    # nibabel subtracts the count of the second tag from every length: zero for older scanners
     down = {"CoilForGradient": [], "FlowVenc": [], **MOSAIC}
     down["SliceNormalVector"] = ["0.0", "0.0", "-1.0"]
     old = csa(down, magic=b"")
@@ -76,7 +76,7 @@ def test_a_csa1_header_of_older_scanners_tells_the_same(tmp_path: Path) -> None:
     assert [frame.position[2] for frame in found.frames if frame.position] == [0, -4, -8, -12, -16]
 
 
-def test_the_stated_normal_says_which_way_tiles_run(tmp_path: Path) -> None:
+def test_slice_normal_defines_the_direction_of_tiles(tmp_path: Path) -> None:
     down = {**MOSAIC, "SliceNormalVector": ["0.0", "0.0", "-1.0"]}
     found = read_instance(mosaic(tmp_path / "m", csa(down)))
     assert [frame.position[2] for frame in found.frames if frame.position] == [0, -4, -8, -12, -16]
@@ -86,7 +86,7 @@ def test_the_stated_normal_says_which_way_tiles_run(tmp_path: Path) -> None:
     assert (series.rows, series.columns, series.n_slices) == (10, 20, 5)
 
 
-def test_the_number_of_tiles_stands_in_a_private_element_too(tmp_path: Path) -> None:
+def test_number_of_tiles_in_a_private_element(tmp_path: Path) -> None:
     ds = dataset(1, Rows=30, Columns=60, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"],
                  SpacingBetweenSlices="4", PixelData=bytes(3600))  # fmt: skip
     ds.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
@@ -109,17 +109,17 @@ def test_a_further_mosaic_is_a_further_volume(tmp_path: Path) -> None:
      csa({**MOSAIC, "NumberOfImagesInMosaic": ["lots"]}),
      csa({**MOSAIC, "NumberOfImagesInMosaic": ["999999"]})],
 )  # fmt: skip
-def test_without_the_number_of_its_tiles_it_is_refused(tmp_path: Path, blob: bytes | None) -> None:
+def test_a_mosaic_without_number_of_tiles_is_refused(tmp_path: Path, blob: bytes | None) -> None:
     found = read_instance(mosaic(tmp_path / "m", blob))
     assert (found.refusal, found.frames) == (Reason.UNSUPPORTED_OBJECT, ())
 
 
-def test_slices_taken_apart_still_say_mosaic(tmp_path: Path) -> None:
+def test_extracted_slices_with_mosaic_image_type(tmp_path: Path) -> None:
     found = read_instance(mosaic(tmp_path / "m", None, AcquisitionMatrix=[60, 0, 0, 30]))
     assert [(frame.number, frame.tile) for frame in found.frames] == [(1, None)]
 
 
-def test_tiles_of_united_imaging_state_their_places(tmp_path: Path) -> None:
+def test_united_imaging_tiles_have_positions(tmp_path: Path) -> None:
     ds = dataset(1, Rows=20, Columns=60, ImageType=["ORIGINAL", "PRIMARY", "M", "VFRAME"],
                  ImagePositionPatient=None, PixelData=bytes(2400))  # fmt: skip
     slices = []
@@ -144,7 +144,7 @@ def test_csa_numbers() -> None:
     assert found == {"NumberOfImagesInMosaic": [36.0], "SliceNormalVector": [0.1, -0.2, 1.0]}
 
 
-def test_csa_of_noise_gives_nothing_and_raises_nothing() -> None:
+def test_random_csa_data_is_ignored() -> None:
     chance = np.random.default_rng(1)
     for number in range(300):
         whole = csa(MOSAIC, magic=b"" if number % 2 else b"SV10\4\3\2\1")

@@ -15,7 +15,7 @@ EXPLICIT = Encoding(implicit=False, little=True)
 FIRST_PIXELS = 0x7FE00008
 
 
-# Cut short, or with elements of group 1, which no object has.
+# Truncated, or with elements of group 1, which no valid object has.
 APART = ("rtplan_truncated.dcm", "meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm")
 
 
@@ -60,8 +60,8 @@ def _dicom_files() -> Iterator[Path]:
                 yield path
 
 
-def test_agrees_with_pydicom_on_every_file_at_hand() -> None:
-    """The same elements with the same bytes before the pixels, deflated files apart."""
+def test_agrees_with_pydicom_on_all_available_files() -> None:
+    """The same elements with the same bytes before the pixels, except for deflated files."""
     compared = 0
     for path in _dicom_files():
         with warnings.catch_warnings():
@@ -131,7 +131,7 @@ def test_sequences_of_undefined_length(sequence: bytes) -> None:
     assert found[0x00200013].value == b"7 "
 
 
-def test_sequences_of_defined_length_are_read_when_asked_for() -> None:
+def test_sequences_of_defined_length_are_read_on_request() -> None:
     content = item(NAME) + item(b"")
     found, _ = _read(long(0x00081140, b"SQ", content))
     assert found[0x00081140].value == content
@@ -146,7 +146,7 @@ def test_unknown_of_undefined_length_is_implicit_inside() -> None:
     assert 0x00200013 in found
 
 
-def test_bulk_of_undefined_length_is_passed_over() -> None:
+def test_bulk_data_of_undefined_length_is_skipped() -> None:
     found, _ = _read(
         long(0x00091001, b"OB", item(b"fragment") + END_OF_SEQUENCE, UNDEFINED) + AFTER
     )
@@ -168,7 +168,7 @@ PIXELS = long(0x7FE00010, b"OW", bytes(40))
 @pytest.mark.parametrize("form", [short, long])
 @pytest.mark.parametrize("value", [b"", b"T1 SE ", b"x" * 300])
 def test_a_vr_that_does_not_exist(vr: bytes, form, value: bytes) -> None:
-    """Of short or long form, in any place: the elements around it decide."""
+    """In short or long form, at any position: the elements around it decide."""
     odd = form(0x00191001, vr, value)
     found, end = _read(NAME + odd + odd.replace(b"\x01\x10", b"\x02\x10", 1) + AFTER + PIXELS)
     assert list(found) == [0x00100010, 0x00191001, 0x00191002, 0x00200013]
@@ -231,7 +231,7 @@ def test_less_than_an_element_at_the_end(rest: bytes, cut: bool) -> None:
         NAME + long(0x00081140, b"SQ", item(NAME[:-2], UNDEFINED), UNDEFINED),
     ],
 )
-def test_what_ends_early_is_told_and_what_was_read_is_kept(content: bytes) -> None:
+def test_truncated_header_keeps_the_elements_read(content: bytes) -> None:
     found: Dataset = {}
     with pytest.raises(CutError):
         ElementReader(io.BytesIO(content), len(content)).read(
@@ -240,7 +240,7 @@ def test_what_ends_early_is_told_and_what_was_read_is_kept(content: bytes) -> No
     assert found[0x00100010].value == b"Name"
 
 
-def test_nesting_has_an_end() -> None:
+def test_nesting_depth_is_limited() -> None:
     content = (long(0x00081140, b"SQ", b"", UNDEFINED) + item(b"", UNDEFINED)) * 1000
     with pytest.raises(HeaderError, match="nested more than 64 deep"):
         _read(content)
@@ -251,7 +251,7 @@ def test_a_file_shorter_than_it_was() -> None:
         ElementReader(io.BytesIO(NAME), 1000).read(0, FIRST_PIXELS, Everything(), EXPLICIT, {})
 
 
-def test_a_value_larger_than_any_header_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_too_large_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchmri.formats.dicom.parser._MAX_VALUE", 100)
     assert _read(long(0x00081030, b"UT", b"x" * 100))[0]
     with pytest.raises(MemoryError):

@@ -26,7 +26,7 @@ def test_rescale(ramp, dicom, decoded) -> None:
 
 
 @pytest.mark.parametrize("slope", ["0", ""])
-def test_slope_that_says_nothing(slope: str, ramp, dicom, decoded) -> None:
+def test_invalid_slope_is_ignored(slope: str, ramp, dicom, decoded) -> None:
     path = dicom(ramp, RescaleSlope=slope, RescaleIntercept="")
     np.testing.assert_array_equal(decoded(path).slices[0], ramp)
 
@@ -43,7 +43,7 @@ def test_rescale_of_functional_groups(ramp, dicom, decoded) -> None:
     np.testing.assert_array_equal(shared, ramp * 3.0 + 5)
 
 
-def test_monochrome1_is_turned_round(ramp, dicom, decoded) -> None:
+def test_monochrome1_is_inverted(ramp, dicom, decoded) -> None:
     path = dicom(ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11,
                  RescaleSlope="2")  # fmt: skip
     np.testing.assert_array_equal(decoded(path).slices[0], (4095.0 - ramp) * 2)
@@ -67,7 +67,7 @@ def test_monochrome1_signed(ramp, dicom, decoded) -> None:
         ("MONOCHROME2", "IDENTITY", False),
     ],
 )
-def test_the_presentation_shape_has_the_last_word(
+def test_presentation_lut_shape_takes_precedence(
     photometric: str, shape: str | None, inverted: bool, ramp, dicom, decoded
 ) -> None:
     """DCMTK's dcm2pnm and highdicom show these seven the same way."""
@@ -88,9 +88,7 @@ def look_up(first: int, entries: np.ndarray, bits: int, vr: str = "US") -> Datas
 
 @pytest.mark.parametrize("vr", ["US", "OW"])
 @pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian])
-def test_a_modality_look_up_table_stands_in_place_of_rescale(
-    syntax: uid.UID, vr: str, ramp, dicom, decoded
-) -> None:
+def test_modality_lut_replaces_rescale(syntax: uid.UID, vr: str, ramp, dicom, decoded) -> None:
     entries = (np.arange(1000) * 7 % 5000).astype(np.uint16)
     table = look_up(100, entries, 16, vr)
     path = dicom(ramp, syntax, ModalityLUTSequence=[table], RescaleSlope="3", RescaleIntercept="9")
@@ -98,7 +96,7 @@ def test_a_modality_look_up_table_stands_in_place_of_rescale(
     np.testing.assert_array_equal(decoded(path).slices[0], expected)
 
 
-def test_a_look_up_table_of_signed_pixels_and_turned_round(ramp, dicom, decoded) -> None:
+def test_modality_lut_of_signed_inverted_pixels(ramp, dicom, decoded) -> None:
     entries = np.arange(0, 240, 2, dtype=np.uint16)
     table = look_up(-60, entries, 8)
     path = dicom(ramp.astype(np.int16) - 500, ModalityLUTSequence=[table],
@@ -107,7 +105,7 @@ def test_a_look_up_table_of_signed_pixels_and_turned_round(ramp, dicom, decoded)
     np.testing.assert_array_equal(decoded(path).slices[0], expected)
 
 
-def test_a_look_up_table_that_is_cut_short_or_no_table(ramp, dicom, decoded) -> None:
+def test_truncated_or_invalid_modality_lut(ramp, dicom, decoded) -> None:
     entries = np.arange(1000, dtype=np.uint16)
     lies, empty = look_up(0, entries, 16, "OW"), Dataset()
     lies.LUTDescriptor = [60_000, 0, 16]
@@ -117,7 +115,7 @@ def test_a_look_up_table_that_is_cut_short_or_no_table(ramp, dicom, decoded) -> 
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_padding_becomes_the_least_of_the_rest(photometric: str, ramp, dicom, decoded) -> None:
+def test_padding_is_replaced_with_the_minimum(photometric: str, ramp, dicom, decoded) -> None:
     stored = ramp + 100
     stored[:5] = 60000
     path = dicom(stored, PixelPaddingValue=60000, PhotometricInterpretation=photometric)
@@ -151,7 +149,7 @@ def test_unused_bits_are_ignored(ramp, dicom, decoded) -> None:
     np.testing.assert_array_equal(decoded(path).slices[0], stored)
 
 
-def test_an_overlay_in_the_unused_bits_is_no_part_of_the_picture(ramp, dicom, decoded) -> None:
+def test_an_overlay_in_the_unused_bits_is_ignored(ramp, dicom, decoded) -> None:
     path = dicom(ramp % 4096 | 0x8000, BitsStored=12, HighBit=11)
     ds = dcmread(path)
     for tag, vr, value in ((0x0010, "US", 40), (0x0011, "US", 36), (0x0040, "CS", "G"),
@@ -169,7 +167,9 @@ def test_an_overlay_in_the_unused_bits_is_no_part_of_the_picture(ramp, dicom, de
     [uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian, uid.RLELossless,
      uid.UID("1.2.840.10008.1.2.1.98")],
 )  # fmt: skip
-def test_values_lie_below_the_high_bit(syntax: uid.UID, signed: bool, ramp, dicom, decoded) -> None:
+def test_high_bit_defines_the_position_of_values(
+    syntax: uid.UID, signed: bool, ramp, dicom, decoded
+) -> None:
     values = ramp.astype(np.int16) - 1500 if signed else ramp
     stored = (values << 3 | 5).astype(np.int16 if signed else np.uint16)  # noise in three low bits
     tags = {"BitsStored": 13, "HighBit": 15}
@@ -186,9 +186,7 @@ def test_values_lie_below_the_high_bit(syntax: uid.UID, signed: bool, ramp, dico
 
 
 @pytest.mark.parametrize("high_bit", [None, 3, 40])
-def test_a_high_bit_that_makes_no_sense_says_nothing(
-    high_bit: int | None, ramp, dicom, decoded
-) -> None:
+def test_invalid_high_bit_is_ignored(high_bit: int | None, ramp, dicom, decoded) -> None:
     path = dicom(ramp, BitsStored=12, HighBit=high_bit)
     np.testing.assert_array_equal(decoded(path).slices[0], ramp)
 
@@ -226,7 +224,7 @@ def test_float_pixels(keyword: str, ramp, dicom, decoded) -> None:
     assert image[0, 0] == image[0, 1] == image[0, 2:].min().clip(max=image[1:].min())
 
 
-def test_only_the_frames_asked_in_that_order(dicom, decoded) -> None:
+def test_requested_frames_in_requested_order(dicom, decoded) -> None:
     stored = np.random.default_rng(0).integers(0, 4000, (5, 8, 9), np.uint16)
     slices = decoded(dicom(stored), 4, 2).slices
     np.testing.assert_array_equal(np.stack(slices), stored[[3, 1]])
@@ -250,7 +248,7 @@ def test_tiles_of_a_mosaic(dicom, decoded, monkeypatch) -> None:
     assert len(calls) == 1
 
 
-def test_frame_that_is_not_there(ramp, dicom, decoded) -> None:
+def test_missing_frame(ramp, dicom, decoded) -> None:
     good, bad = decoded(dicom(ramp), 1, 2).slices
     np.testing.assert_array_equal(good, ramp)
     assert bad.reason is Reason.BAD_PIXELS

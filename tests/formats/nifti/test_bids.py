@@ -25,7 +25,7 @@ def test_visit(source: str, visit: str) -> None:
     assert subject_folder(source) == visit
 
 
-def test_derivatives_below_a_root_only() -> None:
+def test_derivatives_only_below_a_root() -> None:
     assert is_derivative("r/derivatives/x/sub-1/T1w.nii")
     assert not is_derivative("derivatives/sub-1/T1w.nii")
     assert not is_derivative("r/sub-1/derivatives.nii")
@@ -43,7 +43,7 @@ def test_description_names_no_subject() -> None:
     assert description_of("r/Post_Scan_T1.hdr") == "Post_Scan_T1"
 
 
-def test_sidecars_from_near_to_far() -> None:
+def test_sidecars_nearest_first() -> None:
     path = "/data/set/sub-1/ses-a/anat/sub-1_ses-a_run-2_T1w.nii.gz"
     assert list(sidecar_stems(path, 4)) == [
         "/data/set/sub-1/ses-a/anat/sub-1_ses-a_run-2_T1w",
@@ -66,12 +66,12 @@ def test_sidecars_from_near_to_far() -> None:
         ("sub-1/sub-1_T1w.nii", 1, {"sub-1"}),
     ],
 )
-def test_no_sidecar_is_sought_above_the_root_or_outside_of_bids(
+def test_no_sidecar_above_the_root_or_outside_bids(
     path: str, depth: int, folders: set[str]
 ) -> None:
     assert {stem.rpartition("/")[0] for stem in sidecar_stems(path, depth)} == folders
 
 
-def test_a_name_of_many_entities_costs_few_looks() -> None:
+def test_a_name_with_many_entities_has_few_candidates() -> None:
     name = "_".join(f"k{n}-{n}" for n in range(40))
     assert len(list(sidecar_stems(f"/set/sub-1/func/sub-1_{name}_bold.nii", 3))) < 200

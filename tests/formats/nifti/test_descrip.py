@@ -28,22 +28,20 @@ from tests.formats.nifti.test_header import nifti
     ],
 )
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image, nibabel.AnalyzeImage])
-def test_the_description_in_the_header_names_the_sequence(
-    tmp_path: Path, kind, text: str, sequence: str
-) -> None:
+def test_sequence_from_descrip(tmp_path: Path, kind, text: str, sequence: str) -> None:
     ending = "hdr" if kind is nibabel.AnalyzeImage else "nii"
     nifti(tmp_path / f"v.{ending}", kind=kind, descrip=text.encode())
     assert sequence_of(read_instance(tmp_path / f"v.{ending}").header, f"v.{ending}") == sequence
 
 
-def test_what_is_stated_elsewhere_stays() -> None:
+def test_descrip_does_not_override_other_values() -> None:
     stated = Header(named_sequence="t2", echo_time=80.0, scanning_sequence="SE")
     found = with_description(stated, b"3T 3D GR TR=25ms/TE=4.98ms/FA=30deg T1")
     assert (found.named_sequence, found.echo_time, found.scanning_sequence) == ("t2", 80.0, "SE")
     assert (found.repetition_time, found.flip_angle) == (25.0, 30.0)
 
 
-def test_nobody_s_name_is_kept() -> None:
+def test_names_in_descrip_are_not_kept() -> None:
     found = with_description(Header(), b"PLANTED^NAME 3D PLANTED TR=25ms \xff\xfe\0behind")
     assert "PLANTED" not in repr(found) and found.repetition_time == 25.0
 

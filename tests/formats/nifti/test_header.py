@@ -42,8 +42,8 @@ def test_one_frame_per_slice_in_lps(tmp_path: Path, kind, ending) -> None:
     assert found.study_uid.startswith("2.25.") and found.series_uid == found.instance_uid
 
 
-def test_shown_slices_stand_as_radiologists_view_them(tmp_path: Path) -> None:
-    """Mark the front of the head: it must come out on top of an axial slice, right on the left."""
+def test_displayed_slices_have_radiological_orientation(tmp_path: Path) -> None:
+    """Mark the front of the head: it must be on top of an axial slice, with right on the left."""
     array = np.zeros((6, 7, 8), np.int16)
     array[5, 6, 3] = 1  # in RAS: most right, most to the front
     array[0, 6, 3] = 2  # most left
@@ -79,11 +79,11 @@ def test_slice_axis(tmp_path: Path, shape, sizes, axis) -> None:
         ((24, 24, 4), (1.0, 1.0, 0.6), 2),
         ((24, 4, 24), (1.0, 1.0, 1.0), 1),
         ((4, 24, 24), (1.0, 1.0, 1.3), 0),
-        ((24, 12, 24), (0.9, 0.9, 0.9), 2),  # half as thick: no slab, but the end of a head
+        ((24, 12, 24), (0.9, 0.9, 0.9), 2),  # half as thick: not a slab, but the end of a head
     ],
 )
 def test_a_slab_is_cut_across_its_thickness(tmp_path: Path, shape, sizes, axis) -> None:
-    """A coronal slab of 240 x 240 x 4 once gave 240 slices of 240 x 4 pixels."""
+    """Regression: a coronal slab of 240 x 240 x 4 had 240 slices of 240 x 4 pixels."""
     found = read_instance(nifti(tmp_path / "v.nii", shape, affine=np.diag([*sizes, 1.0])))
     assert (found.slice_axis, len(found.frames)) == (axis, shape[axis])
 
@@ -97,12 +97,12 @@ def test_a_tilted_coronal_slab(tmp_path: Path) -> None:
     assert plane_of(found.frames[0].orientation) == "coronal"
 
 
-def test_isotropic_volume_is_cut_axially_whatever_its_axes(tmp_path: Path) -> None:
+def test_isotropic_volume_is_cut_axially_for_any_axes(tmp_path: Path) -> None:
     affine = np.array([[0, 0, 1.0, 0], [1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]])
     assert read_instance(nifti(tmp_path / "v.nii", (9, 9, 9), affine=affine)).slice_axis == 1
 
 
-def test_sform_before_qform_and_neither(tmp_path: Path) -> None:
+def test_sform_takes_precedence_over_qform(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(np.zeros((6, 7, 8), np.int16), None)
     image.set_qform(np.diag([3.0, 1.0, 1.0, 1.0]), code=1)
     image.set_sform(np.diag([1.0, 1.0, 4.0, 1.0]), code=1)
@@ -139,7 +139,7 @@ def test_both_files_of_a_pair_are_one_series(tmp_path: Path, kind, ending) -> No
     assert is_accounted(studies, notes, walked)
 
 
-def test_half_a_pair(tmp_path: Path) -> None:
+def test_incomplete_pair(tmp_path: Path) -> None:
     nifti(tmp_path / "v.img", kind=nibabel.Nifti1Pair)
     (tmp_path / "v.img").rename(tmp_path / "w.img")
     header = read_instance(tmp_path / "v.hdr")
@@ -149,7 +149,7 @@ def test_half_a_pair(tmp_path: Path) -> None:
     assert read_note(tmp_path / "w.hdr").reason is read_note(tmp_path / "w.img").reason
 
 
-def test_a_link_in_the_place_of_a_half_leads_nowhere(tmp_path: Path) -> None:
+def test_a_pair_with_a_link_outside_the_root(tmp_path: Path) -> None:
     nifti(tmp_path / "out/v.img", kind=nibabel.Nifti1Pair)
     root = tmp_path / "root"
     nifti(root / "v.img", kind=nibabel.Nifti1Pair)
@@ -199,7 +199,7 @@ def test_types_of_voxels(tmp_path: Path, dtype, reason) -> None:
         ("v.nii", {"intent_code": 3001}, Reason.UNSUPPORTED_OBJECT),
     ],
 )
-def test_what_a_file_is_for(tmp_path: Path, name, fields, reason) -> None:
+def test_intent_and_purpose(tmp_path: Path, name, fields, reason) -> None:
     assert read_instance(nifti(tmp_path / name, **fields)).refusal is reason
 
 
@@ -208,7 +208,7 @@ def _patched(path: Path, header) -> Path:
     return path
 
 
-def test_dimensions_that_lie(tmp_path: Path) -> None:
+def test_invalid_dimensions(tmp_path: Path) -> None:
     header = nibabel.Nifti1Header()
     header.set_data_shape((6, 7, 8))
     header["magic"] = b"n+1"
@@ -225,7 +225,7 @@ def test_dimensions_that_lie(tmp_path: Path) -> None:
         assert (found.refusal if isinstance(found, Instance) else found.reason) is reason, dim
 
 
-def test_numbers_that_are_none(tmp_path: Path) -> None:
+def test_invalid_numbers(tmp_path: Path) -> None:
     path = nifti(tmp_path / "v.nii")
     header = nibabel.load(path).header.copy()
     header["srow_x"] = [np.nan] * 4
@@ -238,7 +238,7 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
     assert all(frame.position is None for frame in found.frames)
 
 
-def test_a_bomb_that_declares_more_than_gzip_can_hold(tmp_path: Path) -> None:
+def test_declared_size_above_the_maximum_gzip_ratio(tmp_path: Path) -> None:
     header = nibabel.Nifti2Header()
     header.set_data_shape((2000, 2000, 60000))
     path = tmp_path / "v.nii.gz"
@@ -247,7 +247,7 @@ def test_a_bomb_that_declares_more_than_gzip_can_hold(tmp_path: Path) -> None:
     assert (found.refusal, found.frames) == (Reason.TRUNCATED, ())
 
 
-def test_cut_short(tmp_path: Path) -> None:
+def test_truncated_file(tmp_path: Path) -> None:
     path = nifti(tmp_path / "v.nii")
     raw = path.read_bytes()
     path.write_bytes(raw[:-10])

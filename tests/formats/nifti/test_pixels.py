@@ -1,4 +1,4 @@
-"""NIfTI-1, NIfTI-2, Analyze; scaling, orientation, what is refused."""
+"""NIfTI-1, NIfTI-2, Analyze; scaling, orientation, refusals."""
 
 import gzip
 import os
@@ -101,7 +101,7 @@ def test_nan_and_inf_become_the_minimum(volume, tmp_path, decoded) -> None:
 
 
 @pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
-def test_cut_short(name: str, volume, tmp_path, decoded) -> None:
+def test_truncated_file(name: str, volume, tmp_path, decoded) -> None:
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / name)
     content = path.read_bytes()
     for keep in (200, len(content) - 50):
@@ -142,7 +142,7 @@ def test_gzip_bomb_is_refused_unread(volume, tmp_path, decoded) -> None:
     assert decoded(path).slices[0].reason is Reason.TOO_LARGE
 
 
-def test_header_that_lies_about_where_values_begin(volume, tmp_path, decoded) -> None:
+def test_invalid_data_offset(volume, tmp_path, decoded) -> None:
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii")
     content = bytearray(path.read_bytes())
     content[108:112] = np.array([0], "<f4").tobytes()
@@ -172,7 +172,7 @@ def shared() -> Iterator[str]:
 def test_slices_are_views_of_one_volume(
     swapped, in_shared_memory, axis, volume, tmp_path, decoded, shared, monkeypatch
 ) -> None:
-    """A copy of the volume per slice once made a healthy head of 256 slices take 23 s."""
+    """Regression: copying the volume per slice, a head of 256 slices took 23 s."""
     path = tmp_path / "v.nii.gz"
     if swapped:
         big_endian(volume, path)
@@ -207,7 +207,7 @@ def test_a_volume_in_shared_memory_is_inflated_once(volume, tmp_path, decoded, s
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
     decoded(path, 1, 2, shared=shared)
     content = path.read_bytes()
-    path.write_bytes(content[:-40])  # whoever inflates it again now sees that it is cut
+    path.write_bytes(content[:-40])  # inflating it again would fail: it is truncated
     for number in (3, 8):
         image = decoded(path, number, shared=shared).slices[0]
         np.testing.assert_array_equal(image, volume[:, :, number - 1])
@@ -220,14 +220,14 @@ def test_a_volume_in_shared_memory_is_inflated_once(volume, tmp_path, decoded, s
 def test_a_few_slices_read_again(name, axis, volume, tmp_path, decoded, monkeypatch) -> None:
     kind = nibabel.Nifti1Image if "nii" in name else nibabel.Nifti1Pair
     path = save(kind(volume, np.eye(4)), tmp_path / name)
-    monkeypatch.setattr(nifti_pixels, "read_volume", None)  # the volume is not held whole
+    monkeypatch.setattr(nifti_pixels, "read_volume", None)  # the whole volume must not be read
     found = decoded(path, 5, 2, 9, slice_axis=axis, again=True).slices
     np.testing.assert_array_equal(found[0], np.take(volume, 4, axis=axis))
     np.testing.assert_array_equal(found[1], np.take(volume, 1, axis=axis))
     assert found[2].reason is Reason.BAD_PIXELS
 
 
-def test_a_few_slices_of_a_cut_file(volume, tmp_path, decoded) -> None:
+def test_a_few_slices_of_a_truncated_file(volume, tmp_path, decoded) -> None:
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii")
     path.write_bytes(path.read_bytes()[:-50])
     assert decoded(path, 8, again=True).slices[0].reason is Reason.TRUNCATED
@@ -258,13 +258,13 @@ def test_bytes_after_gzip_are_ignored_and_flagged(name, tail, volume, tmp_path, 
     assert found.flags == ("trailing_bytes",)
 
 
-def test_a_damaged_member_after_the_values_costs_nothing(volume, tmp_path, decoded) -> None:
+def test_a_damaged_member_after_the_values_is_ignored(volume, tmp_path, decoded) -> None:
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
     path.write_bytes(path.read_bytes() + gzip.compress(b"x")[:-6])
     np.testing.assert_array_equal(decoded(path, 8).slices[0], volume[:, :, 7])
 
 
-def test_a_slice_of_one_value_is_blank_whatever_the_scaling(volume, tmp_path, decoded) -> None:
+def test_a_constant_slice_is_blank_with_any_scaling(volume, tmp_path, decoded) -> None:
     volume[:, :, 3] = 7
     values = volume.astype(np.float32)
     values[:, :, 4] = np.inf

@@ -33,7 +33,7 @@ def described(folder: Path, said: object, name: str = "v", **fields) -> Instance
     return read_instance(nifti(folder / f"{name}.nii.gz", **fields))
 
 
-def test_what_the_header_lacks_comes_from_the_sidecar(tmp_path: Path) -> None:
+def test_sidecar_fills_missing_header_values(tmp_path: Path) -> None:
     found = described(tmp_path, SAID)
     header = found.header
     assert (header.modality, header.manufacturer, header.body_part) == ("MR", "GE", "brain")
@@ -62,13 +62,13 @@ def test_the_sequence(tmp_path: Path, name, said, sequence) -> None:
     assert sequence_of(described(tmp_path, said, name).header, f"{name}.nii.gz") == sequence
 
 
-def test_the_modality_it_states_is_taken_before_a_word_of_the_name(tmp_path: Path) -> None:
+def test_sidecar_modality_takes_precedence_over_the_file_name(tmp_path: Path) -> None:
     assert described(tmp_path, {"Modality": "CT"}).header.modality == "CT"
     assert described(tmp_path, {"Modality": "PLANTED"}, "ct").header.modality == "CT"
     assert described(tmp_path, {"Modality": "MR"}, "ct").header.modality == "MR"
 
 
-def test_b_values_beside_it_make_it_diffusion(tmp_path: Path) -> None:
+def test_a_bval_file_means_diffusion(tmp_path: Path) -> None:
     nifti(tmp_path / "v.nii", (6, 7, 8, 3))
     assert sequence_of(read_instance(tmp_path / "v.nii").header, "v.nii") == "unknown"
     (tmp_path / "v.bval").write_text("0 1000 1000")
@@ -82,7 +82,7 @@ def inherited(root: Path, said: dict[str, dict[str, object]], image: str) -> Ins
     return read_instance(nifti(root / image), f"{root.name}/{image}")
 
 
-def test_sidecars_of_folders_above_apply_and_the_nearest_counts(tmp_path: Path) -> None:
+def test_inherited_sidecars_apply_and_the_nearest_takes_precedence(tmp_path: Path) -> None:
     said = {
         "T1w.json": {"Manufacturer": "far", "EchoTime": 0.001, "FlipAngle": 5},
         "sub-1/sub-1_T1w.json": {"Manufacturer": "near", "EchoTime": 0.002},
@@ -104,7 +104,7 @@ def test_a_sidecar_of_the_root_names_the_task(tmp_path: Path) -> None:
     assert (header.repetition_time, header.manufacturer) == (2000.0, "GE")
 
 
-def test_contrast_told_above_is_told(tmp_path: Path) -> None:
+def test_contrast_in_an_inherited_sidecar(tmp_path: Path) -> None:
     said: dict[str, dict[str, object]] = {"sub-1/sub-1_T1w.json": {"ContrastBolusIngredient": "GD"}}
     found = inherited(tmp_path / "set", said, "sub-1/ses-a/anat/sub-1_ses-a_T1w.nii")
     assert sequence_of(found.header, "sub-1_ses-a_T1w.nii") == "t1_contrast"
@@ -119,7 +119,7 @@ def test_one_bad_sidecar_of_several_is_flagged_and_the_others_are_read(tmp_path:
     assert (found.flags, found.header.echo_time) == (("sidecar_ignored",), 2.0)
 
 
-def test_of_a_pair_too_and_the_sidecar_stays_one(tmp_path: Path) -> None:
+def test_sidecar_of_a_pair(tmp_path: Path) -> None:
     nifti(tmp_path / "r/v.img", kind=nibabel.Nifti1Pair)
     (tmp_path / "r/v.json").write_text(json.dumps(SAID))
     studies, notes, walked = scan(tmp_path / "r")
@@ -142,13 +142,13 @@ def test_of_a_pair_too_and_the_sidecar_stays_one(tmp_path: Path) -> None:
         b'{"EchoTime": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_a_sidecar_that_is_none_is_left_aside_with_a_flag(tmp_path: Path, said: bytes) -> None:
+def test_an_invalid_sidecar_is_ignored_and_flagged(tmp_path: Path, said: bytes) -> None:
     found = described(tmp_path, said)
     assert (found.flags, found.refusal, len(found.frames)) == (("sidecar_ignored",), None, 8)
 
 
 @pytest.mark.parametrize("value", [True, None, -1, 1e300, [1], {}, "2.3", float("nan"), 10**300])
-def test_values_of_another_kind_say_nothing(tmp_path: Path, value: object) -> None:
+def test_values_of_another_type_are_ignored(tmp_path: Path, value: object) -> None:
     keys = ("EchoTime", "RepetitionTime", "FlipAngle", "InversionTime")
     header = described(tmp_path, dict.fromkeys(keys, value)).header
     assert {header.echo_time, header.repetition_time, header.flip_angle} == {None}
@@ -163,7 +163,7 @@ def test_long_texts_are_cut(tmp_path: Path) -> None:
     assert len(header.manufacturer) == 1024
 
 
-def test_no_pipe_stops_it_and_no_link_leads_out(tmp_path: Path) -> None:
+def test_pipes_and_links_outside_the_root_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "v.json")
     assert read_instance(nifti(tmp_path / "v.nii")).flags == ("sidecar_ignored",)
     (tmp_path / "root").mkdir()
@@ -189,7 +189,7 @@ def test_a_link_inside_the_root_is_read_as_a_sidecar(tmp_path: Path) -> None:
     assert (found.flags, found.header.manufacturer) == (("sidecar_ignored",), "far")
 
 
-def test_a_companion_of_macos_is_no_sidecar(tmp_path: Path) -> None:
+def test_an_apple_double_file_is_not_a_sidecar(tmp_path: Path) -> None:
     nifti(tmp_path / "r/v.nii")
     for ending in ("json", "bval", "nii"):
         (tmp_path / f"r/._v.{ending}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(200))
