@@ -1,1 +1,1 @@
-"""Audit of labeled images: duplicates, leaks between splits, label conflicts and shortcuts."""
+"""Audit of labeled images for duplicates, leaks between splits, label conflicts and shortcuts."""

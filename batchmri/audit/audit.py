@@ -1,4 +1,4 @@
-"""The audit from start to end."""
+"""Complete audit of folders of labeled images."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +26,11 @@ from batchmri.outputs.console import Console
 def audit_data(
     folders: Sequence[Path], out: Path, groups_table: Path | None, console: Console
 ) -> Findings:
-    """Audit the pictures below `folders` (DIR/class/file, DIR/split/class/file) into `out`.
+    """Audit the images in `folders` (DIR/class/file or DIR/split/class/file).
 
-    Writes audit.json, duplicates.csv, odd_files.csv, persons.csv, split.csv and figures/*.png.
-    Raises UsageError where a folder is missing, holds no picture, or the groups table is wrong,
-    OutputError where `out` cannot be written.
+    Writes audit.json, duplicates.csv, odd_files.csv, persons.csv, split.csv and figures/*.png to
+    `out`. Raises UsageError if a folder is missing, there are no images, or the groups table is
+    invalid, and OutputError if `out` cannot be written.
     """
     pictures, odd = _read(find_files(folders), console)
     if not pictures:
@@ -60,8 +60,8 @@ def audit_data(
 def _read(files: Sequence[Found], console: Console) -> tuple[list[Picture], list[OddFile]]:
     pictures: list[Picture] = []
     odd: list[OddFile] = []
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # odd_files.csv says it
-    # Threads: OpenCV and hashlib work without the interpreter's lock.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # reported in odd_files.csv
+    # Threads are sufficient, since OpenCV and hashlib release the GIL.
     with console.stage("reading pictures", len(files)) as stage, ThreadPoolExecutor() as pool:
         for read in stage.count(pool.map(read_picture, files)):
             if isinstance(read, Picture):
@@ -73,18 +73,18 @@ def _read(files: Sequence[Found], console: Console) -> tuple[list[Picture], list
 
 
 def _duplicates(pictures: Sequence[Picture], console: Console) -> tuple[list[Link], Labels]:
-    """The links between pictures with the same image, and the image that each one shows."""
+    """Return the links between images that are equal or nearly so, and their groups (images,)."""
     links = list(exact_links(pictures))
     repeated = {link.second for link in links}
-    looked_at = [
+    compared = [
         index
         for index, picture in enumerate(pictures)
         if index not in repeated and not picture.blank
     ]
-    with console.stage("comparing pictures", len(looked_at)) as stage:
-        for done, found in near_links(_small(pictures, looked_at)):
+    with console.stage("comparing pictures", len(compared)) as stage:
+        for done, found in near_links(_small(pictures, compared)):
             for link in found:
-                one, other = looked_at[link.first], looked_at[link.second]
+                one, other = compared[link.first], compared[link.second]
                 links.append(Link(one, other, link.orientation, link.correlation))
             stage.advance(done)
     return links, joined(len(pictures), ((link.first, link.second) for link in links))
@@ -93,7 +93,7 @@ def _duplicates(pictures: Sequence[Picture], console: Console) -> tuple[list[Lin
 def _persons(
     pictures: Sequence[Picture], groups: Groups, first: Sequence[int], console: Console
 ) -> list[Proposal]:
-    """Proposals among the patients that are not already given as one person."""
+    """Propose pairs of patients who may be one person, except those already listed as one."""
     known = [index for index in first if groups.patient[index]]
     if not known:
         return []
@@ -114,15 +114,15 @@ def _shortcuts(
     parts: Labels,
     console: Console,
 ) -> list[Shortcut]:
-    """Of each distinct image its first picture, so that copies do not count."""
+    """Find shortcuts in the first file of each distinct image, so that copies do not count."""
     features = features_of([pictures[index] for index in first])
     labels = [pictures[index].found.label for index in first]
     sources = [groups.source[index] or "unknown" for index in first]
-    kept_apart = [int(parts[index]) for index in first]
+    cv_groups = [int(parts[index]) for index in first]
     with console.stage("looking for shortcuts"):
         return [
-            *find_shortcuts(features, "class", labels, kept_apart),
-            *find_shortcuts(features, "source", sources, kept_apart),
+            *find_shortcuts(features, "class", labels, cv_groups),
+            *find_shortcuts(features, "source", sources, cv_groups),
         ]
 
 

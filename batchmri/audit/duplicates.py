@@ -1,8 +1,9 @@
-"""Pictures that show the same image, up to flips, quarter turns and re-encoding.
+"""Detection of duplicate images, up to flips, rotations by 90° and re-encoding.
 
-A perceptual hash (signs of low cosine frequencies, as in pHash: Zauner 2010) proposes pairs; the
-Pearson correlation of the reduced pictures confirms them. A turned picture has the same cosine
-coefficients in other places and with other signs, so all eight orientations cost one transform.
+A perceptual hash (signs of low-frequency DCT coefficients, as in pHash: Zauner 2010) proposes
+pairs, and the Pearson correlation of the reduced images confirms them. Flipping or rotating an
+image permutes its DCT coefficients and changes their signs, so one transform is enough for all
+eight orientations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from batchmri.audit.files import SIDE, Bytes, Picture
 
 HASH_DISTANCE = 10  # of 63 bits
-CORRELATION = 0.981  # chosen in docs/data-audit.md: neighbouring slices reach 0.98
+CORRELATION = 0.981  # see docs/data-audit.md: adjacent slices reach 0.98
 ORIENTATIONS = (
     "same",
     "mirrored",
@@ -34,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two pictures with the same image: the second, turned as `orientation` says, is the first."""
+    """A pair of duplicates: the second, in ORIENTATIONS[`orientation`], shows the first."""
 
     first: int
     second: int
@@ -43,7 +44,7 @@ class Link:
 
 
 def oriented(pictures: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Pictures (…, side, side) in one of the ORIENTATIONS."""
+    """Return images (…, side, side) in one of the ORIENTATIONS."""
     if orientation & 4:
         pictures = pictures.swapaxes(-1, -2)
     if orientation & 2:
@@ -54,12 +55,12 @@ def oriented(pictures: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 
 def inverse(orientation: int) -> int:
-    """The orientation that undoes this one: only the two quarter turns differ from themselves."""
+    """Return the inverse orientation, which differs only for the two rotations by 90°."""
     return {5: 6, 6: 5}.get(orientation, orientation)
 
 
 def exact_links(pictures: Sequence[Picture]) -> Iterator[Link]:
-    """Each picture with the first one that has its very pixels."""
+    """Link each image to the first one with identical pixels."""
     first: dict[bytes, int] = {}
     for index, picture in enumerate(pictures):
         other = first.setdefault(picture.pixel_digest, index)
@@ -68,10 +69,10 @@ def exact_links(pictures: Sequence[Picture]) -> Iterator[Link]:
 
 
 def near_links(small: Bytes) -> Iterator[tuple[int, list[Link]]]:
-    """Links between reduced pictures (n, SIDE, SIDE), and how many pictures these are the links of.
+    """Yield, for blocks of 256 images, the number of images in the block and their links.
 
-    In blocks of 256. Leave out blank pictures, which resemble everything. Time grows with n²,
-    memory with n.
+    `small` (n, SIDE, SIDE) contains the reduced images, without blank ones, which resemble
+    everything. Time is O(n²), memory O(n).
     """
     hashes = _hashes(small)
     flat = small.reshape(-1, SIDE**2)
@@ -80,26 +81,26 @@ def near_links(small: Bytes) -> Iterator[tuple[int, list[Link]]]:
     for start in range(0, len(small), _BLOCK):
         best: dict[tuple[int, int], Link] = {}
         for orientation in range(len(ORIENTATIONS)):
-            for one, other in _proposed(hashes, orientation, start):
+            for one, other in _candidate_pairs(hashes, orientation, start):
                 products = np.einsum(
                     "nij,nij->n",
                     small[one].astype(np.float32),
                     oriented(small[other], orientation).astype(np.float32),
                     dtype=np.float64,
                 )
-                found = products / SIDE**2 - means[one] * means[other]
-                found /= spreads[one] * spreads[other]
-                for k in np.flatnonzero(found >= CORRELATION):
+                correlation = products / SIDE**2 - means[one] * means[other]
+                correlation /= spreads[one] * spreads[other]
+                for k in np.flatnonzero(correlation >= CORRELATION):
                     pair = int(one[k]), int(other[k])
-                    if pair not in best or best[pair].correlation < found[k]:
-                        best[pair] = Link(*pair, orientation, float(found[k]))
+                    if pair not in best or best[pair].correlation < correlation[k]:
+                        best[pair] = Link(*pair, orientation, float(correlation[k]))
         yield len(small[start : start + _BLOCK]), list(best.values())
 
 
-def _proposed(
+def _candidate_pairs(
     hashes: Sequence[Hashes], orientation: int, start: int
 ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Pairs of close hashes, the first in the block; at most a few thousand at a time."""
+    """Yield pairs of images with close hashes, the first in the block, up to 2048 at a time."""
     block = hashes[0][start : start + _BLOCK, None]
     distance = np.bitwise_count(block ^ hashes[orientation][None, start:])
     one, other = np.nonzero(distance <= HASH_DISTANCE)
@@ -110,9 +111,9 @@ def _proposed(
 
 
 def _hashes(small: Bytes) -> list[Hashes]:
-    """One hash per picture for each orientation."""
+    """Return the hashes of all images, an array (n,) for each orientation."""
     coefficients = np.concatenate(
-        [_cosines(small[cut : cut + 1024]) for cut in range(0, max(len(small), 1), 1024)]
+        [_dct_coefficients(small[cut : cut + 1024]) for cut in range(0, max(len(small), 1), 1024)]
     )
     signs = np.where(np.arange(_FREQUENCIES) % 2, -1.0, 1.0).astype(np.float32)
     hashes = []
@@ -123,13 +124,13 @@ def _hashes(small: Bytes) -> list[Hashes]:
         if orientation & 1:
             turned = turned * signs
         bits = turned.reshape(-1, _FREQUENCIES**2) > 0
-        bits[:, 0] = False  # the mean says nothing of the shape
+        bits[:, 0] = False  # the mean carries no information about shape
         hashes.append(np.packbits(bits, axis=1).view(np.uint64).ravel())
     return hashes
 
 
-def _cosines(small: Bytes) -> Floats:
-    """The lowest 8 × 8 coefficients of the cosine transform (DCT-II, not scaled)."""
+def _dct_coefficients(small: Bytes) -> Floats:
+    """Return the lowest 8 × 8 coefficients (n, 8, 8) of the unscaled cosine transform (DCT-II)."""
     places = (2 * np.arange(SIDE) + 1) * np.pi / (2 * SIDE)
     basis = np.cos(np.arange(_FREQUENCIES)[:, None] * places).astype(np.float32)
     return np.asarray(basis @ small.astype(np.float32) @ basis.T, np.float32)

@@ -1,4 +1,4 @@
-"""Reading pictures that lie in a folder per class: each is reduced once, and forgotten."""
+"""Reading of images in one folder per class; only a reduced copy of each is kept."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from batchmri.errors import UsageError
 from batchmri.training.folders import is_litter
 
 Bytes = npt.NDArray[np.uint8]
-SIDE = 64  # of a reduced picture: enough to tell neighbouring slices apart, 4 kB each
+SIDE = 64  # of a reduced image, in pixels: enough to distinguish adjacent slices, 4 kB each
 _SUFFIXES = {f".{kind}": kind for kind in ("jpeg", "png", "bmp", "tiff", "webp")}
 _SUFFIXES |= {".jpg": "jpeg", ".tif": "tiff"}
 _MAGIC = {
@@ -26,16 +26,17 @@ _MAGIC = {
     b"RIFF": "webp",
 }
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
-_TINY = 64  # pixels of the shorter side
-_COLOUR = 16  # difference between channels; less is what JPEG leaves of grey
-_BLANK = 2.0  # standard deviation of the grey levels, of 255
+_TINY = 64  # shorter side, in pixels
+_COLOUR = 16  # difference between channels; JPEG compression of gray images causes smaller ones
+_BLANK = 2.0  # standard deviation of the gray levels, of 255
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file below a folder per class: DIR/label/file, or DIR/split/label/file.
+    """A file in a class folder: DIR/label/file or DIR/split/label/file.
 
-    `name` is its path from the folder that DIR lies in; `split` the folder that holds the class.
+    `name` is the path relative to the parent of DIR. `split` is the name of the folder that
+    contains the class folder.
     """
 
     path: Path
@@ -46,7 +47,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OddFile:
-    """A file that a person should look at, and why (`code`); `used` where it is audited anyway."""
+    """A file to be inspected, with the reason (`code`); `used` if it is audited nevertheless."""
 
     name: str
     code: str
@@ -56,10 +57,10 @@ class OddFile:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the audit keeps of a picture.
+    """Properties of an image that the audit keeps in memory.
 
-    `small` is the picture reduced to (SIDE, SIDE), whatever its aspect; `file_digest` and
-    `pixel_digest` are equal where the bytes, the grey levels at full size are.
+    `small` is the image resized to (SIDE, SIDE) regardless of its aspect ratio. `file_digest` is
+    the SHA-256 of the file, `pixel_digest` that of the size and the gray levels at full size.
     """
 
     found: Found
@@ -72,14 +73,14 @@ class Picture:
 
     @property
     def blank(self) -> bool:
-        """Whether it shows next to nothing, so that no look at it could compare it."""
+        """Whether the image is nearly uniform, so that it cannot be compared with others."""
         return float(self.small.std()) < _BLANK
 
 
 def find_files(folders: Sequence[Path]) -> list[Found]:
-    """All files below the folders, each once, in the order of their names.
+    """Find all files in the folders and their subfolders, each once, ordered by name.
 
-    Raises UsageError where a folder is missing.
+    Raises UsageError if a folder is missing.
     """
     found: dict[Path, Found] = {}
     for folder in folders:
@@ -104,7 +105,7 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def read_picture(found: Found) -> Picture | OddFile:
-    """Reduce one picture, or say why it cannot be used."""
+    """Read and reduce an image, or return why the file cannot be used."""
     expected = _SUFFIXES.get(found.path.suffix.lower())
     if expected is None:
         return OddFile(found.name, "not_a_picture", f"suffix {found.path.suffix!r}")
@@ -121,9 +122,9 @@ def read_picture(found: Found) -> Picture | OddFile:
     if pixels is None or not _has_end(data, kind):
         cut = bool(kind) and not _has_end(data, kind)
         return OddFile(found.name, "truncated" if cut else "unreadable", f"{len(data)} bytes")
-    grey = _grey(pixels)
-    height, width = grey.shape
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    gray = _to_gray(pixels)
+    height, width = gray.shape
+    small = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     reduced = np.asarray(small, np.uint8)
     shape = f"{width}x{height}".encode()
     return Picture(
@@ -131,7 +132,7 @@ def read_picture(found: Found) -> Picture | OddFile:
         width,
         height,
         hashlib.sha256(data).digest(),
-        hashlib.sha256(shape + grey.tobytes()).digest(),
+        hashlib.sha256(shape + gray.tobytes()).digest(),
         reduced,
         tuple(
             OddFile(found.name, code, detail, used=True)
@@ -151,26 +152,26 @@ def _has_end(data: bytes, kind: str) -> bool:
 def _decoded(data: bytes) -> npt.NDArray[np.generic] | None:
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # a header that promises more pixels than OpenCV takes
+    except cv2.error:  # the header declares more pixels than OpenCV accepts
         return None
 
 
-def _grey(pixels: npt.NDArray[np.generic]) -> Bytes:
-    """One channel in 8 bits; deeper ones are stretched from their darkest to their brightest."""
+def _to_gray(pixels: npt.NDArray[np.generic]) -> Bytes:
+    """Convert to 8-bit grayscale; other types are stretched from their minimum to maximum."""
     if pixels.dtype != np.uint8:
         deep = np.nan_to_num(pixels.astype(np.float32))
         span = max(float(deep.max() - deep.min()), 1e-6)
         pixels = ((deep - deep.min()) * (255 / span)).astype(np.uint8)
     if pixels.ndim == 2:
         return pixels.astype(np.uint8, copy=False)
-    colours = np.ascontiguousarray(pixels[..., :3], np.uint8)
-    if _colour(pixels) > 0:
-        return np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY), np.uint8)
-    return np.ascontiguousarray(colours[..., 0])
+    channels = np.ascontiguousarray(pixels[..., :3], np.uint8)
+    if _channel_difference(pixels) > 0:
+        return np.asarray(cv2.cvtColor(channels, cv2.COLOR_BGR2GRAY), np.uint8)
+    return np.ascontiguousarray(channels[..., 0])
 
 
-def _colour(pixels: npt.NDArray[np.generic]) -> float:
-    """The largest difference between channels."""
+def _channel_difference(pixels: npt.NDArray[np.generic]) -> float:
+    """Return the largest difference between color channels."""
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return 0.0
     blue, green, red = (np.ascontiguousarray(pixels[..., channel]) for channel in range(3))
@@ -186,7 +187,7 @@ def _oddities(
         yield "wrong_suffix", f"{kind or 'unknown'} content"
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         yield "has_alpha", f"{pixels.shape[2]} channels"
-    difference = _colour(pixels)
+    difference = _channel_difference(pixels)
     if difference > _COLOUR:
         yield "colour", f"channels differ by {difference:g}"
     if pixels.dtype != np.uint8:

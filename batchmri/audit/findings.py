@@ -1,4 +1,4 @@
-"""What an audit found, and what follows from it."""
+"""Findings of an audit and properties derived from them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ from batchmri.audit.shortcuts import Shortcut
 
 @dataclass(frozen=True)
 class Findings:
-    """The pictures in their order, and by their index: image (duplicate group) and split."""
+    """Findings of an audit.
+
+    `images` (duplicate groups) and `splits` (proposed splits) are in the order of `pictures`.
+    """
 
     pictures: Sequence[Picture]
     odd: Sequence[OddFile]
@@ -28,37 +31,37 @@ class Findings:
 
     @cached_property
     def duplicates(self) -> list[list[int]]:
-        """The groups of several pictures that show the same image."""
+        """Groups of two or more files that show the same image, as indices."""
         return [group for group in members(self.images) if len(group) > 1]
 
     @cached_property
     def labels(self) -> list[str]:
-        """The class of each picture."""
+        """Class of each file."""
         return [picture.found.label for picture in self.pictures]
 
     @cached_property
     def folders(self) -> list[str]:
-        """The split that each picture lies in as it was found."""
+        """Split folder in which each file was found."""
         return [picture.found.split for picture in self.pictures]
 
     def conflicts(self, group: Sequence[int]) -> bool:
-        """Whether the same image lies in several classes."""
+        """Whether a duplicate group contains files of several classes."""
         return len({self.labels[index] for index in group}) > 1
 
     def crosses(self, group: Sequence[int]) -> bool:
-        """Whether the same image lies in several splits."""
+        """Whether a duplicate group contains files of several splits."""
         return len({self.folders[index] for index in group}) > 1
 
     @cached_property
     def class_counts(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Pictures, and distinct images among them, of each (split as found, class)."""
+        """Numbers of files and of distinct images, by (split folder, class)."""
         keys = list(zip(self.folders, self.labels, strict=True))
         distinct = Counter(key for key, _ in set(zip(keys, self.images.tolist(), strict=True)))
         return {key: (n, distinct[key]) for key, n in sorted(Counter(keys).items())}
 
     @cached_property
     def exact(self) -> tuple[int, int]:
-        """How many pictures repeat the bytes, the pixels of one before them."""
+        """Numbers of files with the same bytes, and with the same pixels, as an earlier file."""
         files = len({picture.file_digest for picture in self.pictures})
         pixels = len({picture.pixel_digest for picture in self.pictures})
         return len(self.pictures) - files, len(self.pictures) - pixels

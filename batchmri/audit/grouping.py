@@ -1,4 +1,4 @@
-"""Joining what belongs together: the connected parts of links between numbered things."""
+"""Connected components of links between numbered items."""
 
 from collections.abc import Iterable
 
@@ -9,25 +9,28 @@ Labels = npt.NDArray[np.int64]
 
 
 def joined(count: int, links: Iterable[tuple[int, int]]) -> Labels:
-    """The part that each of `count` things is in, numbered by the first thing in it, from 0."""
+    """Return the connected component of each of `count` items.
+
+    Components are numbered from 0 in the order of their first items.
+    """
     parent = list(range(count))
 
-    def top(thing: int) -> int:
-        while parent[thing] != thing:
-            parent[thing] = parent[parent[thing]]
-            thing = parent[thing]
-        return thing
+    def find_root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
 
     for one, other in links:
-        low, high = sorted((top(one), top(other)))
+        low, high = sorted((find_root(one), find_root(other)))
         parent[high] = low
-    _, labels = np.unique([top(thing) for thing in range(count)], return_inverse=True)
+    _, labels = np.unique([find_root(item) for item in range(count)], return_inverse=True)
     return labels.astype(np.int64)
 
 
 def members(labels: Labels) -> list[list[int]]:
-    """The things in each part, in their order."""
-    parts: list[list[int]] = [[] for _ in range(int(labels.max(initial=-1)) + 1)]
-    for thing, label in enumerate(labels):
-        parts[label].append(thing)
-    return parts
+    """Return the items of each component, in ascending order."""
+    components: list[list[int]] = [[] for _ in range(int(labels.max(initial=-1)) + 1)]
+    for item, label in enumerate(labels):
+        components[label].append(item)
+    return components

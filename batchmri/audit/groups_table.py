@@ -1,4 +1,4 @@
-"""The table that says which patient, person and source a picture is of (`--groups`)."""
+"""Table of the patient, person and source of each image (`--groups`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ COLUMNS = ("patient", "person", "source")
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """One text per picture in each column, "" where it is not known."""
+    """Patient, person and source of each image, "" if unknown."""
 
     patient: list[str]
     person: list[str]
@@ -21,15 +21,15 @@ class Groups:
 
 
 def no_groups(count: int) -> Groups:
-    """Nothing known of any of `count` pictures."""
+    """Return unknown groups for `count` images."""
     return Groups([""] * count, [""] * count, [""] * count)
 
 
 def read_groups(path: Path, pictures: Sequence[Picture]) -> Groups:
-    """Read the table (CSV, UTF-8): `file`, relative to it, and at least one of COLUMNS.
+    """Read a table (CSV, UTF-8) with `file`, relative to the table, and at least one of COLUMNS.
 
-    Other columns are ignored. Raises UsageError where it cannot be read, lacks a column, or names
-    none of the pictures.
+    Other columns are ignored. Raises UsageError if the table cannot be read, lacks a column, or
+    lists none of the images.
     """
     columns, records = read_csv(path, "groups table")
     require_columns(path, "groups table", columns, ("file",))

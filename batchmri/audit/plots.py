@@ -1,4 +1,4 @@
-"""The figures of an audit, drawn with OpenCV."""
+"""Figures of an audit, drawn with OpenCV."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +26,10 @@ Line = tuple[str, Sequence[int], Sequence[str]]  # heading, pictures, their capt
 
 
 def write_figures(findings: Findings, folder: Path) -> None:
-    """Write class_distribution, samples and, where there are any, duplicate_groups and persons.
+    """Write class_distribution, samples, duplicate_groups and persons (PNG) to `folder`.
 
-    A figure for which nothing is found (any more) is removed.
+    Figures without content are not written, and those of an earlier run are removed. Raises
+    OutputError if a figure cannot be written.
     """
     figures = {
         "class_distribution": class_distribution(findings),
@@ -45,7 +46,7 @@ def write_figures(findings: Findings, folder: Path) -> None:
 
 
 def class_distribution(findings: Findings) -> canvas.Image:
-    """Bars of each class by split: pictures in outline, distinct images filled."""
+    """Draw a bar chart of classes by split: outlines for files, fill for distinct images."""
     counts = findings.class_counts
     splits = sorted({folder for folder, _ in counts})
     classes = sorted({label for _, label in counts})
@@ -72,7 +73,7 @@ def class_distribution(findings: Findings) -> canvas.Image:
 
 
 def _samples(findings: Findings) -> list[Line]:
-    """A row per class: distinct images, evenly from all of them."""
+    """Return a line for each class with evenly spaced distinct images."""
     first = np.unique(findings.images, return_index=True)[1]
     lines: list[Line] = []
     for label in sorted(set(findings.labels)):
@@ -85,7 +86,7 @@ def _samples(findings: Findings) -> list[Line]:
 
 
 def _groups(findings: Findings) -> list[Line]:
-    """The most telling groups: conflicts, then across splits, then the largest."""
+    """Return a line for each group: label conflicts first, then leaks between splits, then size."""
     ordered = sorted(
         findings.duplicates,
         key=lambda group: (
@@ -96,17 +97,17 @@ def _groups(findings: Findings) -> list[Line]:
     )
     lines: list[Line] = []
     for group in ordered[:_ROWS]:
-        told = [f"{len(group)} files, one image"]
-        told += ["several classes"] * findings.conflicts(group)
-        told += ["several splits"] * findings.crosses(group)
+        heading = [f"{len(group)} files, one image"]
+        heading += ["several classes"] * findings.conflicts(group)
+        heading += ["several splits"] * findings.crosses(group)
         shown = _varied(findings, group)
         captions = [f"{findings.folders[i]}/{findings.labels[i]}" for i in shown]
-        lines.append((", ".join(told), shown, captions))
+        lines.append((", ".join(heading), shown, captions))
     return lines
 
 
 def _varied(findings: Findings, group: Sequence[int]) -> list[int]:
-    """Some of a group, each split and class among them."""
+    """Return up to eight files of a group, starting with one of each split and class."""
     seen: dict[tuple[str, str], int] = {}
     for index in group:
         seen.setdefault((findings.folders[index], findings.labels[index]), index)
@@ -115,7 +116,7 @@ def _varied(findings: Findings, group: Sequence[int]) -> list[int]:
 
 
 def _persons(findings: Findings) -> list[Line]:
-    """The likest proposals, four to a row."""
+    """Return lines with the proposals of highest likeness, four in each."""
     lines: list[Line] = []
     proposals = findings.persons[:_PROPOSALS]
     for start in range(0, len(proposals), _PER_ROW // 2):
@@ -143,7 +144,7 @@ def _sheet(pictures: Sequence[Picture], lines: Sequence[Line]) -> canvas.Image |
 
 
 def _tile(picture: Picture) -> canvas.Image:
-    """The reduced picture at its own aspect, on black."""
+    """Return the reduced image with its original aspect ratio, on black."""
     scale = _TILE / max(picture.width, picture.height)
     width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))
     shown = cv2.resize(picture.small, (width, height), interpolation=cv2.INTER_CUBIC)

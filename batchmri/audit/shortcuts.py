@@ -1,6 +1,7 @@
-"""Shortcuts: what a picture's size, border and grey levels alone give away.
+"""Shortcuts: prediction of class or source from image size, border and gray levels alone.
 
-What a few numbers that know nothing of the anatomy can tell, a network can learn instead of it.
+If a few numbers without anatomical content predict the class, a network can learn them instead of
+the anatomy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +17,14 @@ from batchmri.audit.files import Bytes, Picture
 
 _FOLDS = 5
 _TREES = 100
-_RING = 2  # pixels of the reduced picture that are its border
+_RING = 2  # width of the border of the reduced image, in pixels
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 Features = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """How well `features` alone predict `target`, cross-validated, and what chance would give."""
+    """Cross-validated accuracy of `features` alone in predicting `target`, and the chance level."""
 
     target: str
     features: str
@@ -34,20 +35,20 @@ class Shortcut:
 
 
 def features_of(pictures: Sequence[Picture]) -> dict[str, Features]:
-    """What is asked of each picture, by name: arrays (pictures, numbers)."""
+    """Return feature arrays (images, features) by name."""
     small = np.stack([picture.small for picture in pictures])
     sizes = np.array([(p.width, p.height, p.width / p.height) for p in pictures], float)
-    border, grey = _border(small), _grey_levels(small)
+    border, gray = _border_features(small), _gray_level_features(small)
     return {
         "size": sizes,
         "border": border,
-        "grey levels": grey,
-        "all three": np.hstack([sizes, border, grey]),
+        "grey levels": gray,
+        "all three": np.hstack([sizes, border, gray]),
     }
 
 
-def _border(small: Bytes) -> Features:
-    """Mean, spread and share of black of each side."""
+def _border_features(small: Bytes) -> Features:
+    """Return the mean, standard deviation and share of black of each side (images, 12)."""
     sides = (small[:, :_RING], small[:, -_RING:], small[..., :_RING], small[..., -_RING:])
     flat = [side.reshape(len(small), -1) for side in sides]
     columns = [
@@ -56,7 +57,7 @@ def _border(small: Bytes) -> Features:
     return np.stack(columns, axis=1)
 
 
-def _grey_levels(small: Bytes) -> Features:
+def _gray_level_features(small: Bytes) -> Features:
     flat = small.reshape(len(small), -1)
     percentiles = np.percentile(flat, _PERCENTILES, axis=1)
     return np.column_stack([flat.mean(1), flat.std(1), (flat == 0).mean(1), percentiles.T])
@@ -65,9 +66,10 @@ def _grey_levels(small: Bytes) -> Features:
 def find_shortcuts(
     features: Mapping[str, Features], target: str, answers: Sequence[str], groups: Sequence[int]
 ) -> list[Shortcut]:
-    """Ask each set of features for `answers`; no group is both learned from and asked.
+    """Predict `answers` from each set of features by cross-validation that keeps groups together.
 
-    Nothing where there are fewer than two answers, or one that lies in a single group.
+    Returns an empty list if there are fewer than two distinct answers, or if an answer occurs in
+    only one group.
     """
     per_answer = {a: {g for b, g in zip(answers, groups, strict=True) if a == b} for a in answers}
     folds = min([_FOLDS, *map(len, per_answer.values())])
@@ -80,14 +82,14 @@ def find_shortcuts(
         forest = RandomForestClassifier(
             _TREES, min_samples_leaf=2, class_weight="balanced", random_state=0
         )
-        told = cross_val_predict(forest, numbers, truth, groups=groups, cv=splitter)
+        predicted = cross_val_predict(forest, numbers, truth, groups=groups, cv=splitter)
         majority = max(answers.count(a) for a in per_answer) / len(answers)
         found.append(
             Shortcut(
                 target,
                 name,
-                float(accuracy_score(truth, told)),
-                float(balanced_accuracy_score(truth, told)),
+                float(accuracy_score(truth, predicted)),
+                float(balanced_accuracy_score(truth, predicted)),
                 majority,
                 1 / len(per_answer),
             )

@@ -1,4 +1,4 @@
-"""Train, val and test that no group crosses: whatever belongs together lies on one side."""
+"""Split into train, val and test that keeps duplicates, patients and persons together."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
 
 
 def together(duplicates: Labels, columns: Sequence[Sequence[str]]) -> Labels:
-    """The parts that must not be divided: duplicate groups, and rows of one patient or person.
+    """Return the parts (images,) that must stay in one split: duplicates, patients and persons.
 
-    Each of `columns` names a group of every picture, "" where it is not known.
+    Each of `columns` contains a group of every image, "" if unknown.
     """
     links = [(part[0], other) for part in members(duplicates) for other in part[1:]]
     for column in columns:
@@ -23,10 +23,11 @@ def together(duplicates: Labels, columns: Sequence[Sequence[str]]) -> Labels:
 
 
 def split(parts: Labels, labels: Sequence[str], duplicates: Labels) -> list[str]:
-    """The split of each picture; the same input gives the same splits.
+    """Return the split of each image, deterministically.
 
-    The largest part first, each goes where its classes are most wanted. What counts is distinct
-    images, so that a picture with eighty copies does not fill a split.
+    Parts are assigned from the largest to the smallest, each to the split that is farthest from its
+    share of the part's classes. Only distinct images count, so that an image with eighty copies
+    does not fill a split.
     """
     images = {label: len({*_images(labels, duplicates, label)}) for label in set(labels)}
     wanted = {
@@ -40,12 +41,12 @@ def split(parts: Labels, labels: Sequence[str], duplicates: Labels) -> list[str]
     shuffled = np.random.default_rng(0).permutation(len(groups))
     splits = [""] * len(labels)
     for number in sorted(shuffled, key=lambda k: -held[k].total()):
-        # A class with few images counts as much as one with many.
-        wants = {
+        # Relative to the class size, so that classes with few images count as much as large ones.
+        deficits = {
             name: sum(n * wanted[name][label] / images[label] for label, n in held[number].items())
             for name in SHARES
         }
-        chosen = max(SHARES, key=lambda name: wants[name])
+        chosen = max(SHARES, key=lambda name: deficits[name])
         for label, n in held[number].items():
             wanted[chosen][label] -= n
         for index in groups[number]:

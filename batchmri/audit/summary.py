@@ -1,4 +1,4 @@
-"""What stands on the console after an audit."""
+"""Console summary of an audit."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from batchmri.outputs.console import Console
 
 
 def print_summary(findings: Findings, console: Console) -> None:
-    """Counts on stdout; warnings of what a person has to settle on stderr."""
+    """Print counts to stdout, and warnings about findings to be resolved manually to stderr."""
     console.table(
         "pictures",
         ("split", "class", "pictures", "distinct images"),

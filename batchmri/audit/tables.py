@@ -1,4 +1,4 @@
-"""The tables of an audit and audit.json."""
+"""Tables of an audit, and audit.json."""
 
 import os
 from collections import Counter
@@ -43,7 +43,7 @@ _PERSONS = (
     Column("file", "The likest picture of the one."),
     Column("other_file", "The likest picture of the other."),
 )
-# The columns that `batchmri train` reads, and no others.
+# Only columns that `batchmri train` accepts.
 _TRAIN = (
     Column("file", "Path relative to this table."),
     _LABEL,
@@ -55,7 +55,10 @@ _TRAIN = (
 
 
 def write_tables(findings: Findings, out: Path) -> None:
-    """Write duplicates.csv, odd_files.csv, persons.csv, split.csv and audit.json into `out`."""
+    """Write duplicates.csv, odd_files.csv, persons.csv, split.csv and audit.json to `out`.
+
+    Raises OutputError if a file cannot be written.
+    """
     write_table(out / "duplicates.csv", _DUPLICATES, _duplicate_rows(findings))
     write_table(
         out / "odd_files.csv",
@@ -71,11 +74,11 @@ def write_tables(findings: Findings, out: Path) -> None:
 
 
 def _duplicate_rows(findings: Findings) -> Iterator[Record]:
-    likest = _likest(findings)
+    best_links = _best_links(findings)
     for number, group in enumerate(findings.duplicates, start=1):
         crosses, conflict = findings.crosses(group), findings.conflicts(group)
         for index in group:
-            picture, link = findings.pictures[index], likest[index]
+            picture, link = findings.pictures[index], best_links[index]
             other = findings.pictures[link.second]
             yield {
                 "group": number,
@@ -95,8 +98,11 @@ def _duplicate_rows(findings: Findings) -> Iterator[Record]:
             }
 
 
-def _likest(findings: Findings) -> dict[int, Link]:
-    """Of each picture that has one its best link, seen from it; one with equal bytes before all."""
+def _best_links(findings: Findings) -> dict[int, Link]:
+    """Return the best link of each linked file, starting at that file.
+
+    Links between files with equal bytes take precedence, followed by the highest correlation.
+    """
     best: dict[int, tuple[tuple[bool, float], Link]] = {}
     digests = [picture.file_digest for picture in findings.pictures]
     for link in findings.links:
