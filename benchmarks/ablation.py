@@ -1,10 +1,10 @@
-"""What each source and each trick brings: short trainings from ImageNet, each without one of them.
+"""Ablation study: short trainings from ImageNet weights, each without one source or technique.
 
     python -m benchmarks.ablation TABLE OUT [NAME ...]
 
-TABLE is the one that `batchmri data counterfactual` leaves. Without names all are trained, one
-after the other; what is done is not done again. Prints the figures of all that are done, a line
-each. The share of each class among the draws is the same in all.
+TABLE is the output of `batchmri data counterfactual`. Without names, all variants are trained one
+after the other. Finished trainings are not repeated. Prints one line of metrics for each finished
+training. The share of each class in the samples is the same in all variants.
 """
 
 import json
@@ -33,7 +33,7 @@ EVERYTHING = TrainSettings(
 
 
 def without(*sources: str) -> dict[str, Any]:
-    """The shares without some sources; others of the same class are drawn more often instead."""
+    """Return the sampling shares without some sources, scaling up the others of each class."""
     kept = {source: dict(shares) for source, shares in SHARES.items() if source not in sources}
     for label in SHARES["brain-tumor-mri"]:
         total, left = (
@@ -64,14 +64,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def figures(out: Path, name: str) -> dict[str, Any]:
-    """Those in the card; none before the training is done."""
+    """Return the metrics in the card; empty if the training has not finished."""
     checkpoint = out / name / CHECKPOINT
     written = checkpoint.with_suffix(".json").exists()
     return read_card(checkpoint).figures if written else {}
 
 
 def run(table: Path, out: Path, name: str) -> None:
-    """Train one, unless that is done. Its prepared pictures are those of the others."""
+    """Train a variant unless it is finished, with hard links to the other runs' prepared images."""
     if figures(out, name):
         return
     (out / name).mkdir(parents=True, exist_ok=True)
@@ -82,8 +82,8 @@ def run(table: Path, out: Path, name: str) -> None:
     train(table, out / name, EVERYTHING.model_copy(update=VARIANTS[name]), resume=True)
 
 
-def told(out: Path) -> Iterator[dict[str, Any]]:
-    """The figures of what is done: val, dev, and the pointing game on the test pictures."""
+def finished_rows(out: Path) -> Iterator[dict[str, Any]]:
+    """Yield the metrics of finished trainings: val, dev, and the pointing game on test images."""
     for name in VARIANTS:
         if found := figures(out, name):
             yield {
@@ -97,7 +97,7 @@ def told(out: Path) -> Iterator[dict[str, Any]]:
 def main(table: Path, out: Path, names: Sequence[str]) -> None:
     for name in names or VARIANTS:
         run(table, out, name)
-    for row in told(out):
+    for row in finished_rows(out):
         print(json.dumps(row))
 
 

@@ -1,7 +1,8 @@
-"""The audit against the manifest of the Brain Tumor MRI Dataset: python benchmarks/audit.py DATA.
+"""Accuracy of the audit on the Brain Tumor MRI Dataset: python benchmarks/audit.py DATA.
 
-DATA holds Training, Testing, manifest.csv (file, dup_group, cheng_index, person) and figshare.csv
-(cheng_index, patient). The audit is given patient numbers, not persons, nor duplicate groups.
+DATA contains Training, Testing, manifest.csv (file, dup_group, cheng_index, person) and
+figshare.csv (cheng_index, patient). The audit receives patient numbers, but neither persons nor
+duplicate groups.
 """
 
 import argparse
@@ -25,7 +26,7 @@ def read(path: Path) -> Rows:
 
 
 def write_groups(path: Path, data: Path, manifest: Rows) -> dict[str, str]:
-    """Write the groups table; the patient of each file."""
+    """Write the groups table and return the patient of each file."""
     patients = {row["cheng_index"]: row["patient"] for row in read(data / "figshare.csv")}
     patient_of = {
         row["file"]: patients[str(int(float(row["cheng_index"])))] if row["cheng_index"] else ""

@@ -1,6 +1,6 @@
 """Images per second of each backend: python benchmarks/backends.py [--size 160] [--images 256].
 
-Random weights and pictures: speed does not depend on them. The best of three rounds counts.
+Weights and images are random, since speed does not depend on them. The best of three rounds counts.
 """
 
 import argparse

@@ -1,15 +1,16 @@
-"""Rules for the class of a series, compared on the slices of finished scans.
+"""Comparison of rules for the class of a series, on the slices of finished scans.
 
     python -m benchmarks.labels DATA LABELS
     batchmri scan DATA/volumes/dev --out OUT
     python -m benchmarks.class_rules LABELS/dev-volumes.csv OUT [LABELS OUT ...]
 
-LABELS as for `batchmri evaluate --labels`; or a table of pictures, and the output of `batchmri
-evaluate` on it: the pictures of one patient and label are then a series. Of each series with a
-tumor, the eligible slices (docs/verdict.md) whose probability of any tumor reaches a threshold are
-the suspicious ones, those of the most suspicious run where there are none. Prints for each rule and
-threshold how many series get the right tumor class, the mean log loss of the share of that class
-among the tumor classes, and the same by label: whether a tumor is called is not asked here.
+LABELS is a table as for `batchmri evaluate --labels`, and OUT a scan. Alternatively, LABELS is a
+table of images, and OUT the output of `batchmri evaluate` on it; the images of one patient and
+label are then a series. In each series with a tumor, the eligible slices (docs/verdict.md) whose
+probability of any tumor reaches a threshold are suspicious; if there are none, those of the most
+suspicious run are. Prints, for each rule and threshold, how many series get the correct tumor
+class, the mean log loss of that class's share among the tumor classes, and the correct series by
+label. Whether a tumor is detected is not evaluated.
 """
 
 import sys
@@ -33,19 +34,19 @@ NO_TUMOR = CLASSES.names.index(CLASSES.no_tumor)
 
 
 def mean(rows: Floats) -> Floats:
-    """Shares of the summed probabilities: a slice counts by its suspicion."""
+    """Return the shares of the summed probabilities, which weights slices by suspicion."""
     total: Floats = rows[:, TUMORS].sum(0)
     return total / total.sum()
 
 
 def mean_of_shares(rows: Floats) -> Floats:
-    """The mean share of each class in the tumor probability of a slice: all count the same."""
+    """Return the mean share of each class in the slices' tumor probability, with equal weights."""
     shares: Floats = (rows[:, TUMORS] / rows[:, TUMORS].sum(1, keepdims=True)).mean(0)
     return shares
 
 
 def weighted_logits(rows: Floats) -> Floats:
-    """The suspicion-weighted mean of log probabilities."""
+    """Return the shares by the suspicion-weighted mean of log probabilities."""
     weights = 1 - rows[:, NO_TUMOR]
     logits = (weights[:, None] * np.log(rows[:, TUMORS].clip(1e-6))).sum(0) / weights.sum()
     odds: Floats = np.exp(logits - logits.max())
@@ -53,7 +54,7 @@ def weighted_logits(rows: Floats) -> Floats:
 
 
 def vote(rows: Floats) -> Floats:
-    """The share of slices that each tumor class leads."""
+    """Return the share of slices in which each tumor class is the most probable one."""
     votes = np.bincount(rows[:, TUMORS].argmax(1), minlength=len(TUMORS)) + 1e-3
     shares: Floats = votes / votes.sum()
     return shares
@@ -68,7 +69,7 @@ RULES: dict[str, Rule] = {
 
 
 def series_of_scan(labels: Path, scan: Path) -> dict[tuple[str, str], Floats]:
-    """The probabilities of the eligible slices of each series with a tumor, by label and source."""
+    """Return the probabilities of eligible slices of series with a tumor, by label and source."""
     rows = defaultdict(list)
     for row in read(scan / "slices.csv"):
         rows[row["study_uid"], row["series_uid"], row["series_part"]].append(row)
@@ -81,30 +82,32 @@ def series_of_scan(labels: Path, scan: Path) -> dict[tuple[str, str], Floats]:
             continue
         boxed = [s for s in slices if "crop_failed" not in s["flags"]]
         areas = [int(s["crop_width"]) * int(s["crop_height"]) for s in boxed]
-        least = VerdictSettings().min_box_fraction * max(areas, default=0)
-        fit = [s for s, area in zip(boxed, areas, strict=True) if area >= least] or slices
-        found[label, source] = np.array([[float(s[f"p_{n}"]) for n in CLASSES.names] for s in fit])
+        minimum = VerdictSettings().min_box_fraction * max(areas, default=0)
+        eligible = [s for s, area in zip(boxed, areas, strict=True) if area >= minimum] or slices
+        found[label, source] = np.array(
+            [[float(s[f"p_{n}"]) for n in CLASSES.names] for s in eligible]
+        )
     return found
 
 
 def series_of_pictures(labels: Path, evaluation: Path) -> dict[tuple[str, str], Floats]:
-    """The probabilities of the pictures of each patient with a tumor, by label and patient."""
+    """Return the probabilities of the images of patients with a tumor, by label and patient."""
     rows: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     predicted = read(evaluation / "predictions.csv")
-    for row, told in zip(read(labels), predicted, strict=True):
+    for row, prediction in zip(read(labels), predicted, strict=True):
         if row["label"] != CLASSES.no_tumor:
             patient = row["label"], row["patient"]
-            rows[patient].append([float(told[f"p_{n}"]) for n in CLASSES.names])
+            rows[patient].append([float(prediction[f"p_{n}"]) for n in CLASSES.names])
     return {key: np.array(found) for key, found in rows.items()}
 
 
 def run_of(rows: Floats) -> Floats:
-    """The rows of the most suspicious run."""
+    """Return the rows of the most suspicious run."""
     return rows[list(most_suspicious_run(list(1 - rows[:, NO_TUMOR]), VerdictSettings()))]
 
 
 def report(name: str, shares: dict[tuple[str, str], Floats]) -> None:
-    """Print how well the shares of a rule name the label."""
+    """Print the accuracy and log loss of the shares that a rule computed."""
     places = {CLASSES.names[place]: i for i, place in enumerate(TUMORS)}
     right: dict[str, list[bool]] = defaultdict(list)
     loss: list[float] = []

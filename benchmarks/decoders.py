@@ -1,7 +1,7 @@
 """Milliseconds per frame of each decoder: python benchmarks/decoders.py [FILE...].
 
-Without files it encodes a 512 x 512 12-bit picture in every syntax that can be written here.
-Decoders are listed as they are tried; the first should be the fastest.
+Without files, it encodes a 512 x 512 12-bit image in every transfer syntax that can be written
+here. Decoders are listed in the order in which they are tried; the first should be the fastest.
 """
 
 import argparse
@@ -28,7 +28,7 @@ GDCM = {
 
 
 def picture() -> np.ndarray:
-    """Smooth shapes with noise, as hard to compress as an MR slice."""
+    """Return smooth shapes with noise, which are as hard to compress as an MR slice."""
     noise = np.random.default_rng(0)
     coarse = noise.normal(800, 500, (24, 24)).astype(np.float32)
     smooth = cv2.resize(coarse, (512, 512), interpolation=cv2.INTER_CUBIC)

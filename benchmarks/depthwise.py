@@ -1,6 +1,8 @@
-"""Training steps per second with and without the faster depthwise backward pass, turn by turn.
+"""Duration of training steps with and without the faster depthwise backward pass.
 
-python -m benchmarks.depthwise [SIZE]
+    python -m benchmarks.depthwise [SIZE]
+
+Steps of both variants alternate.
 """
 
 import sys
@@ -25,7 +27,7 @@ def _step(network: ClassMapNetwork, size: int) -> float:
 
 
 def main(size: int) -> None:
-    """Print the seconds of a step of both, and their ratio."""
+    """Print the seconds per step of both variants, and their ratio."""
     plain, fast = (
         ClassMapNetwork(4, last_stride=False).to(memory_format=torch.channels_last).train()
         for _ in range(2)

@@ -1,15 +1,15 @@
-"""Tables of labels for `batchmri evaluate`, from ../shared/data.
+"""Tables of labels for `batchmri evaluate`, created from ../shared/data.
 
     python -m benchmarks.labels DATA OUT
 
-heads.csv       the tumour-free heads as volumes; split as in their own table
-tumor.csv       the GBM and BraTS volumes
+heads.csv       volumes of tumor-free heads, with the split of their original table
+tumor.csv       GBM and BraTS volumes
 healthy.csv     the healthy Philips head
-dev-volumes.csv the tumors of volumes/dev, for choices of the rules of series
+dev-volumes.csv tumors in volumes/dev, for choosing series rules
 heads-NAME.csv, tumor-NAME.csv, gbm-slices-NAME.csv
-                of these, who is left out of the training of configs/train-NAME.yaml
+                subsets that are held out from the training of configs/train-NAME.yaml
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
-                slices and pictures of other sources; of these, all but the GBM slices never trained
+                slices and images of other sources, none of which train except the GBM slices
 """
 
 import csv
@@ -26,7 +26,7 @@ _CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a table."""
+    """Return the rows of a table."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -102,21 +102,24 @@ def external(data: Path) -> Iterator[Record]:
 
 
 def write_left_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> None:
-    """Write of each table, a source and its records, who is left out, for each training."""
+    """Write the held-out subset of each table for each training configuration.
+
+    `tables` contains the source and the records of each table by name.
+    """
     for config in sorted(_CONFIGS.glob("train-*.yaml")):
         left_out = TrainSettings.load(config).left_out
         for name, (source, records) in tables.items():
-            judged = [
+            held_out = [
                 record | {"split": "test"}
                 for record in records
                 if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
             ]
-            if judged:
-                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", judged)
+            if held_out:
+                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", held_out)
 
 
 def write(path: Path, records: list[Record]) -> None:
-    """Write a table; its columns are all that its records have."""
+    """Write a table with all columns that occur in the records."""
     with path.open("w", newline="", encoding="utf-8") as file:
         columns = list(dict.fromkeys(name for record in records for name in record))
         writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -134,8 +137,8 @@ def main(data: Path, out: Path) -> None:
     write(out / "dev-volumes.csv", list(dev_volumes(data)))
     sets: dict[object, list[Record]] = {}
     gbm = gbm_slices(data / "volumes/tumor", beside_tumor=True)
-    judged = (record | {"set": "gbm-slices"} for record in gbm)
-    for record in (*judged, *lgg(data), *external(data)):
+    labeled_gbm = (record | {"set": "gbm-slices"} for record in gbm)
+    for record in (*labeled_gbm, *lgg(data), *external(data)):
         for column in ("file", "mask"):
             if record.get(column):
                 record[column] = Path(str(record[column])).resolve()

@@ -1,12 +1,11 @@
-"""Memory of a scan against the number of files: it must not grow with the archive.
+"""Peak memory of a scan by number of files, which must not grow with the archive.
 
     python -m benchmarks.memory [FILES ...]          (default 1000 10000 100000)
 
-Prints a table, and draws it as memory.png in the folder it is called from.
-
-Archives of small made-up series, one in ten of them T1 and so classified, are scanned by a process
-of its own, the network replaced by arithmetic (tests/nights/driver.py), and the peak resident size
-of that process is printed.
+Scans archives of small artificial series, of which one in ten is T1 and therefore classified, in a
+separate process, with the network replaced by simple arithmetic (tests/nights/driver.py). Prints a
+table of the peak resident set size of that process, and writes a chart to memory.png in the current
+folder.
 """
 
 import math
@@ -27,11 +26,11 @@ from tests.pipeline.builders import head, instance
 
 _SLICES = 5
 _SERIES_PER_STUDY = 2
-_CLASSIFIED = 10  # one series in so many
+_CLASSIFIED = 10  # every tenth series is T1
 
 
 def _template() -> tuple[list[bytes], dict[str, str]]:
-    """The files of one series, and the UIDs in them that stand for another series' own."""
+    """Return the files of one series, and the UIDs in them to be replaced for each series."""
     contents = []
     for number in range(_SLICES):
         ds = instance("study", "series", number, head(32, 32, seed=number))
@@ -59,13 +58,13 @@ def make_archive(folder: Path, n_files: int) -> None:
 
 
 def _uid(like: str, name: str) -> str:
-    """A UID of the same length, so that no length in the file changes."""
+    """Return a UID as long as `like`, so that no length in the file changes."""
     made = generate_uid(prefix="1.2.3.", entropy_srcs=[name])
     return made[: len(like)].ljust(len(like), "1")
 
 
 def measure(n_files: int) -> tuple[float, float]:
-    """Peak resident size in MB and seconds of a scan."""
+    """Return the peak resident set size (MB) and the duration (s) of a scan."""
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         make_archive(base / "archive", n_files)
@@ -88,7 +87,7 @@ def measure(n_files: int) -> tuple[float, float]:
 
 
 def draw(points: list[tuple[int, float]], path: str) -> None:
-    """Peak memory (MB, from 0) against files (logarithmic)."""
+    """Draw peak memory (MB, from 0) by number of files (logarithmic) to a PNG."""
     canvas = np.full((320, 520, 3), 255, np.uint8)
     most = 1.3 * max(peak for _, peak in points)
     first, last = math.log10(points[0][0]), math.log10(points[-1][0])

@@ -1,13 +1,12 @@
-"""Rules from slices to series, compared on the slices that scans of labelled volumes left.
+"""Comparison of rules that aggregate slices to series, on scans of labeled volumes.
 
     python -m benchmarks.rules LABELS OUT [LABELS OUT ...]
 
-LABELS as for `batchmri evaluate --labels`, OUT the output of a scan of the same volumes; or a table
-of pictures, and what `batchmri evaluate` left of it: the pictures of one patient and label are then
-a series. Prints for every rule the suspicion (mean probability of any tumour in the slices that
-decide) of tumour and of tumour-free series by their split: the lowest, the median, the highest, and
-the AUC; and the AUC of a logistic regression on the rules together, each patient judged by one that
-was fitted on the others.
+LABELS is a table as for `batchmri evaluate --labels`, and OUT a scan of the same volumes.
+Alternatively, LABELS is a table of images, and OUT the output of `batchmri evaluate` on it; the
+images of one patient and label are then a series. Prints, for each rule, the AUC and the minimum,
+median and maximum suspicion (mean probability of any tumor in the deciding slices) by label and
+split. Also prints the AUC of a logistic regression on all rules, cross-validated by patient.
 """
 
 import csv
@@ -25,19 +24,18 @@ from batchmri.settings import VerdictSettings
 from batchmri.verdict.series import most_suspicious_run
 
 Rule = Callable[[Sequence[float]], float]
-Curve = tuple[str, list[float]]  # whose, and the suspicion of its slices in order
+Curve = tuple[str, list[float]]  # patient, and the suspicion of the slices in order
 Groups = dict[tuple[str, str], list[Curve]]  # by label and split
 
 
 def run(shortest: int, fraction: float) -> Rule:
-    """The most suspicious run of neighbours."""
-
+    """Return the rule that averages the most suspicious run of adjacent slices."""
     rules = VerdictSettings(top_slices=shortest, run_fraction=fraction)
     return lambda curve: float(np.mean([curve[i] for i in most_suspicious_run(curve, rules)]))
 
 
 def top(count: int) -> Rule:
-    """The most suspicious slices, wherever they lie."""
+    """Return the rule that averages the most suspicious slices at any position."""
     return lambda curve: float(np.sort(curve)[-count:].mean())
 
 
@@ -53,13 +51,16 @@ RULES: dict[str, Rule] = {
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a table."""
+    """Return the rows of a table."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def curves_of_scan(labels: Path, scan: Path, fraction: float) -> Groups:
-    """The series of a scan; slices of a brain box below `fraction` of the largest left out."""
+    """Return the series of a scan, without slices whose brain box is too small.
+
+    The area of a box must be at least `fraction` of the largest in its series.
+    """
     rows = defaultdict(list)
     for row in read(scan / "slices.csv"):
         rows[row["study_uid"], row["series_uid"], row["series_part"]].append(row)
@@ -72,21 +73,21 @@ def curves_of_scan(labels: Path, scan: Path, fraction: float) -> Groups:
             continue
         slices = [s for s in slices if "crop_failed" not in s["flags"]] or slices
         areas = [int(s["crop_width"]) * int(s["crop_height"]) for s in slices]
-        fit = [s for s, area in zip(slices, areas, strict=True) if area >= fraction * max(areas)]
-        curve = [1 - float(s["p_notumor"]) for s in fit]
+        large = [s for s, area in zip(slices, areas, strict=True) if area >= fraction * max(areas)]
+        curve = [1 - float(s["p_notumor"]) for s in large]
         group = label["label"], label.get("split", "")
         found[group].append((label.get("patient", source), curve))
     return found
 
 
 def curves_of_pictures(labels: Path, evaluation: Path) -> Groups:
-    """The pictures of a table, those of one patient and label together."""
+    """Return the images of a table, with those of one patient and label as a series."""
     series: dict[tuple[str, str], list[float]] = defaultdict(list)
     rows = zip(read(labels), read(evaluation / "predictions.csv"), strict=True)
-    for row, told in rows:
-        if Path(row["file"]).name != Path(told["file"]).name:
+    for row, prediction in rows:
+        if Path(row["file"]).name != Path(prediction["file"]).name:
             raise SystemExit(f"{evaluation}: not of the pictures of {labels}")
-        series[row["label"], row["patient"]].append(1 - float(told["p_notumor"]))
+        series[row["label"], row["patient"]].append(1 - float(prediction["p_notumor"]))
     found: Groups = defaultdict(list)
     for (label, patient), curve in series.items():
         found[label, "pictures"].append((patient, curve))
@@ -94,19 +95,19 @@ def curves_of_pictures(labels: Path, evaluation: Path) -> Groups:
 
 
 def learned_auc(groups: Groups) -> float:
-    """The AUC of a logistic regression on what all rules say."""
+    """Return the AUC of a logistic regression on all rules, cross-validated by patient."""
     series = [(key[0] != "notumor", *one) for key, found in groups.items() for one in found]
     truth = [tumor for tumor, _, _ in series]
-    told = [[rule(c) for rule in RULES.values()] for _, _, c in series]
-    found = cross_val_predict(
+    features = [[rule(c) for rule in RULES.values()] for _, _, c in series]
+    predicted = cross_val_predict(
         LogisticRegression(max_iter=1000),
-        np.array(told),
+        np.array(features),
         truth,
         groups=[patient for _, patient, _ in series],
         cv=LeaveOneGroupOut(),
         method="predict_proba",
     )
-    return float(roc_auc_score(truth, found[:, 1]))
+    return float(roc_auc_score(truth, predicted[:, 1]))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -115,12 +116,12 @@ def main(arguments: Sequence[str]) -> None:
         groups: Groups = defaultdict(list)
         for labels, out in zip(arguments[::2], arguments[1::2], strict=True):
             scanned = (Path(out) / "slices.csv").exists()
-            told = (
+            curves = (
                 curves_of_scan(Path(labels), Path(out), fraction)
                 if scanned
                 else curves_of_pictures(Path(labels), Path(out))
             )
-            for group, found in told.items():
+            for group, found in curves.items():
                 groups[group] += found
         for name, rule in RULES.items():
             values = {

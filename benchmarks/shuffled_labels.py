@@ -1,10 +1,10 @@
-"""A table of training pictures whose labels are shuffled: what it teaches is a leak.
+"""Training table with shuffled labels: accuracy above chance on test would indicate a leak.
 
     python -m benchmarks.shuffled_labels TABLE SHUFFLED.csv
     batchmri train SHUFFLED.csv --out RUN --config FILE
 
-The labels of train and val are permuted among the rows of the split; those of test and dev stay.
-Masks are left out, since they would tell a tumour after all.
+The labels of train and val are permuted within each split; those of test and dev are unchanged.
+Masks are omitted, since they would reveal tumors.
 """
 
 import csv

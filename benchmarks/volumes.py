@@ -1,9 +1,9 @@
-"""Verdicts on the real volumes of ../shared/data, counted from the tables of a scan.
+"""Counts of verdicts on the real volumes of ../shared/data, from the tables of a scan.
 
     batchmri scan DATA/volumes/tumor DATA/volumes/healthy DATA/sources/heads/volumes --out OUT
     python -m benchmarks.volumes OUT DATA
 
-Sources of training are told apart from those that only judge.
+Sources used in training are listed separately from sources used only for evaluation.
 """
 
 import csv
