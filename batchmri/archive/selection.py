@@ -37,6 +37,7 @@ _DERIVED_WORDS = re.compile(
     r"|colou?r fa|colfa|r?cb[fv]|mtt|ttp|tmax|[zt]stat\w*|cope\d*|spm[tf]|probab\w*|quant\w*)"
     r"(?![a-z])"
 )
+_SUBTRACTION = re.compile(r"(?<![a-z0-9])sub(?! ?[0-9])(?![a-z])")
 _SIEMENS_MAP = re.compile(r"_[RT][12](?:[Ss]tar)?_Images(?![A-Za-z])")
 """A map of MapIt or MP2RAGE: `T1_Images` after the protocol name. "T1 images" is not a map."""
 
@@ -107,4 +108,6 @@ def _derived_detail(series: Series) -> str:
         return types[0]
     description = series.header.series_description
     found = _DERIVED_WORDS.search(normalised(description)) or _SIEMENS_MAP.search(description)
+    if series.format == "dicom":  # in the name of a BIDS file, `sub` begins the subject
+        found = found or _SUBTRACTION.search(normalised(description))
     return "by description" if found else ""

@@ -68,7 +68,7 @@ def check_images(store: Store, roots: Mapping[str, str], named: Collection[str])
     n_pictures = store.files.count_endings(refused[0], _PICTURE_SUFFIXES)
     for label in refused:
         store.files.forget(label)
-    found = f"{n_files} file{'s' * (n_files != 1)}" if n_files else "empty"
+    found = f"{n_files} file{'s' * (n_files != 1)}" if n_files else "the folder is empty"
     if n_pictures:
         found += f", {n_pictures} of them pictures such as JPEG or PNG: see `batchmri evaluate`"
     more = f", nor in {len(refused) - 1} other PATHs" if len(refused) > 1 else ""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from batchmri.errors import OutputError, StateError, UsageError
 from batchmri.outputs.atomic_write import make_folder
+from batchmri.state.store import Store
 
 _DATABASE = "state.db"
+_OUTPUT = "output"
 
 
 def make_output(output: Path) -> None:
@@ -33,6 +35,23 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
                 "--out"
             )
     return path
+
+
+def claim_state(store: Store, output: Path) -> None:
+    """Record that `store` is the state of `output`, wherever `output` was moved to.
+
+    Raises StateError if it is the state of another output that is still there: what one of them
+    told as new or gone, the other would never tell.
+    """
+    known = store.meta(_OUTPUT)
+    here = str(output.resolve())
+    if known not in (None, here):
+        run = Path(str(known)) / "run.json"
+        if run.is_file() and _recorded_state(run) == store.location:
+            raise StateError(
+                f"{store.location}: is the state of {known}; name another folder with --state"
+            )
+    store.set_meta(_OUTPUT, here)
 
 
 def _recorded_state(run: Path) -> str | None:

@@ -20,7 +20,7 @@ from batchmri.pipeline.index import index
 from batchmri.pipeline.inputs import check_output, check_outside, find_roots
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.lock import hold
-from batchmri.pipeline.output_folder import make_output, state_path
+from batchmri.pipeline.output_folder import claim_state, make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.provenance import check_provenance, effective_settings, remember_model
 from batchmri.pipeline.run_report import RunReport
@@ -82,6 +82,7 @@ def scan(
         stack.enter_context(hold(output, database.parent))
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
+        claim_state(store, output)
         # Start the worker server before torch is imported with the model: workers are its forks.
         pool = stack.enter_context(
             WorkerPool(
@@ -104,6 +105,7 @@ def scan(
             rescan=options.rescan,
         )
 
+        archive_read = False
         with suppress(InterruptedRunError):  # every finished series is already in the state
             with report.stage("index"):
                 report.new_failures += index(
@@ -118,6 +120,7 @@ def scan(
                         r, model.classes, settings, output
                     )
                     report.new_failures += Planner(store, settings, options, is_current).plan(stop)
+                archive_read = not stop.requested
             with report.stage("classify"):
                 run = Run(store, pool, model, settings, output, stop)
                 _classify(run, store, settings, console, stop, report)
@@ -134,7 +137,7 @@ def scan(
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
         print_summary(console, totals, output)
-        _report_remaining(console, store, stop, report.n_series)
+        _report_remaining(console, store, stop, report.n_series, archive_read)
     return Outcome(report.exit_code, totals)
 
 
@@ -156,8 +159,15 @@ def _classify(
                 )
 
 
-def _report_remaining(console: Console, store: Store, stop: Shutdown, n_done: int) -> None:
+def _report_remaining(
+    console: Console, store: Store, stop: Shutdown, n_done: int, archive_read: bool
+) -> None:
     if not stop.exit_code:
+        return
+    if not archive_read:
+        console.warn(
+            f"stopped: {stop.why}; the archive was not read to its end; the next run goes on there"
+        )
         return
     left = store.series.n_waiting()
     more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""

@@ -123,7 +123,7 @@ def test_a_path_without_an_image_is_refused_and_the_output_stays_usable(
     text = files("note.txt", folder=tmp_path / "text")
     pictures = files("1.jpg", "2.JPEG", "3.png", folder=tmp_path / "pictures")
     for paths, found in (
-        ([empty], r"empty: no DICOM or NIfTI image found \(empty\)"),
+        ([empty], r"empty: no DICOM or NIfTI image found \(the folder is empty\)"),
         ([text], r"text: no DICOM or NIfTI image found \(1 file\)"),
         ([text / "note.txt"], r"note.txt: no DICOM or NIfTI image found"),
         ([pictures], r"3 files, 3 of them pictures .*batchmri evaluate"),

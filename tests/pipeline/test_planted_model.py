@@ -127,6 +127,10 @@ def test_pictures_of_other_rules_are_blank_until_the_next_scan(
     reclassify(out, settings=longer)
     assert not any(row["gradcam_png"] for row in table(out, "slices"))
     assert table(out, "studies")[0]["montage_png"] == ""
+    reclassify(out, settings=settings)
+    paths = [row["gradcam_png"] for row in table(out, "slices") if row["gradcam_png"]]
+    assert len(paths) == 3 and all((out / path).is_file() for path in paths), "as before"
+    reclassify(out, settings=longer)
     scan([tmp_path / "archive"], out=out, settings=longer)
     assert sum(bool(row["gradcam_png"]) for row in table(out, "slices")) == 5
     scan([tmp_path / "archive"], out=fresh, settings=longer)

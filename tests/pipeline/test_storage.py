@@ -184,6 +184,15 @@ def test_a_state_of_another_output_is_locked_too(
         scan([archive], out=tmp_path / "out", settings=settings, options=elsewhere)
 
 
+def test_a_state_belongs_to_one_output(archive: Path, tmp_path: Path, settings: Settings) -> None:
+    out, moved, elsewhere = tmp_path / "out", tmp_path / "moved", ScanOptions(state=tmp_path / "s")
+    scan([archive], out=out, settings=settings, options=elsewhere)
+    with pytest.raises(StateError, match=r"is the state of .*out; name another folder"):
+        scan([archive], out=tmp_path / "other", settings=settings, options=elsewhere)
+    out.rename(moved)
+    assert scan([archive], out=moved, settings=settings, options=elsewhere).exit_code == 0
+
+
 def test_status_works_while_a_scan_writes_and_waits_for_a_commit(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Series descriptions written by scanners and technologists, with the sequence of each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,18 @@ def test_maps_and_components_are_derived(text: str) -> None:
     sequence = sequence_of(Header(series_description=text), f"sub-1_{text}.nii")
     decision = select(series(series_description=text, sequence=sequence), SelectionSettings())
     assert decision.reason is Reason.DERIVED
+
+
+@pytest.mark.parametrize("text", ["SUB T1", "T1 SUB", "AX T1 +C SUB", "sub: t1"])
+def test_subtractions_of_dicom_are_derived(text: str) -> None:
+    one = series(series_description=text)
+    assert select(replace(one, format="dicom"), SelectionSettings()).reason is Reason.DERIVED
+
+
+@pytest.mark.parametrize("text", ["sub-01 T1", "sub 01 T1", "subcortical T1"])
+def test_subjects_and_other_words_are_no_subtractions(text: str) -> None:
+    one = series(series_description=text)
+    assert select(replace(one, format="dicom"), SelectionSettings()).wanted
 
 
 @pytest.mark.parametrize("text", IMAGES)
