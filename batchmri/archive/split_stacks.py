@@ -61,7 +61,7 @@ def parts_of(cells: Sequence[Cell]) -> list[Part]:
         groups[_group_of(cell, orientations)].append(cell)
     if len(orientations) > _MAX_STACKS and len(cells) < _MIN_SLICES_PER_STACK * len(groups):
         return [_mixed_geometry_part(cells)]
-    split = _by_time(groups)
+    split = _split_by_time(groups)
     whole = len(split) == 1
     several = _count_planes(orientations) > 1
     return [
@@ -126,7 +126,9 @@ def _same_orientation(one: Orientation, other: Orientation) -> bool:
     )
 
 
-def _by_time(groups: dict[_Group, list[Cell]]) -> list[tuple[_Group, list[Cell], bool | None]]:
+def _split_by_time(
+    groups: dict[_Group, list[Cell]],
+) -> list[tuple[_Group, list[Cell], bool | None]]:
     """Return groups with their cells, and whether they are a further volume (None: only one)."""
     split: list[tuple[_Group, list[Cell], bool | None]] = []
     for group, cells in groups.items():

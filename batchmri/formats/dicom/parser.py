@@ -176,7 +176,9 @@ class ElementReader:
                 vr = b""
                 position += size
             if length == UNDEFINED:
-                position = self._undefined(position, tag, vr, wanted, encoding, depth, into)
+                position = self._read_undefined_length(
+                    position, tag, vr, wanted, encoding, depth, into
+                )
                 continue
             if tag in wanted:
                 if _MAX_VALUE < length <= end - position:
@@ -253,7 +255,7 @@ class ElementReader:
         group, number = struct.unpack(order + "HH", self.bytes_at(position, 4))
         return int(group << 16 | number)
 
-    def _undefined(
+    def _read_undefined_length(
         self,
         position: int,
         tag: int,

@@ -10,7 +10,7 @@ from batchmri.terms.body_part import normalised
 _EXTENSIONS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
-_MAX_ENTITIES = 5  # without sub- and ses-; each one doubles the number of names to try
+_MAX_ENTITIES = 5  # only the first ones, without sub- and ses-: each doubles the names to try
 _LABELS = re.compile(
     r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
     r"(?![a-z0-9])"
