@@ -35,7 +35,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def test_volumes_are_scanned_and_judged(model: Path, tmp_path: Path) -> None:
+def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     write_series(archive / "one", study="one", series="one")
     write_series(archive / "two", study="two", series="two")
@@ -63,7 +63,7 @@ def test_volumes_are_scanned_and_judged(model: Path, tmp_path: Path) -> None:
     assert mistakes[100:160, 80:130].mean() > 80
 
 
-def test_what_is_wrong_is_one_line_and_2(model: Path, tmp_path: Path) -> None:
+def test_errors_are_one_line_and_exit_with_2(model: Path, tmp_path: Path) -> None:
     picture = tmp_path / "data" / "cyst" / "a.png"
     picture.parent.mkdir(parents=True)
     cv2.imwrite(str(picture), np.eye(40, dtype=np.uint8) * 200)

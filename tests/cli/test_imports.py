@@ -27,14 +27,14 @@ def loaded_by(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["--help", "--version"])
-def test_help_answers_without_heavy_libraries(command: str) -> None:
+def test_help_imports_no_heavy_libraries(command: str) -> None:
     assert loaded_by(command) == "LOADED []"
 
 
 @pytest.mark.parametrize(
     "command", ["scan", "verdict", "config", "train", "evaluate", "data", "model"]
 )
-def test_help_of_a_command_answers_without_heavy_libraries(command: str) -> None:
+def test_help_of_a_command_imports_no_heavy_libraries(command: str) -> None:
     assert loaded_by(command, "--help") == "LOADED []"
 
 

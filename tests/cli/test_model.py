@@ -10,7 +10,7 @@ from batchmri.errors import ModelError
 from batchmri.model.card import SHIPPED
 
 
-def test_show_tells_the_card_of_the_model_that_ships() -> None:
+def test_show_prints_the_card_of_the_shipped_model() -> None:
     shown = CliRunner().invoke(cli, ["model", "show"]).output
     assert "Not a medical device" in shown
     assert "glioma, meningioma, notumor, pituitary (notumor means no tumour)" in shown
@@ -19,7 +19,7 @@ def test_show_tells_the_card_of_the_model_that_ships() -> None:
     assert json.loads(stored)["no_tumor_class"] == "notumor"
 
 
-def test_show_of_no_model_is_one_line(tmp_path: Path) -> None:
+def test_show_of_a_missing_model_is_a_usage_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["model", "show", str(tmp_path / "own.safetensors")])
     assert isinstance(done.exception, ModelError)
 

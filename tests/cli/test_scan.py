@@ -44,7 +44,7 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path / "archive"
 
 
-def test_a_missing_path_is_2(tmp_path: Path) -> None:
+def test_a_missing_path_exits_with_2(tmp_path: Path) -> None:
     done = batchmri("scan", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert_one_line(done, 2, "nowhere", "no such file")
     assert not (tmp_path / "out").exists()
@@ -57,7 +57,7 @@ def test_an_unknown_setting_names_the_nearest(archive: Path, tmp_path: Path) -> 
     assert_one_line(done, 2, "verdict.top_slice", "did you mean verdict.top_slices?")
 
 
-def test_the_environment_stands_between_file_and_flag(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("verdict:\n  top_slices: 4\n  min_confidence: 0.7\n")
     shown = batchmri(
@@ -89,14 +89,14 @@ def test_a_command_with_a_typing_error_names_the_nearest() -> None:
     assert_one_line(batchmri("scna"), 2, "No such command 'scna'. Did you mean 'scan'?")
 
 
-def test_a_foreign_checkpoint_is_2(archive: Path, tmp_path: Path) -> None:
+def test_a_foreign_checkpoint_exits_with_2(archive: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
     model.write_bytes(b"not a model")
     done = batchmri("scan", archive, "--out", tmp_path / "out", "--model", model)
     assert_one_line(done, 2, "model.safetensors", "no card")
 
 
-def test_a_held_output_is_4_and_says_by_whom(archive: Path, tmp_path: Path) -> None:
+def test_a_locked_output_exits_with_4_and_names_the_process(archive: Path, tmp_path: Path) -> None:
     from batchmri.pipeline.lock import hold
 
     out = tmp_path / "out"

@@ -18,7 +18,7 @@ from tests.outputs.test_inventory import survey
 Capture = pytest.CaptureFixture[str]
 
 
-def test_plain_lines_tell_begin_and_end(capsys: Capture) -> None:
+def test_plain_lines_are_logged_at_begin_and_end(capsys: Capture) -> None:
     with Console("plain").stage("reading headers") as stage:
         assert list(stage.count(range(3))) == [0, 1, 2]
     out, err = capsys.readouterr()
@@ -42,7 +42,7 @@ def test_json_lines_are_json_and_carry_the_run(capsys: Capture) -> None:
     assert "\x1b" not in out + err
 
 
-def test_text_from_outside_is_no_markup_and_no_escape(capsys: Capture) -> None:
+def test_external_text_becomes_no_markup_and_no_escape(capsys: Capture) -> None:
     console = Console("plain")
     console.say(HOSTILE)
     console.table("t", ("value", "n"), [("[red]x[/red]\x1b[2J", 1)])
@@ -71,7 +71,7 @@ def test_a_terminal_gets_a_bar_on_stderr_alone(
     assert capsys.readouterr().out == ""
 
 
-def test_plain_was_asked_for_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_format_on_a_terminal_has_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert not Console("plain")._bars
 
@@ -89,7 +89,7 @@ def test_lines_come_every_ten_seconds_with_rate_and_time_left() -> None:
     assert told[0]["seconds_left"] == 90
 
 
-def test_lines_come_more_seldom_in_a_long_run() -> None:
+def test_lines_are_less_frequent_in_a_long_run() -> None:
     told: list[object] = []
     clock = SimpleNamespace(now=0.0)
     lines = Lines(lambda *_, **facts: told.append(facts), "x", None, lambda: clock.now)
@@ -113,7 +113,7 @@ def counted() -> SimpleNamespace:
     )
 
 
-def test_the_summary_stands_on_stdout(capsys: Capture) -> None:
+def test_the_summary_is_written_to_stdout(capsys: Capture) -> None:
     print_summary(Console("plain"), counted(), Path("/out"))
     out, err = capsys.readouterr()
     for words in ("localizer", "not_an_image", "glioma", "72 slices", "/out"):
@@ -140,7 +140,7 @@ def test_no_rate_before_the_first_second(capsys: Capture) -> None:
     assert "per_second" not in capsys.readouterr().err
 
 
-def test_the_survey_stands_on_stdout(capsys: Capture) -> None:
+def test_the_survey_is_written_to_stdout(capsys: Capture) -> None:
     print_survey(Console("plain"), survey(), cores=2)
     out, _ = capsys.readouterr()
     for words in ("classify", "localizer", "[b]Maker", "ExplicitVRLittleEndian", "2 series"):

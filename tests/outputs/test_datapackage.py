@@ -57,14 +57,14 @@ def test_an_output_is_valid_by_its_own_description(tmp_path: Path) -> None:
         ("files", "not_an_image", "a,b"),
     ],
 )
-def test_a_broken_output_is_not(tmp_path: Path, table: str, old: str, new: str) -> None:
+def test_a_broken_output_is_invalid(tmp_path: Path, table: str, old: str, new: str) -> None:
     write_output(tmp_path)
     path = tmp_path / f"{table}.csv"
     path.write_bytes(path.read_bytes().replace(old.encode(), new.encode()))
     assert errors(tmp_path)
 
 
-def test_it_tells_contract_units_and_line_ends(tmp_path: Path) -> None:
+def test_datapackage_states_contract_units_and_line_ends(tmp_path: Path) -> None:
     write_output(tmp_path)
     document = json.loads((tmp_path / "datapackage.json").read_text())
     assert document["contract_version"] == "2"

@@ -22,7 +22,7 @@ def test_millimetres(value: float | None, cell: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\x00=1"])
-def test_no_formula(value: str) -> None:
+def test_formulas_are_escaped(value: str) -> None:
     assert cells.text(value).startswith("'")
 
 
@@ -39,5 +39,5 @@ def test_ordinary_text_stays() -> None:
     assert cells.text("T1 axial, Schädel 脳 a=b") == "T1 axial, Schädel 脳 a=b"
 
 
-def test_flags_are_ordered_and_single() -> None:
+def test_flags_are_sorted_and_unique() -> None:
     assert cells.flags(["gap", "crop_failed", "gap"]) == "crop_failed;gap"

@@ -22,6 +22,6 @@ def test_only_a_uid_becomes_a_path(uid: str) -> None:
         montage_path(uid)
 
 
-def test_a_part_is_no_path_either() -> None:
+def test_an_unsafe_series_part_does_not_become_a_path() -> None:
     with pytest.raises(ValueError, match="not a series part"):
         picture_path(SeriesKey("1.2", "1.2.3", "../x"), 0)

@@ -39,14 +39,14 @@ def draw(heat: np.ndarray, scale: float = 1.0, caption: Caption = CAPTION) -> by
 
 
 @pytest.mark.parametrize(("row", "column"), [(24, 24), (24, 72), (72, 24), (60, 80)])
-def test_heat_lies_where_it_was_found(row: int, column: int) -> None:
+def test_heat_is_drawn_at_its_position(row: int, column: int) -> None:
     changed = difference(draw(spot(row, column)))
     y, x = (np.average(axis, weights=changed**2) for axis in np.mgrid[:_PANEL, :_PANEL])
     assert abs(y - (row + 0.5) * 4) < 8
     assert abs(x - (column + 0.5) * 4) < 8
 
 
-def test_no_heat_is_plain_anatomy() -> None:
+def test_zero_heat_leaves_the_anatomy_unchanged() -> None:
     assert difference(draw(np.zeros((96, 96), np.float32))).max() == 0
     assert difference(draw(np.zeros((96, 96), np.float32), scale=0.0)).max() == 0
 
@@ -103,7 +103,7 @@ def test_the_same_input_gives_the_same_bytes_without_metadata() -> None:
     assert chunks == {b"IHDR", b"IDAT", b"IEND"}
 
 
-def test_a_caption_has_room_for_nothing_from_a_header() -> None:
+def test_a_caption_has_no_field_for_header_text() -> None:
     fields = set(Caption.__dataclass_fields__)
     assert fields == {
         "title", "note", "heat_of", "slice_number", "n_slices", "plane", "deciding",
@@ -119,7 +119,7 @@ def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
     assert left.mean() > 50 and right.max() == 0
 
 
-def test_words_do_not_run_into_each_other() -> None:
+def test_texts_do_not_overlap() -> None:
     """The longest title stands alone in its line; the note stands in the one below."""
     title = "indeterminate: no tumor seen, but contrast is not stated"
     caption = replace(CAPTION, title=title, note="")
@@ -161,7 +161,7 @@ def test_any_shape_can_be_drawn(shape: tuple[int, int]) -> None:
     assert overlay(picture, picture, 1.0, (1.0, 1.0), CAPTION).startswith(b"\x89PNG")
 
 
-def test_an_outlier_does_not_black_out_the_rest() -> None:
+def test_an_outlier_pixel_does_not_darken_the_image() -> None:
     picture = anatomy()
     picture[0, 0] = 1e9
     left, _ = panels(overlay(picture, np.zeros_like(picture), 1.0, (1.0, 1.0), CAPTION))
@@ -169,7 +169,7 @@ def test_an_outlier_does_not_black_out_the_rest() -> None:
 
 
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 1), (6, 2), (12, 3)])
-def test_a_montage_holds_every_overlay(n: int, columns: int) -> None:
+def test_a_montage_contains_every_overlay(n: int, columns: int) -> None:
     tiles = [draw(spot(8 * i % 96, 40)) for i in range(n)]
     decoded = [cv2.imdecode(np.frombuffer(t, np.uint8), cv2.IMREAD_COLOR) for t in tiles]
     height, width = decoded[0].shape[:2]

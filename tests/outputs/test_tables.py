@@ -27,7 +27,7 @@ def test_rfc_4180(tmp_path: Path) -> None:
     )
 
 
-def test_hostile_text_comes_back_as_one_harmless_cell(tmp_path: Path) -> None:
+def test_hostile_text_becomes_one_harmless_cell(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     write_table(path, COLUMNS, [{"source": HOSTILE, "detail": "\ud800 lone"}, {"source": "-x"}])
     with path.open(newline="", encoding="utf-8") as file:
@@ -83,7 +83,7 @@ def test_an_interrupted_write_leaves_the_old_table(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
 
 
-def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_replaced(tmp_path: Path) -> None:
     (tmp_path / ".t.csv.tmp").write_text("half of a tab")
     write_table(tmp_path / "t.csv", COLUMNS, ROWS)
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
@@ -97,7 +97,7 @@ def test_an_empty_table_has_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("group", "modes"), [(False, (0o600, 0o700)), (True, (0o640, 0o750))])
-def test_tables_are_for_their_owner_or_the_group(
+def test_tables_are_readable_for_the_owner_or_the_group(
     tmp_path: Path, group: bool, modes: tuple[int, int]
 ) -> None:
     with readers(group=group):

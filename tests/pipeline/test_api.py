@@ -16,7 +16,7 @@ def classifier(random_model: Path) -> Classifier:
     return batchmri.load_classifier(random_model, device="cpu")
 
 
-def test_pictures_of_any_size_and_depth(classifier: Classifier) -> None:
+def test_images_of_any_size_and_bit_depth(classifier: Classifier) -> None:
     pictures = [
         head(64, 80),
         (head(120, 90) // 16).astype(np.uint8),
@@ -30,13 +30,15 @@ def test_pictures_of_any_size_and_depth(classifier: Classifier) -> None:
     assert found.maps.shape == (3, 4, 4, 4) and found.features.shape == (3, 1504)
 
 
-def test_a_picture_is_classified_alike_in_any_company(classifier: Classifier) -> None:
+def test_a_result_does_not_depend_on_other_images_in_the_batch(classifier: Classifier) -> None:
     pictures = [head(seed=seed) for seed in range(11)]
     together, alone = classifier(pictures), classifier(pictures[7:8])
     assert together.maps[7].tobytes() == alone.maps[0].tobytes()
 
 
 @pytest.mark.parametrize("pictures", [[], [np.zeros((4, 4, 3))], [np.zeros(9)]])
-def test_what_is_no_picture(pictures: list[np.ndarray], classifier: Classifier) -> None:
+def test_input_that_is_not_a_list_of_2d_arrays_is_refused(
+    pictures: list[np.ndarray], classifier: Classifier
+) -> None:
     with pytest.raises(UsageError):
         classifier(pictures)

@@ -32,14 +32,14 @@ def test_every_slice_comes_back_once_in_order_from_batches_of_one_shape(n: int) 
     assert len(backend.shapes) == -(-n // 4)
 
 
-def test_nothing_in_means_nothing_is_run() -> None:
+def test_without_slices_the_backend_is_not_run() -> None:
     backend = Recording(batch_size=4)
     with Batcher[int](backend) as batcher:
         assert list(batcher.finish()) == []
     assert backend.shapes == []
 
 
-def test_a_fault_of_the_backend_is_not_swallowed() -> None:
+def test_an_error_of_the_backend_is_raised() -> None:
     class Broken(Recording):
         def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             raise RuntimeError("no memory")

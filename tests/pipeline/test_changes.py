@@ -29,7 +29,7 @@ def change(kind: str, before: str = "", now: str = "", uid: str = "1.1") -> Chan
         ([change("gone", "a", ""), change("new", "", "b")], change("changed", "a", "b")),
     ],
 )
-def test_changes_of_interrupted_runs_are_told_as_one(
+def test_changes_of_interrupted_runs_are_merged(
     tmp_path: Path, told: list[Change], merged: Change | None
 ) -> None:
     with Store(tmp_path / "state.db") as store:

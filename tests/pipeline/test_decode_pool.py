@@ -28,7 +28,7 @@ def series_of(folder: Path, name: str, n: int) -> Series:
     return study.series[0]
 
 
-def test_series_come_in_their_order_and_whole(tmp_path: Path, pool: WorkerPool) -> None:
+def test_series_are_decoded_in_order_and_complete(tmp_path: Path, pool: WorkerPool) -> None:
     many = [series_of(tmp_path, f"s{i}", 12) for i in range(6)]
     chunks = list(load(pool, many, budget=1 << 30, max_file_bytes=1 << 30, held=lambda: 0))
     assert [p.series.key for p in chunks] == [s.key for s in many]
@@ -36,7 +36,7 @@ def test_series_come_in_their_order_and_whole(tmp_path: Path, pool: WorkerPool) 
     assert not any(isinstance(d, Refusal) for p in chunks for d in p.decoded)
 
 
-def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: WorkerPool) -> None:
+def test_reading_ahead_stays_within_the_budget(tmp_path: Path, pool: WorkerPool) -> None:
     many = [series_of(tmp_path, f"s{i}", 8) for i in range(6)]
     one = n_bytes(many[0], 8)
     asked = 0
@@ -56,9 +56,7 @@ def test_no_more_is_read_ahead_than_the_budget_holds(tmp_path: Path, pool: Worke
         kept.append(one)
 
 
-def test_a_series_over_a_quarter_of_the_budget_comes_in_parts(
-    tmp_path: Path, pool: WorkerPool
-) -> None:
+def test_a_series_over_a_quarter_of_the_budget_is_split(tmp_path: Path, pool: WorkerPool) -> None:
     series = series_of(tmp_path, "long", 10)
     budget = 4 * n_bytes(series, 3)
     chunks = list(load(pool, [series], budget=budget, max_file_bytes=1 << 30, held=lambda: 0))
@@ -123,7 +121,9 @@ def test_a_large_volume_is_read_once_for_all_its_parts(tmp_path: Path, pool: Wor
     assert (again[4] == shown[4]).all()
 
 
-def test_parts_of_a_refused_volume_are_not_tried(tmp_path: Path, pool: WorkerPool) -> None:
+def test_further_parts_of_a_refused_volume_are_not_decoded(
+    tmp_path: Path, pool: WorkerPool
+) -> None:
     mask = np.zeros((40, 30, 10), np.int16)
     mask[5:9, 5:9] = 1
     series = nifti_series(tmp_path, mask)

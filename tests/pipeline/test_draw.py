@@ -69,7 +69,9 @@ def test_color_follows_evidence_and_probability(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "reason", [VerdictReason.OUT_OF_DISTRIBUTION, VerdictReason.OTHER_SEQUENCE]
 )
-def test_a_series_that_cannot_be_judged_has_no_color(tmp_path: Path, reason: VerdictReason) -> None:
+def test_a_series_that_cannot_be_evaluated_has_no_color(
+    tmp_path: Path, reason: VerdictReason
+) -> None:
     assert color(tmp_path, undecided(reason), evidence=300) == 0
 
 
@@ -131,7 +133,7 @@ def test_the_deciding_slices_are_always_drawn(gradcam: str, indices: tuple[int, 
     assert wanted_pictures(scores, GLIOMA, CLASSES, ReportSettings(gradcam=gradcam)) == indices
 
 
-def test_pictures_are_outdated_by_whatever_they_show() -> None:
+def test_pictures_are_outdated_if_anything_they_show_changes() -> None:
     changes = (
         {"name": "indeterminate"},
         {"reason": VerdictReason.CLASS_UNSURE},

@@ -60,7 +60,7 @@ def test_a_listed_name_that_is_not_utf_8_is_found(
         ([], "no PATH given"),
     ],
 )
-def test_what_names_no_path_is_refused(paths: list[str], message: str) -> None:
+def test_input_without_a_path_is_refused(paths: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         find_roots(paths)
 

@@ -144,7 +144,7 @@ def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
     assert (out / "changes.csv").read_bytes() == told
 
 
-def test_a_study_still_arriving_waits_and_is_done_when_it_settled(
+def test_an_arriving_study_waits_until_it_has_settled(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -194,7 +194,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
     assert waiting() == set()
 
 
-def test_a_hang_and_a_crash_cost_their_own_files_only(
+def test_a_hang_and_a_crash_affect_only_their_own_files(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
@@ -212,7 +212,7 @@ def test_a_hang_and_a_crash_cost_their_own_files_only(
     assert_every_file_accounted_for(out, 500)
 
 
-def test_a_passing_failure_is_tried_on_three_nights_and_is_news_once(
+def test_a_passing_failure_is_tried_in_three_runs_and_reported_as_new_once(
     archive: Path,
     tmp_path: Path,
     settings: Settings,
@@ -261,7 +261,7 @@ def test_more_failures_than_allowed_end_with_3(
     assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
 
 
-def test_the_state_may_lie_elsewhere_and_is_asked_for(
+def test_the_state_may_be_elsewhere_and_is_then_required(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out, local = tmp_path / "out", ScanOptions(state=tmp_path / "local")
@@ -296,7 +296,7 @@ def test_changed_selection_rules_process_only_what_is_newly_wanted(
     assert contents(out) == contents(fresh)
 
 
-def test_our_own_objects_never_make_a_study_new_or_changed(
+def test_objects_written_by_batchmri_never_make_a_study_new_or_changed(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -309,7 +309,7 @@ def test_our_own_objects_never_make_a_study_new_or_changed(
     assert [row["reason"] for row in table(out, "series")].count("own_result") == 2
 
 
-def test_another_version_of_the_header_reader_reads_anew_and_redoes_what_differs(
+def test_another_version_of_the_header_reader_reads_headers_again_and_redoes_changed_series(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def described() -> dict[str, str]:
@@ -339,7 +339,7 @@ def test_another_version_of_the_header_reader_reads_anew_and_redoes_what_differs
     assert classified_now() == 0
 
 
-def test_a_rescan_reads_headers_anew(
+def test_a_rescan_reads_headers_again(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"

@@ -35,7 +35,7 @@ def planted(number: int) -> pydicom.Dataset:
     return ds
 
 
-def test_nothing_planted_in_a_header_is_found_in_any_output(
+def test_no_planted_header_text_is_found_in_any_output(
     tmp_path: Path, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(6):
@@ -51,9 +51,7 @@ def test_nothing_planted_in_a_header_is_found_in_any_output(
             assert word not in content, path
 
 
-def test_names_of_files_stand_in_source_and_nowhere_else(
-    tmp_path: Path, settings: Settings
-) -> None:
+def test_file_names_appear_only_in_source(tmp_path: Path, settings: Settings) -> None:
     for number in range(6):
         save(instance("a", "one", number), tmp_path / "mri" / "zzfolder" / f"zzfile-{number}")
     out = tmp_path / "out"
@@ -79,9 +77,7 @@ def test_the_patient_id_is_kept_as_a_keyed_digest_only(tmp_path: Path, settings:
     assert digests[0] != digests[1], "another output has another key"
 
 
-def test_identifiers_are_written_where_they_are_asked_for(
-    tmp_path: Path, settings: Settings
-) -> None:
+def test_identifiers_are_written_only_on_request(tmp_path: Path, settings: Settings) -> None:
     for number in range(6):
         made = instance("a", "one", number, PatientBirthDate="19470123", StudyDate="20200102")
         save(made, tmp_path / "archive" / f"{number}.dcm")

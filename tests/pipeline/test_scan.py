@@ -23,7 +23,7 @@ def archive(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_scan_leaves_every_file_of_the_contract(
+def test_a_scan_writes_every_file_of_the_contract(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -72,7 +72,7 @@ def test_a_second_run_does_no_finished_work_again(
     assert table(out, "changes") == changes, "those of the last run that changed anything"
 
 
-def test_a_new_and_a_changed_study_are_all_that_is_done(
+def test_a_second_run_processes_only_new_and_changed_studies(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -88,7 +88,7 @@ def test_a_new_and_a_changed_study_are_all_that_is_done(
     assert contents(out) == contents(fresh)
 
 
-def test_one_bad_file_costs_no_other_file_its_result(
+def test_a_bad_file_does_not_affect_other_files(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     clean = tmp_path / "clean"
@@ -127,7 +127,9 @@ def test_roots_with_the_same_names_inside_are_kept_apart(
     assert sources == {"mri/s", "mri-2/s"}
 
 
-def test_monochrome1_gives_the_verdict_of_its_negative(tmp_path: Path, settings: Settings) -> None:
+def test_monochrome1_has_the_verdict_of_its_inverted_image(
+    tmp_path: Path, settings: Settings
+) -> None:
     write_series(tmp_path / "archive", "a", "one")
     for number in range(6):
         negative = 4095 - head(seed=number)
@@ -140,7 +142,7 @@ def test_monochrome1_gives_the_verdict_of_its_negative(tmp_path: Path, settings:
     assert [row["p_glioma"] for row in one] == [row["p_glioma"] for row in two]
 
 
-def test_a_blank_slice_is_left_out_and_named(tmp_path: Path, settings: Settings) -> None:
+def test_a_blank_slice_is_left_out_and_listed(tmp_path: Path, settings: Settings) -> None:
     write_series(tmp_path / "archive", "a", "one", n=6)
     save(instance("a", "one", 6, head() * 0), tmp_path / "archive" / "blank")
     out = tmp_path / "out"

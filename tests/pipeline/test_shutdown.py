@@ -55,7 +55,7 @@ def test_a_second_signal_has_its_usual_effect() -> None:
         signal.signal(number, handler)
 
 
-def test_what_is_waited_for_ends_with_a_signal_and_nothing_else() -> None:
+def test_a_signal_ends_a_wait_but_the_time_budget_does_not() -> None:
     with Shutdown(time_budget_s=0.0) as stop:
         assert stop.requested
         done: Future[int] = Future()

@@ -13,7 +13,7 @@ from tests.pipeline.builders import head, write_series
 from tests.pipeline.outputs import table
 
 
-def test_slices_of_dicom_and_nifti_as_displayed_and_none_of_what_is_gone(
+def test_slices_are_returned_as_displayed_and_missing_files_are_omitted(
     tmp_path: Path, settings: Settings
 ) -> None:
     archive, out = tmp_path / "archive", tmp_path / "out"

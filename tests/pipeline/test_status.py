@@ -22,7 +22,7 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path / "archive"
 
 
-def test_the_last_runs_totals_and_reasons_are_told(
+def test_status_contains_the_last_runs_totals_and_reasons(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -58,7 +58,7 @@ def test_runs_that_fail_are_recorded_with_their_exit_code(
     assert [run["exit_code"] for run in status(out).runs] == [0, 3, 2, 70, 1]
 
 
-def test_the_metrics_file_tells_success_counts_and_what_waits(
+def test_the_metrics_file_contains_success_counts_and_waiting_series(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     target = tmp_path / "textfile" / "batchmri.prom"
@@ -75,7 +75,7 @@ def test_the_metrics_file_tells_success_counts_and_what_waits(
     assert all(line.startswith(("# HELP", "# TYPE", "batchmri_")) for line in lines)
 
 
-def test_run_json_tells_versions_settings_and_counts(
+def test_run_json_contains_versions_settings_and_counts(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     scan([archive], out=tmp_path / "out", settings=settings)
@@ -98,7 +98,7 @@ def test_tables_that_did_not_change_are_not_touched(
 
 
 @pytest.mark.parametrize(("group", "mode"), [(False, 0o600), (True, 0o640)])
-def test_outputs_are_for_their_owner_or_also_the_group(
+def test_outputs_are_readable_for_the_owner_or_also_the_group(
     archive: Path, tmp_path: Path, settings: Settings, group: bool, mode: int
 ) -> None:
     report = settings.report.model_copy(update={"group_readable": group})
@@ -111,7 +111,7 @@ def test_outputs_are_for_their_owner_or_also_the_group(
 
 
 @pytest.mark.parametrize(("slices", "rows"), [("all", 6), ("deciding", 3), ("none", 0)])
-def test_slices_are_told_as_asked(
+def test_the_setting_slices_selects_rows(
     archive: Path, tmp_path: Path, settings: Settings, slices: str, rows: int
 ) -> None:
     report = settings.report.model_copy(update={"slices": slices, "gradcam": "none"})

@@ -62,7 +62,9 @@ def test_scanned_folders_are_never_written_to(
 @pytest.mark.skipif(
     os.getuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv (util-linux)"
 )
-def test_an_output_that_cannot_be_written_is_one_line(archive: Path, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_a_one_line_error(
+    archive: Path, tmp_path: Path
+) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     done = batchmri(
         "scan", archive, "--out", tmp_path / "locked" / "out",
@@ -71,7 +73,7 @@ def test_an_output_that_cannot_be_written_is_one_line(archive: Path, tmp_path: P
     assert_one_line(done, 2, "locked", "Permission denied")
 
 
-def test_a_disk_that_is_full_harms_no_earlier_result(
+def test_a_full_disk_keeps_earlier_results(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The patched sibling of the small file system in tests/nights/year.py."""
@@ -123,7 +125,7 @@ def _after(deed):  # type: ignore[no-untyped-def]
     return waits
 
 
-def test_a_decoder_that_eats_memory_costs_its_file_only(
+def test_a_decoder_that_exceeds_its_memory_loses_only_its_file(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(instance("a", "one", 6), archive / "a" / "glutton")
@@ -137,7 +139,7 @@ def test_a_decoder_that_eats_memory_costs_its_file_only(
     assert len(table(out, "slices")) == 6
 
 
-def test_what_others_put_among_the_pictures_stays_and_disturbs_nothing(
+def test_foreign_files_among_the_pictures_are_kept_and_ignored(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -164,7 +166,7 @@ def test_what_others_put_among_the_pictures_stays_and_disturbs_nothing(
 
 
 @pytest.mark.parametrize("text", ['{"run": "ab', "[]", "", '{"state"', '"text"'])
-def test_a_damaged_run_json_is_one_clear_line(
+def test_a_damaged_run_json_is_a_one_line_error(
     text: str, archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"

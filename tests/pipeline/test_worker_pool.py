@@ -120,7 +120,7 @@ def sleeps(items: Sequence[Path]) -> list[None]:
         ("memory", Reason.OUT_OF_MEMORY, "memory"),
     ],
 )
-def test_an_exception_costs_its_own_item(pool, item: str, reason: Reason, word: str) -> None:
+def test_an_exception_loses_only_its_own_item(pool, item: str, reason: Reason, word: str) -> None:
     items = ["a", item, "b"]
     found = list(pool.gather(pool.submit(faulty, items, unreadable=Reason.BAD_HEADER)))
     assert (found[0], found[2]) == ("a", "b")
@@ -128,7 +128,7 @@ def test_an_exception_costs_its_own_item(pool, item: str, reason: Reason, word: 
     assert (found[1].reason, word in found[1].detail) == (reason, True)
 
 
-def test_each_item_of_a_task_has_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_limit_applies_to_each_item_of_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit for the task would end one of several slow, healthy files."""
     timers: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _, seconds: timers.append(seconds))
@@ -136,6 +136,6 @@ def test_each_item_of_a_task_has_the_whole_time(monkeypatch: pytest.MonkeyPatch)
     assert timers == [7.0, 0, 7.0, 0, 7.0, 0]
 
 
-def test_an_item_that_hangs_is_lost_alone(pool) -> None:
+def test_a_hanging_item_loses_only_itself(pool) -> None:
     found = list(pool.gather(pool.submit(faulty, ["a", "hang", "b"])))
     assert found == ["a", Lost(Reason.DECODER_TIMEOUT, "no answer in 1 s"), "b"]

@@ -69,7 +69,7 @@ def test_a_file_is_read_once_while_size_and_time_are_the_same(tmp_path: Path) ->
         assert walked(store, entry("a", mtime=2)) == ["a"]
 
 
-def test_a_passing_failure_is_tried_on_three_nights_and_is_new_once(tmp_path: Path) -> None:
+def test_a_passing_failure_is_tried_in_three_runs_and_counts_as_new_once(tmp_path: Path) -> None:
     failure = FileNote("a", Reason.IO_ERROR, "stalled")
     with Store(tmp_path / "state.db") as store:
         new = []
@@ -80,7 +80,7 @@ def test_a_passing_failure_is_tried_on_three_nights_and_is_new_once(tmp_path: Pa
         assert new == [1, 2, 3]
 
 
-def test_a_permanent_failure_is_read_once(tmp_path: Path) -> None:
+def test_a_permanent_failure_is_not_read_again(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         walked(store, entry("a"))
         store.files.put_header(entry("a"), FileNote("a", Reason.BAD_HEADER), 0)
@@ -112,7 +112,7 @@ def test_names_that_are_not_utf8_survive(tmp_path: Path) -> None:
         assert versions == {odd.source: "1:1"}
 
 
-def test_files_that_are_gone_take_their_series_along(tmp_path: Path) -> None:
+def test_gone_files_delete_their_series(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         walked(store, entry("a"))
         store.files.put_header(entry("a"), instance("a"), 0)
@@ -172,7 +172,7 @@ def test_a_result_for_files_that_changed_meanwhile_is_not_taken(tmp_path: Path) 
         assert store.series.waits(KEY, "new")
 
 
-def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
+def test_a_failed_transaction_is_rolled_back(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         with pytest.raises(ZeroDivisionError), store.transaction():
             store.set_meta("a", "b")
@@ -180,12 +180,12 @@ def test_nothing_of_a_failed_transaction_stays(tmp_path: Path) -> None:
         assert store.meta("a") is None
 
 
-def test_state_db_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_state_db_is_readable_for_its_owner_only(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db"):
         assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
 
 
-def test_a_foreign_file_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_state_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StateError, match=r"not a state\.db"):
         Store(tmp_path / "state.db")
@@ -200,7 +200,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
         Store(path)
 
 
-def test_forgotten_headers_are_read_anew_one_by_one(tmp_path: Path) -> None:
+def test_forgotten_headers_are_read_again_one_by_one(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
         met = [entry("a"), entry("b"), entry("bad")]
         assert walked(store, *met) == ["a", "b", "bad"]

@@ -77,7 +77,7 @@ def test_no_class_above_the_threshold_is_indeterminate_and_shows_the_likeliest_t
     assert verdict.shown_class == "meningioma"
 
 
-def test_the_largest_box_is_that_of_a_box_that_was_found() -> None:
+def test_a_failed_box_does_not_count_as_the_largest() -> None:
     """Two failed slices, which have the whole picture as their box, do not change who decides."""
     boxes = {i: CropBox(0, 0, 60 + i, 60) for i in range(8)}
     boxes |= {i: CropBox(0, 0, 256, 256, failed=True) for i in (8, 9)}
@@ -143,7 +143,7 @@ def test_the_class_is_that_of_all_suspicious_slices_not_of_the_run_alone() -> No
     assert verdict.deciding_slice == 10  # of the run, the one that shows a glioma best
 
 
-def test_slices_below_the_threshold_have_no_say_in_the_class() -> None:
+def test_slices_below_the_threshold_do_not_affect_the_class() -> None:
     doubtful = (0.05, 0.54, 0.40, 0.01)
     rules = VerdictSettings(tumor_above=0.643, notumor_below=0.261)
     verdict = verdict_on(scores(*[doubtful] * 20, *[GLIOMA] * 3), rules)
@@ -245,7 +245,7 @@ def test_a_series_in_the_domain_decides_before_one_outside() -> None:
     assert found is not None and found[0] == inside
 
 
-def test_suspicious_slices_decide_only_together() -> None:
+def test_suspicious_slices_decide_only_if_adjacent() -> None:
     rows = [HEALTHY] * 60
     for lonely in (5, 20, 40):
         rows[lonely] = GLIOMA
@@ -254,14 +254,14 @@ def test_suspicious_slices_decide_only_together() -> None:
     assert verdict_on(scores(*rows)).deciding_slice == 30
 
 
-def test_in_a_long_series_a_longer_run_has_to_agree() -> None:
+def test_a_longer_series_needs_a_longer_suspicious_run() -> None:
     rows = [HEALTHY] * 170
     rows[80:83] = [GLIOMA] * 3
     assert verdict_on(scores(*rows), VerdictSettings(run_fraction=0.05)).name == "notumor"
     assert verdict_on(scores(*rows), VerdictSettings(run_fraction=0)).name == "glioma"
 
 
-def test_between_the_two_thresholds_nobody_knows() -> None:
+def test_between_the_two_thresholds_the_verdict_is_indeterminate() -> None:
     rules = VerdictSettings(tumor_above=0.8, notumor_below=0.3, min_confidence=0)
     for suspicion, name in ((0.2, "notumor"), (0.5, "indeterminate"), (0.85, "glioma")):
         row = (suspicion, 0.0, 1 - suspicion, 0.0)
