@@ -1,4 +1,4 @@
-"""Settings: where they come from, what is refused, and how the message names it."""
+"""Settings: sources, validation, and messages."""
 
 import re
 from datetime import timedelta
@@ -240,7 +240,7 @@ def test_a_dumped_config_file_sets_the_same(tmp_path: Path) -> None:
     again = Settings.load(config_file(tmp_path, settings.dump()))
     assert again == settings
     assert "settle: 90m" in settings.dump() and "time_budget: 36h" in settings.dump()
-    # What is in the file is no longer taken from the card.
+    # Settings in the file are not taken from the card.
     assert again.with_model_rules({"tumor_above": 0.9}) == settings
 
 

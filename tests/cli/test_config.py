@@ -1,4 +1,4 @@
-"""`batchmri config show` prints what a scan would use."""
+"""`batchmri config show` prints the effective settings of a scan."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def shown(*arguments: str) -> dict[str, dict[str, object]]:
 
 
 def with_rules(model: Path, folder: Path, **rules: object) -> Path:
-    """A copy of a model whose card brings its own verdict rules."""
+    """A copy of a model with verdict rules in its card."""
     copy = folder / "own.safetensors"
     copy.write_bytes(model.read_bytes())
     card = json.loads(model.with_suffix(".json").read_text())

@@ -1,4 +1,4 @@
-"""`batchmri evaluate` as a person meets it."""
+"""The command `batchmri evaluate`: outputs, exit codes and messages."""
 
 import csv
 import subprocess
@@ -57,7 +57,7 @@ def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
     assert "2 labels, 2 series, 2 patients, 1 labelled slices" in done.stdout
     plots = {"confusion", "roc", "precision_recall", "reliability", "coverage"}
     assert {f"{name}.png" for name in plots} <= {path.name for path in out.iterdir()}
-    # Both series look the same, so that at least one is a mistake, of which a slice is shown.
+    # Both series look the same, so at least one is a mistake, and one of its slices is shown.
     mistakes = cv2.imread(str(out / "mistakes.png"), cv2.IMREAD_GRAYSCALE)
     assert mistakes is not None
     assert mistakes[100:160, 80:130].mean() > 80

@@ -1,4 +1,4 @@
-"""Exit codes: a crash or an interrupt never looks like success, and is one line."""
+"""Exit codes and one-line messages of errors, crashes and interrupts."""
 
 import errno
 import os
@@ -124,7 +124,7 @@ def test_an_output_of_another_user(tmp_path: Path) -> None:
         path.touch()
         path.chmod(mode)
         os.chown(path, 65534, 65534)
-    # Without these capabilities root may do what any other user may.
+    # Without these capabilities root has the permissions of an ordinary user.
     without = {"before": UNPRIVILEGED}
     arguments = ("scan", tmp_path / "archive", "--out", out)
     one_line(batchmri(*arguments, **without), "out", "Permission denied")

@@ -1,4 +1,4 @@
-"""A local folder with the name of a package: the message names the cause."""
+"""Messages for packages that are hidden by a local folder of the same name."""
 
 import subprocess
 import sys

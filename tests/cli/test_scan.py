@@ -1,4 +1,4 @@
-"""The command line as a person meets it: exit codes, one clear line, no traceback."""
+"""The command `batchmri scan`: exit codes, one-line messages, no traceback."""
 
 import os
 import re
@@ -128,7 +128,7 @@ def test_an_unreadable_file_and_folder_are_named_and_the_rest_is_scanned(archive
     write_series(archive / "locked", series="locked")
     (archive / "series-000").chmod(0)
     (archive / "locked").chmod(0)
-    # root may read everything unless it gives that up
+    # root can read everything unless it drops this capability
     done = batchmri("scan", archive, "--dry-run", before=UNPRIVILEGED if os.getuid() == 0 else ())
     (archive / "locked").chmod(0o700)
     assert done.returncode == 0

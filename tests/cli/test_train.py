@@ -1,4 +1,4 @@
-"""What is wrong with labelled pictures is one clear line, and exit code 2."""
+"""Errors in labeled images are reported as one line with exit code 2."""
 
 import sys
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def no_split_column(pictures: Path) -> Path:
 
 
 def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> str:
-    """The one line that a command that ends with 2 leaves on standard error."""
+    """The one-line message on stderr of a command that exits with 2."""
     monkeypatch.setattr(sys, "argv", ["batchmri", *map(str, args)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,10 +1,10 @@
-"""One scan in a process of its own that may kill itself at a planted point.
+"""Run one scan in a separate process, which may kill itself at a planted point.
 
     python -m tests.nights.driver ARCHIVE OUT MODEL [png|rename|commit|term N]
 
-The N-th PNG is cut off half-way, the N-th rename is not made, or the N-th commit is not reached;
-with term, a SIGTERM comes before the N-th commit.
-The network is replaced by arithmetic, so that a run takes a second.
+The process is killed in the middle of the N-th PNG, before the N-th rename, or before the N-th
+commit; with term, it receives SIGTERM before the N-th commit. The network is replaced by
+arithmetic, so that a run takes a second.
 """
 
 import os
@@ -47,7 +47,7 @@ def die() -> None:
 
 
 def at_call(number: int, then: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
-    """`real`, but `then` at its call of this number."""
+    """Wrap `real` so that its call of the given number runs `then` instead."""
     calls = 0
 
     def counted(*args: Any, **kwargs: Any) -> Any:

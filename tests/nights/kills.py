@@ -1,9 +1,9 @@
-"""Kill scans and resume them: what they leave must be the bytes of one that nobody disturbed.
+"""Kill scans and resume them: their outputs must equal those of an uninterrupted scan.
 
     python -m tests.nights.kills [KILLS] [SERIES] [SEED]
 
-Every kill hits a fresh output: at a random moment, or inside a PNG, before a rename, before a
-commit. It is resumed, sometimes killed again, and at last left to end.
+Every kill uses a fresh output and happens at a random moment, inside a PNG, before a rename, or
+before a commit. The scan is resumed, sometimes killed again, and finally completed.
 """
 
 import random
@@ -60,7 +60,7 @@ def killed_run(
     seconds: float,
     most_calls: int,
 ) -> int:
-    """A run that is killed; its exit code (-9 where the kill hit it)."""
+    """Run a scan that is killed; returns its exit code (-9 if the kill hit it)."""
     if point != "moment":
         return run(archive, out, model, point, dice.randint(1, most_calls)).wait()
     process = run(archive, out, model)
@@ -70,7 +70,7 @@ def killed_run(
 
 
 def check(n_kills: int, n_series: int, seed: int) -> int:
-    """Kill so often; how many kills hit a running scan. Raises AssertionError on any difference."""
+    """Run the kills; returns how many hit a running scan. Raises AssertionError on a difference."""
     dice = random.Random(seed)
     hits = 0
     with tempfile.TemporaryDirectory() as name:

@@ -30,5 +30,5 @@ def test_the_service_may_write_where_the_documentation_puts_metrics() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read(UNITS / "batchmri.service")
-    # "-": the unit starts where the folder does not exist
+    # "-": the unit also starts if the folder does not exist
     assert unit["Service"]["ReadWritePaths"].split() == [f"-{folder}"]

@@ -1,9 +1,9 @@
-"""A year in small: nights over an archive that grows, against one fresh scan of the last day.
+"""Simulate nightly scans of a growing archive, and compare with a fresh scan of the final state.
 
     python -m tests.nights.year [NIGHTS] [SEED]
 
-New, changed, moved and deleted studies, a broken file each night, one night not mounted, one with
-the disk full (where this process may mount a small tmpfs).
+The nights include new, changed, moved and deleted studies, broken files, an archive that is not
+mounted, and a full disk (if this process may mount a small tmpfs).
 """
 
 import os
@@ -31,7 +31,7 @@ _DISK_MB = 24
 
 
 class Archive:
-    """Studies in folders, and what happens to them between two nights."""
+    """An archive of studies in folders, with its changes between two nights."""
 
     def __init__(self, root: Path, dice: random.Random) -> None:
         self.root, self.dice = root, dice
@@ -62,7 +62,7 @@ class Archive:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """Mount a small file system at `folder`; whether that could be done."""
+    """Mount a small file system at `folder`; returns whether this succeeded."""
     folder.mkdir()
     mounted = (
         subprocess.run(
@@ -80,7 +80,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room on a disk."""
+    """Fill a disk."""
     ballast = disk / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -91,7 +91,7 @@ def fill(disk: Path) -> Path:
 
 
 def simulate(nights: int, seed: int, patch: pytest.MonkeyPatch) -> bool:
-    """Run the nights; whether a full disk was among them. Raises AssertionError on a difference."""
+    """Run the nights; returns whether a disk was full. Raises AssertionError on a difference."""
     patch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", lambda _: (None, None, None))
     patch.setattr(
         "batchmri.pipeline.loaded_model.load_backend",

@@ -12,7 +12,7 @@ CAPTION = Caption("glioma  0.93", "", "glioma", 12, 24, "axial")
 
 
 def anatomy(height: int = 96, width: int = 96) -> np.ndarray:
-    """Brighter to the right, and more so to the bottom."""
+    """A gradient that increases to the right and, more steeply, to the bottom."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     return (200 * x + 700 * y).astype(np.float32)
 
@@ -120,7 +120,7 @@ def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
 
 
 def test_texts_do_not_overlap() -> None:
-    """The longest title stands alone in its line; the note stands in the one below."""
+    """The longest title has its own line; the note is in the line below."""
     title = "indeterminate: no tumor seen, but contrast is not stated"
     caption = replace(CAPTION, title=title, note="")
     noted = replace(caption, note="p_tumor 0.76 in this slice")

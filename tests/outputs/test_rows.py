@@ -33,7 +33,7 @@ def test_every_row_has_only_columns_of_its_table() -> None:
     }
     for table, row in rows.items():
         assert set(row) <= set(names(table))
-    # A whole row fills every cell but the reason, which only a series not classified has.
+    # A complete row has every cell except reason, which is for series that were not classified.
     assert set(names("slices")) == set(rows["slices"])
     assert set(names("series")) == set(rows["series"])
     assert set(names("studies")) == set(rows["studies"])

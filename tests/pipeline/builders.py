@@ -21,7 +21,7 @@ def head(rows: int = 64, columns: int = 64, seed: int = 0) -> np.ndarray:
 
 
 def uid(*names: object) -> str:
-    """The same UID for the same names."""
+    """A UID derived from names; equal names have equal UIDs."""
     return generate_uid(prefix="1.2.3.", entropy_srcs=[repr(name) for name in names])
 
 
@@ -32,7 +32,7 @@ def instance(
     pixels: np.ndarray | None = None,
     **tags: object,
 ) -> pydicom.Dataset:
-    """One axial T1 slice, 5 mm above the one before; `tags` replace or (None) remove elements."""
+    """An axial T1 slice, 5 mm above the previous one; `tags` replace or (None) remove elements."""
     pixels = head(seed=number) if pixels is None else pixels
     ds = pydicom.Dataset()
     ds.file_meta = FileMetaDataset()
@@ -84,6 +84,6 @@ def write_series(
 
 
 def changed(settings: Settings, section: str, **values: object) -> Settings:
-    """Settings with some of a section replaced, validated as those of a user."""
+    """Settings with some values of a section replaced, validated like user input."""
     given = settings.model_dump(exclude_unset=True)
     return Settings.model_validate(given | {section: given.get(section, {}) | values})

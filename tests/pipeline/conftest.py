@@ -14,7 +14,7 @@ from batchmri.settings import Settings
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that knows nothing: for tests of everything around it."""
+    """An untrained network, for tests that do not depend on its predictions."""
     torch.manual_seed(7)
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     card = Card(
@@ -29,7 +29,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(random_model: Path) -> Settings:
-    """Small, on the CPU, with a picture for every series."""
+    """Settings for small batches on the CPU, with pictures of every series."""
     return Settings.model_validate(
         {
             "classifier": {"model": random_model, "batch_size": 8, "device": "cpu"},
@@ -41,7 +41,7 @@ def settings(random_model: Path) -> Settings:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once() -> Iterator[None]:
-    """OpenVINO takes seconds to compile a network: once per kind is enough for all tests."""
+    """Compile each kind of network only once for all tests, since OpenVINO takes seconds."""
     kept: dict[tuple[str, Runtime], Backend] = {}
 
     def load(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:

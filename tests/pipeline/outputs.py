@@ -13,14 +13,14 @@ def table(output: Path, name: str) -> list[dict[str, str]]:
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    """The bytes of all tables and pictures that are promised to be the same."""
+    """The bytes of all tables and pictures that must be reproducible."""
     pictures = sorted(output.glob("gradcam/**/*.png"))
     paths = [output / name for name in SAME_EVERY_TIME] + pictures
     return {str(path.relative_to(output)): path.read_bytes() for path in paths}
 
 
 def assert_every_file_accounted_for(output: Path, n_files: int) -> None:
-    """Files walked = files of series + files in no series; nothing twice, nothing lost."""
+    """Assert that every file found is counted once: in a series or in no series."""
     in_series = sum(int(row["n_files"]) for row in table(output, "series"))
     alone = sum(not row["study_uid"] for row in table(output, "files"))
     assert in_series + alone == n_files

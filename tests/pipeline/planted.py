@@ -1,4 +1,4 @@
-"""Decoders and a header reader with a fault, run in the workers in the place of the real one."""
+"""Faulty decoders and header readers that replace the real ones in the workers."""
 
 import os
 import signal
@@ -14,9 +14,10 @@ from batchmri.records import FileEntry, FileNote, Instance
 
 
 def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
-    """Hangs on a file named hang, dies on one named crash, takes all memory for one named glutton.
+    """Fail for files with certain names.
 
-    One named stalled gives an I/O error.
+    A file named hang hangs, crash ends the worker, glutton exhausts the memory, and stalled has an
+    I/O error.
     """
     found: list[Decoded] = []
     for task in tasks:
@@ -37,7 +38,7 @@ def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
 def reads_otherwise(
     entries: Sequence[FileEntry], context: HeaderContext
 ) -> list[Instance | FileNote]:
-    """As another version would: files below a folder `b` are described in other words."""
+    """Simulate another version of the reader, with other descriptions for files below `b`."""
     found: list[Instance | FileNote] = []
     for one in read_headers(entries, context):
         if isinstance(one, Instance) and "/b/" in one.source:

@@ -5,7 +5,7 @@ from batchmri.pipeline.batcher import Batcher
 
 
 class Recording:
-    """Gives back the mean of each slice as its map, and remembers what it was given."""
+    """A backend that returns the mean of each slice as its map and records its inputs."""
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size

@@ -1,6 +1,6 @@
-"""Whole corpora through the whole pipe: what pydicom and nibabel keep to test their readers with.
+"""Scan the test files of pydicom and nibabel.
 
-Only files that are installed with the packages: nothing is downloaded.
+Only files that are installed with the packages are used; nothing is downloaded.
 """
 
 import json
@@ -34,7 +34,7 @@ def test_a_corpus_is_scanned_to_its_end(
 ) -> None:
     root = Path(str(package.__file__)).parent / below  # type: ignore[attr-defined]
     out = tmp_path / "out"
-    # pydicom has no MR of the size of a head: CT and what else there is takes its place.
+    # pydicom has no MR image of the size of a head, so CT and other images are used instead.
     every = changed(
         settings, "selection", all_sequences=True, min_slices=1, modalities=("MR", "CT", "OT", "SC")
     )

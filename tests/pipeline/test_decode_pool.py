@@ -50,8 +50,8 @@ def test_reading_ahead_stays_within_the_budget(tmp_path: Path, pool: WorkerPool)
     kept: list[int] = []
     chunks = load(pool, counted(), budget=4 * one, max_file_bytes=1 << 30, held=lambda: sum(kept))
     for number, _ in enumerate(chunks):
-        # Nothing is given back: what is held and what is under way never pass the budget
-        # by more than the series that waits for its place.
+        # Slices are never released: held and in-flight slices never exceed the budget
+        # by more than the next series.
         assert asked - number <= 5
         kept.append(one)
 
@@ -80,7 +80,7 @@ def nifti_series(
 
 
 class Recorder:
-    """A pool that remembers what it was given, and how many tasks were not gathered at once."""
+    """A pool that records its tasks and, at each submission, the files in flight."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool, self.processes = pool, pool.processes

@@ -1,4 +1,4 @@
-"""What the picture of a slice shows, by the verdict of its series."""
+"""Content of pictures, depending on the verdict of the series."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ def undecided(reason: VerdictReason) -> Verdict:
 def color(
     folder: Path, verdict: Verdict = GLIOMA, *, evidence: float = 20.0, glioma: float = 0.9
 ) -> int:
-    """The strongest color in a picture of a slice whose heat map has a spot of this evidence."""
+    """The strongest color in a picture whose heat map has a spot of the given evidence."""
     heat = np.zeros((4, 4), np.float32)
     heat[1, 2] = evidence
     ((_, path),) = draw_pictures(

@@ -1,4 +1,4 @@
-"""PATHs: lists, labels, folders without images, and outputs among what is scanned."""
+"""PATH arguments: lists, labels, folders without images, and outputs inside scanned folders."""
 
 import io
 import sys
@@ -136,7 +136,7 @@ def test_a_path_without_an_image_is_refused_and_the_output_stays_usable(
             dry_run(paths, settings=settings)
     assert not (out / "studies.csv").exists()
     assert scan([archive, text / "note.txt"], out=out, settings=settings).exit_code == 0
-    # Known by now: a file that is no image, or an emptied folder, is no wrong PATH.
+    # A known root is accepted even if it has no image any more.
     files("note.txt", folder=archive)
     assert scan([archive, text / "note.txt"], out=out, settings=settings).exit_code == 0
     for path in archive.glob("series-*"):

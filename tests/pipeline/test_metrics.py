@@ -1,4 +1,4 @@
-"""The Prometheus text file of every run, however it ends."""
+"""The Prometheus text file, written at the end of every run, also of failed ones."""
 
 import time
 from pathlib import Path

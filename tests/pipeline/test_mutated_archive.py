@@ -1,4 +1,4 @@
-"""Thousands of damaged files in one archive, through the whole pipe.
+"""Scan an archive of many damaged files.
 
 MUTATED_FILES=2000 MUTATION_SEED=1 pytest tests/pipeline/test_mutated_archive.py
 """

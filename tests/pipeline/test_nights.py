@@ -32,7 +32,7 @@ def reasons(out: Path) -> dict[str, str]:
 
 
 def memory(out: Path) -> list[str]:
-    """Everything in state.db but the list of runs."""
+    """The content of state.db, except for the list of runs."""
     with sqlite3.connect(out / "state.db") as connection:
         return [line for line in connection.iterdump() if not line.startswith('INSERT INTO "runs"')]
 
@@ -99,7 +99,7 @@ def test_a_rescan_of_an_archive_that_is_gone_drops_nothing(
     before = contents(out), memory(out)
     archive.rename(tmp_path / "away")
     archive.mkdir()
-    # Of another model too: neither its classes nor its rules are noted.
+    # Also with another model: neither its classes nor its rules are stored.
     other = changed(settings, "report", identifiers=True)
     with pytest.raises(ArchiveError, match="none is left"):
         scan([archive], out=out, settings=other, options=ScanOptions(rescan=True))
@@ -154,7 +154,7 @@ def test_an_arriving_study_waits_until_it_has_settled(
         os.utime(path, (long_ago, long_ago))
     scan([archive], out=out, settings=patient)
     assert {row["status"] for row in table(out, "series")} == {"classified"}
-    # A copy that keeps its old time is told by when it was first seen.
+    # A copy that keeps an old mtime settles by the time when it was first seen.
     late = save(instance("b", "one", 6), archive / "b" / "one-006")
     os.utime(late, (long_ago, long_ago))
     assert scan([archive], out=out, settings=patient).exit_code == 0
@@ -187,7 +187,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
         return {row["study_uid"] for row in table(out, "series") if row["status"] == "skipped"}
 
     scan([archive], out=out, settings=patient)
-    # A date that jumps back is a change as well, if an earlier run saw another.
+    # An mtime that moves backward is a change as well, if an earlier run saw another one.
     assert waiting() == ({uid("a")} if first_run else {uid("a"), uid("b")})
     monkeypatch.setattr(time, "time", lambda: now + 660)
     scan([archive], out=out, settings=patient)

@@ -1,4 +1,4 @@
-"""A network whose answer is known beforehand: from its outputs to the tables and pictures."""
+"""Tables and pictures of a network with known outputs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Plant = Callable[[int], None]
 
 
 class Planted:
-    """A backend that says one class of everything: only its class map has a spot."""
+    """A backend that predicts one class for all slices, with a spot in its class map."""
 
     batch_size = 8
     bias = np.array([0.3, 0.2, 0.1, 0.0], np.float32)
@@ -37,7 +37,7 @@ class Planted:
 
 @pytest.fixture
 def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
-    """Makes scans take every slice for the class at a place in the card."""
+    """Let scans predict the class at a given index of the card for every slice."""
 
     def planted(position: int) -> None:
         monkeypatch.setattr(
@@ -118,7 +118,7 @@ def test_a_series_of_another_sequence_gets_no_class_caption_and_no_color(
 def test_pictures_of_other_rules_are_blank_until_the_next_scan(
     tmp_path: Path, plant: Plant, settings: Settings
 ) -> None:
-    """A longer run marks other slices: the pictures drawn before no longer match."""
+    """With a longer run other slices are deciding, so existing pictures no longer match."""
     plant(1)
     write_series(tmp_path / "archive", SeriesDescription="AX T1 +C", n=8)
     out, fresh = tmp_path / "out", tmp_path / "fresh"

@@ -1,4 +1,4 @@
-"""No name, id, birth date, accession number or study date leaves the archive unasked."""
+"""No name, ID, birth date, accession number or study date is written unless requested."""
 
 import sqlite3
 from pathlib import Path
@@ -16,14 +16,14 @@ from tests.pipeline.outputs import table
 _TEXT = {"PN": "Zzplanted^Tag", "LO": "zzplanted", "SH": "zzplanted", "LT": "zzplanted"}
 _TEXT |= {"ST": "zzplanted", "UT": "zzplanted", "UC": "zzplanted", "AE": "zzplanted"}
 _DATES = {"DA": "19470123", "DT": "19470123101112"}
-# Written as in the header, and documented: the two that `--no-descriptions` drops.
+# Documented as copied from the header; `--no-descriptions` drops both.
 _DESCRIBED = {"SeriesDescription", "Manufacturer"}
-# What the reading of the slice itself rests on.
+# Needed to read the slice itself.
 _NEEDED = {"PatientID", "Modality", "BodyPartExamined"}
 
 
 def planted(number: int) -> pydicom.Dataset:
-    """A slice with something of the patient in every text and date element there is."""
+    """A slice with personal data in every text and date element."""
     ds = instance("a", "one", number)
     for keyword in keyword_dict:
         if keyword in _DESCRIBED | _NEEDED:

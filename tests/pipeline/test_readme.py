@@ -1,4 +1,4 @@
-"""The Python of README, run as it is printed: a plain script without a `__main__` guard."""
+"""The Python example in README, run as a plain script without a `__main__` guard."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.pipeline.builders import write_series
 
-# A network takes seconds to compile; whether the script runs does not depend on it.
+# Compiling a network takes seconds and does not matter for this test.
 PRELUDE = """
 open("executed", "a").write("x")
 import batchmri.pipeline.loaded_model

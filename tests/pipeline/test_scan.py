@@ -15,7 +15,7 @@ from tests.pipeline.outputs import assert_every_file_accounted_for, contents, ta
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Two studies of two series and a mixed folder, 24 files."""
+    """Two studies with two series each and a mixed folder, 24 files."""
     root = tmp_path / "archive"
     for study in ("a", "b"):
         write_series(root / study, study, "one")
@@ -112,7 +112,7 @@ def test_a_bad_file_does_not_affect_other_files(
         [row[c] for c in columns] for row in kept
     ]
     assert_every_file_accounted_for(out, 26)
-    # Nothing new failed: a timer's unit is not red for ever.
+    # No new failures: the systemd unit of a timer does not fail forever.
     assert scan([archive], out=out, settings=settings).exit_code == 0
 
 
@@ -183,7 +183,7 @@ def test_a_missing_picture_is_drawn_again(
 def test_another_precision_is_refused_before_any_work(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Whatever this processor has: nothing is computed in the other one.
+    # Independent of the processor: nothing is computed in the other precision.
     monkeypatch.setattr(
         "batchmri.model.backends.openvino.supported_precisions", lambda: ("fp32", "bf16")
     )

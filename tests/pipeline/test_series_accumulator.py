@@ -1,4 +1,4 @@
-"""What is collected of one series."""
+"""Collection of the results of one series."""
 
 from pathlib import Path
 

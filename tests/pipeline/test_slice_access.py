@@ -1,4 +1,4 @@
-"""Slices of a finished scan, read again."""
+"""Access to the slices of a finished scan."""
 
 from pathlib import Path
 

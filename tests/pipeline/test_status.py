@@ -1,4 +1,4 @@
-"""What is told of runs: `batchmri status`, run.json, the metrics file."""
+"""Reports on runs: `batchmri status`, run.json, the metrics file."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""Storage that fails or changes under a scan: one clear line, earlier results intact."""
+"""Storage that fails or changes during a scan: one-line errors, earlier results intact."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read_only(archive: Path) -> Iterator[Path]:
-    """The archive behind a read-only mount, or without write permission where none is allowed."""
+    """The archive on a read-only mount, or without write permission if mounting is not allowed."""
     done = subprocess.run(
         ["mount", "--bind", "-o", "ro", archive, archive], capture_output=True, check=False
     )
@@ -76,7 +76,7 @@ def test_an_output_that_cannot_be_written_is_a_one_line_error(
 def test_a_full_disk_keeps_earlier_results(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The patched sibling of the small file system in tests/nights/year.py."""
+    """A simulation of the small file system in tests/nights/year.py."""
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
     before = contents(out)

@@ -16,14 +16,14 @@ from batchmri.reasons import Reason
 
 
 class UnpicklableError(Exception):
-    """Cannot be made again from its arguments."""
+    """An exception that cannot be unpickled."""
 
     def __init__(self, one: object, two: object) -> None:
         super().__init__(one)
 
 
 def faulty(items: Sequence[str]) -> list[str]:
-    """Does what each item says."""
+    """Fail in the way that each item names."""
     (item,) = items
     if item == "nested":
         return faulty(items)
@@ -35,7 +35,7 @@ def faulty(items: Sequence[str]) -> list[str]:
         raise MemoryError
     if item == "hang":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        while True:  # as a decoder in C: no signal handler in Python is of use
+        while True:  # like a decoder in C, which runs no Python signal handlers
             time.sleep(60)
     return [item]
 
@@ -46,8 +46,8 @@ def pool() -> Iterator[WorkerPool]:
         yield made
 
 
-def told_and_slow(items: Sequence[Path]) -> list[int]:
-    """Tells whose hands the first item is in, and takes its time."""
+def record_and_sleep(items: Sequence[Path]) -> list[int]:
+    """Record the process of the first item, and sleep."""
     items[0].joinpath(str(os.getpid())).touch()
     time.sleep(0.5)
     return [os.getpid()] * len(items)
@@ -56,14 +56,14 @@ def told_and_slow(items: Sequence[Path]) -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_processes_ends_no_worker(tmp_path: Path, number: signal.Signals) -> None:
     with WorkerPool(1, timeout_s=60) as pool:
-        task = pool.submit(told_and_slow, [tmp_path])
+        task = pool.submit(record_and_sleep, [tmp_path])
         while not (seen := list(tmp_path.iterdir())):
             time.sleep(0.01)
         worker = int(seen[0].name)
         for pid in (SERVER._forkserver_pid, worker):  # type: ignore[attr-defined]
             os.kill(pid, number)
         assert list(pool.gather(task)) == [worker]
-        (later,) = pool.gather(pool.submit(told_and_slow, [tmp_path]))
+        (later,) = pool.gather(pool.submit(record_and_sleep, [tmp_path]))
     assert isinstance(later, int)
 
 
@@ -81,7 +81,7 @@ def test_pools_in_several_threads_do_not_disturb_each_other() -> None:
 
 
 def test_a_pool_that_is_closed_while_it_starts_leaves_no_traceback() -> None:
-    """Workers that were still starting found their locks gone."""
+    """Workers that are still starting find their locks closed."""
     script = """
 from batchmri.pipeline.worker_pool import WorkerPool
 from tests.pipeline.test_worker_pool import numbered
@@ -129,7 +129,7 @@ def test_an_exception_loses_only_its_own_item(pool, item: str, reason: Reason, w
 
 
 def test_the_time_limit_applies_to_each_item_of_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit for the task would end one of several slow, healthy files."""
+    """A limit for the whole task would fail for several slow, but valid files."""
     timers: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _, seconds: timers.append(seconds))
     assert workers._run(faulty, ["a", "memory", "b"], 7.0, Reason.BAD_PIXELS)[::2] == ["a", "b"]

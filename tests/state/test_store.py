@@ -52,7 +52,7 @@ def result() -> SeriesResult:
 
 
 def walked(store: Store, *met: FileEntry | FileNote, tries: int = 3) -> list[str]:
-    """What is unread after a walk that met these."""
+    """The unread files after a walk that found the given ones."""
     store.files.begin_walk()
     for item in met:
         store.files.met(item)

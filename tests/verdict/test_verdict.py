@@ -78,7 +78,7 @@ def test_no_class_above_the_threshold_is_indeterminate_and_shows_the_likeliest_t
 
 
 def test_a_failed_box_does_not_count_as_the_largest() -> None:
-    """Two failed slices, which have the whole picture as their box, do not change who decides."""
+    """Two failed slices, whose box is the whole image, do not change the eligible slices."""
     boxes = {i: CropBox(0, 0, 60 + i, 60) for i in range(8)}
     boxes |= {i: CropBox(0, 0, 256, 256, failed=True) for i in (8, 9)}
     found = scores(*[HEALTHY] * 8, GLIOMA, GLIOMA, boxes=boxes)
@@ -129,7 +129,7 @@ GLIOMA_THERE = (0.95, 0.02, 0.02, 0.01)
 
 
 def test_the_class_is_that_of_all_suspicious_slices_not_of_the_run_alone() -> None:
-    """The run says meningioma by a hair; eight clear slices beside it say glioma."""
+    """The run slightly prefers meningioma; eight clear slices outside it show glioma."""
     rows = (
         [HEALTHY] * 8 + [MENINGIOMA_HERE] * 2 + [(0.495, 0.495, 0.005, 0.005)] + [GLIOMA_THERE] * 8
     )
@@ -226,7 +226,7 @@ def test_the_most_suspicious_series_decides_among_equals_whatever_their_order() 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_looks_like_contrast_decides_before_a_more_suspicious_one_without(order: int) -> None:
-    """Neither header says so: the pictures do."""
+    """Neither header states contrast, so the slice scores decide."""
     with_contrast, without = (SeriesKey("1", str(n)) for n in (1, 2))
     rows = {
         with_contrast: ("t1", verdict_on(looking(contrast=0.9, row=HEALTHY), sequence="t1")),
@@ -325,7 +325,7 @@ def test_without_stated_contrast_no_tumor_is_called_only_where_it_is_clear(
     assert tumor.name == "glioma"
     expected = ("indeterminate", "without_contrast") if flags else ("notumor", "no_tumor")
     assert (likely.name, likely.reason) == expected
-    # Never an edited probability.
+    # Probabilities are never modified.
     assert sure.confidence == pytest.approx(0.95) and likely.confidence == pytest.approx(0.84)
     assert sure.probabilities == pytest.approx(SURE)
 
