@@ -85,37 +85,39 @@ def _failed(sentence: str, *, passing: bool = False) -> About:
 
 _TABLE: dict[Reason, About] = {
     Reason.NOT_AN_IMAGE: _skipped("The content is neither DICOM nor NIfTI."),
-    Reason.EMPTY_FILE: _failed("The file holds no bytes."),
+    Reason.EMPTY_FILE: _failed("The file is empty."),
     Reason.IO_ERROR: _failed("The file or folder could not be read.", passing=True),
     Reason.TRUNCATED: _failed("The file ends before its header or its pixels do."),
-    Reason.BAD_HEADER: _failed("It is DICOM or NIfTI, but its header makes no sense."),
+    Reason.BAD_HEADER: _failed("The file is DICOM or NIfTI, but its header cannot be parsed."),
     Reason.BAD_PIXELS: _failed("The pixels could not be decoded, or do not fit the header."),
     Reason.NO_PIXEL_DATA: _skipped("A DICOM object without pixel data, such as a report."),
-    Reason.UNSUPPORTED_TRANSFER_SYNTAX: _failed("No decoder here reads this transfer syntax."),
+    Reason.UNSUPPORTED_TRANSFER_SYNTAX: _failed("The transfer syntax is not supported."),
     Reason.UNSUPPORTED_OBJECT: _skipped("A kind of image object that is not classified."),
     Reason.UNSUPPORTED_FORMAT: _skipped("An image container other than DICOM and NIfTI."),
-    Reason.DICOMDIR: _skipped("The index of a DICOM medium: its files are read themselves."),
-    Reason.SIDECAR: _skipped("A text or table that describes images beside it."),
-    Reason.COLOUR: _skipped("A colour or palette picture."),
+    Reason.DICOMDIR: _skipped("The index of a DICOM medium: its files are read directly."),
+    Reason.SIDECAR: _skipped("A text or table that describes images in the same folder."),
+    Reason.COLOUR: _skipped("A color or palette image."),
     Reason.BURNED_IN_ANNOTATION: _skipped("The header says that text is burned into the pixels."),
-    Reason.SECONDARY_CAPTURE: _skipped("A screen capture or scanned picture, not an acquisition."),
+    Reason.SECONDARY_CAPTURE: _skipped("A screen capture or scanned image, not an acquisition."),
     Reason.LOCALIZER: _skipped("A localizer (scout)."),
     Reason.DERIVED: _skipped("A map, subtraction or projection, not an acquisition."),
-    Reason.NOT_MR: _skipped("Another modality than MR."),
+    Reason.NOT_MR: _skipped("The modality is not MR."),
     Reason.NOT_BRAIN: _skipped("The header names another body part, or another species."),
-    Reason.OTHER_SEQUENCE: _skipped("Another sequence than T1 (`--all-sequences` takes it)."),
-    Reason.TOO_FEW_SLICES: _skipped("Fewer slices than the settings ask for."),
+    Reason.OTHER_SEQUENCE: _skipped("The sequence is not T1 (`--all-sequences` includes it)."),
+    Reason.TOO_FEW_SLICES: _skipped("Fewer slices than the settings require."),
     Reason.MIXED_GEOMETRY: _skipped("Its images cannot be ordered into one stack."),
     Reason.DUPLICATE_INSTANCE: _skipped("The same SOP instance was already seen in this series."),
-    Reason.BLANK_SLICE: _skipped("The slice holds one grey level, or next to nothing."),
+    Reason.BLANK_SLICE: _skipped("The slice contains a single gray level, or almost nothing."),
     Reason.FURTHER_VOLUME: _skipped("A later volume of a series of which the first is classified."),
     Reason.LABEL_MAP: _skipped("A segmentation: a few distinct whole numbers."),
     Reason.OWN_RESULT: _skipped("An object that batchmri made itself."),
-    Reason.STILL_ARRIVING: _skipped("Its study changed a moment ago and waits.", passing=True),
-    Reason.TOO_LARGE: _failed("Decoded, it would pass the memory limit for one file."),
+    Reason.STILL_ARRIVING: _skipped(
+        "The study changed recently and waits for a later run.", passing=True
+    ),
+    Reason.TOO_LARGE: _failed("The decoded file would exceed the memory limit for one file."),
     Reason.OUT_OF_MEMORY: _failed("Memory ran out while it was read.", passing=True),
     Reason.DECODER_TIMEOUT: _failed("Reading it took longer than the limit.", passing=True),
-    Reason.DECODER_CRASHED: _failed("The decoder crashed on it.", passing=True),
+    Reason.DECODER_CRASHED: _failed("The decoder crashed on the file.", passing=True),
 }
 
 
@@ -157,10 +159,10 @@ _VERDICTS = {
     ),
     VerdictReason.BETWEEN_THRESHOLDS: (
         "between the thresholds",
-        "`p_tumor` lies between `verdict.notumor_below` and `verdict.tumor_above`.",
+        "`p_tumor` is between `verdict.notumor_below` and `verdict.tumor_above`.",
     ),
     VerdictReason.CLASS_UNSURE: (
-        "the class is unsure",
+        "the class is uncertain",
         "The class that would be called is below `verdict.min_confidence`.",
     ),
     VerdictReason.WITHOUT_CONTRAST: (
@@ -170,11 +172,11 @@ _VERDICTS = {
     ),
     VerdictReason.OTHER_SEQUENCE: (
         "not a T1-weighted sequence",
-        "By its header or its pictures the series is not T1-weighted: no verdict.",
+        "According to its header or images, the series is not T1-weighted: no verdict.",
     ),
     VerdictReason.OUT_OF_DISTRIBUTION: (
         "looks unlike the training images",
-        "The slices look too far from the training images (`ood_score`): no verdict.",
+        "The slices differ too much from the training images (`ood_score`): no verdict.",
     ),
 }
 
@@ -186,7 +188,7 @@ def markdown() -> str:
         f"| {reason.about.sentence} |"
         for reason in Reason
     ]
-    head = ["# Reasons", "", "Made by `python -m batchmri.reasons > docs/reasons.md`.", ""]
+    head = ["# Reasons", "", "Generated by `python -m batchmri.reasons > docs/reasons.md`.", ""]
     verdicts = [f"| `{reason}` | {reason.sentence} |" for reason in VerdictReason]
     return "\n".join(
         [

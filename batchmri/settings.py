@@ -102,9 +102,9 @@ def _labels(value: object) -> object:
     else:
         return value
     if len({label for label, _ in pairs}) < len(pairs):
-        raise ValueError("the same label twice")
+        raise ValueError("a label is used twice")
     if not all(_LABEL.fullmatch(label) and path for label, path in pairs):
-        raise ValueError("no label, or no path")
+        raise ValueError("the label or the path is missing")
     return dict(pairs)
 
 
@@ -121,7 +121,7 @@ class ArchiveSettings(_Section):
     )
     follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
     nifti_study: Literal["file", "folder"] = Field(
-        "file", description="What joins NIfTI files outside BIDS trees into a study."
+        "file", description="How NIfTI files outside BIDS trees are grouped into studies."
     )
     root_labels: Annotated[dict[str, str], BeforeValidator(_labels)] = Field(
         {},
@@ -148,7 +148,7 @@ class SelectionSettings(_Section):
         description="Sequences taken, as estimated from the header.",
         **_allowed(f"at least one of {', '.join(get_args(Sequence))}"),
     )
-    all_sequences: bool = Field(False, description="Take every sequence.")
+    all_sequences: bool = Field(False, description="Classify series of every sequence.")
 
 
 class PixelSettings(_Section):
@@ -159,7 +159,7 @@ class PixelSettings(_Section):
         description="Decoding processes; auto: one per core, at most 8.",
         **_allowed(_COUNT_OR_AUTO),
     )
-    memory_mb: int = Field(1024, ge=64, description="Decoded slices held ahead of the network, MB.")
+    memory_mb: int = Field(1024, ge=64, description="Memory limit for decoded slices, MB.")
     max_file_mb: int = Field(
         2048, ge=1, description="Largest size of one file, and of all NIfTI volumes in memory, MB."
     )
@@ -175,7 +175,7 @@ class PixelSettings(_Section):
 class ClassifierSettings(_Section):
     """The model and what it runs on."""
 
-    model: Path | None = Field(None, description="Checkpoint; none: the one that ships.")
+    model: Path | None = Field(None, description="Checkpoint (default: the shipped model).")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         "auto", description="auto, cpu, cuda or cuda:N.", **_allowed("auto, cpu, cuda or cuda:N")
     )
@@ -193,9 +193,12 @@ _REMOVED = "without_contrast_confidence"
 class VerdictSettings(_Section):
     """Verdict rules; rules that are not set are taken from the model card."""
 
-    top_slices: int = Field(3, ge=1, description="Neighbouring slices that decide, at least.")
+    top_slices: int = Field(3, ge=1, description="Minimum number of adjacent slices that decide.")
     run_fraction: float = Field(
-        0.05, ge=0, le=1, description="Neighbouring slices that decide, as a share of the series."
+        0.05,
+        ge=0,
+        le=1,
+        description="Adjacent slices that decide, as a fraction of the eligible slices.",
     )
     min_box_fraction: float = Field(
         0.5,
@@ -204,10 +207,10 @@ class VerdictSettings(_Section):
         description="A slice with a brain box below this share of the largest does not decide.",
     )
     tumor_above: float = Field(
-        0.5, ge=0, le=1, description="A tumour is called from this probability of any tumour on."
+        0.5, ge=0, le=1, description="A tumor is reported at this p_tumor or above."
     )
     notumor_below: float = Field(
-        0.5, ge=0, le=1, description="No tumour is called up to this probability of any tumour."
+        0.5, ge=0, le=1, description="No tumor is reported at this p_tumor or below."
     )
     min_confidence: float = Field(
         0.5, ge=0, le=1, description="A leading class below this is indeterminate."
@@ -219,16 +222,22 @@ class VerdictSettings(_Section):
         1.5, gt=0, description="A series with a higher ood_score does not look like a brain."
     )
     min_t1: float = Field(
-        0.5, ge=0, le=1, description="Less likely T1-weighted looks like another sequence."
+        0.5,
+        ge=0,
+        le=1,
+        description="Below this probability of T1 weighting, a series looks like another sequence.",
     )
     min_contrast: float = Field(
-        0.5, ge=0, le=1, description="Less likely after contrast counts as without."
+        0.5,
+        ge=0,
+        le=1,
+        description="Below this probability of contrast, a series counts as without contrast.",
     )
     notumor_below_without_contrast: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="No tumor is called up to this probability where contrast is not stated.",
+        description="No tumor is reported at this p_tumor or below if contrast is not stated.",
     )
 
     @model_validator(mode="before")
@@ -265,7 +274,7 @@ class ReportSettings(_Section):
         description="top:K (the deciding slices, and others up to K), all or none.",
         **_allowed("top:K with K of at least 1, all or none"),
     )
-    gradcam_notumor: bool = Field(False, description="Draw series without tumour as well.")
+    gradcam_notumor: bool = Field(False, description="Also draw series without a tumor.")
     slices: Literal["all", "deciding", "none"] = Field(
         "all", description="Rows of slices.csv: all, those that decided or were drawn, none."
     )
@@ -330,7 +339,7 @@ class NightSettings(_Section):
     settle: Duration = Field(
         timedelta(0),
         ge=timedelta(0),
-        description="A study waits while a file of it is younger, such as 10m.",
+        description="A study waits until its files have not changed for this time, such as 10m.",
         **_allowed(_DURATION_WORDS),
     )
     time_budget: Annotated[Duration | None, BeforeValidator(_or_none)] = Field(
@@ -343,7 +352,7 @@ class NightSettings(_Section):
         Annotated[str, BeforeValidator(_max_failures)] | None, BeforeValidator(_or_none)
     ] = Field(
         None,
-        description="Stop after so many new failures: N, or P% of the series of this run.",
+        description="Stop after this many new failures: N, or P% of the series of this run.",
         **_allowed("a number such as 5, or a percentage up to 100% such as 5%"),
     )
     metrics_file: Path | None = Field(

@@ -21,7 +21,7 @@ from batchmri.interrupts import exit_on_interrupts
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "reclassify": "Apply changed verdict rules to an output, without reading pixels.",
-    "status": "Show how the last runs of an output went and what it holds.",
+    "status": "Show the last runs and the contents of an output.",
     "config": "Show the effective settings.",
     "model": "Show, check and export a model.",
     "train": "Train a classifier from labeled images.",

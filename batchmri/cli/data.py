@@ -27,14 +27,14 @@ def table(folder: Path, out: Path) -> None:
 @click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 def counterfactual(table: Path, out: Path) -> None:
-    """Add to the TABLE pictures with tumours removed and transplanted, and controls."""
+    """Add synthetic images to TABLE: tumors removed or transplanted, and controls."""
     from batchmri.synthetic.build import build_counterfactuals
 
     made = build_counterfactuals(table, out)
     for (source, label), count in sorted(made.items()):
         click.echo(f"{count:6d} {source} {label}")
     if not made:
-        click.echo("no two heads look alike enough: no pictures were made")
+        click.echo("no two heads are similar enough: no images were made")
 
 
 @command.command("audit")
@@ -49,7 +49,7 @@ def counterfactual(table: Path, out: Path) -> None:
 )
 @log_format_option
 def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format: LogFormat) -> None:
-    """Audit labelled pictures: odd files, duplicates, leaks, label conflicts, shortcuts, a split.
+    """Audit labeled images: unusual files, duplicates, leaks, label conflicts, shortcuts, a split.
 
     Each DIR holds a folder per class, or such folders per split.
     """

@@ -22,17 +22,17 @@ _INCOMPLETE_SCAN = 2  # smallest exit code of a scan with incomplete tables
 @config_option
 @click.option(
     "--split",
-    help="Rows evaluated: train, val, test, dev or all. Default: test, where there is one.",
+    help="Rows evaluated: train, val, test, dev or all. Default: test, if it exists.",
 )
 @click.option(
     "--manifest",
     type=click.Path(path_type=Path),
-    help="CSV that says which pictures show one image: leak-free figures beside the raw ones.",
+    help="CSV that lists which files show the same image: adds leak-free results.",
 )
 @click.option(
     "--trained-on",
     type=click.Path(path_type=Path),
-    help="Folder or table that the model was trained on: likewise.",
+    help="Folder or table that the model was trained on: adds leak-free results.",
 )
 @click.option("--randomised", is_flag=True, help="Compare heat maps with a random last layer.")
 @click.option(
@@ -53,9 +53,9 @@ def command(
     log_format: LogFormat,
     **flags: Any,
 ) -> None:
-    """Judge a model on DATA: a folder per class, a table of pictures, or (--labels) volumes.
+    """Evaluate a model on DATA: a folder per class, a table of images, or volumes (--labels).
 
-    Leaves metrics (JSON, CSV, text), predictions and figures in OUT. Research use only.
+    Writes metrics (JSON, CSV, text), predictions and plots to OUT. Research use only.
     """
     from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_pictures
     from batchmri.outputs.console import Console
@@ -67,7 +67,9 @@ def command(
         evaluate_pictures(request, settings.classifier, out, console)
         return
     if manifest or trained_on or randomised:
-        raise click.UsageError("--manifest, --trained-on and --randomised are for pictures")
+        raise click.UsageError(
+            "--manifest, --trained-on and --randomised apply to images, not to volumes"
+        )
 
     from batchmri.evaluation.evaluate_volumes import evaluate_volumes
     from batchmri.evaluation.volume_labels import read_volume_labels

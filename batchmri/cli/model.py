@@ -17,7 +17,7 @@ def command() -> None:
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="The card as it is stored.")
 def show(model: Path | None, as_json: bool) -> None:
-    """Print the card of a MODEL (.safetensors), the one that ships unless another is given."""
+    """Print the card of MODEL (.safetensors; default: the shipped model)."""
     from batchmri.model.card import SHIPPED, read_card
     from batchmri.model.card_text import describe
 
@@ -28,7 +28,7 @@ def show(model: Path | None, as_json: bool) -> None:
 @command.command("verify")
 @_model_argument
 def verify(model: Path) -> None:
-    """Check a MODEL against its card: digest, classes, figures, preparation. Exit code 0 or 2."""
+    """Check a MODEL against its card: digest, classes, metrics, preparation. Exit code 0 or 2."""
     from batchmri.model.verify import verify_model
     from batchmri.preparation.transforms import PreparationSettings
 
@@ -50,7 +50,7 @@ def verify(model: Path) -> None:
     help="Largest accepted difference from torch, relative to the largest value of an output.",
 )
 def export(model: Path, kind: str, out: Path, tolerance: float) -> None:
-    """Write a MODEL for another runtime, once it gives there what it gives in torch.
+    """Export MODEL to another runtime if its outputs agree with torch.
 
     Input: slices (N, 1, S, S), prepared as the card says. Outputs: maps (N, classes, h, w), whose
     mean over (h, w) is the logits, and features (N, k). Exit code 1 if they differ.

@@ -16,7 +16,7 @@ from batchmri.cli.options import (
 from batchmri.outputs.console import LogFormat
 
 
-@click.command("verdict", cls=GroupedCommand)
+@click.command("reclassify", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
 @verdict_flags
@@ -25,9 +25,9 @@ from batchmri.outputs.console import LogFormat
 def command(
     out: Path, config: Path | None, state: Path | None, log_format: LogFormat, **flags: Any
 ) -> None:
-    """Apply changed verdict rules to OUT: rewrites its tables from what was found before.
+    """Apply changed verdict rules to OUT and rewrite its tables from earlier results.
 
-    Pictures that the new rules want and that were not drawn are left blank until the next scan.
+    Pictures that the new rules require but that do not exist yet are blank until the next scan.
     """
     from batchmri.pipeline.reclassify import reclassify
 

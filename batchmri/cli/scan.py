@@ -22,11 +22,17 @@ from batchmri.outputs.console import LogFormat
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for tables and pictures.")
 @config_option
 @scan_flags
-@click.option("--limit", type=click.IntRange(min=1), help="Studies at most, for a trial.")
-@click.option("--dry-run", is_flag=True, help="Say what is there and what would be done.")
-@click.option("--rescan", is_flag=True, help="Forget earlier results of this output.")
-@click.option("--allow-shrink", is_flag=True, help="Go on though much of the archive is gone.")
-@click.option("--retry-failed", is_flag=True, help="Try again whatever failed.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Maximum number of studies, for a trial run."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Show what the folders contain and what a scan would do."
+)
+@click.option("--rescan", is_flag=True, help="Replace earlier results of this output.")
+@click.option(
+    "--allow-shrink", is_flag=True, help="Continue even if many known files have disappeared."
+)
+@click.option("--retry-failed", is_flag=True, help="Retry everything that failed.")
 @state_option
 @log_format_option
 def command(
@@ -44,7 +50,7 @@ def command(
 ) -> None:
     """Classify every brain MRI series below PATH..., a folder, a file, or - for a list.
 
-    Finished work is kept in OUT: the next run only does what is new. Research use only, not a
+    Finished work is kept in OUT: the next run processes only what is new. Research use only, not a
     medical device.
     """
     from batchmri.pipeline.dry_run import dry_run as survey

@@ -13,7 +13,7 @@ from batchmri.outputs.console import LogFormat
 @state_option
 @log_format_option
 def command(out: Path, state: Path | None, log_format: LogFormat) -> None:
-    """Show how the last runs of OUT went, what it holds, what failed and what waits."""
+    """Show the last runs of OUT, its contents, failures and pending work."""
     from batchmri.outputs.console import Console
     from batchmri.outputs.summary import print_status
     from batchmri.pipeline.status import status

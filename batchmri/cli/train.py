@@ -12,12 +12,12 @@ from batchmri.cli.options import config_option
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @config_option
-@click.option("--resume", is_flag=True, help="Go on with the training in --out.")
+@click.option("--resume", is_flag=True, help="Continue the training in --out.")
 def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
-    """Train a classifier from labelled pictures.
+    """Train a classifier from labeled images.
 
     DATA is a folder per class, such folders per split (Training and Testing, or train, val, test),
-    or a table (CSV). Without a folder for val, every tenth picture of train (val_step) is kept for
+    or a table (CSV). Without a folder for val, every tenth image of train (val_step) is kept for
     it.
 
     Columns of a table: file, label, split (train, val, test, dev); optional: source, patient,

@@ -36,7 +36,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(handle, 200).decode(errors="replace").strip()
-            raise OutputBusyError(f"{folder}: another scan holds it ({holder})") from None
+            raise OutputBusyError(f"{folder}: is in use by another scan ({holder})") from None
         boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
         # This text is only for messages, so a full disk is ignored here.
         with suppress(OSError):

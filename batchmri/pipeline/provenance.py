@@ -55,7 +55,7 @@ def known_classes(store: Store) -> Classes:
     """The classes of the probabilities in the state. Raises UsageError before the first scan."""
     known = store.meta("classes")
     if known is None:
-        raise UsageError("this output holds no results yet; run batchmri scan first")
+        raise UsageError("this output contains no results yet; run batchmri scan first")
     names, no_tumor = json.loads(known)
     return Classes(tuple(names), no_tumor)
 

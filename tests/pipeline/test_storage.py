@@ -182,7 +182,10 @@ def test_a_state_of_another_output_is_locked_too(
 ) -> None:
     elsewhere = ScanOptions(state=tmp_path / "local")
     (tmp_path / "local").mkdir()
-    with hold(tmp_path / "local"), pytest.raises(OutputBusyError, match=r"local.*holds it"):
+    with (
+        hold(tmp_path / "local"),
+        pytest.raises(OutputBusyError, match=r"local.*in use by another scan"),
+    ):
         scan([archive], out=tmp_path / "out", settings=settings, options=elsewhere)
 
 
