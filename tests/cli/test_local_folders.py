@@ -38,8 +38,8 @@ def test_a_package_hidden_by_a_local_folder_is_named(
 
 def test_a_missing_package_names_its_extra() -> None:
     error = ModuleNotFoundError("No module named 'onnx'", name="onnx")
-    told = explain_import(error) or ""
-    assert told == "onnx is missing: pip install 'batchmri[export]'" or "onnx" in sys.modules
+    message = explain_import(error) or ""
+    assert message == "onnx is missing: pip install 'batchmri[export]'" or "onnx" in sys.modules
     assert explain_import(ModuleNotFoundError("No module named 'x'", name="x")) is None
     assert explain_import(AttributeError("of ours")) is None
 

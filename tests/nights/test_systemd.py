@@ -25,8 +25,8 @@ def test_the_units_are_valid(tmp_path: Path) -> None:
 
 
 def test_the_service_may_write_where_the_documentation_puts_metrics() -> None:
-    told = (UNITS.parent / "nightly.md").read_text()
-    (folder,) = {Path(path).parent for path in re.findall(r"--metrics-file (\S+\.prom)", told)}
+    page = (UNITS.parent / "nightly.md").read_text()
+    (folder,) = {Path(path).parent for path in re.findall(r"--metrics-file (\S+\.prom)", page)}
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read(UNITS / "batchmri.service")

@@ -77,27 +77,27 @@ def test_plain_format_on_a_terminal_has_no_bars(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_lines_come_every_ten_seconds_with_rate_and_time_left() -> None:
-    told: list[dict[str, object]] = []
+    logged: list[dict[str, object]] = []
     clock = SimpleNamespace(now=0.0)
-    lines = Lines(lambda what, **facts: told.append(facts), "x", 100, lambda: clock.now)
+    lines = Lines(lambda what, **facts: logged.append(facts), "x", 100, lambda: clock.now)
     stage = Stage(lines)
     for _ in range(50):
         clock.now += 1
         stage.advance()
-    assert [facts["done"] for facts in told] == [10, 20, 30, 40, 50]
-    assert told[0]["per_second"] == 1.0
-    assert told[0]["seconds_left"] == 90
+    assert [facts["done"] for facts in logged] == [10, 20, 30, 40, 50]
+    assert logged[0]["per_second"] == 1.0
+    assert logged[0]["seconds_left"] == 90
 
 
 def test_lines_are_less_frequent_in_a_long_run() -> None:
-    told: list[object] = []
+    logged: list[object] = []
     clock = SimpleNamespace(now=0.0)
-    lines = Lines(lambda *_, **facts: told.append(facts), "x", None, lambda: clock.now)
+    lines = Lines(lambda *_, **facts: logged.append(facts), "x", None, lambda: clock.now)
     stage = Stage(lines)
     for _ in range(24 * 360):
         clock.now += 10
         stage.advance()
-    assert len(told) < 200
+    assert len(logged) < 200
 
 
 def counted() -> SimpleNamespace:

@@ -93,8 +93,8 @@ CONTRACT = {
 
 
 def test_columns_and_their_order_are_a_contract() -> None:
-    told = {table: " ".join(c.name for c in columns(table, ["a", "b"])) for table in CONTRACT}
-    assert told == CONTRACT
+    actual = {table: " ".join(c.name for c in columns(table, ["a", "b"])) for table in CONTRACT}
+    assert actual == CONTRACT
 
 
 def test_the_documented_columns_are_these() -> None:

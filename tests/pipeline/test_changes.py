@@ -12,7 +12,7 @@ def change(kind: str, before: str = "", now: str = "", uid: str = "1.1") -> Chan
 
 
 @pytest.mark.parametrize(
-    ("told", "merged"),
+    ("recorded", "merged"),
     [
         ([change("new", "", "glioma")], change("new", "", "glioma")),
         (
@@ -30,10 +30,10 @@ def change(kind: str, before: str = "", now: str = "", uid: str = "1.1") -> Chan
     ],
 )
 def test_changes_of_interrupted_runs_are_merged(
-    tmp_path: Path, told: list[Change], merged: Change | None
+    tmp_path: Path, recorded: list[Change], merged: Change | None
 ) -> None:
     with Store(tmp_path / "state.db") as store:
-        for one in told:
+        for one in recorded:
             changes = Changes(store)
             changes.add(one)
             changes.end(finished=False)

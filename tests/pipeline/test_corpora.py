@@ -44,7 +44,7 @@ def test_a_corpus_is_scanned_to_its_end(
     assert n_files == sum(path.is_file() or path.is_symlink() for path in root.rglob("*"))
     assert_every_file_accounted_for(out, n_files)
     series = table(out, "series")
-    told = {row["reason"] for row in (*series, *table(out, "files"))}
-    assert reasons <= told
+    found_reasons = {row["reason"] for row in (*series, *table(out, "files"))}
+    assert reasons <= found_reasons
     assert any(row["status"] == "classified" for row in series)
     assert not any(row["status"] == "" for row in series)

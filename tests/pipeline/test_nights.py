@@ -111,7 +111,7 @@ def test_a_rescan_that_is_killed_before_it_plans_loses_no_study(
 ) -> None:
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
-    before, told = contents(out), (out / "changes.csv").read_bytes()
+    before, changes = contents(out), (out / "changes.csv").read_bytes()
 
     def interrupted(*_: object) -> object:
         os.kill(os.getpid(), signal.SIGINT)
@@ -121,11 +121,11 @@ def test_a_rescan_that_is_killed_before_it_plans_loses_no_study(
         patch.setattr("batchmri.pipeline.index.HeaderContext", interrupted)
         code = scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
     assert code.exit_code == 130
-    assert (out / "changes.csv").read_bytes() == told, "no study is gone"
+    assert (out / "changes.csv").read_bytes() == changes, "no study is gone"
     assert list((out / "gradcam").rglob("*.png")), "pictures stay until they are drawn again"
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert contents(out) == before
-    assert (out / "changes.csv").read_bytes() == told
+    assert (out / "changes.csv").read_bytes() == changes
 
 
 def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
@@ -135,13 +135,13 @@ def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
     scan([archive], out=out, settings=settings)
     write_series(archive / "c", "c", "one")
     scan([archive], out=out, settings=settings)
-    told = (out / "changes.csv").read_bytes()
+    changes = (out / "changes.csv").read_bytes()
     assert [row["study_uid"] for row in table(out, "changes")] == [uid("c")]
     scan([archive], out=out, settings=settings)
-    assert (out / "changes.csv").read_bytes() == told
+    assert (out / "changes.csv").read_bytes() == changes
     (out / "changes.csv").unlink()
     scan([archive], out=out, settings=settings)
-    assert (out / "changes.csv").read_bytes() == told
+    assert (out / "changes.csv").read_bytes() == changes
 
 
 def test_an_arriving_study_waits_until_it_has_settled(
@@ -158,8 +158,8 @@ def test_an_arriving_study_waits_until_it_has_settled(
     late = save(instance("b", "one", 6), archive / "b" / "one-006")
     os.utime(late, (long_ago, long_ago))
     assert scan([archive], out=out, settings=patient).exit_code == 0
-    told = {row["study_uid"]: row["reason"] for row in table(out, "series")}
-    assert told == {uid("a"): "", uid("b"): "still_arriving"}
+    reasons = {row["study_uid"]: row["reason"] for row in table(out, "series")}
+    assert reasons == {uid("a"): "", uid("b"): "still_arriving"}
     assert_every_file_accounted_for(out, 13)
     scan([archive], out=out, settings=settings)
     assert {row["status"] for row in table(out, "series")} == {"classified"}
@@ -245,8 +245,8 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
     hurried = tmp_path / "hurried"
     tiny = changed(settings, "night", time_budget=timedelta(microseconds=1))
     assert scan([archive], out=hurried, settings=tiny).exit_code == 5
-    told = capsys.readouterr().err
-    assert "the time budget is spent; the archive was not read to its end" in told
+    stderr = capsys.readouterr().err
+    assert "the time budget is spent; the archive was not read to its end" in stderr
     assert scan([archive], out=hurried, settings=settings).exit_code == 0
     assert contents(hurried) == whole
 
@@ -270,9 +270,9 @@ def test_the_state_may_be_elsewhere_and_is_then_required(
     assert (tmp_path / "local" / "state.db").is_file()
     with pytest.raises(UsageError, match="--state"):
         scan([archive], out=out, settings=settings)
-    told = table(out, "changes")
+    changes = table(out, "changes")
     scan([archive], out=out, settings=settings, options=local)
-    assert table(out, "changes") == told
+    assert table(out, "changes") == changes
 
 
 def test_an_output_inside_a_root_is_not_walked(archive: Path, settings: Settings) -> None:
@@ -303,9 +303,9 @@ def test_objects_written_by_batchmri_never_make_a_study_new_or_changed(
     scan([archive], out=out, settings=settings)
     save(instance("a", "ours", 0, Manufacturer="batchmri"), archive / "a" / "ours")
     save(instance("z", "ours", 0, Manufacturer="batchmri"), archive / "z" / "ours")
-    told = table(out, "changes")
+    changes = table(out, "changes")
     scan([archive], out=out, settings=settings)
-    assert table(out, "changes") == told
+    assert table(out, "changes") == changes
     assert [row["reason"] for row in table(out, "series")].count("own_result") == 2
 
 

@@ -43,8 +43,8 @@ def test_no_planted_header_text_is_found_in_any_output(
     out = tmp_path / "out"
     scan([tmp_path / "archive"], out=out, settings=settings, log_format="json")
     assert table(out, "series"), "the planted series must at least be seen"
-    told = "".join(capfd.readouterr()).lower()
-    assert "zzplanted" not in told and "19470123" not in told
+    printed = "".join(capfd.readouterr()).lower()
+    assert "zzplanted" not in printed and "19470123" not in printed
     for path in (p for p in out.rglob("*") if p.is_file()):
         content = path.read_bytes().lower()
         for word in (b"zzplanted", b"19470123"):

@@ -28,11 +28,11 @@ def test_status_contains_the_last_runs_totals_and_reasons(
     out = tmp_path / "out"
     for _ in range(2):
         scan([archive], out=out, settings=settings)
-    told = status(out)
-    assert [run["exit_code"] for run in told.runs] == [0, 1]
-    assert [run["series"] for run in told.runs] == [0, 1]
-    assert told.series == {"classified": 1}
-    assert told.file_reasons == {"empty_file": 1}
+    found = status(out)
+    assert [run["exit_code"] for run in found.runs] == [0, 1]
+    assert [run["series"] for run in found.runs] == [0, 1]
+    assert found.series == {"classified": 1}
+    assert found.file_reasons == {"empty_file": 1}
     with pytest.raises(UsageError, match="no results here"):
         status(tmp_path)
 
