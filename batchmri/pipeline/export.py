@@ -75,7 +75,7 @@ def export(
             before = store.studies.get(uid)
             totals.first &= before is None
             montage = _montage(aggregated, before, output, draw=draw)
-            if draw:  # without drawing, pictures of other rules stay for when these return
+            if draw:  # otherwise keep pictures of other rules, which a later run may use again
                 _remove_outdated_pictures(output, uid, [*aggregated.pictures, montage.path])
             row = _write_study(aggregated, montage.path, classes, settings, writers, totals)
             verdict = aggregated.verdict.name if aggregated.verdict else ""

@@ -8,7 +8,7 @@ from batchmri.outputs.atomic_write import make_folder
 from batchmri.state.store import Store
 
 _DATABASE = "state.db"
-_OUTPUT = "output"
+_OUTPUT_KEY = "output"
 
 
 def make_output(output: Path) -> None:
@@ -38,12 +38,12 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
 
 
 def claim_state(store: Store, output: Path) -> None:
-    """Record that `store` is the state of `output`, wherever `output` was moved to.
+    """Record `output` as the output of `store`; the output may have been moved since the last run.
 
-    Raises StateError if it is the state of another output that is still there: what one of them
-    told as new or gone, the other would never tell.
+    Raises StateError if the store belongs to another output that still exists. Two outputs with
+    one state would each miss the changes that the other has reported.
     """
-    known = store.meta(_OUTPUT)
+    known = store.meta(_OUTPUT_KEY)
     here = str(output.resolve())
     if known not in (None, here):
         run = Path(str(known)) / "run.json"
@@ -51,7 +51,7 @@ def claim_state(store: Store, output: Path) -> None:
             raise StateError(
                 f"{store.location}: is the state of {known}; name another folder with --state"
             )
-    store.set_meta(_OUTPUT, here)
+    store.set_meta(_OUTPUT_KEY, here)
 
 
 def _recorded_state(run: Path) -> str | None:
