@@ -10,7 +10,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def head(seed: int, height: int = 160, width: int = 160) -> Bytes:
-    """An ellipse with smooth random shapes inside, like no other seed's and not symmetric."""
+    """Create an asymmetric ellipse with smooth random shapes that are unique to the seed."""
     random = np.random.default_rng(seed)
     coarse = random.normal(130, 60, (9, 9)).astype(np.float32)
     inside = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -25,7 +25,7 @@ def rows(path: Path) -> Rows:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two splits of two classes, with one copy of each kind, a conflict and odd files."""
+    """Folder of two splits and two classes, with all kinds of copies, a conflict and odd files."""
     folder = tmp_path / "data"
     for number in range(16):
         label = "ab"[number % 2]
@@ -53,7 +53,7 @@ def write_groups(path: Path, head_row: str, *lines: str) -> Path:
     return path
 
 
-def test_each_kind_of_copy_is_named(data: Path, tmp_path: Path) -> None:
+def test_each_kind_of_copy_is_listed(data: Path, tmp_path: Path) -> None:
     audit(data, tmp_path / "out")
     found = {row["file"]: row for row in rows(tmp_path / "out" / "duplicates.csv")}
     assert len(found) == 8
@@ -71,7 +71,7 @@ def test_each_kind_of_copy_is_named(data: Path, tmp_path: Path) -> None:
     assert {row["crosses_splits"] for row in found.values()} == {"1"}
 
 
-def test_the_document_and_the_figures(data: Path, tmp_path: Path) -> None:
+def test_audit_json_and_figures(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     audit(data, out)
     document = json.loads((out / "audit.json").read_text())
@@ -90,7 +90,7 @@ def test_the_document_and_the_figures(data: Path, tmp_path: Path) -> None:
         assert figure is not None and figure.std() > 5
 
 
-def test_the_split_trains_and_no_group_crosses_it(data: Path, tmp_path: Path) -> None:
+def test_proposed_split_keeps_groups_together(data: Path, tmp_path: Path) -> None:
     people = [
         f"{split}/{path.parent.name}/{path.name},p{number // 3}"
         for split in ("Training", "Testing")
@@ -111,13 +111,13 @@ def test_the_split_trains_and_no_group_crosses_it(data: Path, tmp_path: Path) ->
     assert splits[data / "Testing" / "a" / "bytes.jpg"]["weight"] == "0.5"
 
 
-def test_the_split_is_a_table_to_train_from(data: Path, tmp_path: Path) -> None:
+def test_proposed_split_is_a_training_table(data: Path, tmp_path: Path) -> None:
     audit(data, tmp_path / "out")
     read = read_table(tmp_path / "out" / "split.csv")
     assert {row.split for row in read} == {"train", "val", "test"}
 
 
-def test_a_second_audit_gives_the_same_bytes(data: Path, tmp_path: Path) -> None:
+def test_repeated_audits_are_byte_identical(data: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         audit(data, tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")]
@@ -126,7 +126,7 @@ def test_a_second_audit_gives_the_same_bytes(data: Path, tmp_path: Path) -> None
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_patients_alike_are_proposed_until_named_as_one_person(data: Path, tmp_path: Path) -> None:
+def test_similar_patients_are_proposed_unless_one_person(data: Path, tmp_path: Path) -> None:
     again = data / "Testing" / "b" / "again.jpg"
     moved = np.zeros((220, 220), np.uint8)
     moved[40:200, 10:170] = head(99)
@@ -151,7 +151,7 @@ def test_patients_alike_are_proposed_until_named_as_one_person(data: Path, tmp_p
         ("file,patient", "elsewhere.jpg,p", "names none of the pictures"),
     ],
 )
-def test_a_wrong_groups_table_is_refused(
+def test_invalid_groups_tables_are_rejected(
     data: Path, tmp_path: Path, head_row: str, line: str, complaint: str
 ) -> None:
     groups = write_groups(data / "groups.csv", head_row, line)
@@ -160,18 +160,18 @@ def test_a_wrong_groups_table_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_groups_table_is_refused(data: Path, tmp_path: Path) -> None:
+def test_missing_groups_table_is_rejected(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
         audit(data, tmp_path / "out", tmp_path / "none.csv")
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_folder_without_images_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(UsageError, match="no pictures in a folder per class"):
         audit_data([tmp_path / "a"], tmp_path / "out", None, Console("plain"))
 
 
-def test_the_command_prints_what_it_found(data: Path, tmp_path: Path) -> None:
+def test_command_prints_the_findings(data: Path, tmp_path: Path) -> None:
     arguments = ["data", "audit", str(data), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output

@@ -20,7 +20,7 @@ def links(*pictures: Bytes) -> list[Link]:
 
 
 @pytest.mark.parametrize("orientation", range(8))
-def test_a_turned_and_recompressed_picture_is_found(orientation: int) -> None:
+def test_rotated_and_recompressed_images_are_found(orientation: int) -> None:
     turned = np.ascontiguousarray(oriented(head(1), orientation))
     encoded = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
     again = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
@@ -30,7 +30,7 @@ def test_a_turned_and_recompressed_picture_is_found(orientation: int) -> None:
     assert link.orientation == inverse(orientation)
 
 
-def test_the_names_of_quarter_turns() -> None:
+def test_names_of_rotations_by_90_degrees() -> None:
     pixels = np.arange(9).reshape(3, 3)
     names = {name: oriented(pixels, o) for o, name in enumerate(ORIENTATIONS)}
     assert np.array_equal(names["turned 90 right"], np.rot90(pixels, -1))
@@ -43,18 +43,18 @@ def test_the_names_of_quarter_turns() -> None:
         assert np.array_equal(back, pixels)
 
 
-def test_a_picture_of_another_size_and_brightness_is_found() -> None:
+def test_images_of_other_size_and_brightness_are_found() -> None:
     larger = cv2.resize(head(2), (333, 333), interpolation=cv2.INTER_CUBIC)
     assert len(links(head(2), (larger * 0.7 + 10).astype(np.uint8))) == 1
 
 
-def test_other_heads_and_neighbouring_slices_are_no_duplicates() -> None:
-    neighbour = (0.55 * head(3) + 0.45 * head(4)).astype(np.uint8)  # alike, but another image
-    assert np.corrcoef(small(head(3)).ravel(), small(neighbour).ravel())[0, 1] > 0.9
-    assert links(head(3), neighbour, *(head(seed) for seed in range(5, 25))) == []
+def test_other_heads_and_adjacent_slices_are_not_duplicates() -> None:
+    adjacent = (0.55 * head(3) + 0.45 * head(4)).astype(np.uint8)  # similar, but another image
+    assert np.corrcoef(small(head(3)).ravel(), small(adjacent).ravel())[0, 1] > 0.9
+    assert links(head(3), adjacent, *(head(seed) for seed in range(5, 25))) == []
 
 
-def test_a_shifted_copy_of_the_head_is_no_duplicate() -> None:
+def test_shifted_copies_are_not_duplicates() -> None:
     assert links(head(3), np.roll(head(3), 9, axis=1)) == []
 
 
@@ -64,7 +64,7 @@ def test_pairs_are_found_across_blocks() -> None:
     assert sorted((link.first, link.second) for link in found) == [(7, 300), (280, 301)]
 
 
-def test_no_pictures_no_links() -> None:
+def test_no_images() -> None:
     assert list(near_links(np.empty((0, 64, 64), np.uint8))) == []
 
 

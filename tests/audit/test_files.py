@@ -33,7 +33,7 @@ def test_class_and_split_are_the_last_two_folders(tmp_path: Path) -> None:
     assert (found.name, found.split, found.label) == ("Training/a/1.png", "Training", "a")
 
 
-def test_a_file_below_two_folders_is_found_once(tmp_path: Path) -> None:
+def test_files_in_overlapping_folders_are_found_once(tmp_path: Path) -> None:
     write(tmp_path / "set" / "Training" / "a" / "1.png", head(0))
     assert len(find_files([tmp_path / "set", tmp_path / "set" / "Training"])) == 1
 
@@ -43,7 +43,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         find_files([tmp_path / "nowhere"])
 
 
-def test_what_cannot_be_used_is_told_apart(tmp_path: Path) -> None:
+def test_codes_of_unusable_files(tmp_path: Path) -> None:
     whole = write(tmp_path / "a" / "whole.jpg", head(0)).read_bytes()
     png = write(tmp_path / "a" / "whole.png", head(0)).read_bytes()
     made = {
@@ -67,14 +67,14 @@ def test_what_cannot_be_used_is_told_apart(tmp_path: Path) -> None:
     }
 
 
-def test_a_picture_in_no_class_folder_is_left_out(tmp_path: Path) -> None:
+def test_images_outside_class_folders_are_ignored(tmp_path: Path) -> None:
     write(tmp_path / "set" / "1.png", head(0))
     (found,) = find_files([tmp_path / "set"])
     odd = read_picture(found)
     assert isinstance(odd, OddFile) and odd.code == "no_class"
 
 
-def test_what_is_odd_but_usable_is_said(tmp_path: Path) -> None:
+def test_codes_of_odd_but_usable_files(tmp_path: Path) -> None:
     grey = head(0)
     colour = np.dstack([grey, grey, 255 - grey])
     png = write(tmp_path / "a" / "x.png", grey)
@@ -89,7 +89,7 @@ def test_what_is_odd_but_usable_is_said(tmp_path: Path) -> None:
     assert odd_codes(write(tmp_path / "a" / "grey.png", grey)) == []
 
 
-def test_equal_pixels_have_equal_digests_whatever_the_mode(tmp_path: Path) -> None:
+def test_equal_pixels_have_equal_digests_in_all_color_modes(tmp_path: Path) -> None:
     grey = head(0)
     one = picture(write(tmp_path / "a" / "grey.png", grey))
     other = picture(write(tmp_path / "a" / "rgb.png", np.dstack([grey] * 3)))
@@ -98,14 +98,14 @@ def test_equal_pixels_have_equal_digests_whatever_the_mode(tmp_path: Path) -> No
     assert one.pixel_digest == other.pixel_digest != third.pixel_digest
 
 
-def test_a_deep_picture_shows_what_the_shallow_one_does(tmp_path: Path) -> None:
+def test_16_bit_images_are_reduced_like_8_bit_images(tmp_path: Path) -> None:
     shallow = picture(write(tmp_path / "a" / "8.png", head(0)))
     deep = picture(write(tmp_path / "a" / "16.png", head(0).astype(np.uint16) * 11))
     difference = shallow.small.astype(float) - deep.small
     assert np.corrcoef(shallow.small.ravel(), deep.small.ravel())[0, 1] > 0.999, difference
 
 
-def test_what_operating_systems_add_is_not_audited(tmp_path: Path) -> None:
+def test_files_of_operating_systems_are_ignored(tmp_path: Path) -> None:
     write(tmp_path / "set" / "a" / "1.png", head(0))
     for name in ("__MACOSX/a/._1.png", "a/Thumbs.db", "a/.DS_Store", ".cache/a/2.png"):
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from batchmri.audit.shortcuts import features_of, find_shortcuts
 from .make import head, picture, write
 
 
-def test_a_frame_around_one_class_gives_it_away(tmp_path: Path) -> None:
+def test_frame_around_one_class_is_a_shortcut(tmp_path: Path) -> None:
     pictures = []
     for seed in range(40):
         pixels = head(seed)
@@ -22,8 +22,8 @@ def test_a_frame_around_one_class_gives_it_away(tmp_path: Path) -> None:
     assert {shortcut.chance for shortcut in found} == {0.5}
 
 
-def test_groups_are_kept_apart() -> None:
-    # Each group has a number of its own that says nothing of other groups.
+def test_groups_are_not_divided_between_folds() -> None:
+    # The feature identifies the group and contains no information about other groups.
     numbers = np.repeat(np.random.default_rng(0).normal(size=40), 5)[:, None]
     groups = np.repeat(np.arange(40), 5).tolist()
     labels = ["ab"[group % 2] for group in groups]

@@ -12,14 +12,14 @@ def test_parts_are_numbered_by_their_first_member() -> None:
     assert members(labels) == [[0, 3], [1, 4, 5], [2]]
 
 
-def test_a_chain_of_image_patient_and_person_stays_together() -> None:
+def test_linked_images_patients_and_persons_stay_together() -> None:
     images = np.array([0, 0, 1, 2, 3])
     patient = ["", "p", "p", "q", "r"]
     person = ["", "", "x", "x", ""]
     assert together(images, [patient, person]).tolist() == [0, 0, 0, 0, 1]
 
 
-def test_no_part_is_divided_and_shares_are_met_in_each_class() -> None:
+def test_parts_are_not_divided_and_shares_match_in_each_class() -> None:
     random = np.random.default_rng(1)
     images = np.repeat(np.arange(400), random.integers(1, 9, 400))
     owner = random.integers(0, 150, 400)

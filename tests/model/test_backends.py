@@ -1,4 +1,4 @@
-"""Both backends say what the network says, and the same bits whatever the batch."""
+"""Both backends reproduce the network's outputs, bit-identically for all batch sizes."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUD
 
 @pytest.fixture(scope="module")
 def network() -> ClassMapNetwork:
-    """Random weights whose maps differ from picture to picture as those of a trained network."""
+    """Random weights whose maps differ between images like those of a trained network."""
     torch.manual_seed(0)
     network = ClassMapNetwork(3, last_stride=False).train()
     with torch.no_grad():
@@ -56,27 +56,27 @@ def expected(network: ClassMapNetwork, batch: np.ndarray) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def compiled(network: ClassMapNetwork) -> Callable[[str, int], OpenVINOBackend]:
-    """Each backend once: compiling takes seconds."""
+    """Cached backends, since compiling takes seconds."""
     return cache(
         lambda precision, threads: OpenVINOBackend(network, SIZE, precision, None, threads)
     )
 
 
-def test_openvino_in_single_precision_is_the_network(compiled, batch, expected) -> None:
+def test_openvino_fp32_matches_the_network(compiled, batch, expected) -> None:
     for got, wanted in zip(compiled("fp32", 0).run(batch[:10]), expected, strict=True):
         assert got.shape == wanted.shape
         np.testing.assert_allclose(got, wanted, atol=2e-4)
 
 
 @pytest.mark.skipif("bf16" not in supported_precisions(), reason="needs a processor with bf16")
-def test_openvino_in_bfloat16_is_near(compiled, batch, expected) -> None:
+def test_openvino_bf16_is_close_to_the_network(compiled, batch, expected) -> None:
     maps = compiled("bf16", 0).run(batch[:10])[0]
     error = np.abs(maps.mean((2, 3)) - expected[0].mean((2, 3))).max()
     assert 0 < error < 0.1 * np.ptp(expected[0].mean((2, 3)))
 
 
-def test_openvino_gives_the_same_bits(compiled, batch) -> None:
-    """Whatever the batch size and the number of threads; 66 leaves a request half full."""
+def test_openvino_results_are_bit_identical(compiled, batch) -> None:
+    """Results do not depend on batch size and threads; 66 slices leave a request half full."""
     fastest = supported_precisions()[0]
     whole = compiled(fastest, 0).run(batch)
     for backend in (compiled(fastest, 0), compiled(fastest, 1)):
@@ -86,8 +86,8 @@ def test_openvino_gives_the_same_bits(compiled, batch) -> None:
                 assert np.concatenate(got).tobytes() == wanted.tobytes()
 
 
-def test_openvino_sends_nothing(tmp_path: Path) -> None:
-    """No connection, no child (its telemetry sends from a fork), no file in a fresh home."""
+def test_openvino_sends_no_telemetry(tmp_path: Path) -> None:
+    """No connection, no child process (telemetry forks to send), no file in a new home folder."""
     code = """
 import sys
 opened = []
@@ -114,14 +114,14 @@ sys.exit(str(opened) if opened else 0)
     assert not list(home.iterdir())
 
 
-def test_torch_on_the_processor(network, batch, expected) -> None:
+def test_torch_on_cpu(network, batch, expected) -> None:
     backend = TorchBackend(network, "cpu", "fp32", 8)
     for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
         np.testing.assert_allclose(got, wanted, atol=2e-4)
     np.testing.assert_array_equal(backend.bias, network.linear.bias.detach().numpy())
 
 
-def test_torch_halves_what_does_not_fit(network, batch, expected, monkeypatch) -> None:
+def test_torch_halves_batches_that_do_not_fit(network, batch, expected, monkeypatch) -> None:
     backend = TorchBackend(network, "cpu", "fp32", 10)
     whole, sizes = backend._network, []
 
@@ -138,7 +138,7 @@ def test_torch_halves_what_does_not_fit(network, batch, expected, monkeypatch) -
     assert backend.batch_size == 10
 
 
-def test_torch_gives_up_where_one_picture_does_not_fit(network, batch, monkeypatch) -> None:
+def test_torch_raises_if_one_slice_does_not_fit(network, batch, monkeypatch) -> None:
     backend = TorchBackend(network, "cpu", "fp32", 4)
 
     def never(pictures: torch.Tensor) -> None:
@@ -166,7 +166,7 @@ def test_cuda_is_chosen() -> None:
     assert (chosen.engine, chosen.precision) == ("torch cuda", "fp16")
 
 
-def test_what_is_chosen_on_a_processor(monkeypatch) -> None:
+def test_choice_on_cpu(monkeypatch) -> None:
     chosen = choose(ClassifierSettings(device="cpu"))
     fastest = "bf16" if "bf16" in supported_precisions() else "fp32"
     assert chosen == Runtime("openvino", "cpu", fastest, None)
@@ -178,24 +178,24 @@ def test_what_is_chosen_on_a_processor(monkeypatch) -> None:
 
 
 @pytest.mark.skipif("fp16" in supported_precisions(), reason="needs a processor without fp16")
-def test_precision_that_the_processor_lacks() -> None:
+def test_unsupported_precision() -> None:
     with pytest.raises(SettingsError, match=r"precision fp16: cpu has .*fp32"):
         choose(ClassifierSettings(device="cpu", precision="fp16"))
 
 
-def test_device_that_is_not_there() -> None:
+def test_missing_device() -> None:
     with pytest.raises(SettingsError, match="cuda:99"):
         choose(ClassifierSettings(device="cuda:99"))
 
 
-def test_batch_size_is_settled(network, compiled) -> None:
+def test_batch_size(network, compiled) -> None:
     assert compiled("fp32", 0).batch_size >= 8
     assert load_backend(network, CARD, Runtime("torch", "cpu", "fp32", None)).batch_size > 1
     fixed = load_backend(network, CARD, Runtime("torch", "cpu", "fp32", 7))
     assert (fixed.batch_size, fixed.device, fixed.precision) == (7, "cpu", "fp32")
 
 
-def test_openvino_is_loaded_for_what_the_card_prepares(network) -> None:
+def test_openvino_input_size_is_that_of_the_card(network) -> None:
     backend = load_backend(network, CARD, Runtime("openvino", "cpu", "fp32", 5))
     maps, features = backend.run(np.zeros((5, 1, SIZE, SIZE), np.float32))
     assert (backend.batch_size, backend.precision, backend.device) == (5, "fp32", "cpu")

@@ -15,7 +15,7 @@ def test_softmax_of_the_mean_maps() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e4])
-def test_rows_sum_to_one_however_large_the_maps(scale: float) -> None:
+def test_probabilities_sum_to_one_for_large_maps(scale: float) -> None:
     maps = (np.random.default_rng(0).normal(size=(5, 4, 3, 3)) * scale).astype(np.float32)
     shares = probabilities(maps, 0.7)
     assert shares.shape == (5, 4) and shares.dtype == np.float64

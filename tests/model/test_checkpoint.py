@@ -27,7 +27,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-def test_comes_back_in_half_precision(tmp_path: Path) -> None:
+def test_weights_are_restored_in_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     network = ClassMapNetwork(4, last_stride=False).eval()
     written = save_checkpoint(path, network, CARD)
@@ -88,7 +88,7 @@ def _no_json(path: Path) -> None:
         (_change_card(temperature=0), "temperature"),
     ],
 )
-def test_what_is_wrong_is_one_clear_line(
+def test_invalid_checkpoints_raise_one_line_errors(
     saved: Path, damage: Callable[[Path], None], says: str
 ) -> None:
     damage(saved)
@@ -112,7 +112,7 @@ def test_a_pickle_is_never_opened(saved: Path) -> None:
         load_checkpoint(saved)
 
 
-def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_weights_beyond_half_precision_are_rejected(tmp_path: Path) -> None:
     network = ClassMapNetwork(2)
     with torch.no_grad():
         network.linear.bias[0] = 1e6
@@ -127,7 +127,7 @@ def test_the_file_is_plain_safetensors(saved: Path) -> None:
     assert all(t.dtype == torch.float16 for t in weights.values() if t.is_floating_point())
 
 
-def test_the_shipped_checkpoint_loads_and_says_what_it_is() -> None:
+def test_shipped_checkpoint_loads_with_its_card() -> None:
     network, card, _ = load_checkpoint(SHIPPED)
     assert SHIPPED.stat().st_size <= 16e6
     assert card.no_tumor_class == "notumor"

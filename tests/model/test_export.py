@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_openvino_gives_what_torch_gives_and_keeps_the_card(model: Path, tmp_path: Path) -> None:
+def test_openvino_export_matches_torch_and_contains_the_card(model: Path, tmp_path: Path) -> None:
     done = export.export_model(model, "openvino", tmp_path / "out")
     assert [file.name for file in done.files] == ["own.bin", "own.json", "own.xml"]
     assert sorted(done.files) == sorted((tmp_path / "out").iterdir())
@@ -39,9 +39,7 @@ def test_openvino_gives_what_torch_gives_and_keeps_the_card(model: Path, tmp_pat
     assert found["maps"].shape == (3, 3, 2, 2) and len(found["features"]) == 3
 
 
-def test_onnx_gives_what_torch_gives_and_names_no_file_of_this_machine(
-    model: Path, tmp_path: Path
-) -> None:
+def test_onnx_export_matches_torch_and_contains_no_local_paths(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="needs batchmri[export]")
     onnx = pytest.importorskip("onnx", reason="needs batchmri[export]")
     pytest.importorskip("onnxruntime", reason="needs batchmri[export]")
@@ -54,7 +52,7 @@ def test_onnx_gives_what_torch_gives_and_names_no_file_of_this_machine(
 
 
 @pytest.mark.parametrize(("output", "wrong"), [(0, 0.1), (0, np.nan), (1, np.nan)])
-def test_a_network_that_differs_is_not_kept(
+def test_exports_that_differ_are_removed(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: int, wrong: float
 ) -> None:
     def differs(network: ClassMapNetwork, card: Card, path: Path) -> object:
@@ -77,7 +75,7 @@ def test_a_network_that_differs_is_not_kept(
 
 
 @pytest.mark.parametrize(("scale", "wrong"), [(1.0, 5e-4), (300.0, 0.1)])
-def test_rounding_is_judged_by_the_size_of_the_outputs(scale: float, wrong: float) -> None:
+def test_tolerance_is_relative_to_the_largest_output(scale: float, wrong: float) -> None:
     network = ClassMapNetwork(2)
     with torch.no_grad():
         network.linear.bias.fill_(scale)
@@ -91,7 +89,7 @@ def test_rounding_is_judged_by_the_size_of_the_outputs(scale: float, wrong: floa
     assert wrong / scale / 2 < differences["maps"] < export.TOLERANCE
 
 
-def test_a_larger_difference_may_be_accepted(
+def test_tolerance_can_be_increased(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "_differences", lambda *_: {"maps": 0.0015, "features": 0.0})
@@ -101,7 +99,7 @@ def test_a_larger_difference_may_be_accepted(
     assert [file.suffix for file in done.files] == [".bin", ".json", ".xml"]
 
 
-def test_a_card_without_size_is_one_line(tmp_path: Path) -> None:
+def test_card_without_size_raises_one_line_error(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     card = Card(classes=("a", "b"), no_tumor_class="a", preparation={})
     save_checkpoint(path, ClassMapNetwork(2), card)

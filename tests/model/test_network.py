@@ -17,7 +17,7 @@ def network() -> ClassMapNetwork:
 
 
 def trained_looking(network: ClassMapNetwork) -> ClassMapNetwork:
-    """Random weights whose maps differ from cell to cell, as those of a trained network."""
+    """Random weights whose maps differ between cells like those of a trained network."""
     torch.manual_seed(0)
     network.train()
     with torch.no_grad():
@@ -32,7 +32,7 @@ def pictures() -> Tensor:
     return torch.randn(2, 1, 96, 96, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_mean_of_the_maps_is_monais_logits(network: ClassMapNetwork) -> None:
+def test_mean_of_maps_equals_monai_logits(network: ClassMapNetwork) -> None:
     monai = EfficientNetBN("efficientnet-b1", pretrained=False, in_channels=1, num_classes=4)
     names, own = list(monai.state_dict()), list(network.state_dict().values())
     assert len(names) == len(own)
@@ -64,13 +64,13 @@ class _Logits(nn.Module):
 
 
 @pytest.mark.parametrize("last_stride", [True, False])
-def test_the_map_is_grad_cam_by_a_real_backward_pass(last_stride: bool) -> None:
-    # Random weights give faint maps that single precision would blur.
+def test_maps_equal_grad_cam_by_backward_pass(last_stride: bool) -> None:
+    # Maps of random weights have little contrast, which requires double precision.
     network = trained_looking(ClassMapNetwork(4, last_stride)).double()
     assert _distance_to_monais_grad_cam(network, pictures().double()) < 1e-9
 
 
-def test_the_map_of_the_shipped_network_is_grad_cam() -> None:
+def test_maps_of_the_shipped_network_equal_grad_cam() -> None:
     network, _, _ = load_checkpoint(SHIPPED)
     picture = torch.full((1, 1, 160, 160), -1.0)
     picture[:, :, 20:140, 30:130] = -0.2
@@ -97,7 +97,7 @@ def _to_one(heat: Tensor) -> Tensor:
     return heat / heat.max().clamp(min=1e-9)
 
 
-def test_without_the_last_stride_maps_are_twice_as_fine() -> None:
+def test_maps_without_the_last_stride_have_twice_the_resolution() -> None:
     with torch.no_grad():
         maps, _ = ClassMapNetwork(3, last_stride=False).eval()(torch.zeros(1, 1, 160, 160))
     assert maps.shape == (1, 3, 10, 10)

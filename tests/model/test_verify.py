@@ -56,7 +56,7 @@ def not_finite(path: Path) -> None:
         (not_finite, {"values"}, "linear.bias"),
     ],
 )
-def test_each_check_finds_what_it_is_there_for(
+def test_each_check_detects_its_problem(
     model: Path, damage: Callable[[Path], None], wrong: set[str], says: str
 ) -> None:
     damage(model)
@@ -66,6 +66,6 @@ def test_each_check_finds_what_it_is_there_for(
     assert all("\n" not in check.found for check in checks)
 
 
-def test_the_shipped_model_is_what_its_card_says() -> None:
+def test_shipped_model_passes_all_checks() -> None:
     checks = verify_model(SHIPPED, PreparationSettings.model_validate)
     assert len(checks) == 5 and all(check.passed for check in checks)

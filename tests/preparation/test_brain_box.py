@@ -11,7 +11,7 @@ HEAD = CropBox(60, 40, 120, 160)
 
 
 def head(scale: float = 1.0, offset: float = 0.0, noise: float = 0.01) -> np.ndarray:
-    """A dim brain in a bright rim, at HEAD, with noise all over."""
+    """Create an image of a dim brain in a bright rim, at HEAD, with noise everywhere."""
     picture = np.zeros((256, 256), np.float32)
     centre = (HEAD.x + HEAD.width // 2, HEAD.y + HEAD.height // 2)
     axes = (HEAD.width // 2, HEAD.height // 2)
@@ -43,7 +43,7 @@ def test_finds_the_head_at_any_bit_depth(dtype: type, scale: float, offset: floa
     assert_near(brain_box(head(scale, offset).astype(dtype)), HEAD)
 
 
-def test_text_and_specks_beside_the_head_do_not_count() -> None:
+def test_text_and_specks_next_to_the_head_are_ignored() -> None:
     picture = head(200).astype(np.uint8)
     cv2.putText(picture, "R 12:30", (180, 250), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
     picture[:3] = 255
@@ -55,29 +55,29 @@ def test_strong_noise_does_not_widen_the_box() -> None:
     assert_near(brain_box(head(noise=0.12)), HEAD, tolerance=8)
 
 
-def test_large_pictures_are_measured_in_their_own_pixels() -> None:
+def test_boxes_of_large_images_are_in_original_pixels() -> None:
     large = cv2.resize(head(), (1024, 768))
     box = brain_box(large)
     assert_near(box, CropBox(HEAD.x * 4, HEAD.y * 3, HEAD.width * 4, HEAD.height * 3), 16)
 
 
 @pytest.mark.parametrize("value", [0, 7])
-def test_an_empty_picture_fails_to_the_whole(value: int) -> None:
+def test_uniform_images_return_a_failed_box_of_full_size(value: int) -> None:
     assert brain_box(np.full((40, 60), value, np.uint8)) == CropBox(0, 0, 60, 40, failed=True)
 
 
-def test_a_speck_is_no_head() -> None:
+def test_specks_are_not_heads() -> None:
     picture = np.zeros((256, 256), np.uint8)
     picture[100:112, 100:112] = 255
     assert brain_box(picture).failed
 
 
-def test_tiny_pictures_do_not_break_it() -> None:
+def test_tiny_images() -> None:
     box = brain_box(np.arange(6, dtype=np.uint8).reshape(2, 3))
     assert (box.width, box.height) == (3, 2)
 
 
-def test_real_pictures_are_boxed_within_their_border(shared_data: Path) -> None:
+def test_boxes_of_real_images_are_inside_the_border(shared_data: Path) -> None:
     files = sorted((shared_data / "brain-tumor-mri" / "Training" / "pituitary").glob("*.jpg"))
     boxes = [brain_box(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)) for file in files[::45]]
     assert not any(box.failed for box in boxes)

@@ -34,13 +34,13 @@ def test_grey_levels_do_not_depend_on_the_scanner() -> None:
     assert torch.allclose(plain, scaled, atol=1e-4)
 
 
-def test_a_slice_does_not_depend_on_those_beside_it() -> None:
+def test_slices_are_prepared_independently() -> None:
     alone = prepare(head()[None], (1, 1), SETTINGS).pixels[0]
     company = prepare(np.stack([head() * 9, head(), head()[::-1]]), (1, 1), SETTINGS).pixels[1]
     assert torch.equal(alone, company)
 
 
-def test_repeats_bit_by_bit_and_leaves_its_input_alone() -> None:
+def test_result_is_reproducible_and_input_unchanged() -> None:
     slices = head()[None]
     before = slices.copy()
     assert torch.equal(*(prepare(slices, (1, 1), SETTINGS).pixels for _ in range(2)))
@@ -48,7 +48,7 @@ def test_repeats_bit_by_bit_and_leaves_its_input_alone() -> None:
 
 
 def test_pixels_become_square() -> None:
-    # Twice as many columns at half the spacing show the same head.
+    # Twice as many columns at half the spacing represent the same head.
     wide = cv2.resize(head(), (400, 220), interpolation=cv2.INTER_LINEAR)
     square = prepare(head()[None], (1.0, 1.0), SETTINGS).pixels
     narrow_pixels = prepare(wide[None], (1.0, 0.5), SETTINGS).pixels
@@ -56,25 +56,25 @@ def test_pixels_become_square() -> None:
     assert (square - prepare(wide[None], (1.0, 1.0), SETTINGS).pixels).abs().mean() > 0.1
 
 
-def test_integers_of_any_kind_are_taken() -> None:
+def test_integer_types_are_accepted() -> None:
     as_float = prepare(head()[None], (1, 1), SETTINGS).pixels
     assert torch.equal(prepare(head()[None].astype(np.int16), (1, 1), SETTINGS).pixels, as_float)
 
 
-def test_a_blank_slice_is_prepared_to_black() -> None:
+def test_blank_slices_become_black() -> None:
     prepared = prepare(np.zeros((1, 64, 64), np.float32), (1, 1), SETTINGS)
     assert prepared.boxes[0].failed
     assert (prepared.pixels == SETTINGS.black).all()
 
 
-def test_monai_is_left_as_it_was() -> None:
+def test_monai_metadata_tracking_is_restored() -> None:
     before = get_track_meta()
     prepare(head()[None], (1, 1), SETTINGS)
     assert get_track_meta() is before
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 1.5), (1.4, 0.7)])
-def test_a_bright_spot_comes_back_to_its_place(spacing: tuple[float, float]) -> None:
+def test_bright_spot_is_projected_to_its_position(spacing: tuple[float, float]) -> None:
     picture = head()
     cv2.circle(picture, SPOT[::-1], 9, 2000, -1)
     prepared = prepare(picture[None], spacing, SETTINGS)
@@ -84,7 +84,7 @@ def test_a_bright_spot_comes_back_to_its_place(spacing: tuple[float, float]) -> 
     assert np.abs(centre - SPOT).max() < 1.5
 
 
-def test_a_coarse_map_comes_back_to_its_place() -> None:
+def test_coarse_map_is_projected_to_its_position() -> None:
     box = CropBox(20, 10, 100, 160)
     heat = np.zeros((10, 10), np.float32)
     heat[2, 7] = 1
@@ -96,7 +96,7 @@ def test_a_coarse_map_comes_back_to_its_place() -> None:
     assert back[:, :20].max() == back[:, 120:].max() == back[:10].max() == back[170:].max() == 0
 
 
-def test_a_mask_goes_where_its_slice_went() -> None:
+def test_masks_have_the_geometry_of_their_slice() -> None:
     picture = head()
     mask = np.zeros(picture.shape, np.uint8)
     cv2.circle(mask, SPOT[::-1], 9, 255, -1)

@@ -13,7 +13,7 @@ MakeHead = Callable[..., Head]
 
 @pytest.fixture
 def make_head() -> MakeHead:
-    """A made-up axial head, with a bright tumour at (down, across) where one is asked for."""
+    """Factory of artificial axial heads, with an optional bright tumor at (down, across)."""
 
     def make(
         name: str = "a",
@@ -37,7 +37,7 @@ def make_head() -> MakeHead:
 
 
 def drawn_head(noise: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """Scalp, brain, ventricles, and something different in each quarter."""
+    """Draw scalp, brain, ventricles and a different shape in each quadrant."""
     picture = np.zeros((256, 208), np.uint8)
     cv2.ellipse(picture, (104, 128), (103, 127), 0, 0, 360, 200, -1)
     cv2.ellipse(picture, (104, 128), (94, 118), 0, 0, 360, 110, -1)

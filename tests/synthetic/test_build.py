@@ -21,7 +21,7 @@ PLACES = {"glioma": (190, 110), "meningioma": (90, 40), "pituitary": (170, 104)}
 
 @pytest.fixture
 def table(tmp_path: Path, make_head: MakeHead) -> Path:
-    """Tumours in every split and tumour-free heads of two sources, one of them a volume."""
+    """Table with tumors in every split and tumor-free heads of two sources, one a volume."""
     records: list[dict[str, Any]] = []
     for number in range(18):
         label = sorted(PLACES)[number % 3]
@@ -67,7 +67,7 @@ def table(tmp_path: Path, make_head: MakeHead) -> Path:
     return path
 
 
-def test_the_new_table_holds_the_old_and_what_was_made(table: Path, tmp_path: Path) -> None:
+def test_new_table_contains_the_old_rows_and_synthetic_images(table: Path, tmp_path: Path) -> None:
     counts = build_counterfactuals(table, tmp_path / "out", WANTED)
     before, after = read_table(table), read_table(tmp_path / "out" / "table.csv")
     kept = after[: len(before)]
@@ -83,7 +83,7 @@ def test_the_new_table_holds_the_old_and_what_was_made(table: Path, tmp_path: Pa
         assert row.source == "removed" or (row.mask is not None) == (row.label != "notumor")
 
 
-def test_only_the_train_split_is_looked_at(table: Path, tmp_path: Path) -> None:
+def test_only_the_train_split_is_read(table: Path, tmp_path: Path) -> None:
     for number in range(3):  # of val
         (tmp_path / f"{number}.png").write_bytes(b"not a picture")
     build_counterfactuals(table, tmp_path / "out", WANTED)
@@ -105,12 +105,12 @@ def test_gliomas_are_not_removed(table: Path, tmp_path: Path) -> None:
     assert made and not gliomas & {row.patient for row in made}
 
 
-def test_no_fill_is_made_twice(make_head: MakeHead) -> None:
+def test_fills_are_unique(make_head: MakeHead) -> None:
     made = list(removals([make_head("t", (90, 40), "meningioma")], np.random.default_rng(0)))
-    assert [one.donor.row for one in made] == [made[0].head.row]  # its other half, once
+    assert [one.donor.row for one in made] == [made[0].head.row]  # its opposite half, once
 
 
-def test_controls_leave_the_tumor_alone_and_change_something_else(make_head: MakeHead) -> None:
+def test_controls_change_an_area_outside_the_tumor(make_head: MakeHead) -> None:
     tumors = [make_head(f"t{n}", PLACES[label], label) for n, label in enumerate(sorted(PLACES))]
     donors = [make_head(f"d{n}", noise=n + 1) for n in range(4)]
     made = list(controls([*tumors, *donors], 5, np.random.default_rng(0)))
@@ -121,7 +121,7 @@ def test_controls_leave_the_tumor_alone_and_change_something_else(make_head: Mak
         assert one.head.mask is None or not (changed & one.head.mask).any()
 
 
-def test_a_sheet_shows_every_picture() -> None:
+def test_sheet_contains_every_image() -> None:
     bright = np.full((40, 20), 200, np.uint8)
     page = sheet([[bright, bright]] * 3, across=2)
     assert page.shape == (2 * 134, 2 * 262)
@@ -135,7 +135,7 @@ def test_a_sheet_shows_every_picture() -> None:
         (("slice", "plane"), "no outlined tumor is in a head of known plane.*slice and plane"),
     ],
 )
-def test_a_table_without_outlines_or_planes_is_one_line(
+def test_table_without_outlines_or_planes_raises_one_line_error(
     table: Path, tmp_path: Path, dropped: tuple[str, ...], says: str
 ) -> None:
     with table.open(newline="") as handle:

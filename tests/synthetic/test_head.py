@@ -28,7 +28,7 @@ def test_picture_and_mask_are_cropped_and_scaled_together(
     assert read.pitch == 1
 
 
-def test_a_slice_knows_its_depth_and_how_coarse_it_is(tmp_path: Path, make_head: MakeHead) -> None:
+def test_slices_have_depth_and_pitch(tmp_path: Path, make_head: MakeHead) -> None:
     small = cv2.resize(make_head().picture, (104, 128), interpolation=cv2.INTER_AREA)
     volume = np.stack([small[::-1, ::-1].T] * 10, axis=2)
     nibabel.save(nibabel.Nifti1Image(volume, np.diag([2.0, 2.0, 5.0, 1.0])), tmp_path / "v.nii")
@@ -37,7 +37,7 @@ def test_a_slice_knows_its_depth_and_how_coarse_it_is(tmp_path: Path, make_head:
     assert head.depth == 0.25 and 1.9 < head.pitch < 2.1
 
 
-def test_a_blank_picture_is_no_head(tmp_path: Path) -> None:
+def test_blank_images_have_no_head(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "blank.png"), np.zeros((64, 64), np.uint8))
     assert read_head(Row(tmp_path / "blank.png", "notumor", "train")) is None
 

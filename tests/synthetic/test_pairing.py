@@ -15,20 +15,20 @@ def upside_down(head: Head) -> Head:
     return replace(head, picture=np.ascontiguousarray(head.picture[::-1]))
 
 
-def test_a_head_is_likest_itself_whatever_hides_under_the_area(make_head: MakeHead) -> None:
+def test_heads_are_most_similar_to_themselves_outside_the_area(make_head: MakeHead) -> None:
     head, other = make_head("a"), upside_down(make_head("b"))
     with_tumor = make_head("c", tumor=(190, 110))
     found = Gallery.of([head, other]).likeness(with_tumor, with_tumor.mask)
     assert found[0] > 0.99 > found[1]
 
 
-def test_heads_of_another_shape_are_not_alike(make_head: MakeHead) -> None:
+def test_heads_with_other_aspect_ratios_are_dissimilar(make_head: MakeHead) -> None:
     head = make_head()
     wide = replace(head, picture=cv2.resize(head.picture, (256, 208)))
     assert Gallery.of([wide]).likeness(head, None)[0] == -1
 
 
-def test_planes_are_told_and_sagittal_heads_turned(make_head: MakeHead) -> None:
+def test_planes_are_inferred_and_sagittal_heads_mirrored(make_head: MakeHead) -> None:
     axial = make_head("a", noise=1)
     sagittal = replace(upside_down(make_head("b", noise=2)), plane="sagittal")
     unknown = [
@@ -50,7 +50,7 @@ def test_partners_are_other_patients_of_the_same_plane(make_head: MakeHead) -> N
     assert [partner.row.patient for partner in partners] == ["b"]
 
 
-def test_a_head_with_a_tumor_in_the_area_is_no_partner(make_head: MakeHead) -> None:
+def test_heads_with_a_tumor_in_the_area_are_not_partners(make_head: MakeHead) -> None:
     head = make_head("a", tumor=(190, 110))
     assert head.mask is not None
     there, elsewhere = make_head("b", tumor=(192, 112)), make_head("c", tumor=(70, 150))
@@ -58,7 +58,7 @@ def test_a_head_with_a_tumor_in_the_area_is_no_partner(make_head: MakeHead) -> N
     assert [partner.row.patient for partner in partners] == ["c"]
 
 
-def test_too_unlike_heads_are_no_partners(make_head: MakeHead) -> None:
+def test_dissimilar_heads_are_not_partners(make_head: MakeHead) -> None:
     head = make_head("a", tumor=(190, 110))
     assert head.mask is not None
     noise = np.random.default_rng(0).integers(0, 255, head.picture.shape, np.uint8)

@@ -10,7 +10,7 @@ MakeHead = Callable[..., Head]
 PLACE = (190, 110)
 
 
-def test_the_tumor_gives_way_to_what_a_healthy_head_shows(make_head: MakeHead) -> None:
+def test_tumor_is_replaced_by_the_donor_image(make_head: MakeHead) -> None:
     head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
     assert head.mask is not None
     fill = filled(head, head.mask, [donor])
@@ -21,7 +21,7 @@ def test_the_tumor_gives_way_to_what_a_healthy_head_shows(make_head: MakeHead) -
     assert np.array_equal(fill.picture[untouched], head.picture[untouched])
 
 
-def test_the_fill_takes_on_the_grey_levels_around_it(make_head: MakeHead) -> None:
+def test_fill_has_the_gray_levels_of_its_surroundings(make_head: MakeHead) -> None:
     head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
     assert head.mask is not None
     darker = replace(donor, picture=(donor.picture * 0.7).astype(np.uint8))
@@ -31,13 +31,13 @@ def test_the_fill_takes_on_the_grey_levels_around_it(make_head: MakeHead) -> Non
     assert np.abs(fill.picture - healthy)[head.mask].mean() < 10
 
 
-def test_a_donor_with_a_tumor_there_is_refused(make_head: MakeHead) -> None:
+def test_donors_with_a_tumor_in_the_area_are_rejected(make_head: MakeHead) -> None:
     head = replace(make_head("a", tumor=(128, 104)), plane="sagittal")
     assert head.mask is not None
     assert filled(head, head.mask, [make_head("b", tumor=(136, 104), noise=1)]) is None
 
 
-def test_off_the_midline_the_other_half_will_do(make_head: MakeHead) -> None:
+def test_opposite_half_fills_areas_off_the_midline(make_head: MakeHead) -> None:
     head = make_head("a", tumor=(128, 40))
     assert head.mask is not None
     fill = filled(head, head.mask, [])
@@ -48,7 +48,7 @@ def test_off_the_midline_the_other_half_will_do(make_head: MakeHead) -> None:
     assert filled(on_it, on_it.mask, []) is None
 
 
-def test_what_does_not_fit_its_ring_is_refused(make_head: MakeHead) -> None:
+def test_fills_that_do_not_fit_the_ring_are_rejected(make_head: MakeHead) -> None:
     head, donor = make_head("a", tumor=PLACE), make_head("b", noise=1)
     assert head.mask is not None
     noise = np.random.default_rng(0).integers(30, 255, donor.picture.shape, np.uint8)

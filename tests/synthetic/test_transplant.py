@@ -11,7 +11,7 @@ MakeHead = Callable[..., Head]
 PLACE = (190, 110)
 
 
-def test_the_tumor_arrives_at_its_place_and_nothing_else_changes(make_head: MakeHead) -> None:
+def test_transplant_changes_only_the_tumor_area(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="meningioma")
     head = make_head("b", noise=1)
     result = transplanted(donor, head)
@@ -23,28 +23,28 @@ def test_the_tumor_arrives_at_its_place_and_nothing_else_changes(make_head: Make
     assert np.array_equal(result.picture[far], head.picture[far])
 
 
-def test_no_tumor_in_air(make_head: MakeHead) -> None:
+def test_tumors_in_air_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
     head = make_head("b", noise=1)
     hollow = head.picture.copy()
-    cv2.circle(hollow, PLACE[::-1], 40, 0, -1)  # as a throat
+    cv2.circle(hollow, PLACE[::-1], 40, 0, -1)  # like a throat
     assert transplanted(donor, replace(head, picture=hollow)) is None
 
 
-def test_no_pituitary_tumor_beside_the_midline(make_head: MakeHead) -> None:
+def test_pituitary_tumors_off_the_midline_are_rejected(make_head: MakeHead) -> None:
     head = make_head("b", noise=1)
     assert transplanted(make_head("a", tumor=(190, 104), label="pituitary"), head) is not None
     assert transplanted(make_head("a", tumor=(190, 60), label="pituitary"), head) is None
     assert transplanted(make_head("a", tumor=(190, 60), label="glioma"), head) is not None
 
 
-def test_what_cannot_be_seen_gets_no_tumor_label(make_head: MakeHead) -> None:
+def test_invisible_tumors_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
     invisible = replace(donor, picture=make_head("a").picture)
     assert transplanted(invisible, make_head("b", noise=1)) is None
 
 
-def test_a_head_that_differs_under_its_skull_is_no_home(make_head: MakeHead) -> None:
+def test_heads_that_differ_inside_the_skull_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
     head = make_head("b", noise=1)
     inverted = head.picture.copy()
@@ -53,7 +53,7 @@ def test_a_head_that_differs_under_its_skull_is_no_home(make_head: MakeHead) -> 
     assert transplanted(donor, replace(head, picture=inverted)) is None
 
 
-def test_a_slice_of_a_volume_shows_the_sella_or_gets_no_pituitary_tumor(
+def test_slices_without_sella_get_no_pituitary_tumor(
     make_head: MakeHead,
 ) -> None:
     donor = make_head("a", tumor=(190, 104), label="pituitary")
@@ -62,14 +62,14 @@ def test_a_slice_of_a_volume_shows_the_sella_or_gets_no_pituitary_tumor(
     assert transplanted(donor, replace(head, depth=0.9)) is None
 
 
-def test_an_average_of_heads_is_no_home(make_head: MakeHead) -> None:
+def test_averages_of_heads_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="meningioma")
     head = make_head("b", noise=1)
     average = replace(head, picture=cv2.GaussianBlur(head.picture, (0, 0), 4))
     assert transplanted(donor, average) is None
 
 
-def test_a_sharp_tumor_is_blurred_as_its_new_head_is(make_head: MakeHead) -> None:
+def test_tumors_are_blurred_to_the_resolution_of_the_head(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="meningioma")
     head = make_head("b", noise=1)
     sharp, blurred = transplanted(donor, head), transplanted(donor, replace(head, pitch=4.0))

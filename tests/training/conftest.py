@@ -25,7 +25,7 @@ def write_table(tmp_path: Path) -> WriteTable:
 
 @pytest.fixture
 def heads(tmp_path: Path, write_table: WriteTable) -> Path:
-    """A table of small made-up heads: some with a bright spot and its mask, some without."""
+    """Table of small artificial heads, some of them with a bright spot and its mask."""
     records = []
     for number in range(16):
         label = ("spot", "notumor")[number % 2]

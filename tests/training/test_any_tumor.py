@@ -1,4 +1,4 @@
-"""Pictures known to show some tumor, of no given class."""
+"""Images with a tumor of unspecified class."""
 
 from pathlib import Path
 
@@ -21,20 +21,20 @@ def entropy(label: list[int], smoothing: float = 0.0) -> float:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_with_classes_it_is_the_usual_cross_entropy(smoothing: float) -> None:
+def test_cross_entropy_with_classes_equals_torch(smoothing: float) -> None:
     labels = [0, 1]
     expected = cross_entropy(LOGITS, torch.tensor(labels), label_smoothing=smoothing)
     assert entropy(labels, smoothing) == pytest.approx(expected.item())
 
 
-def test_without_a_class_it_is_the_probability_of_any_tumor() -> None:
+def test_loss_without_class_uses_the_probability_of_any_tumor() -> None:
     p_no_tumor = LOGITS.softmax(1)[:, NO_TUMOR]
     expected = -(1 - p_no_tumor).log().mean()
     assert entropy([ANY_TUMOR, ANY_TUMOR]) == pytest.approx(expected.item())
 
 
-def test_it_does_not_say_which_tumor() -> None:
-    """The gradient only moves the tumor classes together against no tumor."""
+def test_gradient_does_not_prefer_a_tumor_class() -> None:
+    """The gradient moves all tumor classes together, against no tumor."""
     values = LOGITS[:1].clone().requires_grad_()
     MapLoss(NO_TUMOR, 0.0, 0.0).cross_entropy(values, torch.tensor([ANY_TUMOR])).backward()
     assert values.grad is not None
@@ -44,7 +44,7 @@ def test_it_does_not_say_which_tumor() -> None:
     assert torch.allclose(gradient[tumors] / gradient[tumors].sum(), shares)
 
 
-def test_inside_its_mask_the_strongest_tumor_class_counts() -> None:
+def test_hinge_inside_mask_applies_to_the_strongest_tumor_class() -> None:
     maps = torch.zeros(1, 3, 4, 4)
     maps[:, 2, 0, 0], maps[:, 0] = 2.5, -3.0
     maps[:, 2, 1:] = maps[:, 2, 0, 1:] = -3.0
@@ -56,14 +56,14 @@ def test_inside_its_mask_the_strongest_tumor_class_counts() -> None:
     assert loss.hinge(maps, Targets(torch.tensor([0]), mask, held, held)) == 5.0
 
 
-def test_the_label_is_no_class() -> None:
+def test_any_tumor_label_is_not_a_class() -> None:
     rows = [Row(Path("any"), label, "train") for label in ("spot", "tumor", "notumor")]
     assert classes_of(rows, "tumor") == ("notumor", "spot")
     assert classes_of(rows) == ("notumor", "spot", "tumor")
     assert label_indices(rows, ("notumor", "spot")) == [1, ANY_TUMOR, 0]
 
 
-def test_a_training_with_such_pictures_knows_the_classes_only(heads: Path, tmp_path: Path) -> None:
+def test_training_ignores_the_any_tumor_label_as_class(heads: Path, tmp_path: Path) -> None:
     lines = heads.read_text().splitlines()
     lines[5] = lines[5].replace(",spot,", ",tumor,")
     picture = lines[5].split(",")[0]
@@ -83,5 +83,5 @@ def test_a_training_with_such_pictures_knows_the_classes_only(heads: Path, tmp_p
     )
     card = train(heads, tmp_path / "run", settings)
     assert card.classes == ("notumor", "spot")
-    assert card.figures["test"]["n"] == 4  # without a class, there is nothing to be right about
+    assert card.figures["test"]["n"] == 4  # images without a class are not evaluated
     assert "made up_tumor_slices_called_tumor" in card.figures["dev"]

@@ -4,7 +4,7 @@ import torch
 from batchmri.training.augment import Augmentation, RandJpeg, RandResample
 
 
-def test_the_same_seed_changes_the_same_way() -> None:
+def test_equal_seeds_produce_equal_changes() -> None:
     augmentation, picture = Augmentation(), torch.rand(64, 64)
     first, _ = augmentation(picture, picture, 5)
     augmentation(picture, picture, 6)
@@ -27,7 +27,7 @@ def test_the_mask_moves_with_the_picture_and_keeps_its_levels() -> None:
     assert flipped == {True, False}
 
 
-def test_more_width_moves_farther_and_changes_more() -> None:
+def test_larger_width_increases_changes() -> None:
     picture = torch.zeros(96, 96)
     picture[30:60, 40:70] = torch.linspace(0.2, 1, 30)
     changes = []
@@ -44,7 +44,7 @@ def test_a_jpeg_changes_little_and_keeps_range_and_shape() -> None:
     assert 0 < (stored - picture).abs().max() < 0.1
 
 
-def test_resampling_blurs_by_the_drawn_zoom_and_leaves_finer_pixels() -> None:
+def test_resampling_blurs_by_zoom_and_skips_zooms_above_one() -> None:
     picture = (torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)) > 0.5).float()
     coarse = RandResample(1.0, (0.25, 0.25)).set_random_state(1)(picture)
     less = RandResample(1.0, (0.8, 0.8)).set_random_state(1)(picture)

@@ -23,7 +23,7 @@ def rows() -> list[Row]:
             *some(7, "none", "b", "val")]  # fmt: skip
 
 
-def test_classes_are_drawn_alike_and_then_sources() -> None:
+def test_weights_are_balanced_by_class_then_source() -> None:
     weights = draw_weights(rows(), ("glioma", "none"), {})
     assert weights.sum() == pytest.approx(1)
     assert weights[:30].sum() == pytest.approx(0.5)
@@ -31,24 +31,24 @@ def test_classes_are_drawn_alike_and_then_sources() -> None:
     assert weights[45:].sum() == 0
 
 
-def test_shares_say_how_often_each_group_is_drawn() -> None:
+def test_shares_set_the_weight_of_each_group() -> None:
     shares = {"a": {"glioma": 0.3, "none": 0.1}, "b": {"none": 0.6}}
     weights = draw_weights(rows(), ("glioma", "none"), shares)
     assert weights[40:45].sum() == pytest.approx(0.6)
     assert weights[30:40].sum() == pytest.approx(0.1)
 
 
-def test_shares_that_name_no_row_are_an_error() -> None:
+def test_shares_that_match_no_row_raise() -> None:
     with pytest.raises(UsageError, match="shares"):
         draw_weights(rows(), ("glioma", "none"), {"c": {"none": 1.0}})
 
 
-def test_row_weights_count_within_a_group() -> None:
+def test_row_weights_apply_within_a_group() -> None:
     heavy = [Row(FILE, "x", "train", weight=3), Row(FILE, "x", "train", weight=1)]
     assert draw_weights(heavy, ("x",), {}).tolist() == [0.75, 0.25]
 
 
-def test_draws_of_an_epoch_do_not_depend_on_where_the_training_began() -> None:
+def test_samples_of_an_epoch_do_not_depend_on_the_first_epoch() -> None:
     weights = np.full(20, 0.05)
     whole = list(Draws(weights, 8, seed=3, first_epoch=0, epochs=3))
     rest = list(Draws(weights, 8, seed=3, first_epoch=2, epochs=3))
@@ -57,7 +57,7 @@ def test_draws_of_an_epoch_do_not_depend_on_where_the_training_began() -> None:
     assert whole != list(Draws(weights, 8, seed=4, first_epoch=0, epochs=3))
 
 
-def test_training_prepares_as_scanning_does(heads: Path, tmp_path: Path) -> None:
+def test_preparation_equals_that_of_scanning(heads: Path, tmp_path: Path) -> None:
     table = read_table(heads)
     prepared = prepare_table(table, tmp_path / "run", SETTINGS)
     picture, spacing = read_picture(table[0])
@@ -65,7 +65,7 @@ def test_training_prepares_as_scanning_does(heads: Path, tmp_path: Path) -> None
     assert (prepared.batch([0], SETTINGS) - scanned).abs().max() <= 1.01 / 255
 
 
-def test_what_was_prepared_is_taken_up_again(heads: Path, tmp_path: Path) -> None:
+def test_prepared_arrays_are_reused(heads: Path, tmp_path: Path) -> None:
     table = read_table(heads)
     first = prepare_table(table, tmp_path / "run", SETTINGS)
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").iterdir()}
@@ -76,7 +76,7 @@ def test_what_was_prepared_is_taken_up_again(heads: Path, tmp_path: Path) -> Non
     assert len(list((tmp_path / "run").iterdir())) == 2 * len(files)
 
 
-def test_masks_are_held_to_where_they_are_known(heads: Path, tmp_path: Path) -> None:
+def test_hinges_apply_where_masks_are_known(heads: Path, tmp_path: Path) -> None:
     table = read_table(heads)
     table[2] = Row(table[2].file, "spot", "train")
     table[4] = Row(table[4].file, "spot", "train", mask=table[4].mask, mask_use="outside")
@@ -93,11 +93,11 @@ def test_masks_are_held_to_where_they_are_known(heads: Path, tmp_path: Path) -> 
         for item in (drawn[number, number] for number in range(5))
     ]
     assert held == [
-        (True, True, True),  # tumour and mask
-        (False, True, False),  # no tumour
-        (False, False, False),  # tumour, no mask
+        (True, True, True),  # tumor and mask
+        (False, True, False),  # no tumor
+        (False, False, False),  # tumor, no mask
         (False, True, False),
-        (False, True, True),  # loose mask
+        (False, True, True),  # mask_use outside
     ]
     assert torch.equal(drawn[7, 0]["picture"], drawn[7, 0]["picture"])
     assert not torch.equal(drawn[7, 0]["picture"], drawn[8, 0]["picture"])

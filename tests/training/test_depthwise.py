@@ -17,7 +17,7 @@ def _gradients(stride: int, fast: bool) -> list[torch.Tensor]:
     return [found.float(), pictures.grad, convolution.weight.grad]
 
 
-def test_result_and_gradients_are_those_of_torch_with_and_without_stride() -> None:
+def test_results_and_gradients_equal_torch_with_and_without_stride() -> None:
     for stride in (1, 2):
         for own, expected in zip(_gradients(stride, True), _gradients(stride, False), strict=True):
             assert own.dtype == expected.dtype
@@ -26,7 +26,7 @@ def test_result_and_gradients_are_those_of_torch_with_and_without_stride() -> No
             )
 
 
-def test_other_convolutions_are_left_alone() -> None:
+def test_other_convolutions_are_unchanged() -> None:
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(1, 1, 3))
     train_depthwise_fast(network)
     assert all("forward" not in vars(module) for module in network)

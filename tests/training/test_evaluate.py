@@ -11,7 +11,7 @@ from batchmri.training.evaluate import dev_figures, fit_temperature, pointing_ga
 from batchmri.training.table import Row
 
 
-def test_temperature_is_found_again() -> None:
+def test_known_temperature_is_recovered() -> None:
     generator = torch.Generator().manual_seed(0)
     calibrated = torch.randn(20_000, 4, generator=generator) * 2
     labels = torch.distributions.Categorical(logits=calibrated)
@@ -20,7 +20,7 @@ def test_temperature_is_found_again() -> None:
     assert found == pytest.approx(3, rel=0.05)
 
 
-def test_figures_of_a_split() -> None:
+def test_metrics_of_a_split() -> None:
     labels = np.array([0, 0, 0, 1])
     values = torch.eye(2)[torch.tensor([0, 0, 1, 1])]
     figures = split_figures(labels, values, ("a", "b"))
@@ -34,7 +34,7 @@ def test_figures_of_a_split() -> None:
 
 def test_the_pointing_game_counts_hits() -> None:
     class Points(nn.Module):
-        """Its map of class 1 is warm in the top left cell of every picture."""
+        """Network whose map of class 1 has its maximum in the top left cell."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -58,7 +58,7 @@ def test_the_pointing_game_counts_hits() -> None:
     assert figures == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}
 
 
-def test_volumes_are_called_by_their_most_suspicious_slices() -> None:
+def test_volumes_are_classified_by_their_most_suspicious_slices() -> None:
     def slices(name: str, suspicious: int) -> tuple[list[Row], list[list[float]]]:
         rows = [
             Row(Path(name), "none", "dev", "heads", slice=index, plane="axial")

@@ -17,7 +17,7 @@ TEXTURE = 70
 
 
 def texture(rows: Sequence[Row]) -> np.ndarray:
-    """Noise, moved along one channel by contrast and along another by another sequence."""
+    """Return noise, shifted in one channel by contrast and in another by other sequences."""
     found = np.random.default_rng(0).normal(size=(len(rows), TEXTURE))
     found[:, 0] += [4.0 * (row.sequence == "t1_contrast") for row in rows]
     found[:, 1] += [9.0 * (row.sequence == "t2") for row in rows]
@@ -41,7 +41,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch, rows: list[Row]) -> Any:
     return fit_field(None, prepared, PreparationSettings()), values  # type: ignore[arg-type]
 
 
-def test_a_twentieth_of_the_validation_pictures_lies_beyond_the_limit(
+def test_five_percent_of_validation_images_exceed_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = table(1600)
@@ -56,7 +56,7 @@ def test_a_twentieth_of_the_validation_pictures_lies_beyond_the_limit(
     assert figures["t1_auc"] > 0.99 and figures["contrast_auc"] > 0.9
 
 
-def test_another_sequence_lies_further_and_the_probes_tell(
+def test_other_sequences_are_farther_and_detected_by_probes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = table(1600)
@@ -71,13 +71,13 @@ def test_another_sequence_lies_further_and_the_probes_tell(
     assert np.mean([x.contrast < 0.5 for x in by["t1"]]) > 0.9
 
 
-def test_without_named_sequences_the_probes_say_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_without_named_sequences_answer_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row(Path("a"), "notumor", ("train", "val")[i % 2]) for i in range(600)]  # type: ignore[arg-type]
     (field, figures), values = fitted(monkeypatch, rows)
     look = field.looks(values[:1])[0]
     assert look.t1 > 0.99 and look.contrast > 0.99 and not figures
 
 
-def test_too_few_pictures_have_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_images_have_no_domain_model(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = fitted(monkeypatch, table(40))
     assert found is None

@@ -17,7 +17,7 @@ def numbered(n: int) -> list[str]:
     return [f"{number:02d}.png" for number in range(n)]
 
 
-def test_split_folders_of_any_case_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_split_folders_are_case_insensitive_and_read_in_order(tmp_path: Path) -> None:
     for split in ("Validation", "TEST", "Training"):
         for label in ("wasp", "bee"):
             fill(tmp_path / split / label, ["b.JPG", "a.png"])
@@ -28,7 +28,7 @@ def test_split_folders_of_any_case_are_read_in_the_order_of_their_names(tmp_path
     assert classes_of(rows) == ("bee", "wasp")
 
 
-def test_without_val_every_tenth_picture_of_a_class_is_taken_and_said(
+def test_without_val_every_tenth_image_of_a_class_is_used_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for label, n in (("bee", 21), ("wasp", 9)):
@@ -41,21 +41,21 @@ def test_without_val_every_tenth_picture_of_a_class_is_taken_and_said(
     assert "data audit" in caplog.text
 
 
-def test_how_much_becomes_val_can_be_said(tmp_path: Path) -> None:
+def test_val_step_sets_the_share_of_val(tmp_path: Path) -> None:
     for label in ("bee", "wasp"):
         fill(tmp_path / label, numbered(10))
     val = [row.file.name for row in read_data(tmp_path, val_step=4) if row.split == "val"]
     assert val == ["03.png", "07.png"] * 2
 
 
-def test_a_folder_per_class_alone_is_train_and_val(tmp_path: Path) -> None:
+def test_class_folders_without_splits_are_train_and_val(tmp_path: Path) -> None:
     for label in ("bee", "wasp"):
         fill(tmp_path / label, numbered(10))
     splits = [row.split for row in read_data(tmp_path)]
     assert splits == (["train"] * 9 + ["val"]) * 2
 
 
-def test_hidden_and_foreign_files_and_folders_are_left_out(
+def test_hidden_and_other_files_and_folders_are_ignored(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for split in ("train", "val"):
@@ -68,7 +68,7 @@ def test_hidden_and_foreign_files_and_folders_are_left_out(
     assert "1 files that are no pictures" in caplog.text
 
 
-def test_what_operating_systems_add_is_no_class(tmp_path: Path) -> None:
+def test_folders_of_operating_systems_are_not_classes(tmp_path: Path) -> None:
     for label in ("bee", "wasp"):
         fill(tmp_path / label, [*numbered(10), "Thumbs.db", "desktop.ini", "._00.png"])
     for name in ("__MACOSX/bee", "@eaDir", ".hidden", "System Volume Information"):
@@ -89,7 +89,7 @@ def test_what_operating_systems_add_is_no_class(tmp_path: Path) -> None:
         ({}, "no class folders"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, folders: dict[str, int], says: str) -> None:
+def test_invalid_folders_raise(tmp_path: Path, folders: dict[str, int], says: str) -> None:
     for name, n in folders.items():
         fill(tmp_path / name, numbered(n))
     with pytest.raises(UsageError, match=says) as caught:
@@ -97,5 +97,5 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, folders: dict[str, int], says
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_is_read_as_ever(heads: Path) -> None:
+def test_read_data_accepts_a_table(heads: Path) -> None:
     assert len(read_data(heads)) == 16

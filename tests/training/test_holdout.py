@@ -27,12 +27,12 @@ ROWS = [ONE, JUDGES, TWELVE, MADE, OTHER]
         (["s", "t 1"], [JUDGES]),
     ],
 )
-def test_who_is_left_out_does_not_train_nor_what_was_made_of_them(
+def test_held_out_persons_and_images_made_from_them_do_not_train(
     left_out: list[str], kept: list[Row]
 ) -> None:
     assert without(ROWS, left_out) == kept
 
 
-def test_a_name_that_nobody_has_is_told() -> None:
+def test_unknown_name_raises() -> None:
     with pytest.raises(UsageError, match="left_out: split train has no source or patient 's 2'"):
         without(ROWS, ["s 2"])

@@ -14,7 +14,7 @@ SPACING = (1.0, 2.0, 3.0)  # right-left, anterior-posterior, inferior-superior
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
-    """Stored with axes to the left, posterior, superior; bright at right, anterior, superior."""
+    """Volume stored in LPS+ orientation, bright at right, anterior, superior."""
     stored = np.zeros((10, 12, 14), np.float32)
     stored[1, 2, 11] = 9
     path = tmp_path / "head.nii.gz"
@@ -30,7 +30,7 @@ def volume(tmp_path: Path) -> Path:
         ("sagittal", 8, (2, 2), (3.0, 2.0)),
     ],
 )
-def test_slices_are_as_radiologists_view_them(
+def test_slices_have_radiological_orientation(
     volume: Path, plane: Plane, index: int, place: tuple[int, int], spacing: tuple[float, float]
 ) -> None:
     row = Row(volume, "notumor", "train", slice=index, plane=plane)
@@ -39,19 +39,19 @@ def test_slices_are_as_radiologists_view_them(
     assert found == pytest.approx(spacing)
 
 
-def test_a_slice_beyond_the_volume_is_named(volume: Path) -> None:
+def test_slice_outside_the_volume_raises(volume: Path) -> None:
     with pytest.raises(UsageError, match="no axial slice 14"):
         read_picture(Row(volume, "notumor", "train", slice=14, plane="axial"))
 
 
-def test_colour_and_depth_become_grey(tmp_path: Path) -> None:
+def test_color_and_deep_images_become_gray(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "rgb.png"), np.full((4, 5, 3), 77, np.uint8))
     cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 5), 4000, np.uint16))
     assert (read_grey(tmp_path / "rgb.png") == 77).all()
     assert (read_grey(tmp_path / "deep.png") == 4000).all()
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_files_raise(tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     with pytest.raises(UsageError, match=r"broken\.png: not a readable picture"):
@@ -64,7 +64,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "tiff"])
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_picture_cut_short_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+def test_truncated_images_raise(tmp_path: Path, kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
     whole = cv2.imencode(f".{kind}", noise)[1].tobytes()
     path = tmp_path / f"cut.{kind}"

@@ -25,9 +25,7 @@ SETTINGS = {
 }
 
 
-def test_a_killed_training_resumes_to_the_weights_of_an_uninterrupted_one(
-    heads: Path, tmp_path: Path
-) -> None:
+def test_killed_training_resumes_to_the_same_weights(heads: Path, tmp_path: Path) -> None:
     config, cut, whole = tmp_path / "train.yaml", tmp_path / "cut", tmp_path / "whole"
     config.write_text(yaml.safe_dump(SETTINGS))
     command = ["-m", "batchmri", "train", heads, "--out", cut, "--config", config]

@@ -1,4 +1,4 @@
-"""A newcomer's way: a folder of their own classes, a training, a scan with what it gave."""
+"""Training on a folder with other classes, and a scan with the resulting model."""
 
 import csv
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_own_classes_are_trained_on_and_scanned_with(pictures: Path, tmp_path: P
         assert sum(float(found[0][column]) for column in named) == pytest.approx(1, abs=2e-4)
     assert {row["predicted"] for row in found} <= set(card.classes)
 
-    # And on from there: the same network for other classes, all but its last layer.
+    # Continue with the same network for other classes, without its last layer.
     (pictures / "metastasis").rename(pictures / "abscess")
     further = SETTINGS.model_copy(update={"init": str(model), "last_stride": True})
     card = train(pictures, tmp_path / "further", further)

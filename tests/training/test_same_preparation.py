@@ -1,4 +1,4 @@
-"""Training and scanning give the network the same tensor of the same slice."""
+"""Training and scanning prepare the same slice to the same tensor."""
 
 import shutil
 from pathlib import Path
@@ -20,11 +20,12 @@ from tests.pipeline.outputs import table
 PREPARATION = PreparationSettings(size=64)
 
 
-def test_real_slices_scanned_and_trained_on_are_the_same_tensor_and_its_8_bit_copy_within_a_level(
+def test_scanning_and_training_prepare_equal_tensors(
     shared_data: Path, tmp_path: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scanning's is compared exactly with the preparation that training calls; training keeps
-    it in 8 bits, so what the network sees in training differs by up to one of 255 levels.
+    """Tensors of scanning equal those of `prepare` exactly, as called by training.
+
+    Training stores them in 8 bits, so its network input differs by up to one of 255 levels.
     """
     volume = tmp_path / "archive" / "head.nii.gz"
     volume.parent.mkdir()
@@ -42,7 +43,7 @@ def test_real_slices_scanned_and_trained_on_are_the_same_tensor_and_its_8_bit_co
     )
     assert scan([volume.parent], out=tmp_path / "out", settings=settings).exit_code == 0
     slices = torch.cat(scanned)
-    # Blank slices, with which this volume was padded, are not classified.
+    # This volume is padded with blank slices, which are not classified.
     indices = [int(row["slice_index"]) for row in table(tmp_path / "out", "slices")]
     assert len(slices) == len(indices) == 20
 
@@ -53,4 +54,4 @@ def test_real_slices_scanned_and_trained_on_are_the_same_tensor_and_its_8_bit_co
     kept = prepare_table(rows, tmp_path / "run", PREPARATION).batch(range(len(rows)), PREPARATION)
     level = (PREPARATION.white - PREPARATION.black) / 255
     assert (kept - slices).abs().max() <= 0.51 * level
-    assert slices.std() > 0.1  # no blank pictures compared with blank pictures
+    assert slices.std() > 0.1  # the comparison is not between blank images

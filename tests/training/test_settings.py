@@ -16,7 +16,7 @@ from batchmri.training.settings import TrainSettings
         ("- 3", "expected settings such as"),
     ],
 )
-def test_a_typo_is_one_line_with_the_file_and_the_nearest_key(
+def test_typos_raise_one_line_with_file_and_similar_key(
     tmp_path: Path, text: str, says: str
 ) -> None:
     config = tmp_path / "own.yaml"

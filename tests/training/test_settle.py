@@ -12,7 +12,7 @@ from batchmri.training.fit import settle
 from batchmri.training.table import Row
 
 
-def test_settled_batch_statistics_are_those_of_the_pictures_as_they_are_judged() -> None:
+def test_batch_statistics_are_those_of_unaugmented_images() -> None:
     side, n = 32, 8
     pictures = np.random.default_rng(0).integers(0, 255, (n, side, side), np.uint8)
     rows = [Row(Path(f"{i}.png"), "ab"[i % 2], "train") for i in range(n)]
@@ -26,7 +26,7 @@ def test_settled_batch_statistics_are_those_of_the_pictures_as_they_are_judged()
     first = next(m for m in network.modules() if isinstance(m, nn.BatchNorm2d))
     momentum = first.momentum
     assert first.running_mean is not None
-    first.running_mean += 5  # as after weights that were other ones
+    first.running_mean += 5  # statistics of other weights
 
     settle(network, drawn, np.arange(n).reshape(2, 4))
 

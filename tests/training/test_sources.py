@@ -38,7 +38,7 @@ def test_no_person_and_no_file_crosses_a_split(rows: list[Row]) -> None:
         assert all(len(found) == 1 for found in splits.values())
 
 
-def test_odd_volumes_keep_to_their_plane(rows: list[Row]) -> None:
+def test_anisotropic_volumes_are_used_in_one_plane(rows: list[Row]) -> None:
     planes: dict[str, set[str | None]] = {}
     for row in rows:
         planes.setdefault(row.file.name.split(".")[0], set()).add(row.plane)
@@ -48,7 +48,7 @@ def test_odd_volumes_keep_to_their_plane(rows: list[Row]) -> None:
     assert planes["colin27-01"] == {"axial", "coronal", "sagittal"}
 
 
-def test_masks_lie_on_their_tumors(rows: list[Row]) -> None:
+def test_masks_match_their_tumors(rows: list[Row]) -> None:
     tumors = [r for r in rows if r.source == "brain-tumor-mri" and r.mask and r.split == "train"]
     meningiomas = [row for row in tumors if row.label == "meningioma"][::20]
     brighter = 0
@@ -58,10 +58,10 @@ def test_masks_lie_on_their_tumors(rows: list[Row]) -> None:
         assert picture.shape == mask.shape
         ring = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25))) > mask
         brighter += picture[mask].mean() > picture[ring].mean()
-    assert brighter >= 0.9 * len(meningiomas)  # they take up contrast
+    assert brighter >= 0.9 * len(meningiomas)  # they enhance with contrast
 
 
-def test_masks_of_volumes_lie_on_their_slices(rows: list[Row]) -> None:
+def test_masks_of_volumes_match_their_slices(rows: list[Row]) -> None:
     tumors = [row for row in rows if row.source == "gbm" and row.label == "glioma"]
     assert len({row.patient for row in tumors}) == 5
     taken, brighter = tumors[::6], 0
@@ -71,4 +71,4 @@ def test_masks_of_volumes_lie_on_their_slices(rows: list[Row]) -> None:
         assert picture.shape == mask.shape
         assert head[mask].mean() > 0.9
         brighter += picture[mask].mean() > picture[head].mean()
-    assert brighter >= 0.8 * len(taken)  # they take up contrast
+    assert brighter >= 0.8 * len(taken)  # they enhance with contrast

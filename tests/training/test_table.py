@@ -8,7 +8,7 @@ from batchmri.errors import UsageError
 from batchmri.training.table import classes_of, read_rows, read_table
 
 
-def test_reads_paths_beside_the_table(heads: Path) -> None:
+def test_paths_are_relative_to_the_table(heads: Path) -> None:
     rows = read_table(heads)
     assert len(rows) == 16
     assert rows[0].file == heads.parent / "head0.png"
@@ -34,7 +34,7 @@ def test_reads_paths_beside_the_table(heads: Path) -> None:
         ({"color": "red"}, "unknown column 'color'"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_invalid_values_are_named(
     tmp_path: Path,
     write_table: Callable[[list[dict[str, Any]]], Path],
     change: dict[str, str],
@@ -66,7 +66,7 @@ def test_an_empty_split_is_named(heads: Path) -> None:
         read_table(heads)
 
 
-def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
+def test_missing_table_raises_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
         read_table(tmp_path / "none.csv")
 
@@ -102,7 +102,7 @@ def test_tables_of_spreadsheets_and_pandas_are_read(tmp_path: Path, text: str) -
         (b"file,label,split,zzz\n", "unknown column 'zzz'$"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_line(
+def test_unusable_tables_raise_one_line_errors(
     tmp_path: Path, content: bytes | None, says: str
 ) -> None:
     table = tmp_path / "table.csv"

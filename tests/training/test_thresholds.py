@@ -7,7 +7,7 @@ from batchmri.training.thresholds import fit_thresholds
 
 
 def patients(label: str, values: list[float]) -> tuple[list[Row], list[float]]:
-    """Three slices of each patient, as suspicious as the value says on their mean."""
+    """Create three slices for each patient, whose mean suspicion is the given value."""
     rows, suspicion = [], []
     for number, value in enumerate(values):
         for shift in (-0.01, 0.01, 0.0):
@@ -23,9 +23,9 @@ def fitted(free: list[float], tumor: list[float], rates: tuple[float, float]) ->
     return fit_thresholds(rows + more, suspicion + others, "none", *rates)[0]
 
 
-def test_thresholds_leave_the_stated_shares_beyond_them() -> None:
-    free = [0.01 * n for n in range(1, 40)]  # 39: one in twenty is the two highest
-    tumor = [0.5 + 0.01 * n for n in range(1, 20)]  # 19: one in ten is the two lowest
+def test_stated_shares_exceed_the_thresholds() -> None:
+    free = [0.01 * n for n in range(1, 40)]  # 39 values: 5% is the two highest
+    tumor = [0.5 + 0.01 * n for n in range(1, 20)]  # 19 values: 10% is the two lowest
     assert fitted(free, tumor, (0.05, 0.1)) == pytest.approx(
         {"tumor_above": 0.52, "notumor_below": 0.52}, abs=0.002
     )
@@ -44,7 +44,7 @@ def test_too_few_series_fit_no_threshold() -> None:
     assert rules == {"tumor_above": pytest.approx(0.1, abs=0.002)}
 
 
-def test_slices_of_no_series_are_left_out_and_a_single_one_does_not_decide() -> None:
+def test_slices_without_series_are_ignored_and_single_slices_do_not_decide() -> None:
     alone = [Row(Path("a.png"), "none", "dev")] * 30
     assert fit_thresholds(alone, [0.9] * 30, "none", 0.05, 0.1)[0] == {}
     volume = [Row(Path("a.nii"), "none", "dev", slice=n, plane="axial") for n in range(9)]

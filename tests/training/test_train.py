@@ -65,7 +65,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
         assert torch.equal(tensor, resumed[name]), name
 
 
-def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None:
+def test_unknown_no_tumor_class_raises(heads: Path, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"no_tumor_class": "healthy"})
     with pytest.raises(UsageError, match="'healthy' is none of"):
         train(heads, tmp_path / "run", settings)
@@ -82,7 +82,7 @@ def test_an_unknown_no_tumor_class_is_named(heads: Path, tmp_path: Path) -> None
         ("extends: train.yaml", "unknown key extends"),
     ],
 )
-def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+def test_invalid_config_raises_one_line_error(tmp_path: Path, text: str, says: str) -> None:
     config = tmp_path / "train.yaml"
     config.write_text(text)
     with pytest.raises(SettingsError, match=says) as caught:
@@ -90,7 +90,7 @@ def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, says: str) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_config_extends_another_and_goes_before_it(tmp_path: Path) -> None:
+def test_config_overrides_the_config_it_extends(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("epochs: 3\nshares: {a: {b: 1}, c: {d: 1}}\nseed: 1\n")
     config = tmp_path / "train.yaml"
     config.write_text("extends: other.yaml\nseed: 2\nshares: {a: {b: 0.5}}\n")
@@ -115,7 +115,7 @@ def test_a_config_extends_another_and_goes_before_it(tmp_path: Path) -> None:
         ("paper", 0),
     ],
 )
-def test_the_configs_of_the_project_are_valid(name: str, parts: float) -> None:
+def test_project_configs_are_valid(name: str, parts: float) -> None:
     config = Path(__file__).resolve().parents[2] / "configs" / f"{name}.yaml"
     settings = TrainSettings.load(config)
     total = sum(sum(group.values()) for group in settings.shares.values())
@@ -150,7 +150,7 @@ def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> 
     torch.testing.assert_close(mean, (one + other) / 2, rtol=2e-3, atol=1e-4)  # half precision
 
 
-def test_patients_left_out_do_not_train(heads: Path, tmp_path: Path) -> None:
+def test_held_out_patients_do_not_train(heads: Path, tmp_path: Path) -> None:
     lines = heads.read_text().splitlines()
     patients = ["patient", *(f"p{number // 4}" for number in range(len(lines) - 1))]
     heads.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, patients, strict=True)))

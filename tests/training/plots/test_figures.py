@@ -21,11 +21,11 @@ def pixels(path: Path) -> np.ndarray:
     return picture
 
 
-def test_the_data_is_drawn_and_drawn_again_to_the_same_bytes(
+def test_data_figures_are_reproducible(
     heads: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    cv2.imwrite(str(tmp_path / "head3.png"), np.zeros((48, 40), np.uint8))  # no head to be found
+    cv2.imwrite(str(tmp_path / "head3.png"), np.zeros((48, 40), np.uint8))  # without a head
     settings = PreparationSettings(size=48)
     prepared = prepare_table(read_table(heads), tmp_path / "run", settings)
     for folder, width in (("one", 1.0), ("two", 1.0), ("wide", 2.0)):
@@ -42,7 +42,7 @@ def test_the_data_is_drawn_and_drawn_again_to_the_same_bytes(
     assert "notumor: 1 of 8 without box" in caplog.text
 
 
-def test_boxes_are_kept_with_the_pictures_they_lie_in(heads: Path, tmp_path: Path) -> None:
+def test_boxes_are_stored_with_the_image_size(heads: Path, tmp_path: Path) -> None:
     prepared = prepare_table(read_table(heads), tmp_path / "run", PreparationSettings(size=48))
     x, y, width, height, failed, rows, columns = prepared.boxes[0].tolist()
     assert (rows, columns, failed) == (48, 40, 0)
@@ -52,7 +52,7 @@ def test_boxes_are_kept_with_the_pictures_they_lie_in(heads: Path, tmp_path: Pat
 def test_curves_show_every_epoch(tmp_path: Path) -> None:
     metrics = [
         {"epoch": str(n), "train_loss": "1", "loss": str(3 - n), "accuracy": str(n / 3)}
-        for n in (1, 2)  # of an older training, which did not tell its accuracy
+        for n in (1, 2)  # from an older training without train_accuracy
     ]
     draw_curves(metrics, tmp_path)
     first = pixels(tmp_path / "curves.png")
