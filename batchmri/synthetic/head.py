@@ -66,8 +66,8 @@ def read_head(row: Row) -> Head | None:
         mask = cv2.resize(shares, size, interpolation=cv2.INTER_AREA) > _MASKED
     enlarged = scale * max(down, across)
     interpolation = cv2.INTER_LINEAR if enlarged > 1 else cv2.INTER_AREA
-    grey = cv2.resize(stretched, size, interpolation=interpolation).round().astype(np.uint8)
-    return Head(row, grey, mask, max(1.0, enlarged), row.plane, _depth(row))
+    gray = cv2.resize(stretched, size, interpolation=interpolation).round().astype(np.uint8)
+    return Head(row, gray, mask, max(1.0, enlarged), row.plane, _depth(row))
 
 
 def _depth(row: Row) -> float | None:

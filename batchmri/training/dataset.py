@@ -164,7 +164,7 @@ class Draws(Sampler[tuple[int, int]]):
 
 
 class DrawnPictures(Dataset[dict[str, Tensor]]):
-    """Augmented images with their targets; the same sample number and row give the same image."""
+    """Augmented images with their targets; sample number and row determine the image."""
 
     def __init__(
         self,

@@ -3,8 +3,8 @@
 The rows of split dev, in the order of the table, are slices of such series: a volume, or the images
 of one patient and label. Each series is scored as in a scan, by the mean probability of any tumor
 in its most suspicious run of adjacent slices. For further series from the same distribution as
-these n, a share of at most α is expected above the k-th highest score, k = ⌊α (n + 1)⌋, whatever
-the distribution (split conformal prediction: Vovk et al., Algorithmic Learning in a Random World,
+these n, a share of at most α is expected above the k-th highest score, k = ⌊α (n + 1)⌋, for any
+distribution (split conformal prediction: Vovk et al., Algorithmic Learning in a Random World,
 2005). If k is 0, that is, with fewer than 1/α − 1 series of a kind, the threshold is not fitted.
 """
 

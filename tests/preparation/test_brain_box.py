@@ -13,10 +13,10 @@ HEAD = CropBox(60, 40, 120, 160)
 def head(scale: float = 1.0, offset: float = 0.0, noise: float = 0.01) -> np.ndarray:
     """Create an image of a dim brain in a bright rim, at HEAD, with noise everywhere."""
     picture = np.zeros((256, 256), np.float32)
-    centre = (HEAD.x + HEAD.width // 2, HEAD.y + HEAD.height // 2)
+    center = (HEAD.x + HEAD.width // 2, HEAD.y + HEAD.height // 2)
     axes = (HEAD.width // 2, HEAD.height // 2)
-    cv2.ellipse(picture, centre, axes, 0, 0, 360, 1.0, -1)
-    cv2.ellipse(picture, centre, (axes[0] - 8, axes[1] - 8), 0, 0, 360, 0.35, -1)
+    cv2.ellipse(picture, center, axes, 0, 0, 360, 1.0, -1)
+    cv2.ellipse(picture, center, (axes[0] - 8, axes[1] - 8), 0, 0, 360, 0.35, -1)
     picture += np.random.default_rng(0).random(picture.shape).astype(np.float32) * noise
     return picture * scale + offset
 

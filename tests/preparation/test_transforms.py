@@ -80,8 +80,8 @@ def test_bright_spot_is_projected_to_its_position(spacing: tuple[float, float]) 
     prepared = prepare(picture[None], spacing, SETTINGS)
     heat = prepared.pixels[0, 0].numpy() > 0.99
     back = map_to_picture(heat.astype(np.float32), prepared.boxes[0], spacing, picture.shape)
-    centre = np.array(np.nonzero(back > 0.5)).mean(1)
-    assert np.abs(centre - SPOT).max() < 1.5
+    center = np.array(np.nonzero(back > 0.5)).mean(1)
+    assert np.abs(center - SPOT).max() < 1.5
 
 
 def test_coarse_map_is_projected_to_its_position() -> None:
