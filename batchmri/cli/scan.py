@@ -53,16 +53,18 @@ def command(
     Finished work is kept in OUT: the next run processes only what is new. Research use only, not a
     medical device.
     """
-    from batchmri.pipeline.dry_run import dry_run as survey
-    from batchmri.pipeline.scan import scan
-    from batchmri.pipeline.scan_options import ScanOptions
-
     settings = load_settings(config, flags)
-    if dry_run:
+    if dry_run:  # without torch, which takes seconds to import
+        from batchmri.pipeline.dry_run import dry_run as survey
+
         survey(paths, settings=settings, out=out, limit=limit, log_format=log_format)
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")
+
+    from batchmri.pipeline.scan import scan
+    from batchmri.pipeline.scan_options import ScanOptions
+
     options = ScanOptions(
         limit=limit,
         rescan=rescan,

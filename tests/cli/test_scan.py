@@ -102,7 +102,9 @@ def test_a_locked_output_exits_with_4_and_names_the_process(archive: Path, tmp_p
     out = tmp_path / "out"
     out.mkdir()
     with hold(out):
-        assert_one_line(batchmri("scan", archive, "--out", out), 4, "holds", f"pid {os.getpid()}")
+        assert_one_line(
+            batchmri("scan", archive, "--out", out), 4, "in use by", f"pid {os.getpid()}"
+        )
 
 
 def test_paths_from_standard_input(archive: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
         ),
         (
             undecided(VerdictReason.CLASS_UNSURE),
-            "indeterminate: the class is unsure",
+            "indeterminate: the class is uncertain",
             "p_tumor 0.76 in this slice",
             "glioma",
         ),

@@ -53,15 +53,18 @@ def test_no_planted_header_text_is_found_in_any_output(
 
 def test_file_names_appear_only_in_source(tmp_path: Path, settings: Settings) -> None:
     for number in range(6):
-        save(instance("a", "one", number), tmp_path / "mri" / "zzfolder" / f"zzfile-{number}")
+        save(
+            instance("a", "one", number),
+            tmp_path / "mri" / "zzplanted-folder" / f"zzplanted-{number}",
+        )
     out = tmp_path / "out"
     scan([tmp_path / "mri"], out=out, settings=settings, log_format="json")
     for path in (p for p in out.rglob("*") if p.is_file()):
         if path.suffix not in (".csv", ".db"):
-            assert b"zzf" not in path.read_bytes(), path
+            assert b"zzplanted" not in path.read_bytes(), path
     for name in ("studies", "series", "slices", "files"):
         for row in table(out, name):
-            assert not any("zzf" in value for key, value in row.items() if key != "source")
+            assert not any("zzplanted" in value for key, value in row.items() if key != "source")
 
 
 def test_the_patient_id_is_kept_as_a_keyed_digest_only(tmp_path: Path, settings: Settings) -> None:
