@@ -19,7 +19,6 @@ _NO_IMAGE_REASONS = frozenset(
         Reason.SIDECAR,
         Reason.DICOMDIR,
         Reason.NO_PIXEL_DATA,
-        Reason.UNSUPPORTED_FORMAT,
     }
 )
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")

@@ -114,6 +114,15 @@ def files(*names: str, folder: Path) -> Path:
     return folder
 
 
+def test_images_in_a_format_that_is_not_read_are_listed(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "head").write_bytes(b"NRRD0004\n# a volume")
+    out = tmp_path / "out"
+    assert scan([tmp_path / "archive"], out=out, settings=settings).exit_code == 0
+    (row,) = table(out, "files")
+    assert (row["reason"], row["detail"]) == ("unsupported_format", "NRRD")
+
+
 def test_a_path_without_an_image_is_refused_and_the_output_stays_usable(
     tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
