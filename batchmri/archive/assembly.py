@@ -16,7 +16,7 @@ from batchmri.archive.slice_order import Stack, stacked
 from batchmri.archive.split_stacks import Part, parts_of
 from batchmri.geometry import display_of, plane_of
 from batchmri.identifiers import common_folder, digest, name_of, part_name
-from batchmri.reasons import Reason
+from batchmri.reasons import Reason, Status
 from batchmri.records import (
     COMPANION,
     FileNote,
@@ -144,6 +144,8 @@ class _Assembler:
         flags = {flag for cell in stack.kept for flag in cell.instance.flags}
         if contradicts_times(header, sequence):
             flags.add("sequence_contradiction")
+        if any(n.reason.status is Status.FAILED and n.key.part == part.name for n in self._notes):
+            flags.add("incomplete")
         used_sources = sorted({*sources, *(cell.instance.source for cell in stack.kept)})
         series = Series(
             key=SeriesKey(instance.study_uid, instance.series_uid, part.name),

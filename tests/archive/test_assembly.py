@@ -104,6 +104,7 @@ def _without_pixels(number: int, sop_class: str = MR_IMAGE) -> Instance:
 def test_an_image_cut_right_before_its_pixels_is_truncated(sop_class: str) -> None:
     study = _study([*(instance(n) for n in range(1, 6)), _without_pixels(6, sop_class)])
     assert _left_out(study) == [("root/0006.dcm", Reason.TRUNCATED)]
+    assert "incomplete" in study.series[0].flags
     assert "before its pixels" in study.left_out[0].detail
 
 
