@@ -86,7 +86,13 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         out,
         settings,
     )
-    card = Card(
+    card = card_of(settings, classes, prepared)
+    return judged.finish(out / CHECKPOINT, network.cpu(), card)
+
+
+def card_of(settings: TrainSettings, classes: tuple[str, ...], prepared: PreparedImages) -> Card:
+    """Return the model card of a training, still without figures and fitted values."""
+    return Card(
         classes=classes,
         no_tumor_class=settings.no_tumor_class,
         last_stride=settings.last_stride,
@@ -95,7 +101,6 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         created_by=f"batchmri {version('batchmri')}",
         **settings.card,
     )
-    return judged.finish(out / CHECKPOINT, network.cpu(), card)
 
 
 def zoom_range(settings: TrainSettings) -> tuple[float, float] | None:

@@ -7,13 +7,11 @@ the trainings.
 """
 
 import argparse
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from batchmri.model.card import Card
 from batchmri.model.checkpoint import save_checkpoint
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import DrawnPictures, PreparedImages, draw_weights, prepare_table
@@ -21,7 +19,7 @@ from batchmri.training.fit import settle
 from batchmri.training.fit_ood import fit_field
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_table
-from batchmri.training.train import first_network
+from batchmri.training.train import card_of, first_network
 
 _BATCHES = 24  # on which the batch statistics of the mean are measured
 _SEED = 5
@@ -61,15 +59,7 @@ def main() -> None:
         len(rows), (_BATCHES, settings.batch_size), p=draw_weights(rows, classes, settings.shares)
     )
     settle(network, pictures, drawn, settings.frozen_stages)
-    card = Card(
-        classes=classes,
-        no_tumor_class=settings.no_tumor_class,
-        last_stride=settings.last_stride,
-        preparation=settings.preparation.model_dump(),
-        training_data_digest=prepared.digest("train"),
-        created_by=f"batchmri {version('batchmri')}",
-        **settings.card,
-    )
+    card = card_of(settings, classes, prepared)
     found = fit_field(network.eval(), part(prepared, ("train", "val")), settings.preparation)
     if found is None:
         raise SystemExit("too few pictures for a domain")
