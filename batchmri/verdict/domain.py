@@ -24,7 +24,7 @@ CONTRAST_IN_DOUBT = frozenset({WITHOUT_CONTRAST, CONTRAST_UNSTATED})
 
 _MAX_PIXEL_SPACING_MM = 3.0
 _MIN_PIXELS = 64
-_T1_SEQUENCES = ("t1", "t1_contrast", "unknown")
+T1_SEQUENCES = ("t1", "t1_contrast", "unknown")
 
 
 def domain_flags(
@@ -39,12 +39,12 @@ def domain_flags(
     if score > rules.brain_distance:
         flags.append(NOT_BRAIN)
     unlike_t1 = bool(looks) and median(look.t1 for look in looks) < rules.min_t1
-    if series.sequence not in _T1_SEQUENCES or unlike_t1:
+    if series.sequence not in T1_SEQUENCES or unlike_t1:
         flags.append(OTHER_SEQUENCE)
     if _is_coarse(series):
         flags.append(LOW_QUALITY)
     contrast = _stated_contrast(series)
-    if contrast is None and series.sequence in _T1_SEQUENCES:
+    if contrast is None and series.sequence in T1_SEQUENCES:
         flags.append(CONTRAST_UNSTATED)
     if contrast is None and looks:
         contrast = median(look.contrast for look in looks) >= rules.min_contrast
