@@ -9,6 +9,7 @@ from typing import Any
 from batchmri.evaluation.intervals import Measure
 from batchmri.outputs.atomic_write import write_atomic, write_json
 from batchmri.outputs.console import Console
+from batchmri.outputs.rows import Row
 from batchmri.outputs.schema import Column
 from batchmri.outputs.tables.csv import write_table
 
@@ -84,7 +85,7 @@ def rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, _DECIMALS) + 0.0
 
 
-def _row(measure: Measure) -> dict[str, object]:
+def _row(measure: Measure) -> Row:
     return {
         "subset": measure.subset,
         "metric": measure.metric,

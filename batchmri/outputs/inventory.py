@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
 
-from batchmri.outputs import formatting as cells
+from batchmri.outputs.rows import Row, transfer_syntax
 from batchmri.outputs.schema import Column
 from batchmri.records import Decision, FileNote, Series
 
@@ -49,7 +49,7 @@ class Survey:
             series.sequence,
             series.plane,
             header.manufacturer,
-            cells.transfer_syntax(header.transfer_syntax),
+            transfer_syntax(header.transfer_syntax),
         )
         for section, value in zip(SECTIONS, facts, strict=True):
             key = section, value or "(none)"
@@ -87,7 +87,7 @@ class Survey:
         """Estimated maximum number of files and folders in the output."""
         return _INODES_PER_OUTPUT + _INODES_PER_STUDY * self.studies + self.pictures
 
-    def rows(self) -> Iterator[dict[str, object]]:
+    def rows(self) -> Iterator[Row]:
         """The rows of dry-run.csv, in a stable order."""
         for section, value in sorted(self.series):
             counts = {"series": self.series[section, value], "slices": self.slices[section, value]}

@@ -1,13 +1,79 @@
-"""Conversion of records to table rows (pure functions); the table writer sanitizes the text."""
+"""Conversion of records to table rows with typed values (pure functions).
 
-from collections.abc import Iterator, Mapping, Sequence
+Numbers stay numbers and texts stay as they are in the records: sinks round, format and sanitize
+them (`outputs.values`).
+"""
 
-from batchmri.outputs import formatting as cells
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydicom.config import IGNORE
+from pydicom.uid import UID
+
 from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
 from batchmri.settings import ReportSettings
 
-Row = dict[str, object]
+Value = str | int | float | bool | None | tuple[str, ...]
+"""A value of a cell: probabilities and lengths are floats, flags a tuple."""
+Row = Mapping[str, Value]
+"""A table row by column names; a missing key is an empty cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyExport:
+    """A study as sinks receive it: its table rows, and the records they come from.
+
+    `slices` contains every classified slice, whatever `report.slices` is. `change` is new, changed,
+    verdict, or empty if nothing has changed since the last run.
+    """
+
+    uid: str
+    study: Row
+    series: tuple[Row, ...]
+    slices: tuple[Row, ...]
+    results: tuple[SeriesResult, ...]
+    verdicts: Mapping[SeriesKey, Verdict]
+    deciding: SeriesKey | None
+    change: str = ""
+
+    def listed_slices(self, rules: ReportSettings) -> Iterator[Row]:
+        """The slices that `report.slices` selects: all, none, or those deciding or drawn."""
+        for row in self.slices if rules.slices != "none" else ():
+            verdict = self.verdicts.get(key_of(row))
+            decided = verdict is not None and row["slice_index"] in verdict.deciding
+            if rules.slices == "all" or decided or row["gradcam_png"]:
+                yield row
+
+
+def study_export(
+    uid: str,
+    results: Sequence[SeriesResult],
+    verdicts: Mapping[SeriesKey, Verdict],
+    deciding: SeriesKey | None,
+    classes: Classes,
+    settings: ReportSettings,
+    *,
+    montage_png: str = "",
+    change: str = "",
+) -> StudyExport:
+    """The rows of a study, of its series and of its slices."""
+    return StudyExport(
+        uid,
+        study_row(uid, results, verdicts, deciding, montage_png, classes),
+        tuple(series_row(r, verdicts.get(r.series.key), classes, settings) for r in results),
+        tuple(row for result in results for row in slice_rows(result, classes)),
+        tuple(results),
+        verdicts,
+        deciding,
+        change,
+    )
+
+
+def key_of(row: Row) -> SeriesKey:
+    """The key of the series that a row of series, slices or files belongs to."""
+    return SeriesKey(str(row["study_uid"]), str(row["series_uid"]), str(row["series_part"]))
 
 
 def study_row(
@@ -21,7 +87,7 @@ def study_row(
     """The row of a study in studies.csv."""
     counts = {status: sum(r.status is status for r in results) for status in Status}
     ranked = (Status.CLASSIFIED, Status.FAILED, Status.SKIPPED)
-    row: Row = {
+    row: dict[str, Value] = {
         "study_uid": uid,
         "source": common_source([r.series.source for r in results]),
         "status": next(status for status in ranked if counts[status]),
@@ -31,7 +97,7 @@ def study_row(
         "n_failed": counts[Status.FAILED],
         "n_slices": sum(len(r.scores) for r in results),
         "montage_png": montage_png,
-        "flags": cells.flags(
+        "flags": _flags(
             flag
             for r in results
             if r.status is Status.CLASSIFIED
@@ -57,7 +123,7 @@ def series_row(
     """The row of a series in series.csv."""
     series, header = result.series, result.series.header
     spacing = series.pixel_spacing
-    row: Row = {
+    row: dict[str, Value] = {
         **_key_cells(series.key),
         "format": series.format,
         "source": series.source,
@@ -65,17 +131,17 @@ def series_row(
         "modality": header.modality,
         "sequence": series.sequence,
         "series_number": header.series_number,
-        "transfer_syntax": cells.transfer_syntax(header.transfer_syntax),
+        "transfer_syntax": transfer_syntax(header.transfer_syntax),
         "rows": series.rows or None,
         "columns": series.columns or None,
         "n_slices": series.n_slices,
         "plane": series.plane,
-        "pixel_spacing_mm": "\\".join(map(cells.millimetres, spacing)) if spacing else "",
-        "slice_spacing_mm": cells.millimetres(series.slice_spacing),
+        "pixel_spacing_mm": "\\".join(map(_spacing, spacing)) if spacing else "",
+        "slice_spacing_mm": _finite(series.slice_spacing),
         "status": result.status,
         "reason": result.reason,
         "detail": result.detail,
-        "flags": cells.flags((*series.flags, *(verdict.flags if verdict else ()))),
+        "flags": _flags((*series.flags, *(verdict.flags if verdict else ()))),
         "model_digest": result.model_digest,
     }
     if settings.descriptions:
@@ -84,7 +150,7 @@ def series_row(
     if verdict is not None:
         row |= _verdict_cells(verdict, classes)
         row["n_tumor_slices"] = verdict.n_tumor_slices
-        row["ood_score"] = cells.distance(verdict.ood_score)
+        row["ood_score"] = verdict.ood_score
     return row
 
 
@@ -101,16 +167,16 @@ def slice_rows(result: SeriesResult, classes: Classes) -> Iterator[Row]:
             "source": ref.source,
             "frame": ref.frame,
             "slice_index": ref.index,
-            "position_mm": cells.millimetres(ref.position_mm),
+            "position_mm": _finite(ref.position_mm),
             "predicted": predicted,
-            "confidence": cells.probability(confidence),
+            "confidence": _probability(confidence),
             **_probability_cells(scores.probabilities, classes),
-            "ood_score": cells.distance(scores.look.distance if scores.look else None),
+            "ood_score": scores.look.distance if scores.look else None,
             "crop_x": box.x,
             "crop_y": box.y,
             "crop_width": box.width,
             "crop_height": box.height,
-            "flags": cells.flags(scores.flags),
+            "flags": _flags(scores.flags),
             "gradcam_png": pictures.get(ref.index, ""),
         }
 
@@ -157,12 +223,39 @@ def _verdict_cells(verdict: Verdict, classes: Classes) -> Row:
     return {
         "verdict": verdict.name,
         "verdict_reason": verdict.reason,
-        "confidence": cells.probability(verdict.confidence),
+        "confidence": _probability(verdict.confidence),
         "deciding_slice": verdict.deciding_slice,
         **_probability_cells(verdict.probabilities, classes),
     }
 
 
 def _probability_cells(probabilities: tuple[float, ...], classes: Classes) -> Row:
-    tumor = cells.probability(classes.tumor_probability(probabilities))
-    return {**cells.probabilities(probabilities, classes.names), "p_tumor": tumor}
+    each = {
+        f"p_{name}": _probability(value)
+        for name, value in zip(classes.names, probabilities, strict=True)
+    }
+    return {**each, "p_tumor": _probability(classes.tumor_probability(probabilities))}
+
+
+def _probability(value: float) -> float:
+    """The value without an excess from rounding."""
+    return min(max(value, 0.0), 1.0)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _spacing(value: float) -> str:
+    """Three decimals at most; empty if not finite."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
+
+
+def _flags(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
+
+
+def transfer_syntax(value: str) -> str:
+    """The keyword of a known UID; other values are returned unchanged."""
+    # IGNORE: pydicom would warn about invalid UIDs in headers.
+    return UID(value, validation_mode=IGNORE).keyword or value

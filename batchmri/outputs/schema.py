@@ -27,7 +27,9 @@ class Column:
     """One column of a table; `unit` is empty if there is none.
 
     `allowed` lists the allowed values, in addition to an empty cell; if empty, any value is
-    allowed.
+    allowed. Floats are rounded to `decimals`; None leaves them unchanged. CSV omits their trailing
+    zeros with `trim`. A cell of a column with `multiple` contains any number of values, joined by
+    `;` in CSV.
     """
 
     name: str
@@ -35,9 +37,22 @@ class Column:
     type: Type = "string"
     unit: str = ""
     allowed: tuple[str, ...] = ()
+    decimals: int | None = None
+    trim: bool = False
+    multiple: bool = False
 
 
-_EACH_CLASS = Column("p_<class>", "Calibrated probability of each class.", "number")
+def probability(name: str, description: str) -> Column:
+    """A column of probabilities, with four decimals."""
+    return Column(name, description, "number", decimals=4)
+
+
+def millimetres(name: str, description: str) -> Column:
+    """A column of lengths in mm, with three decimals at most."""
+    return Column(name, description, "number", "mm", decimals=3, trim=True)
+
+
+_EACH_CLASS = probability("p_<class>", "Calibrated probability of each class.")
 _STUDY_UID = Column("study_uid", "StudyInstanceUID, or its replacement UID.")
 _SERIES_KEY = (
     _STUDY_UID,
@@ -57,24 +72,26 @@ _VERDICT_REASON = Column(
     "Reason for the verdict: a code of docs/reasons.md.",
     allowed=tuple(VerdictReason),
 )
-_CONFIDENCE = Column(
+_CONFIDENCE = probability(
     "confidence",
     "Calibrated probability of the verdict; of the leading class if it is indeterminate.",
-    "number",
 )
-_P_TUMOR = Column(
-    "p_tumor", "Calibrated probability of any tumor: the sum of the tumor classes.", "number"
+_P_TUMOR = probability(
+    "p_tumor", "Calibrated probability of any tumor: the sum of the tumor classes."
 )
 _PREDICTED = Column("predicted", "The leading class.")
 _OOD_SCORE = Column(
-    "ood_score", "Distance from the training images; above 1 out of distribution.", "number"
+    "ood_score",
+    "Distance from the training images; above 1 out of distribution.",
+    "number",
+    decimals=3,
 )
 _DECIDING_SLICE = Column(
     "deciding_slice",
     "The deciding slice with the highest probability of the verdict's class (slice_index).",
     "integer",
 )
-_FLAGS = Column("flags", "What is true of it, codes joined by ';'.")
+_FLAGS = Column("flags", "What is true of it, codes joined by ';'.", multiple=True)
 _DIGEST = Column("model_digest", "sha256 of the weights.")
 
 _COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -115,7 +132,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("n_slices", "Slices of the assembled series.", "integer"),
         Column("plane", "axial, coronal, sagittal or oblique; empty where unknown."),
         Column("pixel_spacing_mm", "Between rows\\between columns.", unit="mm"),
-        Column("slice_spacing_mm", "Between adjacent slices.", "number", "mm"),
+        millimetres("slice_spacing_mm", "Between adjacent slices."),
         _STATUS,
         _REASON,
         _DETAIL,
@@ -136,9 +153,9 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _SOURCE,
         Column("frame", "Frame number in the file, from 1.", "integer"),
         Column("slice_index", "Place in the series along its normal, from 0.", "integer"),
-        Column("position_mm", "Place along the slice normal.", "number", "mm"),
+        millimetres("position_mm", "Place along the slice normal."),
         _PREDICTED,
-        Column("confidence", "Calibrated probability of the leading class.", "number"),
+        probability("confidence", "Calibrated probability of the leading class."),
         _P_TUMOR,
         _EACH_CLASS,
         _OOD_SCORE,
@@ -190,7 +207,7 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
         elif column is _EACH_CLASS:
             # A class named "tumor" has no column, because p_tumor is the sum of the tumor classes.
             expanded += [
-                Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
+                probability(f"p_{name}", f"Calibrated probability of {name}.")
                 for name in classes
                 if f"p_{name}" != _P_TUMOR.name
             ]

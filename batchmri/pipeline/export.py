@@ -1,28 +1,24 @@
-"""Export of the state to tables and montages; every table is streamed and replaced atomically."""
+"""Export of the state: the rows of every study go to the sinks, and montages are drawn."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from batchmri.outputs.atomic_write import write_json
-from batchmri.outputs.datapackage import datapackage
 from batchmri.outputs.paths import montage_path
-from batchmri.outputs.rows import change_row, file_row, series_row, slice_rows, study_row
-from batchmri.outputs.schema import columns
-from batchmri.outputs.tables.csv import TableWriter
+from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
+from batchmri.outputs.sinks import SINKS, Sink, SinkContext, chosen
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage, drawn_as, title_of
-from batchmri.records import Classes, Verdict
-from batchmri.settings import ReportSettings, Settings
+from batchmri.pipeline.provenance import known_card, known_provenance
+from batchmri.records import Classes
+from batchmri.settings import Settings
 from batchmri.state.changes import Change
 from batchmri.state.store import Store
 from batchmri.state.studies import ExportedStudy
-
-_TABLES = ("studies", "series", "slices", "files", "changes")
 
 
 @dataclass(slots=True)
@@ -40,6 +36,20 @@ class Totals:
     slices: int = 0
     first: bool = True  # whether no earlier run wrote tables
 
+    def add(self, study: StudyExport) -> None:
+        """Count a study."""
+        self.studies[str(study.study["status"])] += 1
+        if study.deciding is not None:
+            self.verdicts[study.verdicts[study.deciding].name] += 1
+        if study.change:
+            self.changes[study.change] += 1
+        for result in study.results:
+            self.series[result.status] += 1
+            self.files_in_series += result.series.n_files
+            self.slices += len(result.scores)
+            if result.reason:
+                self.series_reasons[result.reason] += 1
+
 
 def export(
     store: Store,
@@ -51,7 +61,7 @@ def export(
     finished: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> Totals:
-    """Write all tables and, with `draw`, the montages that are missing or out of date.
+    """Feed all rows to the sinks and, with `draw`, draw montages that are missing or out of date.
 
     Pictures that no row refers to are removed. The state records the exported studies only after
     the tables are in place, so that a change is reported twice rather than never. Changes of a run
@@ -59,16 +69,9 @@ def export(
     raises an exception, the tables stay as they were.
     """
     totals, changes = Totals(), Changes(store)
-    identifiers = settings.report.identifiers
+    context = SinkContext(output, classes, settings, known_card(store), known_provenance(store))
     with store.transaction(), ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(
-                TableWriter(
-                    output / f"{name}.csv", columns(name, classes.names, identifiers=identifiers)
-                )
-            )
-            for name in _TABLES
-        }
+        sinks = [stack.enter_context(SINKS[name](context)) for name in chosen(settings)]
         for uid, results in store.series.studies():
             check()
             aggregated = aggregate(uid, results, classes, settings)
@@ -77,13 +80,22 @@ def export(
             montage = _montage(aggregated, before, output, draw=draw)
             if draw:  # otherwise keep pictures of other rules, which a later run may use again
                 _remove_outdated_pictures(output, uid, [*aggregated.pictures, montage.path])
-            row = _write_study(aggregated, montage.path, classes, settings, writers, totals)
-            verdict = aggregated.verdict.name if aggregated.verdict else ""
-            now = ExportedStudy(
-                uid, str(row["source"]), aggregated.version, verdict, montage.digest
+            now = _exported(aggregated, montage.digest)
+            change = _change(before, now) if aggregated.foreign else ""
+            study = study_export(
+                uid,
+                aggregated.results,
+                aggregated.verdicts,
+                aggregated.deciding,
+                classes,
+                settings.report,
+                montage_png=montage.path,
+                change=change,
             )
+            totals.add(study)
+            _feed(sinks, study)
             if aggregated.foreign:
-                _record_change(store, before, now, changes, totals)
+                _record_change(store, before, now, change, changes)
         for uid in store.studies.gone():
             totals.first = False
             exported = store.studies.get(uid)
@@ -92,67 +104,40 @@ def export(
             totals.changes["gone"] += 1
             store.studies.drop(uid)
         changes.end(finished=finished)
-        for change in store.changes.all():
-            writers["changes"].add(change_row(*astuple(change)))
+        for change_now in store.changes.all():
+            for sink in sinks:
+                sink.add_change(change_row(*astuple(change_now)))
         for note in store.series.notes():
             check()
-            writers["files"].add(file_row(note))
+            for sink in sinks:
+                sink.add_file(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
-    write_json(output / "datapackage.json", datapackage(classes.names, identifiers=identifiers))
     _remove_pictures_of_gone_studies(store, output)
     return totals
 
 
-def _write_study(
-    aggregated: AggregatedStudy,
-    montage: str,
-    classes: Classes,
-    settings: Settings,
-    writers: Mapping[str, TableWriter],
-    totals: Totals,
-) -> dict[str, object]:
-    row = study_row(
-        aggregated.uid,
-        aggregated.results,
-        aggregated.verdicts,
-        aggregated.deciding,
-        montage,
-        classes,
-    )
-    writers["studies"].add(row)
-    totals.studies[str(row["status"])] += 1
-    if aggregated.verdict:
-        totals.verdicts[aggregated.verdict.name] += 1
-    for result in aggregated.results:
-        verdict = aggregated.verdicts.get(result.series.key)
-        writers["series"].add(series_row(result, verdict, classes, settings.report))
-        for slice_row in slice_rows(result, classes):
-            if _is_exported(slice_row, verdict, settings.report):
-                writers["slices"].add(slice_row)
-        totals.series[result.status] += 1
-        totals.files_in_series += result.series.n_files
-        totals.slices += len(result.scores)
-        if result.reason:
-            totals.series_reasons[result.reason] += 1
-    return row
+def _feed(sinks: Sequence[Sink], study: StudyExport) -> None:
+    for sink in sinks:
+        sink.add_study(study)
 
 
-def _is_exported(row: dict[str, object], verdict: Verdict | None, rules: ReportSettings) -> bool:
-    if rules.slices == "deciding":
-        decided = verdict is not None and row["slice_index"] in verdict.deciding
-        return decided or bool(row["gradcam_png"])
-    return rules.slices == "all"
+def _exported(aggregated: AggregatedStudy, montage_digest: str) -> ExportedStudy:
+    source = common_source([r.series.source for r in aggregated.results])
+    verdict = aggregated.verdict.name if aggregated.verdict else ""
+    return ExportedStudy(aggregated.uid, source, aggregated.version, verdict, montage_digest)
 
 
 def _record_change(
-    store: Store, before: ExportedStudy | None, now: ExportedStudy, changes: Changes, totals: Totals
+    store: Store,
+    before: ExportedStudy | None,
+    now: ExportedStudy,
+    change: str,
+    changes: Changes,
 ) -> None:
-    change = _change(before, now)
     if change:
         verdict_before = before.verdict if before else ""
         changes.add(Change(now.uid, now.source, change, verdict_before, now.verdict))
-        totals.changes[change] += 1
     if now != before:
         store.studies.put(now)
 

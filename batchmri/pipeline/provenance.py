@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchmri.errors import ModelError, StateError, UsageError
-from batchmri.model.card import SHIPPED, read_card
+from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -35,11 +35,11 @@ def remember_model(
     store: Store,
     now: Mapping[str, str],
     classes: Classes,
-    rules: Mapping[str, Any],
+    card: Card,
     *,
     rescan: bool,
 ) -> None:
-    """Store the provenance of new results, their classes, and the verdict rules of the model.
+    """Store the provenance of new results, their classes, and the model card.
 
     With `rescan`, earlier results are deleted and headers are read again.
     """
@@ -48,7 +48,8 @@ def remember_model(
         store.files.forget_headers()
     store.set_meta(_PROVENANCE_KEY, json.dumps(now, sort_keys=True))
     store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
-    store.set_meta("verdict_rules", json.dumps(rules))
+    store.set_meta("verdict_rules", json.dumps(card.verdict))
+    store.set_meta("card", json.dumps(card.model_dump(mode="json")))
 
 
 def known_classes(store: Store) -> Classes:
@@ -76,3 +77,15 @@ def known_rules(store: Store) -> dict[str, Any]:
     """The verdict rules of the model that produced the results."""
     rules: dict[str, Any] = json.loads(store.meta("verdict_rules") or "{}")
     return rules
+
+
+def known_card(store: Store) -> dict[str, Any]:
+    """The card of the model that produced the results; empty in states of version 0.1."""
+    card: dict[str, Any] = json.loads(store.meta("card") or "{}")
+    return card
+
+
+def known_provenance(store: Store) -> dict[str, str]:
+    """What produced the results: model, preparation, device, precision."""
+    known: dict[str, str] = json.loads(store.meta(_PROVENANCE_KEY) or "{}")
+    return known

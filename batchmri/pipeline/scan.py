@@ -101,7 +101,7 @@ def scan(
             store,
             provenance,
             model.classes,
-            model.card.verdict,
+            model.card,
             rescan=options.rescan,
         )
 

@@ -13,14 +13,6 @@ def test_probability(value: float, cell: str) -> None:
     assert cells.probability(value) == cell
 
 
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [(5.0, "5"), (0.9375, "0.938"), (-0.0001, "0"), (-12.5, "-12.5"), (None, ""), (100.0, "100")],
-)
-def test_millimetres(value: float | None, cell: str) -> None:
-    assert cells.millimetres(value) == cell
-
-
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\x00=1"])
 def test_formulas_are_escaped(value: str) -> None:
     assert cells.text(value).startswith("'")
@@ -37,7 +29,3 @@ def test_text_is_one_harmless_line(value: str) -> None:
 
 def test_ordinary_text_stays() -> None:
     assert cells.text("T1 axial, Schädel 脳 a=b") == "T1 axial, Schädel 脳 a=b"
-
-
-def test_flags_are_sorted_and_unique() -> None:
-    assert cells.flags(["gap", "crop_failed", "gap"]) == "crop_failed;gap"

@@ -8,13 +8,14 @@ from batchmri.outputs.rows import (
     file_row,
     series_row,
     slice_rows,
+    study_export,
     study_row,
 )
 from batchmri.outputs.schema import columns
 from batchmri.reasons import Reason
 from batchmri.records import FileNote, SeriesKey
 from batchmri.settings import ReportSettings
-from tests.outputs.records import CLASSES, KEY, VERDICT, classified, not_classified, series
+from tests.outputs.records import CLASSES, KEY, VERDICT, classified, not_classified, scores, series
 
 SETTINGS = ReportSettings()
 
@@ -42,11 +43,19 @@ def test_every_row_has_only_columns_of_its_table() -> None:
 def test_a_classified_series() -> None:
     row = series_row(classified(), VERDICT, CLASSES, SETTINGS)
     assert row["pixel_spacing_mm"] == "0.938\\1.5"
-    assert row["slice_spacing_mm"] == "5"
+    assert row["slice_spacing_mm"] == 5.0
     assert row["transfer_syntax"] == "ExplicitVRLittleEndian"
-    assert (row["verdict"], row["confidence"]) == ("glioma", "0.9000")
-    assert (row["p_glioma"], row["p_notumor"]) == ("0.9000", "0.1000")
+    assert (row["verdict"], row["confidence"]) == ("glioma", 0.9)
+    assert (row["p_glioma"], row["p_notumor"]) == (0.9, 0.1)
     assert (row["status"], row["reason"], row["n_slices"]) == ("classified", None, 2)
+
+
+def test_values_that_are_not_numbers_are_missing_and_probabilities_stay_between_0_and_1() -> None:
+    row = series_row(classified(slice_spacing=float("nan")), VERDICT, CLASSES, SETTINGS)
+    assert row["slice_spacing_mm"] is None
+    above = replace(VERDICT, probabilities=(1.0000001, -1e-9))
+    row = series_row(classified(), above, CLASSES, SETTINGS)
+    assert (row["p_glioma"], row["p_notumor"], row["p_tumor"]) == (1.0, 0.0, 1.0)
 
 
 def test_a_skipped_series_has_a_reason_and_no_verdict() -> None:
@@ -73,12 +82,31 @@ def test_an_unknown_transfer_syntax_stays_as_it_is(
 
 def test_slices_carry_their_class_box_and_picture() -> None:
     first, second = slice_rows(classified(), CLASSES)
-    assert (first["predicted"], first["confidence"]) == ("glioma", "0.9000")
-    assert (second["predicted"], second["confidence"]) == ("notumor", "0.8000")
-    assert (second["slice_index"], second["position_mm"], second["frame"]) == (1, "5", 1)
+    assert (first["predicted"], first["confidence"]) == ("glioma", 0.9)
+    assert (second["predicted"], second["confidence"]) == ("notumor", 0.8)
+    assert (second["slice_index"], second["position_mm"], second["frame"]) == (1, 5.0, 1)
     assert (first["crop_x"], first["crop_height"]) == (1, 40)
     assert first["gradcam_png"] == "gradcam/00/1.2.3/1.2.3.4_ab12_0001.png"
     assert second["gradcam_png"] == ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "listed"),
+    [("all", [0, 1, 2, 3]), ("deciding", [0, 2]), ("none", [])],
+)
+def test_listed_slices_are_those_that_decided_or_have_a_picture(
+    rules: str, listed: list[int]
+) -> None:
+    result = replace(
+        classified(),
+        scores=tuple(scores(index) for index in range(4)),
+        pictures=((0, "a.png"),),
+    )
+    verdicts = {KEY: replace(VERDICT, deciding=(2,))}
+    study = study_export("1.2.3", [result], verdicts, KEY, CLASSES, SETTINGS)
+    settings = ReportSettings.model_validate({"slices": rules})
+    assert [row["slice_index"] for row in study.listed_slices(settings)] == listed
+    assert len(study.slices) == 4
 
 
 @pytest.mark.parametrize(
@@ -101,7 +129,7 @@ def test_status_of_a_study(results: list, status: str) -> None:
 def test_a_study_names_the_series_that_decided() -> None:
     row = study_row("1.2.3", [classified()], {KEY: VERDICT}, KEY, "m.png", CLASSES)
     assert (row["deciding_series_uid"], row["deciding_series_part"]) == ("1.2.3.4", "ab12")
-    assert (row["deciding_slice"], row["n_slices"], row["flags"]) == (0, 2, "gap")
+    assert (row["deciding_slice"], row["n_slices"], row["flags"]) == (0, 2, ("gap",))
 
 
 @pytest.mark.parametrize(

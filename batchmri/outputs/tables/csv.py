@@ -1,15 +1,19 @@
 """CSV tables (RFC 4180), streamed, replaced atomically, and only if their content changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pandas as pd
 
-from batchmri.outputs import formatting as cells
-from batchmri.outputs.atomic_write import NewFile
-from batchmri.outputs.schema import Column
+from batchmri.outputs.atomic_write import NewFile, write_json
+from batchmri.outputs.datapackage import datapackage
+from batchmri.outputs.rows import Row, StudyExport
+from batchmri.outputs.schema import TABLES, Column, columns
+from batchmri.outputs.sinks import SinkContext
+from batchmri.outputs.values import cell
 
 _ROWS_PER_CHUNK = 2048
 
@@ -18,14 +22,14 @@ class TableWriter:
     """Context manager that writes a table row by row and replaces the old table at its end.
 
     After an exception the old table stays. `changed` is whether the new table differs from the old
-    one. The text of every string column is sanitized (`cells.text`). Raises OutputError.
+    one. Values are formatted and sanitized by `outputs.values`. Raises OutputError.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._new = NewFile(path)
+        self._columns = columns
         self._names = [column.name for column in columns]
-        self._texts = [column.name for column in columns if column.type == "string"]
-        self._rows: list[Mapping[str, object]] = []
+        self._rows: list[list[str | int | float | None]] = []
 
     @property
     def changed(self) -> bool:
@@ -37,10 +41,9 @@ class TableWriter:
         self._write(header=True)
         return self
 
-    def add(self, row: Mapping[str, object]) -> None:
+    def add(self, row: Row) -> None:
         """Append a row; a key that is missing or None is an empty cell."""
-        safe = {name: cells.text(str(row[name])) for name in self._texts if _has_value(row, name)}
-        self._rows.append({**row, **safe})
+        self._rows.append([cell(column, row.get(column.name)) for column in self._columns])
         if len(self._rows) == _ROWS_PER_CHUNK:
             self._write()
 
@@ -62,15 +65,59 @@ class TableWriter:
         self._new.__exit__(kind, error, trace)
 
 
-def write_table(
-    path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]
-) -> bool:
+class CsvTables:
+    """Sink for studies.csv, series.csv, slices.csv, files.csv, changes.csv and datapackage.json."""
+
+    def __init__(self, context: SinkContext) -> None:
+        self._context = context
+        self._tables: dict[str, TableWriter] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for name in TABLES:
+                path = self._context.output / f"{name}.csv"
+                self._tables[name] = stack.enter_context(TableWriter(path, self._columns(name)))
+            self._stack = stack.pop_all()
+        return self
+
+    def _columns(self, table: str) -> tuple[Column, ...]:
+        identifiers = self._context.settings.report.identifiers
+        return columns(table, self._context.classes.names, identifiers=identifiers)
+
+    def add_study(self, study: StudyExport) -> None:
+        """Append the rows of a study, its series and its slices."""
+        self._tables["studies"].add(study.study)
+        for row in study.series:
+            self._tables["series"].add(row)
+        for row in study.listed_slices(self._context.settings.report):
+            self._tables["slices"].add(row)
+
+    def add_file(self, row: Row) -> None:
+        """Append a row to files.csv."""
+        self._tables["files"].add(row)
+
+    def add_change(self, row: Row) -> None:
+        """Append a row to changes.csv."""
+        self._tables["changes"].add(row)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+        if kind is None:
+            context = self._context
+            identifiers = context.settings.report.identifiers
+            package = datapackage(context.classes.names, identifiers=identifiers)
+            write_json(context.output / "datapackage.json", package)
+
+
+def write_table(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> bool:
     """Write a complete table; returns whether its content changed. Raises OutputError."""
     with TableWriter(path, columns) as writer:
         for row in rows:
             writer.add(row)
     return writer.changed
-
-
-def _has_value(row: Mapping[str, object], name: str) -> bool:
-    return row.get(name) is not None

@@ -1,0 +1,78 @@
+"""Sinks: what becomes of the rows of an export. One entry in `SINKS` adds an output format."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from batchmri.outputs.rows import Row, StudyExport
+from batchmri.records import Classes
+from batchmri.settings import Settings
+
+
+class Sink(Protocol):
+    """A context manager that receives the rows of an export, ordered by study and by source.
+
+    At its end it replaces its files; after an exception it leaves the old ones. The same rows must
+    produce the same bytes. Raises OutputError.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def add_study(self, study: StudyExport) -> None:
+        """Receive a study with its series and slices."""
+
+    def add_file(self, row: Row) -> None:
+        """Receive a file without a classified slice, after all studies."""
+
+    def add_change(self, row: Row) -> None:
+        """Receive a change of the last run that changed anything, after all studies."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkContext:
+    """What the factory of a sink receives.
+
+    `settings` are the effective ones, including the verdict rules of the model card. `card` is the
+    model card as JSON and `provenance` describes what produced the results (model, weights,
+    preparation, device, precision). Both are empty if the state was written by version 0.1.
+    """
+
+    output: Path
+    classes: Classes
+    settings: Settings
+    card: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+Factory = Callable[[SinkContext], Sink]
+
+
+def _lazy(module: str, name: str) -> Factory:
+    """A factory that imports its module at first use, so that optional packages stay optional."""
+
+    def create(context: SinkContext) -> Sink:
+        sink: Sink = getattr(import_module(f"batchmri.outputs.{module}"), name)(context)
+        return sink
+
+    return create
+
+
+SINKS: dict[str, Factory] = {
+    "csv": _lazy("tables.csv", "CsvTables"),
+}
+"""All sinks by name."""
+
+
+def chosen(settings: Settings) -> tuple[str, ...]:
+    """The names of the sinks that the settings select; CSV is always written."""
+    return ("csv",)
