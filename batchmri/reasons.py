@@ -126,6 +126,7 @@ class VerdictReason(StrEnum):
 
     TUMOR = "tumor"
     NO_TUMOR = "no_tumor"
+    KIND_OPEN = "kind_open"
     BETWEEN_THRESHOLDS = "between_thresholds"
     CLASS_UNSURE = "class_unsure"
     WITHOUT_CONTRAST = "without_contrast"
@@ -156,6 +157,11 @@ _VERDICTS = {
     VerdictReason.NO_TUMOR: (
         "no tumor",
         "`p_tumor` is at most `verdict.notumor_below`: no tumor is called.",
+    ),
+    VerdictReason.KIND_OPEN: (
+        "kind open",
+        "`p_tumor` reaches `verdict.tumor_above`, but no class stands out "
+        "(`verdict.min_class_share`): the verdict is `tumor`.",
     ),
     VerdictReason.BETWEEN_THRESHOLDS: (
         "between the thresholds",

@@ -274,14 +274,14 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of a series or study: a class or `indeterminate`, and the reason.
+    """The verdict of a series or study: a class, `tumor` or `indeterminate`, and the reason.
 
     `probabilities` are those of the series, in the order of the model card. `confidence` is the
     probability of the verdict, or of the leading class if the verdict is indeterminate. `deciding`
     lists the indices of the deciding slices; `deciding_slice` is the one with the highest
-    probability of `shown_class`, the class whose heat map is drawn. `shown` lists all eligible
-    slices in the order in which they are drawn, deciding slices first. `ood_score` is None for
-    models without an out-of-distribution detector.
+    probability of `shown_class`, the class (or `tumor`) whose heat map is drawn. `shown` lists all
+    eligible slices in the order in which they are drawn, deciding slices first. `ood_score` is None
+    for models without an out-of-distribution detector.
     """
 
     name: str
@@ -331,5 +331,13 @@ class Classes:
         candidates = [n for n in self.names if not (tumor_only and n == self.no_tumor)]
         return max(candidates, key=lambda name: probabilities[self.names.index(name)])
 
+    def probability(self, name: str, probabilities: tuple[float, ...]) -> float:
+        """The probability of a class, or of any tumor if `name` is `tumor`."""
+        if name == TUMOR:
+            return self.tumor_probability(probabilities)
+        return probabilities[self.names.index(name)]
+
 
 INDETERMINATE = "indeterminate"
+TUMOR = "tumor"
+"""The verdict for a tumor whose kind is open. A class of this name means the same."""

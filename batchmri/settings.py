@@ -215,6 +215,19 @@ class VerdictSettings(_Section):
     min_confidence: float = Field(
         0.5, ge=0, le=1, description="A leading class below this is indeterminate."
     )
+    min_class_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="A tumor class with a smaller share of p_tumor is reported as tumor; "
+        "0: always report the class, 1: never.",
+    )
+    min_class_share_without_contrast: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="The same without contrast, or if contrast is not stated.",
+    )
     max_distance: float = Field(
         1.0, gt=0, description="A series with a higher ood_score is out of distribution."
     )

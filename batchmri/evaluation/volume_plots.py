@@ -20,7 +20,7 @@ from batchmri.evaluation.charts import (
 )
 from batchmri.evaluation.intervals import Ints
 from batchmri.evaluation.volume_join import Case
-from batchmri.records import INDETERMINATE
+from batchmri.records import INDETERMINATE, TUMOR
 
 NO_VERDICT = "not classified"
 _TUMOR_PANEL = "any tumour against none"
@@ -78,7 +78,7 @@ def _write_series_plots(curve: Curve | None, folder: Path) -> None:
 
 def verdicts_of(classes: Sequence[str]) -> tuple[str, ...]:
     """Return all possible verdicts, including "not classified"."""
-    return (*classes, INDETERMINATE, NO_VERDICT)
+    return tuple(dict.fromkeys((*classes, TUMOR, INDETERMINATE, NO_VERDICT)))
 
 
 def verdict_counts(cases: Sequence[Case], classes: Sequence[str]) -> tuple[tuple[str, ...], Ints]:

@@ -21,9 +21,9 @@ def case_measures(
 
     sensitivity: fraction of tumors called any tumor class; right_class: fraction of tumors called
     the true class; specificity: fraction of tumor-free cases called tumor-free; a case without a
-    verdict counts as wrong in these three. definite: fraction of cases with a class as verdict,
-    neither indeterminate nor unclassified. roc_auc: area under the ROC curve of the probability of
-    a tumor, over classified cases.
+    verdict counts as wrong in these three, a tumor of open kind only in right_class. definite:
+    fraction of cases with a verdict other than indeterminate. roc_auc: area under the ROC curve of
+    the probability of a tumor, over classified cases.
     """
     measures = []
     for stratum, own in _strata(cases).items():

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from batchmri.errors import ModelError
+from batchmri.records import INDETERMINATE, TUMOR
 from batchmri.settings import first_error
 
 ARCHITECTURE = "efficientnet-b1"
@@ -56,6 +57,11 @@ class Card(_Part):
     def _consistent(self) -> Self:
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("a class stands twice")
+        if INDETERMINATE in self.classes or self.no_tumor_class == TUMOR:
+            raise ValueError(
+                f"{INDETERMINATE!r} cannot be a class, and {TUMOR!r} cannot mean no tumor: "
+                "verdicts have these names"
+            )
         if self.no_tumor_class not in self.classes:
             raise ValueError(f"no_tumor_class {self.no_tumor_class!r} is not among the classes")
         if self.architecture != ARCHITECTURE:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from batchmri.reasons import Reason, Status, VerdictReason
-from batchmri.records import IDENTIFIERS, INDETERMINATE
+from batchmri.records import IDENTIFIERS, INDETERMINATE, TUMOR
 
 Type = Literal["string", "integer", "number"]
 
@@ -66,7 +66,7 @@ _SOURCE = Column("source", "Root label and path below it, special characters esc
 _STATUS = Column("status", "classified, skipped or failed.", allowed=tuple(Status))
 _REASON = Column("reason", "Why not classified: a code of docs/reasons.md.", allowed=tuple(Reason))
 _DETAIL = Column("detail", "The reason in words.")
-_VERDICT = Column("verdict", "A class, or indeterminate.")
+_VERDICT = Column("verdict", "A class; tumor if its kind is open; or indeterminate.")
 _VERDICT_REASON = Column(
     "verdict_reason",
     "Reason for the verdict: a code of docs/reasons.md.",
@@ -74,7 +74,8 @@ _VERDICT_REASON = Column(
 )
 _CONFIDENCE = probability(
     "confidence",
-    "Calibrated probability of the verdict; of the leading class if it is indeterminate.",
+    "Calibrated probability of the verdict (p_tumor if it is tumor); of the leading class if it is "
+    "indeterminate.",
 )
 _P_TUMOR = probability(
     "p_tumor", "Calibrated probability of any tumor: the sum of the tumor classes."
@@ -199,7 +200,8 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
 
     With `identifiers`, the identifiers of the patient are the last columns of studies.csv.
     """
-    allowed = {_VERDICT: (*classes, INDETERMINATE), _PREDICTED: tuple(classes)}
+    verdicts = tuple(dict.fromkeys((*classes, TUMOR, INDETERMINATE)))
+    allowed = {_VERDICT: verdicts, _PREDICTED: tuple(classes)}
     expanded: list[Column] = []
     for column in _COLUMNS[table]:
         if column in allowed:

@@ -10,7 +10,7 @@ import numpy as np
 
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
-from batchmri.model.gradcam import gradcam
+from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.decode_pool import DecodedChunk, load, load_some
 from batchmri.pipeline.draw import draw_pictures, drawn_as, wanted_pictures
@@ -20,7 +20,16 @@ from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.reasons import TRIES, Status
-from batchmri.records import CropBox, Scores, Series, SeriesKey, SeriesResult, SliceRef
+from batchmri.records import (
+    TUMOR,
+    CropBox,
+    FloatArray,
+    Scores,
+    Series,
+    SeriesKey,
+    SeriesResult,
+    SliceRef,
+)
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
 from batchmri.state.store import Store
@@ -142,11 +151,7 @@ class Run:
         wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
         if not wanted:
             return result
-        position = classes.names.index(verdict.shown_class)
-        heat = {
-            index: gradcam(maps, self._model.backend.bias)[position]
-            for index, maps in accumulator.maps.items()
-        }
+        heat = self._heat_maps(accumulator, verdict.shown_class)
         pixels = {index: accumulator.kept[index] for index in wanted if index in accumulator.kept}
         if not accumulator.kept:
             refs = [ref for ref in accumulator.series.slices if ref.index in wanted]
@@ -156,3 +161,15 @@ class Run:
             accumulator.series, verdict, accumulator.scores, heat, pixels, classes, self._output
         )
         return replace(result, pictures=drawn, picture_class=drawn_as(verdict))
+
+    def _heat_maps(self, accumulator: SeriesAccumulator, shown: str) -> dict[int, FloatArray]:
+        """The heat map of a class, or of any tumor, for every slice of a series."""
+        classes, bias = self._model.classes, self._model.backend.bias
+        if shown != TUMOR:
+            position = classes.names.index(shown)
+            return {i: gradcam(maps, bias)[position] for i, maps in accumulator.maps.items()}
+        no_tumor = classes.names.index(classes.no_tumor)
+        return {
+            i: tumor_gradcam(maps, bias, accumulator.scores[i].probabilities, no_tumor)
+            for i, maps in accumulator.maps.items()
+        }

@@ -8,6 +8,7 @@ from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.paths import montage_path, picture_path
 from batchmri.outputs.pictures import Caption, montage, overlay
 from batchmri.preparation.heatmap_projection import map_to_picture
+from batchmri.reasons import VerdictReason
 from batchmri.records import (
     INDETERMINATE,
     Classes,
@@ -75,10 +76,10 @@ def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classe
     index = scores.ref.index
     called = verdict.name != INDETERMINATE
     tumor = classes.tumor_probability(scores.probabilities)
-    shown = scores.probabilities[classes.names.index(verdict.shown_class)]
+    shown = classes.probability(verdict.shown_class, scores.probabilities)
     return Caption(
         title=f"{_shortened(verdict.name)}  {shown:.2f}" if called else title_of(verdict),
-        note="" if called or not has_heat(verdict) else f"p_tumor {tumor:.2f} in this slice",
+        note=_note(verdict, tumor),
         heat_of=_shortened(verdict.shown_class) if has_heat(verdict) else "",
         slice_number=index + 1,
         n_slices=series.n_slices or len(series.slices),
@@ -87,12 +88,22 @@ def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classe
     )
 
 
+def _note(verdict: Verdict, tumor: float) -> str:
+    if verdict.reason is VerdictReason.KIND_OPEN:
+        return verdict.reason.words
+    if verdict.name != INDETERMINATE or not has_heat(verdict):
+        return ""
+    return f"p_tumor {tumor:.2f} in this slice"
+
+
 def _shortened(name: str) -> str:
     return name if len(name) <= 32 else name[:31] + "…"
 
 
 def title_of(verdict: Verdict) -> str:
     """A verdict in one line: class and confidence, or the reason for having no class."""
+    if verdict.reason is VerdictReason.KIND_OPEN:
+        return f"{verdict.name} {verdict.confidence:.2f}, {verdict.reason.words}"
     if verdict.name != INDETERMINATE:
         return f"{verdict.name} {verdict.confidence:.2f}"
     called = "no verdict" if verdict.reason.is_outside else INDETERMINATE
@@ -110,18 +121,18 @@ def draw_pictures(
 ) -> tuple[tuple[int, str], ...]:
     """Write the pictures of the slices in `pixels`; returns index and path relative to `output`.
 
-    `heat` contains the Grad-CAM (h, w) of the shown class for every slice of the series. It is
-    multiplied by the probability of that class in the slice, so that slices without a tumor have
-    no strong color.
+    `heat` contains the Grad-CAM (h, w) of the shown class, or of any tumor, for every slice of the
+    series. It is multiplied by the probability of that class in the slice, so that slices without a
+    tumor have no strong color.
     """
-    position = classes.names.index(verdict.shown_class)
     scale = max(FULL_HEAT, *(float(h.max()) for h in heat.values()))
     drawn: list[tuple[int, str]] = []
     for index in sorted(pixels):
         picture, spacing = pixels[index], series.shown_spacing
         placed = None
         if has_heat(verdict):
-            evidence = heat[index] * scores[index].probabilities[position]
+            row = scores[index].probabilities
+            evidence = heat[index] * classes.probability(verdict.shown_class, row)
             placed = map_to_picture(evidence, scores[index].box, spacing, picture.shape)
         caption = caption_of(series, verdict, scores[index], classes)
         path = picture_path(series.key, index)

@@ -6,8 +6,10 @@ from statistics import median
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
 from batchmri.settings import VerdictSettings
-from batchmri.verdict.domain import OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
-from batchmri.verdict.series import eligible_slices
+from batchmri.verdict.domain import CONTRAST_IN_DOUBT, OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
+from batchmri.verdict.series import eligible_slices, required_share, tumor_share
+
+_REASONS_OF_CLASS = (VerdictReason.TUMOR, VerdictReason.KIND_OPEN, VerdictReason.CLASS_UNSURE)
 
 
 def explain_series(
@@ -85,7 +87,7 @@ def _tumor_rule(verdict: Verdict, classes: Classes, rules: VerdictSettings) -> s
 
 
 def _class_rule(verdict: Verdict, classes: Classes, rules: VerdictSettings) -> tuple[str, ...]:
-    if verdict.reason not in (VerdictReason.TUMOR, VerdictReason.CLASS_UNSURE):
+    if verdict.reason not in _REASONS_OF_CLASS:
         return ()
     tumor = classes.tumor_probability(verdict.probabilities)
     is_tumor = tumor >= rules.tumor_above
@@ -94,9 +96,27 @@ def _class_rule(verdict: Verdict, classes: Classes, rules: VerdictSettings) -> t
     value = rounded(probability, limit)
     if verdict.reason is VerdictReason.CLASS_UNSURE:
         return (f"{name} {value} < {limit:g} (min_confidence): the class is uncertain.",)
+    if verdict.reason is VerdictReason.KIND_OPEN:
+        return (_kind_open(name, verdict, classes, rules),)
     return (
         f"{name} leads the tumor classes with {probability / tumor:.2f} of p_tumor; "
         f"its probability {value} ≥ {limit:g} (min_confidence).",
+    )
+
+
+def _kind_open(name: str, verdict: Verdict, classes: Classes, rules: VerdictSettings) -> str:
+    share, required = (
+        tumor_share(name, verdict.probabilities, classes),
+        required_share(verdict.flags, rules),
+    )
+    if share >= required:
+        value = rounded(classes.probability(name, verdict.probabilities), rules.min_confidence)
+        return f"{name} {value} < {rules.min_confidence:g} (min_confidence): the kind is open."
+    in_doubt = CONTRAST_IN_DOUBT.intersection(verdict.flags)
+    setting = "min_class_share_without_contrast" if in_doubt else "min_class_share"
+    return (
+        f"{name} leads the tumor classes with only {rounded(share, required)} of p_tumor < "
+        f"{required:g} ({setting}): the kind is open."
     )
 
 

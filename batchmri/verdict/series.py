@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil, exp, log
 
 from batchmri.reasons import VerdictReason
-from batchmri.records import INDETERMINATE, Classes, Scores, Series, Verdict
+from batchmri.records import INDETERMINATE, TUMOR, Classes, Scores, Series, Verdict
 from batchmri.settings import VerdictSettings
 from batchmri.verdict.domain import (
     CONTRAST_IN_DOUBT,
@@ -26,7 +26,8 @@ def series_verdict(
     """Decide whether a series shows a tumor, and of which class.
 
     The deciding slices are the run of adjacent slices with the highest mean tumor probability. This
-    mean decides whether there is a tumor. The tumor class comes from all suspicious slices.
+    mean decides whether there is a tumor. The tumor class comes from all suspicious slices. If no
+    class stands out, the verdict is `tumor`.
     `scores` must contain at least one slice.
     """
     eligible = eligible_slices(scores, rules)
@@ -36,17 +37,16 @@ def series_verdict(
         [s.probabilities for s in eligible], [s.probabilities for s in run], classes, rules
     )
     flags = domain_flags(series, eligible, rules)
-    called, reason = _choose_class(probabilities, flags, classes, rules)
-    name = called or INDETERMINATE
+    called, reason = _choose_verdict(probabilities, flags, classes, rules)
     leading = called or classes.leading(probabilities)
     shown_class = called or classes.leading(probabilities, tumor_only=True)
-    position = classes.names.index(shown_class)
-    deciding = _by_probability(run, position)
-    others = [index for index in _by_probability(eligible, position) if index not in deciding]
+    deciding = _by_probability(run, shown_class, classes)
+    ordered = _by_probability(eligible, shown_class, classes)
+    others = [index for index in ordered if index not in deciding]
     return Verdict(
-        name=name,
+        name=called or INDETERMINATE,
         reason=reason,
-        confidence=probabilities[classes.names.index(leading)],
+        confidence=classes.probability(leading, probabilities),
         probabilities=probabilities,
         deciding_slice=deciding[0],
         deciding=tuple(sorted(deciding)),
@@ -122,10 +122,23 @@ def class_shares(rows: Sequence[Row], classes: Classes) -> Row:
     return tuple(value / sum(odds) for value in odds)
 
 
-def _choose_class(
+def tumor_share(name: str, probabilities: Row, classes: Classes) -> float:
+    """The share of a tumor class in the probability of any tumor; 0 if there is none."""
+    tumor = classes.tumor_probability(probabilities)
+    return probabilities[classes.names.index(name)] / tumor if tumor > 0 else 0.0
+
+
+def required_share(flags: Sequence[str], rules: VerdictSettings) -> float:
+    """The smallest share of a tumor class that is reported; 0 if a class is always reported."""
+    if CONTRAST_IN_DOUBT.intersection(flags):
+        return rules.min_class_share_without_contrast
+    return rules.min_class_share
+
+
+def _choose_verdict(
     probabilities: Row, flags: Sequence[str], classes: Classes, rules: VerdictSettings
 ) -> tuple[str | None, VerdictReason]:
-    """The class of a series (None if indeterminate) and the reason."""
+    """The class of a series or `tumor` (None if indeterminate), and the reason."""
     if OTHER_SEQUENCE in flags:
         return None, VerdictReason.OTHER_SEQUENCE
     if OUT_OF_DISTRIBUTION in flags or NOT_BRAIN in flags:
@@ -138,16 +151,35 @@ def _choose_class(
     if not is_tumor and in_doubt and tumor > rules.notumor_below_without_contrast:
         return None, VerdictReason.WITHOUT_CONTRAST
     name = classes.leading(probabilities, tumor_only=True) if is_tumor else classes.no_tumor
-    if probabilities[classes.names.index(name)] < rules.min_confidence:
+    reason = VerdictReason.TUMOR if is_tumor else VerdictReason.NO_TUMOR
+    if is_tumor and not _stands_out(name, probabilities, flags, classes, rules):
+        name, reason = TUMOR, VerdictReason.KIND_OPEN
+    if classes.probability(name, probabilities) < rules.min_confidence:
         return None, VerdictReason.CLASS_UNSURE
-    return name, VerdictReason.TUMOR if is_tumor else VerdictReason.NO_TUMOR
+    return name, reason
+
+
+def _stands_out(
+    name: str,
+    probabilities: Row,
+    flags: Sequence[str],
+    classes: Classes,
+    rules: VerdictSettings,
+) -> bool:
+    required = required_share(flags, rules)
+    if required == 0 or sum(n != classes.no_tumor for n in classes.names) == 1:
+        return True
+    is_sure = classes.probability(name, probabilities) >= rules.min_confidence
+    return is_sure and tumor_share(name, probabilities, classes) >= required
 
 
 def _mean(rows: Sequence[Row]) -> Row:
     return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
-def _by_probability(scores: Sequence[Scores], position: int) -> list[int]:
-    """Slice indices, sorted by descending probability of the class at `position`."""
-    ordered = sorted(scores, key=lambda s: (-s.probabilities[position], s.ref.index))
+def _by_probability(scores: Sequence[Scores], name: str, classes: Classes) -> list[int]:
+    """Slice indices, sorted by descending probability of a class or of any tumor."""
+    ordered = sorted(
+        scores, key=lambda s: (-classes.probability(name, s.probabilities), s.ref.index)
+    )
     return [s.ref.index for s in ordered]

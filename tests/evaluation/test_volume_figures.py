@@ -47,7 +47,9 @@ def read_gray(path: Path) -> np.ndarray:
 def test_verdict_counts_by_true_class() -> None:
     true, counts = verdict_counts(CASES, CLASSES)
     assert true == ("glioma", "notumor")
-    assert counts.tolist() == [[1, 1, 1, 0, 1], [1, 1, 0, 1, 0]]
+    assert counts.tolist() == [[1, 1, 1, 0, 0, 1], [1, 1, 0, 0, 1, 0]]
+    (_, of_open_kind) = verdict_counts([case("open", "glioma", "tumor", 0.9)], CLASSES)
+    assert of_open_kind.tolist() == [[0, 0, 0, 1, 0, 0]]
 
 
 def test_tumor_curve_needs_verdicts_with_and_without_tumor() -> None:

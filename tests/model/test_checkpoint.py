@@ -83,6 +83,11 @@ def _no_json(path: Path) -> None:
         (_no_json, "json"),
         (_change_card(classes=["a", "b"], no_tumor_class="a"), "not weights of this network"),
         (_change_card(no_tumor_class="healthy"), "not among the classes"),
+        (_change_card(classes=["indeterminate", "notumor"]), "verdicts have these names"),
+        (
+            _change_card(classes=["glioma", "tumor"], no_tumor_class="tumor"),
+            "verdicts have these names",
+        ),
         (_change_card(architecture="resnet50"), "resnet50"),
         (_change_card(surprise=1), "surprise"),
         (_change_card(temperature=0), "temperature"),

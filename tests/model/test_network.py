@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from monai.networks.nets import EfficientNetBN
@@ -6,7 +7,7 @@ from torch import Tensor, nn
 
 from batchmri.model.card import SHIPPED
 from batchmri.model.checkpoint import load_checkpoint
-from batchmri.model.gradcam import gradcam
+from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.model.ood import POOLED
 
@@ -101,3 +102,20 @@ def test_maps_without_the_last_stride_have_twice_the_resolution() -> None:
     with torch.no_grad():
         maps, _ = ClassMapNetwork(3, last_stride=False).eval()(torch.zeros(1, 1, 160, 160))
     assert maps.shape == (1, 3, 10, 10)
+
+
+def test_the_heat_map_of_any_tumor_is_the_gradcam_of_its_logit() -> None:
+    """Reference: gradients of the log of the summed exponentials of the tumor logits."""
+    generator = torch.Generator().manual_seed(5)
+    activation = torch.rand((1, 6, 4, 5), generator=generator, requires_grad=True)
+    weight = torch.randn((4, 6), generator=generator)
+    bias = torch.randn(4, generator=generator)
+    maps = torch.einsum("ck,nkhw->nchw", weight, activation) + bias[:, None, None]
+    logits = maps.mean((2, 3))
+    tumor = torch.logsumexp(logits[0, [0, 1, 3]], 0)
+    (gradient,) = torch.autograd.grad(tumor, activation)
+    channel = gradient.mean((2, 3))[0]
+    reference = torch.einsum("k,khw->hw", channel, activation[0]).relu() * 20
+    row = logits.softmax(1)[0].tolist()
+    heat = tumor_gradcam(maps.detach().numpy()[0], bias.numpy(), row, 2)
+    np.testing.assert_allclose(heat, reference.detach().numpy(), atol=1e-5)

@@ -26,6 +26,9 @@ GLIOMA = Verdict(
     shown_class="glioma",
     shown=(1, 2, 0, 3),
 )
+OPEN_KIND = replace(
+    GLIOMA, name="tumor", confidence=0.96, reason=VerdictReason.KIND_OPEN, shown_class="tumor"
+)
 
 
 def slice_scores(index: int, glioma: float = 0.9) -> Scores:
@@ -66,6 +69,12 @@ def test_color_follows_evidence_and_probability(tmp_path: Path) -> None:
     assert color(tmp_path, evidence=0) == 0
 
 
+def test_color_of_an_open_kind_follows_p_tumor(tmp_path: Path) -> None:
+    """The slice has a glioma probability of 0.3 and a p_tumor of 0.36."""
+    assert color(tmp_path, OPEN_KIND, glioma=0.3) > color(tmp_path, glioma=0.3)
+    assert color(tmp_path, OPEN_KIND, glioma=0.3) == color(tmp_path, glioma=0.36)
+
+
 @pytest.mark.parametrize(
     "reason", [VerdictReason.OUT_OF_DISTRIBUTION, VerdictReason.OTHER_SEQUENCE]
 )
@@ -91,6 +100,7 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
             "",
             "",
         ),
+        (OPEN_KIND, "tumor  0.76", "kind open", "tumor"),
         (
             undecided(VerdictReason.BETWEEN_THRESHOLDS),
             "indeterminate: between the thresholds",
@@ -120,6 +130,7 @@ def test_only_deciding_slices_are_marked() -> None:
 
 def test_the_title_of_a_study() -> None:
     assert title_of(GLIOMA) == "glioma 0.90"
+    assert title_of(OPEN_KIND) == "tumor 0.96, kind open"
     outside = undecided(VerdictReason.OUT_OF_DISTRIBUTION)
     assert title_of(outside) == "no verdict: looks unlike the training images"
 

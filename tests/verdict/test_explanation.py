@@ -75,13 +75,29 @@ def test_a_tumor_names_the_deciding_slices_the_threshold_and_the_class() -> None
             "and p_tumor is above 0.1 (notumor_below_without_contrast): not low enough for no "
             "tumor.",
         ),
+        (
+            (0.6, 0.3),
+            {"sequence": "t1"},
+            "glioma leads the tumor classes with only 0.67 of p_tumor < 0.7 "
+            "(min_class_share_without_contrast): the kind is open.",
+        ),
+        (
+            (0.49, 0.41),
+            {},
+            "glioma leads the tumor classes with only 0.54 of p_tumor < 0.6 (min_class_share): "
+            "the kind is open.",
+        ),
+        ((0.48, 0.19), {}, "glioma 0.48 < 0.5 (min_confidence): the kind is open."),
         ((0.9, 0.0), {"sequence": "t2"}, "The header indicates the sequence t2: no verdict."),
     ],
 )
 def test_the_last_rule_of_other_verdicts(
     row: tuple[float, float], changes: dict[str, object], rule: str
 ) -> None:
-    assert explained(slices(row, row), replace(T1, **changes))[-1] == rule  # type: ignore[arg-type]
+    of = replace(T1, **changes)  # type: ignore[arg-type]
+    open_kind = {"min_class_share": 0.6, "min_class_share_without_contrast": 0.7}
+    rules = RULES.model_copy(update=open_kind if rule.endswith("open.") else {})
+    assert explained(slices(row, row), of, rules)[-1] == rule
 
 
 def test_series_without_a_verdict_state_only_why() -> None:

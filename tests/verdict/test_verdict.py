@@ -365,3 +365,92 @@ def test_coarse_pictures_are_flagged() -> None:
 
 def test_a_study_without_a_classified_series_has_no_verdict() -> None:
     assert study_verdict({}, CLASSES) is None
+
+
+OPEN = VerdictSettings(tumor_above=0.6, notumor_below=0.3, min_class_share=0.75)
+TWO_KINDS = (0.6, 0.3, 0.06, 0.04)  # glioma has 0.638 of p_tumor
+GLIOMA_TWO_TO_ONE = (0.5, 0.125, 0.35, 0.025)  # 0.769 of p_tumor
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "name", "reason", "confidence"),
+    [
+        (TWO_KINDS, {}, "tumor", "kind_open", 0.94),
+        (TWO_KINDS, {"min_class_share": 0.63}, "glioma", "tumor", 0.6),
+        (TWO_KINDS, {"min_class_share": 0}, "glioma", "tumor", 0.6),
+        (TWO_KINDS, {"min_class_share": 0, "min_confidence": 0.7}, None, "class_unsure", 0.6),
+        (GLIOMA, {}, "glioma", "tumor", 0.9),
+        (GLIOMA, {"min_class_share": 1}, "tumor", "kind_open", 0.96),
+        (GLIOMA_TWO_TO_ONE, {}, "glioma", "tumor", 0.5),
+        # The share is sufficient, but the class alone is not: still a tumor.
+        (GLIOMA_TWO_TO_ONE, {"min_confidence": 0.55}, "tumor", "kind_open", 0.65),
+        (GLIOMA_TWO_TO_ONE, {"min_confidence": 0.7}, None, "class_unsure", 0.5),
+        ((0.35, 0.1, 0.5, 0.05), {}, None, "between_thresholds", 0.5),
+        (HEALTHY, {"min_class_share": 1}, "notumor", "no_tumor", 0.95),
+    ],
+)
+def test_a_tumor_of_which_no_class_stands_out_has_an_open_kind(
+    row: tuple[float, ...], changes: dict[str, float], name: str, reason: str, confidence: float
+) -> None:
+    verdict = verdict_on(scores(*[row] * 3), OPEN.model_copy(update=changes))
+    assert (verdict.name, verdict.reason) == (name or "indeterminate", reason)
+    assert verdict.confidence == pytest.approx(confidence)
+    assert verdict.probabilities == pytest.approx(row)  # the classes keep their probabilities
+
+
+@pytest.mark.parametrize(
+    ("sequence", "agent", "name"),
+    [
+        ("t1_contrast", None, "glioma"),
+        ("unknown", True, "glioma"),
+        ("t1", None, "tumor"),
+        ("t1", False, "tumor"),
+        ("unknown", None, "tumor"),
+    ],
+)
+def test_without_stated_contrast_the_share_has_a_threshold_of_its_own(
+    sequence: str, agent: bool | None, name: str
+) -> None:
+    rules = OPEN.model_copy(update={"min_class_share_without_contrast": 0.95})
+    header = Header(contrast_agent=agent)
+    assert verdict_on(scores(GLIOMA), rules, sequence=sequence, header=header).name == name
+    always = OPEN.model_copy(update={"min_class_share": 1})
+    if name == "tumor":
+        assert verdict_on(scores(GLIOMA), always, sequence=sequence, header=header).name == "glioma"
+
+
+def test_the_deciding_slice_of_an_open_kind_has_the_highest_p_tumor() -> None:
+    rows = [(0.8, 0.05, 0.1, 0.05), (0.3, 0.62, 0.04, 0.04), (0.6, 0.3, 0.06, 0.04)]
+    verdict = verdict_on(scores(*rows), OPEN.model_copy(update={"min_class_share": 0.9}))
+    assert (verdict.name, verdict.shown_class) == ("tumor", "tumor")
+    assert verdict.deciding_slice == 1 and verdict.shown == (1, 2, 0)
+
+
+def test_out_of_the_domain_not_even_a_tumor_is_reported() -> None:
+    found = looking(distance=3.0, row=TWO_KINDS)
+    assert verdict_on(found, OPEN).name == "indeterminate"
+
+
+def test_an_open_kind_ranks_by_p_tumor_like_a_class() -> None:
+    a, b = SeriesKey("1", "1"), SeriesKey("1", "2")
+    sure = verdict_on(scores((0.9, 0.02, 0.07, 0.01)), OPEN)
+    rows = {a: ("t1_contrast", verdict_on(scores(TWO_KINDS), OPEN)), b: ("t1_contrast", sure)}
+    found = study_verdict(rows, CLASSES)
+    assert found is not None and found[0] == a and found[1].name == "tumor"
+
+
+@pytest.mark.parametrize("names", [("notumor", "tumor"), ("tumor", "notumor")])
+def test_a_single_tumor_class_is_never_open(names: tuple[str, ...]) -> None:
+    classes = Classes(names, "notumor")
+    row = (0.2, 0.8) if names[1] == "tumor" else (0.8, 0.2)
+    rules = VerdictSettings(min_class_share=1, min_class_share_without_contrast=1)
+    verdict = series_verdict(series(), scores(row), classes, rules)
+    assert (verdict.name, verdict.reason) == ("tumor", "tumor")
+    assert verdict.confidence == pytest.approx(0.8)
+
+
+def test_a_class_named_tumor_beside_others_means_any_tumor_too() -> None:
+    classes = Classes(("glioma", "tumor", "notumor"), "notumor")
+    verdict = series_verdict(series(), scores((0.3, 0.6, 0.1)), classes, VerdictSettings())
+    assert (verdict.name, verdict.reason) == ("tumor", "tumor")
+    assert verdict.confidence == pytest.approx(0.9)  # p_tumor, like every verdict `tumor`
