@@ -1,13 +1,11 @@
 """Decode one file in a worker process: without torch and MONAI, and never raising for bad files."""
 
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal, Refused
 from batchmri.formats.dicom.pixels import read_dicom_pixels
 from batchmri.formats.nifti.pixels import read_nifti_pixels
+from batchmri.formats.quiet import quiet
 from batchmri.reasons import Reason
 
 __all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
@@ -18,7 +16,7 @@ _READERS = {"dicom": read_dicom_pixels, "nifti": read_nifti_pixels}
 def decode(task: DecodeTask) -> Decoded:
     """Decode the requested frames; never raises because of the content of a file."""
     try:
-        with _quiet():
+        with quiet():
             return _READERS[task.format](task)
     except Refused as refused:
         refusal = refused.refusal
@@ -38,17 +36,3 @@ def decode(task: DecodeTask) -> Decoded:
 def decode_many(tasks: Sequence[DecodeTask]) -> list[Decoded]:
     """Decode several files; results are in the order of `tasks`."""
     return [decode(task) for task in tasks]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress warnings and log messages of pydicom: the refusal reports the problem."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 
@@ -21,10 +22,13 @@ class HeaderContext:
 
     def patient_digest(self, patient_id: str) -> str:
         """Return a keyed digest of the normalized patient ID, or an empty string without an ID."""
-        text = normalized_id(patient_id).encode()
-        if not text:
-            return ""
-        return hashlib.blake2b(text, key=self.patient_key, digest_size=16).hexdigest()
+        return _keyed_digest(patient_id, self.patient_key)
+
+
+@lru_cache(maxsize=64)  # a patient has many files
+def _keyed_digest(patient_id: str, key: bytes) -> str:
+    text = normalized_id(patient_id).encode()
+    return hashlib.blake2b(text, key=key, digest_size=16).hexdigest() if text else ""
 
 
 def normalized_id(patient_id: str) -> str:

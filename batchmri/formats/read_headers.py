@@ -1,7 +1,5 @@
 """Read the headers of a chunk of files in a worker process; a bad file affects no other file."""
 
-import logging
-import warnings
 import zlib
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -18,6 +16,7 @@ from batchmri.formats.nifti.header import (
     header_entry,
     read_nifti_header,
 )
+from batchmri.formats.quiet import quiet
 from batchmri.formats.safe_open import open_regular
 from batchmri.formats.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
 from batchmri.reasons import Reason
@@ -45,18 +44,8 @@ def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[I
 
     Never raises because of the content of a file.
     """
-    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
-    levels = [logger.level for logger in loggers]
-    # The note reports what is wrong with a file; log messages of the libraries name no file.
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [_read(entry, context) for entry in entries]
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with quiet():
+        return [_read(entry, context) for entry in entries]
 
 
 def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:

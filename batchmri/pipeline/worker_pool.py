@@ -20,6 +20,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired
 
+from batchmri.formats.quiet import silence
 from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_server import Pool
 from batchmri.reasons import Reason
@@ -51,7 +52,8 @@ class Task(Generic[Item, Result]):
 
 
 def _prepare_worker(n_bytes: int) -> None:
-    """Limit the memory of this process, and let SIGALRM end it."""
+    """Limit the memory of this process, let SIGALRM end it, and suppress messages of readers."""
+    silence()
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -7,12 +7,13 @@ or none. A value that cannot be read as its expected type counts as missing.
 import math
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection
+from functools import lru_cache
 
 from pydicom.charset import CODES_TO_ENCODINGS, convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 
-from batchmri.formats.dicom.parser import Dataset, Encoding, items_in
+from batchmri.formats.dicom.parser import Dataset, Element, Encoding, items_in
 from batchmri.formats.header_error import CutError
 
 _CHARSET = 0x00080005
@@ -22,6 +23,7 @@ _MAX_TEXT = 1024  # characters; the standard allows 64 here, and texts are searc
 _MAX_RAW_TEXT = 16 * _MAX_TEXT  # bytes: each character may have escape sequences
 _TEXT_DELIMITERS = {0x0A, 0x0C, 0x0D, 0x5C}
 _SPACED_SIGN = re.compile(r"^([+-]) +")
+_MAX_CACHED = 1024  # bytes of a value, so that a cache of values stays small
 _ESCAPE = b"\x1b"
 _ESCAPE_ENCODINGS = tuple(dict.fromkeys(CODES_TO_ENCODINGS.values()))
 # pydicom does not remove the escape sequences of ISO 2022 IR 58 from the text.
@@ -34,13 +36,30 @@ class Tags:
     __slots__ = ("_charsets", "_dataset", "_encoding")
 
     def __init__(
-        self, dataset: Dataset, encoding: Encoding, charsets: Sequence[str] | None = None
+        self, dataset: Dataset, encoding: Encoding, charsets: tuple[str, ...] | None = None
     ) -> None:
         self._dataset, self._encoding = dataset, encoding
         self._charsets = _charsets(dataset) if charsets is None else charsets
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._dataset
+
+    def elements(self, wanted: Collection[int]) -> tuple[tuple[int, Element], ...] | None:
+        """Return the elements with these tags, or None if one of them is large or a sequence.
+
+        They can be hashed, and equal ones have equal values in datasets of the same `context`.
+        """
+        dataset = self._dataset
+        found = tuple((tag, dataset[tag]) for tag in wanted if tag in dataset)
+        for _, (_, value) in found:
+            if not isinstance(value, bytes) or len(value) > _MAX_CACHED:
+                return None
+        return found
+
+    @property
+    def context(self) -> tuple[Encoding, tuple[str, ...]]:
+        """The encoding and the character sets, which convert elements to values."""
+        return self._encoding, self._charsets
 
     def raw(self, tag: int) -> bytes:
         """Return the stored bytes; empty if the element is missing, empty or a sequence."""
@@ -85,12 +104,11 @@ class Tags:
         stated = self._dataset[tag].vr
         if stated in _UNDEFINED_VRS:
             stated = vr or _dictionary_vr(tag)
-        order = self._encoding.order
+        unpack = _unpack if len(raw) <= _MAX_CACHED else _unpack.__wrapped__
         try:
-            values = _unpack(raw, stated, order)
+            return unpack(raw, stated, self._encoding.order)
         except (ValueError, struct.error):
             return ()
-        return values if all(map(math.isfinite, values)) else ()
 
     def number(self, tag: int, vr: str = "") -> float | None:
         """Return the first value as a number."""
@@ -122,13 +140,18 @@ class Tags:
 NOTHING = Tags({}, Encoding(implicit=False, little=True), ())
 
 
-def _charsets(dataset: Dataset) -> Sequence[str]:
+def _charsets(dataset: Dataset) -> tuple[str, ...]:
     element = dataset.get(_CHARSET)
     if element is None or not isinstance(element.value, bytes) or not element.value:
         return ()
-    names = [name.strip("\0 ") for name in element.value.decode("ascii", "replace").split("\\")]
+    return _encodings(element.value[:_MAX_CACHED])
+
+
+@lru_cache(maxsize=64)
+def _encodings(specific_character_set: bytes) -> tuple[str, ...]:
+    values = specific_character_set.decode("ascii", "replace").split("\\")
     try:
-        return convert_encodings(names)
+        return tuple(convert_encodings([name.strip("\0 ") for name in values]))
     except (LookupError, ValueError):
         return ()
 
@@ -140,7 +163,16 @@ def _dictionary_vr(tag: int) -> str:
         return ""
 
 
+@lru_cache(maxsize=1024)
 def _unpack(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
+    """Convert a value to numbers; raises ValueError or struct.error unless all are finite."""
+    values = _stored_numbers(raw, vr, order)
+    if not all(map(math.isfinite, values)):
+        raise ValueError("a number that is not finite")
+    return values
+
+
+def _stored_numbers(raw: bytes, vr: str, order: str) -> tuple[float, ...]:
     code = _BINARY.get(vr.split(" ")[0])
     if code is not None:
         size = struct.calcsize(code)

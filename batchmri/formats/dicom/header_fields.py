@@ -1,6 +1,9 @@
 """Convert the elements of a DICOM object to a Header: numbers, UIDs and known codes."""
 
+from functools import lru_cache
+
 from batchmri.formats.dicom.dataset import Tags
+from batchmri.formats.dicom.parser import Element, Encoding
 from batchmri.identifiers import is_valid_uid
 from batchmri.records import Header
 from batchmri.terms.body_part import body_part_of, is_phantom
@@ -16,6 +19,16 @@ SCANNING = ("SE", "IR", "GR", "EP", "RM")
 _GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # number; x, y, z of one
 _COIL_BODY_PARTS = ("extremity", "chest", "heart")
 _CODE_MEANING = 0x00080104
+_SERIES_LEVEL = (
+    0x00080008, 0x00080016, 0x00080060, 0x00080070, 0x0008103E, 0x00081030, 0x00089209,
+    0x00100010, 0x00100020, 0x00102201,
+    0x00180010, 0x00180012, 0x00180015, 0x00180020, 0x00180022, 0x00180024, 0x00180080, 0x00180081,
+    0x00180082, 0x00181030, 0x00181250, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018,
+    0x00189087,
+    0x0019100C, *_GE_DIRECTIONS, 0x00200011, 0x0043102F, 0x00431039, 0x00651009, 0x20011003,
+)  # fmt: skip
+"""The elements from which the header of a classic object is made."""
+_CACHED_HEADERS = 256
 
 
 def header_of(tags: Tags, transfer_syntax: str) -> Header:
@@ -24,6 +37,26 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
     Times are in ms. Free text (description, protocol, study, body part, pulse sequence) is searched
     for body part and sequence; only the text of the description is kept.
     """
+    elements = None
+    if SHARED_GROUPS not in tags and FRAME_GROUPS not in tags:
+        elements = tags.elements(_SERIES_LEVEL)
+    if elements is None:
+        return _header_of(tags, transfer_syntax)
+    return _classic_header(elements, *tags.context, transfer_syntax)
+
+
+# Cached: the slices of a series differ in a few elements only, and none of them is used here.
+@lru_cache(maxsize=_CACHED_HEADERS)
+def _classic_header(
+    elements: tuple[tuple[int, Element], ...],
+    encoding: Encoding,
+    charsets: tuple[str, ...],
+    transfer_syntax: str,
+) -> Header:
+    return _header_of(Tags(dict(elements), encoding, charsets), transfer_syntax)
+
+
+def _header_of(tags: Tags, transfer_syntax: str) -> Header:
     shared = tags.item(SHARED_GROUPS)
     first = tags.item(FRAME_GROUPS)
     timing = _group(_MR_TIMING, first, shared)

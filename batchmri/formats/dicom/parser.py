@@ -20,6 +20,10 @@ _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # 4-byte l
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _KNOWN = _LONG | _SHORT
 _BULK = _LONG - {b"SQ", b"UN"}
+_NAMES = {vr: vr.decode() for vr in (*_KNOWN, b"")}
+_HEADS = {order: struct.Struct(order + "HH2sH").unpack_from for order in "<>"}
+_LENGTHS = {order: struct.Struct(order + "I").unpack_from for order in "<>"}
+_MAX_HEAD = 12  # bytes before the value of an element
 _CHUNK = 32_768
 _MAX_VALUE = 2**28
 _MAX_DEPTH = 64
@@ -147,14 +151,16 @@ class ElementReader:
     ) -> int:
         if depth > _MAX_DEPTH:
             raise HeaderError(f"sequences are nested more than {_MAX_DEPTH} deep")
-        unpack_explicit = struct.Struct(encoding.order + "HH2sH").unpack_from
-        unpack_length = struct.Struct(encoding.order + "I").unpack_from
+        unpack_head, unpack_length = _HEADS[encoding.order], _LENGTHS[encoding.order]
         implicit = encoding.implicit
+        chunk, base, chunk_end = b"", 0, 0
         while position + 8 <= end:
-            offset = position - self._base
-            if offset < 0 or offset + 12 > len(self._chunk):
+            offset = position - base
+            if offset < 0 or offset + _MAX_HEAD > len(chunk):
                 offset = self._offset(position)
-            group, number, vr, length = unpack_explicit(self._chunk, offset)
+                chunk, base = self._chunk, self._base
+                chunk_end = min(base + len(chunk), self.size)
+            group, number, vr, length = unpack_head(chunk, offset)
             tag = group << 16 | number
             if tag >= until:
                 if tag == _END_OF_ITEM and depth:
@@ -163,12 +169,12 @@ class ElementReader:
             if not implicit and vr in _SHORT:
                 position += 8
             elif not implicit and vr in _LONG:
-                if offset + 12 > len(self._chunk):
+                if offset + _MAX_HEAD > len(chunk):
                     raise CutError("an element")
-                length = unpack_length(self._chunk, offset + 8)[0]
-                position += 12
+                length = unpack_length(chunk, offset + 8)[0]
+                position += _MAX_HEAD
             elif implicit:
-                length = unpack_length(self._chunk, offset + 4)[0]
+                length = unpack_length(chunk, offset + 4)[0]
                 vr = b""
                 position += 8
             else:
@@ -179,11 +185,16 @@ class ElementReader:
                 position = self._read_undefined_length(
                     position, tag, vr, wanted, encoding, depth, into
                 )
+                chunk = b""  # items may have replaced it
                 continue
             if tag in wanted:
-                if _MAX_VALUE < length <= end - position:
+                if position + length <= chunk_end:
+                    value = chunk[position - base : position - base + length]
+                elif _MAX_VALUE < length <= end - position:
                     raise MemoryError(f"an element of {length >> 20} MB in its header")
-                into[tag] = Element(vr.decode(), self.bytes_at(position, length))
+                else:
+                    value = self.bytes_at(position, length)
+                into[tag] = Element(_NAMES[vr], value)
             position += length
             if position > end:
                 raise CutError(f"{length} bytes")
@@ -309,7 +320,7 @@ class ElementReader:
     def _offset(self, position: int) -> int:
         """Return the offset of a file position in the chunk; loads another chunk if necessary."""
         offset = position - self._base
-        if offset < 0 or offset + 12 > len(self._chunk):
+        if offset < 0 or offset + _MAX_HEAD > len(self._chunk):
             if position >= self.size:
                 raise CutError("an element")
             self._file.seek(position)

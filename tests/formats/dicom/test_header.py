@@ -1,5 +1,6 @@
 import struct
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -12,8 +13,17 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from batchmri.formats.read_headers import HeaderContext
-from batchmri.records import Header
+from batchmri.formats.dicom.dataset import Tags
+from batchmri.formats.dicom.header_fields import (
+    _SERIES_LEVEL,
+    FRAME_GROUPS,
+    SHARED_GROUPS,
+    _header_of,
+    header_of,
+)
+from batchmri.formats.dicom.parser import Element, Encoding
+from batchmri.formats.read_headers import HeaderContext, read_headers
+from batchmri.records import Header, Instance
 from tests.builders import (
     CONTEXT,
     dataset,
@@ -409,3 +419,41 @@ def test_a_very_long_text_is_cut(tmp_path: Path) -> None:
     found = read_instance(write(tmp_path / "a", ds))
     assert len(found.header.series_description) == 1024
     assert found.refusal is None
+
+
+def test_cached_headers_equal_computed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(pydicom.__file__).parent / "data"
+    entries = [entry(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    cached = read_headers([*entries, *entries], CONTEXT)
+    monkeypatch.setattr(Tags, "elements", lambda self, wanted: None)
+    assert cached == read_headers(entries, CONTEXT) * 2
+    assert sum(isinstance(found, Instance) for found in cached) > 50
+
+
+def test_values_in_other_encodings_are_not_confused_by_the_cache() -> None:
+    encoding = Encoding(implicit=False, little=True)
+    for charset, expected in (("ISO_IR 192", "Schädel"), ("ISO_IR 100", "SchÃ¤del")):
+        texts = {0x0008103E: "Schädel".encode(), 0x00080005: charset.encode()}
+        tags = Tags({tag: Element("LO", text) for tag, text in texts.items()}, encoding)
+        assert header_of(tags, "").series_description == expected
+
+
+class _RecordedDataset(dict[int, Element]):
+    def __init__(self, elements: dict[int, Element]) -> None:
+        super().__init__(elements)
+        self.requested: set[int] = set()
+
+    def get(self, tag: int, default: Any = None) -> Any:
+        self.requested.add(tag)
+        return super().get(tag, default)
+
+
+@pytest.mark.parametrize("vendor", [b"SIEMENS", b"GE MEDICAL SYSTEMS", b"Philips", b"UIH", b""])
+def test_the_key_of_cached_headers_contains_every_element_used(vendor: bytes) -> None:
+    dataset = _RecordedDataset(
+        {0x00080070: Element("LO", vendor), 0x00431039: Element("IS", b"1000\\0")}
+    )
+    _header_of(Tags(dataset, Encoding(implicit=False, little=True)), "")
+    by_frame = {SHARED_GROUPS, FRAME_GROUPS, 0x00080005}
+    assert len(dataset.requested) > 25
+    assert dataset.requested - by_frame <= set(_SERIES_LEVEL)

@@ -252,9 +252,9 @@ def test_a_file_shorter_than_it_was() -> None:
 
 
 def test_a_too_large_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchmri.formats.dicom.parser._MAX_VALUE", 100)
-    assert _read(long(0x00081030, b"UT", b"x" * 100))[0]
+    monkeypatch.setattr("batchmri.formats.dicom.parser._MAX_VALUE", 40_000)
+    assert _read(long(0x00081030, b"UT", b"x" * 40_000))[0]
     with pytest.raises(MemoryError):
-        _read(long(0x00081030, b"UT", b"x" * 102))
+        _read(long(0x00081030, b"UT", b"x" * 40_002))
     with pytest.raises(CutError):
         _read(long(0x00081030, b"UT", b"x", length=UNDEFINED - 1))
