@@ -34,7 +34,7 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     DICOMDIR = "dicomdir"
     SIDECAR = "sidecar"
-    COLOUR = "colour"
+    COLOR = "colour"  # the code of version 0.1; codes are never renamed
     BURNED_IN_ANNOTATION = "burned_in_annotation"
     SECONDARY_CAPTURE = "secondary_capture"
     LOCALIZER = "localizer"
@@ -96,7 +96,7 @@ _TABLE: dict[Reason, About] = {
     Reason.UNSUPPORTED_FORMAT: _skipped("An image container other than DICOM and NIfTI."),
     Reason.DICOMDIR: _skipped("The index of a DICOM medium: its files are read directly."),
     Reason.SIDECAR: _skipped("A text or table that describes images in the same folder."),
-    Reason.COLOUR: _skipped("A color or palette image."),
+    Reason.COLOR: _skipped("A color or palette image."),
     Reason.BURNED_IN_ANNOTATION: _skipped("The header says that text is burned into the pixels."),
     Reason.SECONDARY_CAPTURE: _skipped("A screen capture or scanned image, not an acquisition."),
     Reason.LOCALIZER: _skipped("A localizer (scout)."),

@@ -8,10 +8,11 @@ Pixels are (row, column). `index` counts from 0, DICOM frame numbers count from 
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AliasChoices, Field
 
 from batchmri.reasons import Reason, Status, VerdictReason
 
@@ -248,12 +249,12 @@ class Slice:
 class DomainScores:
     """Out-of-distribution score and sequence probabilities of a slice.
 
-    `distance` is the distance from the training images, scaled so that 5% of the validation images
+    `ood_score` is the distance from the training images, scaled so that 5% of the validation images
     exceed 1. `t1` and `contrast` are the probabilities that the slice is T1-weighted and that it
     was acquired after contrast.
     """
 
-    distance: float
+    ood_score: Annotated[float, Field(validation_alias=AliasChoices("ood_score", "distance"))]
     t1: float
     contrast: float
 
@@ -262,14 +263,16 @@ class DomainScores:
 class Scores:
     """Classifier output for one slice: calibrated probabilities in the order of the model card.
 
-    `look` is None if the model has no out-of-distribution detector.
+    `domain` is None if the model has no out-of-distribution detector.
     """
 
     ref: SliceRef
     probabilities: tuple[float, ...]
     box: CropBox
     flags: tuple[str, ...] = ()
-    look: DomainScores | None = None
+    domain: Annotated[
+        DomainScores | None, Field(validation_alias=AliasChoices("domain", "look"))
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ EVERYTHING = TrainSettings(
     init="lite1",
     preparation=PreparationSettings(size=128),
     epochs=1,
-    draws=9000,
-    averaging=0.02,
-    shares=SHARES,
+    samples_per_epoch=9000,
+    ema_decay=0.98,
+    sampling_weights=SHARES,
     threads=1,
 )
 
@@ -42,7 +42,7 @@ def without(*sources: str) -> dict[str, Any]:
         for shares in kept.values():
             if label in shares:
                 shares[label] *= total / left
-    return {"shares": kept}
+    return {"sampling_weights": kept}
 
 
 ALONE = without(*SHARES.keys() - {"brain-tumor-mri"})

@@ -50,7 +50,7 @@ def share(what: str, part: int, whole: int) -> None:
     print(f"{what:66} {part:6} of {whole:6}  {part / max(whole, 1):7.2%}")
 
 
-def judge_duplicates(true: Sequence[str], found: Sequence[int], files: Sequence[str]) -> None:
+def evaluate_duplicates(true: Sequence[str], found: Sequence[int], files: Sequence[str]) -> None:
     members = defaultdict(list)
     for index, group in enumerate(true):
         members[group].append(index)
@@ -67,7 +67,7 @@ def judge_duplicates(true: Sequence[str], found: Sequence[int], files: Sequence[
     share("false pairs among the pairs found", pairs(found) - right, pairs(found))
 
 
-def judge_persons(proposed: Sequence[frozenset[str]], person_of: dict[str, str]) -> None:
+def evaluate_persons(proposed: Sequence[frozenset[str]], person_of: dict[str, str]) -> None:
     same = {
         frozenset(pair)
         for pair in combinations(person_of, 2)
@@ -78,7 +78,7 @@ def judge_persons(proposed: Sequence[frozenset[str]], person_of: dict[str, str])
     share("pairs of patients that are one person, proposed", right, len(same))
 
 
-def judge_split(true: Sequence[str], patients: Sequence[str], splits: Sequence[str]) -> None:
+def evaluate_split(true: Sequence[str], patients: Sequence[str], splits: Sequence[str]) -> None:
     for what, groups in (("duplicate groups", true), ("patients", patients)):
         sides = defaultdict(set)
         for group, side in zip(groups, splits, strict=True):
@@ -105,11 +105,11 @@ def main() -> None:
     print(f"{len(findings.pictures)} pictures in {time.perf_counter() - start:.0f} s")
     files = [picture.found.name for picture in findings.pictures]
     true = [manifest[file]["dup_group"] for file in files]
-    judge_duplicates(true, findings.images.tolist(), files)
+    evaluate_duplicates(true, findings.images.tolist(), files)
     proposed = [frozenset(proposal.patients) for proposal in findings.persons]
     person_of = {patient_of[f]: row["person"] for f, row in manifest.items() if patient_of[f]}
-    judge_persons(proposed, person_of)
-    judge_split(true, [patient_of[file] for file in files], findings.splits)
+    evaluate_persons(proposed, person_of)
+    evaluate_split(true, [patient_of[file] for file in files], findings.splits)
 
 
 if __name__ == "__main__":

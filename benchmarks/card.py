@@ -16,7 +16,7 @@ from typing import Any
 _SUBSETS = ("leak-free", "raw", "series")
 _METRICS = (
     *("accuracy", "precision", "recall", "f1", "called_tumor", "ece", "pointing"),
-    *("pointing_of_middle", "randomised_rank_correlation"),
+    *("pointing_of_middle", "randomized_rank_correlation"),
     *("sensitivity", "right_class", "specificity", "definite"),
 )
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.records import Classes
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.verdict.series import most_suspicious_run
 from benchmarks.rules import read
 

@@ -27,7 +27,7 @@ GDCM = {
 }
 
 
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     """Return smooth shapes with noise, which are as hard to compress as an MR slice."""
     noise = np.random.default_rng(0)
     coarse = noise.normal(800, 500, (24, 24)).astype(np.float32)
@@ -70,7 +70,7 @@ def encoded(source: Path, folder: Path) -> list[Path]:
         writer.SetImage(change.GetOutput())
         writer.Write()
         files.append(folder / f"{syntax}.dcm")
-    ds = dcmread(native((picture() // 16).astype(np.uint8), folder))
+    ds = dcmread(native((image() // 16).astype(np.uint8), folder))
     jpeg = cv2.imencode(".jpg", ds.pixel_array)[1].tobytes()
     ds.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
     ds.PixelData = encapsulate([jpeg])
@@ -112,7 +112,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         files = options.files
         if not files:
-            source = native(picture(), Path(folder))
+            source = native(image(), Path(folder))
             kept = source.rename(Path(folder) / "explicit.dcm")
             files = encoded(kept, Path(folder))
         for path in files:

@@ -18,10 +18,10 @@ _BATCH, _ROUNDS = 32, 3
 
 
 def _step(network: ClassMapNetwork, size: int) -> float:
-    pictures = torch.randn(_BATCH, 1, size, size).contiguous(memory_format=torch.channels_last)
+    images = torch.randn(_BATCH, 1, size, size).contiguous(memory_format=torch.channels_last)
     start = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16):
-        maps = network(pictures)[0]
+        maps = network(images)[0]
     cross_entropy(logits(maps), torch.zeros(_BATCH, dtype=torch.int64)).backward()
     return time.perf_counter() - start
 

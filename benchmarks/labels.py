@@ -107,7 +107,7 @@ def write_left_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> No
     `tables` contains the source and the records of each table by name.
     """
     for config in sorted(_CONFIGS.glob("train-*.yaml")):
-        left_out = TrainSettings.load(config).left_out
+        left_out = TrainSettings.load(config).held_out
         for name, (source, records) in tables.items():
             held_out = [
                 record | {"split": "test"}

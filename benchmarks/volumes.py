@@ -23,7 +23,7 @@ def group_of(source: str, hints: dict[str, str]) -> str:
         return "GBM and BraTS volumes (judge)" if "gbm" in below or "brats" in below else root
     if root == "healthy":
         return "healthy Philips head (judges)"
-    return f"tumour-free heads, {hints[Path(below).name]}"
+    return f"tumor-free heads, {hints[Path(below).name]}"
 
 
 def main(out: Path, data: Path) -> None:

@@ -18,11 +18,11 @@ _PROFILE = np.linspace(-0.4, 0.4, 7)  # where a slice is sampled, in parts of it
 class Stack:
     """Where the slices of a series lie. World is RAS+ in mm; row: left to right in the picture."""
 
-    centre: tuple[float, float, float]
+    center: tuple[float, float, float]
     row: tuple[float, float, float]
     column: tuple[float, float, float]
     n_slices: int
-    spacing: float  # mm between slice centres
+    spacing: float  # mm between slice centers
     thickness: float  # mm
     pixel: float  # mm
     size: int  # rows = columns
@@ -38,7 +38,7 @@ class Stack:
         along = (index - (self.n_slices - 1) / 2) * self.spacing
         half = (self.size - 1) / 2 * self.pixel
         corner = -half * (np.asarray(self.row) + np.asarray(self.column))
-        return np.asarray(self.centre + along * self.normal + corner, dtype=np.float64)
+        return np.asarray(self.center + along * self.normal + corner, dtype=np.float64)
 
 
 def _coil(rng: np.random.Generator) -> Volume:

@@ -181,9 +181,9 @@ def report(examination: Examination, text: str) -> Dataset:
 
 
 def screenshot(examination: Examination, picture: Picture) -> Dataset:
-    """A slice in false colour, as a workstation exports it."""
-    grey = np.clip(picture / 1700, 0, 1)[..., None]
-    colour = np.concatenate([grey, grey**1.6, grey**3], axis=2)
+    """A slice in false color, as a workstation exports it."""
+    gray = np.clip(picture / 1700, 0, 1)[..., None]
+    color = np.concatenate([gray, gray**1.6, gray**3], axis=2)
     data = examination.instance(SecondaryCaptureImageStorage, "screenshot", 99, 1)
     data.Modality = "OT"
     data.ConversionType = "WSD"
@@ -197,5 +197,5 @@ def screenshot(examination: Examination, picture: Picture) -> Dataset:
     data.Rows, data.Columns = picture.shape
     data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
     data.PixelRepresentation = 0
-    data.PixelData = np.rint(255 * colour).astype(np.uint8).tobytes()
+    data.PixelData = np.rint(255 * color).astype(np.uint8).tobytes()
     return data

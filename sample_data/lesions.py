@@ -1,4 +1,4 @@
-"""Two made-up tumours that grow in the phantom: inside the brain, and from its covering."""
+"""Two made-up tumors that grow in the phantom: inside the brain, and from its covering."""
 
 from dataclasses import dataclass
 
@@ -7,48 +7,48 @@ from phantom import CSF, VESSEL, WHITE, Anatomy
 from shapes import SHAPE, Point, Volume, band, blend, noise, soft, world
 
 
-def _offset(centre: Point) -> tuple[Volume, Volume, Volume]:
-    x, y, z = (axis - np.float32(c) for axis, c in zip(world(), centre, strict=True))
+def _offset(center: Point) -> tuple[Volume, Volume, Volume]:
+    x, y, z = (axis - np.float32(c) for axis, c in zip(world(), center, strict=True))
     return x, y, z
 
 
-def _distance(centre: Point, stretch: Point) -> Volume:
-    """Distance to the centre in mm, each axis divided by its stretch."""
-    x, y, z = (axis / np.float32(s) for axis, s in zip(_offset(centre), stretch, strict=True))
+def _distance(center: Point, stretch: Point) -> Volume:
+    """Distance to the center in mm, each axis divided by its stretch."""
+    x, y, z = (axis / np.float32(s) for axis, s in zip(_offset(center), stretch, strict=True))
     return np.asarray(np.sqrt(x**2 + y**2 + z**2))
 
 
 def _push_away(
-    centre: Point, amount: float, reach: float, depth: Volume
+    center: Point, amount: float, reach: float, depth: Volume
 ) -> tuple[Volume, Volume, Volume]:
-    """Tissue moved away from the centre by up to `amount` mm, not at all at the skull."""
-    away = np.maximum(_distance(centre, (1, 1, 1)), 1)
+    """Tissue moved away from the center by up to `amount` mm, not at all at the skull."""
+    away = np.maximum(_distance(center, (1, 1, 1)), 1)
     held = np.clip(depth / 14, 0, 1)
-    # r * exp(-r) starts at 0, so that nothing tears at the centre, and peaks at `reach`.
+    # r * exp(-r) starts at 0, so that nothing tears at the center, and peaks at `reach`.
     shift = amount * held * (away / reach) * np.exp(1 - away / reach)
-    x, y, z = (-shift * axis / away for axis in _offset(centre))
+    x, y, z = (-shift * axis / away for axis in _offset(center))
     return x, y, z
 
 
 @dataclass(frozen=True, slots=True)
 class Glioma:
-    """Ring of enhancement around a dead centre, in oedema that follows the white matter."""
+    """Ring of enhancement around a dead center, in edema that follows the white matter."""
 
-    centre: Point
+    center: Point
     radius: float  # mm
 
     def push(self, depth: Volume) -> tuple[Volume, Volume, Volume]:
-        return _push_away(self.centre, 0.45 * self.radius, 1.1 * self.radius, depth)
+        return _push_away(self.center, 0.45 * self.radius, 1.1 * self.radius, depth)
 
     def paint(self, signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-        away = _distance(self.centre, (1.0, 1.2, 1.05))
+        away = _distance(self.center, (1.0, 1.2, 1.05))
         lumps = 0.16 * noise(rng, 15) + 0.07 * noise(rng, 6)
         edge = self.radius * (1 + lumps) - away
         within = soft(head.depth - 3, 1)
 
         spread = np.exp(-np.clip(-edge, 0, None) / (1.1 * self.radius)).astype(np.float32)
-        oedema = spread * soft(head.white - 0.5 + 0.1 * noise(rng, 10), 0.12) * soft(-edge, 1)
-        signal = blend(signal, 0.62 * np.clip(1.5 * oedema, 0, 1) * within, 0.56 * WHITE)
+        edema = spread * soft(head.white - 0.5 + 0.1 * noise(rng, 10), 0.12) * soft(-edge, 1)
+        signal = blend(signal, 0.62 * np.clip(1.5 * edema, 0, 1) * within, 0.56 * WHITE)
 
         solid = WHITE * (0.88 + 0.14 * noise(rng, 5))
         signal = blend(signal, soft(edge, 0.8) * within, solid)
@@ -64,18 +64,18 @@ class Glioma:
 class Meningioma:
     """Even, bright mass with a broad base on the dura, a rim of fluid, and a dural tail."""
 
-    centre: Point
+    center: Point
     radius: float  # mm
 
     def push(self, depth: Volume) -> tuple[Volume, Volume, Volume]:
-        x, y, z = _push_away(self.centre, 0.5 * self.radius, 1.0 * self.radius, depth + 8)
+        x, y, z = _push_away(self.center, 0.5 * self.radius, 1.0 * self.radius, depth + 8)
         return x, y, z
 
     def paint(self, signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-        edge = self.radius * (1 + 0.05 * noise(rng, 14)) - _distance(self.centre, (1, 1.1, 1))
+        edge = self.radius * (1 + 0.05 * noise(rng, 14)) - _distance(self.center, (1, 1.1, 1))
         within = soft(head.depth - 0.3, 0.4)
-        oedema = np.exp(-np.clip(-edge, 0, None) / 10).astype(np.float32)
-        signal = blend(signal, 0.5 * oedema * soft(head.white - 0.5, 0.15) * within, 0.62 * WHITE)
+        edema = np.exp(-np.clip(-edge, 0, None) / 10).astype(np.float32)
+        signal = blend(signal, 0.5 * edema * soft(head.white - 0.5, 0.15) * within, 0.62 * WHITE)
         signal = blend(signal, 0.75 * band(edge, -1.9, 0.2) * within, CSF)
         bright = VESSEL * (0.86 + 0.035 * noise(rng, 9) + 0.03 * noise(rng, 3))
         signal = blend(signal, soft(edge, 0.5) * within, bright)

@@ -1,6 +1,6 @@
 """A made-up head, as T1 after contrast shows it, around the brain of the MNI152 template.
 
-Signals are relative to white matter = 1. The template gives fluid, grey and white matter; skull,
+Signals are relative to white matter = 1. The template gives fluid, gray and white matter; skull,
 scalp, sinuses and vessels are drawn by rule, and a smooth random warp makes each head its own.
 """
 
@@ -13,7 +13,7 @@ from nilearn import datasets
 from scipy import ndimage
 from shapes import SHAPE, Volume, band, blend, noise, soft, tube, warp, world
 
-CSF, GREY, WHITE = 0.33, 0.70, 1.0
+CSF, GRAY, WHITE = 0.33, 0.70, 1.0
 VESSEL, FAT, MUSCLE, MARROW, BONE, SKIN = 1.9, 2.35, 0.72, 1.1, 0.10, 1.35
 
 
@@ -21,7 +21,7 @@ VESSEL, FAT, MUSCLE, MARROW, BONE, SKIN = 1.9, 2.35, 0.72, 1.1, 0.10, 1.35
 class Anatomy:
     """What a lesion needs to know of the head that it grows in; all of SHAPE."""
 
-    grey: Volume  # fraction, 0 to 1
+    gray: Volume  # fraction, 0 to 1
     white: Volume  # fraction, 0 to 1
     t1: Volume  # the template's signal, 0 to 1
     depth: Volume  # mm below the inner table of the skull, negative outside
@@ -55,19 +55,19 @@ def _anatomy(rng: np.random.Generator, lesion: Lesion | None) -> Anatomy:
         )
     ]
     x, y, z = (amount * noise(rng, 48) + 0.9 * noise(rng, 13) for amount in (2.0, 2.4, 2.0))
-    t1, grey, white = (warp(volume, (x, y, z)) for volume in maps)
-    depth = _depth_below_skull(grey + white > 0.35)
+    t1, gray, white = (warp(volume, (x, y, z)) for volume in maps)
+    depth = _depth_below_skull(gray + white > 0.35)
     if lesion is not None:
         push = lesion.push(depth)
-        t1, grey, white = (warp(volume, push) for volume in (t1, grey, white))
-    return Anatomy(grey=grey, white=white, t1=t1, depth=depth)
+        t1, gray, white = (warp(volume, push) for volume in (t1, gray, white))
+    return Anatomy(gray=gray, white=white, t1=t1, depth=depth)
 
 
 def _brain(head: Anatomy, rng: np.random.Generator) -> Volume:
     """Brain and fluid; sulci are deepened, since the average of 152 brains has shallow ones."""
-    tissue = np.clip(head.grey + head.white, 0, 1)
-    drawn = GREY + (WHITE - GREY) * head.white / np.maximum(head.grey + head.white, 0.05)
-    measured = np.interp(head.t1, (0.42, 0.64, 0.90), (CSF, GREY, WHITE)).astype(np.float32)
+    tissue = np.clip(head.gray + head.white, 0, 1)
+    drawn = GRAY + (WHITE - GRAY) * head.white / np.maximum(head.gray + head.white, 0.05)
+    measured = np.interp(head.t1, (0.42, 0.64, 0.90), (CSF, GRAY, WHITE)).astype(np.float32)
     sulci = np.clip((0.80 - tissue - 0.10 * noise(rng, 9)) / 0.30, 0, 1)
     ventricles = np.clip((0.60 - head.t1) / 0.14, 0, 1)
     signal = blend(0.5 * (measured + drawn), np.maximum(sulci, ventricles), CSF)
@@ -77,7 +77,7 @@ def _brain(head: Anatomy, rng: np.random.Generator) -> Volume:
 
 def _add_vessels(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
     """Veins in sulci and on the surface, choroid plexus and deep veins."""
-    tissue = head.grey + head.white
+    tissue = head.gray + head.white
     # Where two noise fields cross zero together run thin winding lines: vessels of no atlas.
     for width, scale in ((0.08, 13.0), (0.07, 9.0)):
         thread = np.hypot(noise(rng, scale), noise(rng, scale))
@@ -106,7 +106,7 @@ def _add_sinuses(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
     x, y, z = world()
     falx = band(x + 0.7 * noise(rng, 40), -0.5, 0.5, 0.3) * soft(z - 8 - np.abs(y) * 0.1, 3)
     falx = falx * soft(head.depth + 0.5) * soft(40 - head.depth, 6)
-    signal = blend(signal, falx * (0.9 - head.grey - head.white), 1.1)
+    signal = blend(signal, falx * (0.9 - head.gray - head.white), 1.1)
     size = np.interp(y, (-110, -60, 20, 75), (0.8, 0.7, 0.5, 0.35)).astype(np.float32)
     side = 4.6 * size * (1 - head.depth / (9 * size)) - np.abs(x - 0.6)
     sagittal = soft(side) * band(head.depth, -1.5, 9 * size) * soft(z + 4, 3)

@@ -7,8 +7,8 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def test_nightly_yaml_is_valid_and_sets_the_bounds_of_a_night() -> None:
-    night = Settings.load(CONFIGS / "nightly.yaml").night
-    assert night.settle == timedelta(minutes=10)
-    assert night.time_budget == timedelta(hours=6)
-    assert night.too_many(failed=6, total=100)
-    assert not night.too_many(failed=5, total=100)
+    schedule = Settings.load(CONFIGS / "nightly.yaml").schedule
+    assert schedule.settle == timedelta(minutes=10)
+    assert schedule.time_budget == timedelta(hours=6)
+    assert schedule.too_many(failed=6, total=100)
+    assert not schedule.too_many(failed=5, total=100)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from batchmri.errors import SettingsError
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.settings import Sequence, Settings
+from batchmri.settings import Settings
+from batchmri.settings.sections import Sequence
 from batchmri.terms import sequence_patterns as patterns
 
 INTERNAL_WORDS = ("constrained", "literal[", "regex", "pattern", "input", "\\d", "datetime", "^(")
@@ -36,12 +37,20 @@ def refusal(config: Path | None = None, **flags: Any) -> str:
         ("classifier.batch_size", "0", "a whole number of at least 1, or auto"),
         ("classifier.device", "gpu", "auto, cpu, cuda or cuda:N"),
         ("classifier.precision", "fp61", "auto, fp32, bf16 or fp16; did you mean fp16?"),
-        ("night.settle", "tenm", "a time such as 90s, 10m, 6h or 2d"),
-        ("night.settle", "99999999999999d", "a time such as 90s, 10m, 6h or 2d"),
-        ("night.settle", "-5m", "a time such as 90s, 10m, 6h or 2d"),
-        ("night.time_budget", "0s", "a time such as 90s, 10m, 6h or 2d, more than none"),
-        ("night.max_failures", "150%", "a number such as 5, or a percentage up to 100% such as 5%"),
-        ("night.max_failures", "-1", "a number such as 5, or a percentage up to 100% such as 5%"),
+        ("schedule.settle", "tenm", "a time such as 90s, 10m, 6h or 2d"),
+        ("schedule.settle", "99999999999999d", "a time such as 90s, 10m, 6h or 2d"),
+        ("schedule.settle", "-5m", "a time such as 90s, 10m, 6h or 2d"),
+        ("schedule.time_budget", "0s", "a time such as 90s, 10m, 6h or 2d, more than none"),
+        (
+            "schedule.max_failures",
+            "150%",
+            "a number such as 5, or a percentage up to 100% such as 5%",
+        ),
+        (
+            "schedule.max_failures",
+            "-1",
+            "a number such as 5, or a percentage up to 100% such as 5%",
+        ),
         ("report.gradcam", "top:0", "top:K with K of at least 1, all or none"),
         ("verdict.top_slices", "2.5", "a whole number of at least 1"),
         ("verdict.tumor_above", "nan", "a number of at least 0 and of at most 1"),
@@ -82,8 +91,8 @@ def test_the_message_names_where_the_value_was_set(
         ("- verdict\n", "expected sections such as 'verdict:'"),
         ("top_slices: 3\n", "top_slices: unknown setting; did you mean verdict.top_slices?"),
         ("verdikt:\n  top_slices: 3\n", "verdikt: unknown setting; did you mean verdict?"),
-        ("night:\n  max-failures: 3\n", "did you mean night.max_failures?"),
-        ("night:\n  1: 3\n", "night.1: unknown setting"),
+        ("schedule:\n  max-failures: 3\n", "did you mean schedule.max_failures?"),
+        ("schedule:\n  1: 3\n", "schedule.1: unknown setting"),
         ("verdict:\n  top_slices: true\n", "'true' is not allowed; expected a whole number"),
         ("archive:\n  exclude: 2024-01-01\n", "archive.exclude: '2024-01-01' is not allowed"),
         ("selection:\n  sequences: []\n", "selection.sequences: '' is not allowed"),
@@ -108,7 +117,7 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_empty_sections_are_read(tmp_path: Path) -> None:
     config = config_file(tmp_path, "\ufeffverdict:\nnight:\n  max_failures: 5\n")
     settings = Settings.load(config, verdict={"top_slices": "4"})
-    assert (settings.night.max_failures, settings.verdict.top_slices) == ("5", 4)
+    assert (settings.schedule.max_failures, settings.verdict.top_slices) == ("5", 4)
 
 
 @pytest.mark.parametrize(
@@ -169,11 +178,11 @@ def test_values_of_the_environment_are_typed(monkeypatch: pytest.MonkeyPatch) ->
         ("REPORT__SLICES", ""),
     ):
         monkeypatch.setenv(f"BATCHMRI_{name}", text)
-    settings = Settings.load(night={"settle": None})
+    settings = Settings.load(schedule={"settle": None})
     assert settings.verdict.top_slices == 4
-    assert settings.night.settle == timedelta(minutes=90)
-    assert settings.night.time_budget is None
-    assert settings.night.too_many(3, 100) and not settings.night.too_many(2, 100)
+    assert settings.schedule.settle == timedelta(minutes=90)
+    assert settings.schedule.time_budget is None
+    assert settings.schedule.too_many(3, 100) and not settings.schedule.too_many(2, 100)
     assert settings.report.gradcam_notumor
     assert settings.pixels.workers == "auto"
     assert settings.selection.modalities == ("MR",)
@@ -184,9 +193,9 @@ def test_values_of_the_environment_are_typed(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("given", ["5", 5])
 def test_a_number_of_failures_is_allowed(given: object) -> None:
-    night = Settings.load(night={"max_failures": given}).night
-    assert night.too_many(6, 1000)
-    assert not night.too_many(5, 1000)
+    schedule = Settings.load(schedule={"max_failures": given}).schedule
+    assert schedule.too_many(6, 1000)
+    assert not schedule.too_many(5, 1000)
 
 
 def test_settings_that_exclude_each_other_are_refused() -> None:
@@ -231,7 +240,7 @@ def test_a_flag_that_contradicts_the_card_or_a_default_is_refused() -> None:
 def test_a_dumped_config_file_sets_the_same(tmp_path: Path) -> None:
     given: dict[str, dict[str, object]] = {
         "archive": {"exclude": ("*.tmp", "[ab]*", "#x"), "root_labels": {"a": "/x"}},
-        "night": {"settle": "90m", "time_budget": "36h", "max_failures": "5%"},
+        "schedule": {"settle": "90m", "time_budget": "36h", "max_failures": "5%"},
         "classifier": {"model": "m.safetensors", "batch_size": "8"},
         "verdict": {"top_slices": 4},
     }

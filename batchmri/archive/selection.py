@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 from batchmri.reasons import Reason
 from batchmri.records import Decision, Series
-from batchmri.settings import SelectionSettings
-from batchmri.terms.body_part import BRAIN, NO_PATIENT, normalised
+from batchmri.settings.sections import SelectionSettings
+from batchmri.terms.body_part import BRAIN, NO_PATIENT, normalized
 from batchmri.terms.coded_values import DERIVED
 
 _LOCALIZER_TYPES = frozenset(("LOCALIZER", "SCOUT"))
@@ -107,7 +107,7 @@ def _derived_detail(series: Series) -> str:
     if types:
         return types[0]
     description = series.header.series_description
-    found = _DERIVED_WORDS.search(normalised(description)) or _SIEMENS_MAP.search(description)
+    found = _DERIVED_WORDS.search(normalized(description)) or _SIEMENS_MAP.search(description)
     if series.format == "dicom":  # in the name of a BIDS file, `sub` begins the subject
-        found = found or _SUBTRACTION.search(normalised(description))
+        found = found or _SUBTRACTION.search(normalized(description))
     return "by description" if found else ""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from batchmri.audit.duplicates import Link, exact_links, near_links
-from batchmri.audit.files import SIDE, Bytes, Found, OddFile, Picture, find_files, read_picture
+from batchmri.audit.files import SIDE, AuditedImage, Bytes, Found, OddFile, find_files, read_image
 from batchmri.audit.findings import Findings
 from batchmri.audit.grouping import Labels, joined
 from batchmri.audit.groups_table import Groups, no_groups, read_groups
@@ -57,14 +57,14 @@ def audit_data(
     return findings
 
 
-def _read(files: Sequence[Found], console: Console) -> tuple[list[Picture], list[OddFile]]:
-    pictures: list[Picture] = []
+def _read(files: Sequence[Found], console: Console) -> tuple[list[AuditedImage], list[OddFile]]:
+    pictures: list[AuditedImage] = []
     odd: list[OddFile] = []
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # reported in odd_files.csv
     # Threads are sufficient, since OpenCV and hashlib release the GIL.
     with console.stage("reading pictures", len(files)) as stage, ThreadPoolExecutor() as pool:
-        for read in stage.count(pool.map(read_picture, files)):
-            if isinstance(read, Picture):
+        for read in stage.count(pool.map(read_image, files)):
+            if isinstance(read, AuditedImage):
                 pictures.append(read)
                 odd += read.odd
             else:
@@ -72,7 +72,7 @@ def _read(files: Sequence[Found], console: Console) -> tuple[list[Picture], list
     return pictures, odd
 
 
-def _duplicates(pictures: Sequence[Picture], console: Console) -> tuple[list[Link], Labels]:
+def _duplicates(pictures: Sequence[AuditedImage], console: Console) -> tuple[list[Link], Labels]:
     """Return the links between images that are equal or nearly so, and their groups (images,)."""
     links = list(exact_links(pictures))
     repeated = {link.second for link in links}
@@ -91,7 +91,7 @@ def _duplicates(pictures: Sequence[Picture], console: Console) -> tuple[list[Lin
 
 
 def _persons(
-    pictures: Sequence[Picture], groups: Groups, first: Sequence[int], console: Console
+    pictures: Sequence[AuditedImage], groups: Groups, first: Sequence[int], console: Console
 ) -> list[Proposal]:
     """Propose pairs of patients who may be one person, except those already listed as one."""
     known = [index for index in first if groups.patient[index]]
@@ -108,7 +108,7 @@ def _persons(
 
 
 def _shortcuts(
-    pictures: Sequence[Picture],
+    pictures: Sequence[AuditedImage],
     groups: Groups,
     first: Sequence[int],
     parts: Labels,
@@ -126,6 +126,6 @@ def _shortcuts(
         ]
 
 
-def _small(pictures: Sequence[Picture], indices: Sequence[int]) -> Bytes:
+def _small(pictures: Sequence[AuditedImage], indices: Sequence[int]) -> Bytes:
     small = [pictures[index].small for index in indices]
     return np.array(small, np.uint8).reshape(-1, SIDE, SIDE)

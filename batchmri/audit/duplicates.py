@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.audit.files import SIDE, Bytes, Picture
+from batchmri.audit.files import SIDE, AuditedImage, Bytes
 
 HASH_DISTANCE = 10  # of 63 bits
 CORRELATION = 0.981  # see docs/data-audit.md: adjacent slices reach 0.98
@@ -59,7 +59,7 @@ def inverse(orientation: int) -> int:
     return {5: 6, 6: 5}.get(orientation, orientation)
 
 
-def exact_links(pictures: Sequence[Picture]) -> Iterator[Link]:
+def exact_links(pictures: Sequence[AuditedImage]) -> Iterator[Link]:
     """Link each image to the first one with identical pixels."""
     first: dict[bytes, int] = {}
     for index, picture in enumerate(pictures):

@@ -27,7 +27,7 @@ _MAGIC = {
 }
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 _TINY = 64  # shorter side, in pixels
-_COLOUR = 16  # difference between channels; JPEG compression of gray images causes smaller ones
+_COLOR = 16  # difference between channels; JPEG compression of gray images causes smaller ones
 _BLANK = 2.0  # standard deviation of the gray levels, of 255
 
 
@@ -56,7 +56,7 @@ class OddFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AuditedImage:
     """Properties of an image that the audit keeps in memory.
 
     `small` is the image resized to (SIDE, SIDE) regardless of its aspect ratio. `file_digest` is
@@ -104,11 +104,11 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def read_picture(found: Found) -> Picture | OddFile:
+def read_image(found: Found) -> AuditedImage | OddFile:
     """Read and reduce an image, or return why the file cannot be used."""
     expected = _SUFFIXES.get(found.path.suffix.lower())
     if expected is None:
-        return OddFile(found.name, "not_a_picture", f"suffix {found.path.suffix!r}")
+        return OddFile(found.name, "not_an_image", f"suffix {found.path.suffix!r}")
     if not found.label:
         return OddFile(found.name, "no_class", "lies in no class folder")
     try:
@@ -127,7 +127,7 @@ def read_picture(found: Found) -> Picture | OddFile:
     small = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     reduced = np.asarray(small, np.uint8)
     shape = f"{width}x{height}".encode()
-    return Picture(
+    return AuditedImage(
         found,
         width,
         height,
@@ -188,11 +188,11 @@ def _oddities(
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         yield "has_alpha", f"{pixels.shape[2]} channels"
     difference = _channel_difference(pixels)
-    if difference > _COLOUR:
-        yield "colour", f"channels differ by {difference:g}"
+    if difference > _COLOR:
+        yield "color", f"channels differ by {difference:g}"
     if pixels.dtype != np.uint8:
         yield "deep", str(pixels.dtype)
     if min(width, height) < _TINY:
         yield "tiny", f"{width} x {height}"
     if small.std() < _BLANK:
-        yield "blank", f"grey levels {small.min()} to {small.max()}"
+        yield "blank", f"gray levels {small.min()} to {small.max()}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from batchmri.audit.duplicates import Link
-from batchmri.audit.files import OddFile, Picture
+from batchmri.audit.files import AuditedImage, OddFile
 from batchmri.audit.grouping import Labels, members
 from batchmri.audit.groups_table import Groups
 from batchmri.audit.persons import Proposal
@@ -20,7 +20,7 @@ class Findings:
     `images` (duplicate groups) and `splits` (proposed splits) are in the order of `pictures`.
     """
 
-    pictures: Sequence[Picture]
+    pictures: Sequence[AuditedImage]
     odd: Sequence[OddFile]
     groups: Groups
     links: Sequence[Link]

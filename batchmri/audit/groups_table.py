@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmri.audit.files import Picture
+from batchmri.audit.files import AuditedImage
 from batchmri.errors import UsageError
 from batchmri.training.csv_table import read_csv, require_columns
 
@@ -25,7 +25,7 @@ def no_groups(count: int) -> Groups:
     return Groups([""] * count, [""] * count, [""] * count)
 
 
-def read_groups(path: Path, pictures: Sequence[Picture]) -> Groups:
+def read_groups(path: Path, pictures: Sequence[AuditedImage]) -> Groups:
     """Read a table (CSV, UTF-8) with `file`, relative to the table, and at least one of COLUMNS.
 
     Other columns are ignored. Raises UsageError if the table cannot be read, lacks a column, or

@@ -6,17 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from batchmri.audit.files import Picture
+from batchmri.audit.files import AuditedImage
 from batchmri.audit.findings import Findings
 from batchmri.outputs import drawing as canvas
 from batchmri.outputs.atomic_write import write_atomic
 
-_TILE, _GAP, _HEAD = 128, 8, 26
+_TILE, _GAP, _HEADER_HEIGHT = 128, 8, 26
 _PER_ROW = 8
 _ROWS = 12
 _PROPOSALS = 96
 _BAR, _HEIGHT = 26, 240
-_COLOURS: tuple[canvas.Colour, ...] = (
+_COLORS: tuple[canvas.Color, ...] = (
     (214, 150, 82),
     (94, 176, 98),
     (80, 140, 230),
@@ -59,15 +59,15 @@ def class_distribution(findings: Findings) -> canvas.Image:
         left = 30 + place * step
         for bar, folder in enumerate(splits):
             n, distinct = counts.get((folder, label), (0, 0))
-            x, colour = left + bar * (_BAR + 34), _COLOURS[bar % len(_COLOURS)]
+            x, color = left + bar * (_BAR + 34), _COLORS[bar % len(_COLORS)]
             tops = [floor - round((_HEIGHT - 20) * value / highest) for value in (n, distinct)]
-            cv2.rectangle(image, (x, tops[1]), (x + _BAR, floor), colour, -1)
-            cv2.rectangle(image, (x, tops[0]), (x + _BAR, floor), colour, 1)
+            cv2.rectangle(image, (x, tops[1]), (x + _BAR, floor), color, -1)
+            cv2.rectangle(image, (x, tops[0]), (x + _BAR, floor), color, 1)
             canvas.text(image, f"{n}", (x, tops[0] - 5), 12)
         canvas.text(image, label, (left, floor + 20), 14)
     for bar, folder in enumerate(splits):
         x = 30 + bar * 140
-        cv2.rectangle(image, (x, floor + 32), (x + 10, floor + 42), _COLOURS[bar % 4], -1)
+        cv2.rectangle(image, (x, floor + 32), (x + 10, floor + 42), _COLORS[bar % 4], -1)
         canvas.text(image, folder, (x + 16, floor + 42), 13, canvas.DIM)
     return image
 
@@ -128,22 +128,22 @@ def _persons(findings: Findings) -> list[Line]:
     return lines
 
 
-def _sheet(pictures: Sequence[Picture], lines: Sequence[Line]) -> canvas.Image | None:
+def _sheet(pictures: Sequence[AuditedImage], lines: Sequence[Line]) -> canvas.Image | None:
     if not lines:
         return None
-    height = _HEAD + _TILE + 18 + _GAP
+    height = _HEADER_HEIGHT + _TILE + 18 + _GAP
     sheet = canvas.black(height * len(lines), _PER_ROW * (_TILE + _GAP) + _GAP)
     for row, (heading, shown, captions) in enumerate(lines):
         top = row * height
         canvas.text(sheet, heading, (_GAP, top + 18), 14)
         for column, (index, caption) in enumerate(zip(shown, captions, strict=True)):
             left = _GAP + column * (_TILE + _GAP)
-            canvas.place(sheet, _tile(pictures[index]), top + _HEAD, left)
-            canvas.text(sheet, caption, (left, top + _HEAD + _TILE + 14), 11, canvas.DIM)
+            canvas.place(sheet, _tile(pictures[index]), top + _HEADER_HEIGHT, left)
+            canvas.text(sheet, caption, (left, top + _HEADER_HEIGHT + _TILE + 14), 11, canvas.DIM)
     return sheet
 
 
-def _tile(picture: Picture) -> canvas.Image:
+def _tile(picture: AuditedImage) -> canvas.Image:
     """Return the reduced image with its original aspect ratio, on black."""
     scale = _TILE / max(picture.width, picture.height)
     width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))

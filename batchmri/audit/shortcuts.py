@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from batchmri.audit.files import Bytes, Picture
+from batchmri.audit.files import AuditedImage, Bytes
 
 _FOLDS = 5
 _TREES = 100
@@ -34,7 +34,7 @@ class Shortcut:
     chance: float
 
 
-def features_of(pictures: Sequence[Picture]) -> dict[str, Features]:
+def features_of(pictures: Sequence[AuditedImage]) -> dict[str, Features]:
     """Return feature arrays (images, features) by name."""
     small = np.stack([picture.small for picture in pictures])
     sizes = np.array([(p.width, p.height, p.width / p.height) for p in pictures], float)
@@ -42,7 +42,7 @@ def features_of(pictures: Sequence[Picture]) -> dict[str, Features]:
     return {
         "size": sizes,
         "border": border,
-        "grey levels": gray,
+        "gray levels": gray,
         "all three": np.hstack([sizes, border, gray]),
     }
 

@@ -17,6 +17,7 @@ import click
 from batchmri import __version__
 from batchmri.cli.outcome import exit_code_of
 from batchmri.interrupts import exit_on_interrupts
+from batchmri.renamed import COMMANDS, FLAGS, warn_renamed
 
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
@@ -28,8 +29,6 @@ _COMMANDS = {
     "evaluate": "Evaluate a model on labeled images or volumes.",
     "data": "Tables of training data.",
 }
-_RENAMED = {"verdict": "reclassify"}
-"""Names of commands in version 0.1, accepted for one more release."""
 
 
 class _LazyGroup(click.Group):
@@ -42,13 +41,18 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(f"batchmri.cli.{cmd_name}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for flag in FLAGS.keys() & set(args):
+            warn_renamed(flag, FLAGS[flag])
+        return super().parse_args(ctx, [FLAGS.get(argument, argument) for argument in args])
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name in _RENAMED:
-            click.echo(f"batchmri: '{name}' is now '{_RENAMED[name]}'", err=True)
-            name = _RENAMED[name]
+        if name in COMMANDS:
+            warn_renamed(f"batchmri {name}", f"batchmri {COMMANDS[name]}")
+            name = COMMANDS[name]
             args = [name, *args[1:]]
         if name not in _COMMANDS and not name.startswith("-"):
             near = get_close_matches(name, _COMMANDS, n=1)

@@ -34,7 +34,7 @@ _INCOMPLETE_SCAN = 2  # smallest exit code of a scan with incomplete tables
     type=click.Path(path_type=Path),
     help="Folder or table that the model was trained on: adds leak-free results.",
 )
-@click.option("--randomised", is_flag=True, help="Compare heat maps with a random last layer.")
+@click.option("--randomized", is_flag=True, help="Compare heat maps with a random last layer.")
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
@@ -48,7 +48,7 @@ def command(
     split: str | None,
     manifest: Path | None,
     trained_on: Path | None,
-    randomised: bool,
+    randomized: bool,
     labels: Path | None,
     log_format: LogFormat,
     **flags: Any,
@@ -57,18 +57,18 @@ def command(
 
     Writes metrics (JSON, CSV, text), predictions and plots to OUT. Research use only.
     """
-    from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_pictures
+    from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_images
     from batchmri.outputs.console import Console
 
     settings = load_settings(config, flags)
     console = Console(log_format)
     if labels is None:
-        request = EvaluationRequest(data, split, manifest, trained_on, randomised)
-        evaluate_pictures(request, settings.classifier, out, console)
+        request = EvaluationRequest(data, split, manifest, trained_on, randomized)
+        evaluate_images(request, settings.classifier, out, console)
         return
-    if manifest or trained_on or randomised:
+    if manifest or trained_on or randomized:
         raise click.UsageError(
-            "--manifest, --trained-on and --randomised apply to images, not to volumes"
+            "--manifest, --trained-on and --randomized apply to images, not to volumes"
         )
 
     from batchmri.evaluation.evaluate_volumes import evaluate_volumes

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from batchmri.settings import Settings, VerdictSettings, section_model
+from batchmri.settings import Settings, section_model
+from batchmri.settings.sections import VerdictSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ _GROUPS = {
     "classifier": "Model",
     "verdict": "Verdict rules (default: those of the model card)",
     "report": "Tables and pictures",
-    "night": "Nightly runs",
+    "schedule": "Nightly runs",
 }
 
 
@@ -96,10 +97,10 @@ def scan_flags(command: Command) -> Command:
         option_of("archive.root_labels", "--root-label", multiple=True, metavar="LABEL=PATH"),
         option_of("selection.all_sequences", "--all-sequences", is_flag=True, default=None),
         verdict_flags,
-        option_of("night.settle", "--settle", metavar="10m"),
-        option_of("night.time_budget", "--time-budget", metavar="6h"),
-        option_of("night.max_failures", "--max-failures", metavar="N|P%"),
-        option_of("night.metrics_file", "--metrics-file", metavar="FILE"),
+        option_of("schedule.settle", "--settle", metavar="10m"),
+        option_of("schedule.time_budget", "--time-budget", metavar="6h"),
+        option_of("schedule.max_failures", "--max-failures", metavar="N|P%"),
+        option_of("schedule.metrics_file", "--metrics-file", metavar="FILE"),
     )
     for add in reversed(flags):
         command = add(command)

@@ -55,9 +55,9 @@ def command(
     """
     settings = load_settings(config, flags)
     if dry_run:  # without torch, which takes seconds to import
-        from batchmri.pipeline.dry_run import dry_run as survey
+        from batchmri.pipeline.dry_run import dry_run as run_dry
 
-        survey(paths, settings=settings, out=out, limit=limit, log_format=log_format)
+        run_dry(paths, settings=settings, out=out, limit=limit, log_format=log_format)
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")

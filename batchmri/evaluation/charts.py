@@ -89,7 +89,7 @@ def draw_precision_recall(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def draw_reliability(
-    axes: Axes, found: Reliability, x_label: str, y_label: str, what: str = "pictures"
+    axes: Axes, found: Reliability, x_label: str, y_label: str, what: str = "images"
 ) -> None:
     """Draw a reliability diagram: observed frequency by predicted probability.
 
@@ -105,7 +105,7 @@ def draw_reliability(
     _format_unit_axes(axes, x_label, y_label, "upper left")
 
 
-def draw_coverage(axes: Axes, labels: Ints, probabilities: Floats, what: str = "pictures") -> None:
+def draw_coverage(axes: Axes, labels: Ints, probabilities: Floats, what: str = "images") -> None:
     """Draw the risk-coverage curve: error rate of the most confident samples by their share."""
     coverage, risk = risk_by_coverage(labels, probabilities)
     axes.plot(coverage, risk, linewidth=1.4)

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from batchmri.evaluation.inference import Mask, RowPredictions, prepared_picture
-from batchmri.evaluation.localisation import resized
+from batchmri.evaluation.inference import Mask, RowPredictions, prepared_image
+from batchmri.evaluation.localization import resized
 from batchmri.model.gradcam import gradcam
 from batchmri.outputs import drawing as canvas
 from batchmri.outputs.atomic_write import write_atomic
@@ -19,7 +19,7 @@ WORST = 30
 _GAP, _TITLE_HEIGHT, _LINE_HEIGHT = 10, 34, 15
 _COLUMNS = 6
 _PER_CLASS = 3
-_OUTLINE: canvas.Colour = (120, 255, 120)
+_OUTLINE: canvas.Color = (120, 255, 120)
 Tile = tuple[canvas.Image, Sequence[str]]
 """An image of TILE x TILE pixels and the lines of its caption."""
 
@@ -32,7 +32,7 @@ def write_sheets(predictions: RowPredictions, settings: PreparationSettings, fol
             [_mistake_tile(predictions, index, settings) for index in worst(predictions, WORST)],
         ),
         "gradcam": (
-            "Prepared pictures beside Grad-CAM of the class called; outlined: the mask",
+            "Prepared images beside Grad-CAM of the class called; outlined: the mask",
             [
                 tile
                 for index in examples(predictions)
@@ -71,14 +71,14 @@ def examples(predictions: RowPredictions) -> list[int]:
 
 
 def _mistake_tile(predictions: RowPredictions, index: int, settings: PreparationSettings) -> Tile:
-    image = _to_tile(prepared_picture(predictions.rows[index], settings))
+    image = _to_tile(prepared_image(predictions.rows[index], settings))
     return image, _caption(predictions, index)
 
 
 def _gradcam_tiles(
     predictions: RowPredictions, index: int, settings: PreparationSettings
 ) -> list[Tile]:
-    image = _to_tile(prepared_picture(predictions.rows[index], settings))
+    image = _to_tile(prepared_image(predictions.rows[index], settings))
     called = int(predictions.called[index])
     heatmap = resized(gradcam(predictions.maps[index], predictions.bias)[called], image.shape)
     strength = np.clip(heatmap / max(float(heatmap.max()), 1e-9), 0, 1)

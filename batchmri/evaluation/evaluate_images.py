@@ -10,11 +10,11 @@ from batchmri.evaluation.calibration import brier, calibration_scores
 from batchmri.evaluation.contact_sheets import write_sheets
 from batchmri.evaluation.coverage import coverage_scores
 from batchmri.evaluation.groups import groups_of
-from batchmri.evaluation.image_tables import picture_tables, write_predictions
+from batchmri.evaluation.image_tables import image_tables, write_predictions
 from batchmri.evaluation.inference import RowPredictions, ask, run
 from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped
 from batchmri.evaluation.leaks import LeakCheck, check_leaks
-from batchmri.evaluation.localisation import localisation_measures, randomisation_measure, redrawn
+from batchmri.evaluation.localization import localization_measures, randomization_measure, redrawn
 from batchmri.evaluation.output import show, write_metrics
 from batchmri.evaluation.plots import write_plots
 from batchmri.evaluation.row_selection import choose_rows
@@ -26,7 +26,7 @@ from batchmri.model.checkpoint import load_checkpoint
 from batchmri.outputs.atomic_write import make_folder
 from batchmri.outputs.console import Console
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.settings import ClassifierSettings
+from batchmri.settings.sections import ClassifierSettings
 
 RAW, LEAK_FREE = "raw", "leak-free"
 
@@ -36,7 +36,7 @@ class EvaluationRequest:
     """Options of an evaluation.
 
     `split` selects rows: a split, "all", or None for test. `manifest` and `trained_on` identify
-    images that the model may have been trained on. `randomised` adds the randomization test, which
+    images that the model may have been trained on. `randomized` adds the randomization test, which
     needs a second pass over the images.
     """
 
@@ -44,11 +44,11 @@ class EvaluationRequest:
     split: str | None = None
     manifest: Path | None = None
     trained_on: Path | None = None
-    randomised: bool = False
+    randomized: bool = False
     resamples: int = RESAMPLES
 
 
-def evaluate_pictures(
+def evaluate_images(
     request: EvaluationRequest, settings: ClassifierSettings, out: Path, console: Console
 ) -> list[Measure]:
     """Evaluate a model on labeled images, write the results to `out` and return the metrics.
@@ -64,20 +64,20 @@ def evaluate_pictures(
     groups, grouped_by = groups_of(rows, leaks)
     chosen = choose(settings)
     backend = load_backend(network, card, chosen)
-    with console.stage("judging pictures", len(rows)) as stage:
+    with console.stage("judging images", len(rows)) as stage:
         predictions = ask(rows, backend, card, groups, stage.advance)
     parts = {RAW: predictions}
     if leaks.leak_free is not None and len(leaks.leak_free):
         parts[LEAK_FREE] = predictions.part(leaks.leak_free)
     with console.stage("measuring"):
         measures = [m for name, part in parts.items() for m in _measures(name, part, request)]
-    if request.randomised:
+    if request.randomized:
         randomized_backend = load_backend(redrawn(network), card, chosen)
         measures += _randomization_measures(
             parts, leaks, randomized_backend, card, request, console
         )
     notes = (
-        f"{request.data}: {len(rows)} pictures, model {path.name} {card.weights_digest[:12]}, "
+        f"{request.data}: {len(rows)} images, model {path.name} {card.weights_digest[:12]}, "
         f"{chosen.precision}, temperature {card.temperature:g}",
         *leaks.notes,
         f"intervals: 95%, {request.resamples} resamples of {grouped_by}",
@@ -92,7 +92,7 @@ def evaluate_pictures(
         "precision": chosen.precision,
         "resampled": grouped_by,
     }
-    tables = picture_tables(measures, list(parts), card.classes)
+    tables = image_tables(measures, list(parts), card.classes)
     make_folder(out)
     write_metrics(out, metadata, measures, notes, tables)
     leak_free_rows: Indices = np.array([], np.intp) if leaks.leak_free is None else leaks.leak_free
@@ -120,7 +120,7 @@ def _measures(
         *ranking_measures(subset, labels, probabilities, classes),
         *bootstrapped(subset, brier_and_coverage, groups, resamples),
         *(Measure(subset, *key, value, n=len(labels)) for key, value in calibration.items()),
-        *localisation_measures(subset, predictions, resamples),
+        *localization_measures(subset, predictions, resamples),
     ]
 
 
@@ -136,8 +136,8 @@ def _randomization_measures(
     settings = PreparationSettings.model_validate(card.preparation)
     with console.stage("judging with a random last layer", len(predictions.rows)) as stage:
         maps = run(predictions.rows, backend, settings, stage.advance)
-    measures = randomisation_measure(RAW, predictions, maps, request.resamples)
+    measures = randomization_measure(RAW, predictions, maps, request.resamples)
     if LEAK_FREE in parts and leaks.leak_free is not None:
         own = maps[leaks.leak_free]
-        measures += randomisation_measure(LEAK_FREE, parts[LEAK_FREE], own, request.resamples)
+        measures += randomization_measure(LEAK_FREE, parts[LEAK_FREE], own, request.resamples)
     return measures

@@ -31,7 +31,7 @@ _CASE_COLUMNS = (
     Column("patient", "As the labels name it, else the study."),
     Column("origin", "Source as the labels name it."),
     Column("verdict", "A class, or indeterminate; empty where nothing was classified."),
-    Column("p_tumor", "Calibrated probability of a tumour, of whatever class.", "number"),
+    Column("p_tumor", "Calibrated probability of a tumor, of whatever class.", "number"),
     Column("reason", "Why nothing was classified: a code of docs/reasons.md, or not_found."),
     Column("correct", "1 where verdict is label.", "integer"),
 )
@@ -64,7 +64,7 @@ def evaluate_volumes(
     unclassified = Counter(case.reason for case in series if case.tumor is None)
     notes = [
         f"{data}: {len(labels)} labels, {len(series)} series, {len(patients)} patients, "
-        f"{len(slices)} labelled slices; model {card.weights_digest[:12]}",
+        f"{len(slices)} labeled slices; model {card.weights_digest[:12]}",
         "intervals: 95%, of shares by Wilson at the number of patients, of ROC AUC from "
         f"{resamples} resamples of patients",
         "a series without a verdict counts as not called; no leak check is made of volumes",

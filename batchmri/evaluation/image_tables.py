@@ -23,7 +23,7 @@ _OVERALL = {
     "risk_at_80_coverage": "– 80%",
     "risk_at_90_coverage": "– 90%",
     "risk_at_95_coverage": "– 95%",
-    "randomised_rank_correlation": "rank correlation of maps, last layer redrawn",
+    "randomized_rank_correlation": "rank correlation of maps, last layer redrawn",
 }
 _LOCALIZATION = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
 _RANKING = ("roc_auc", "average_precision")
@@ -40,7 +40,7 @@ class Lookup:
         return self._found.get((subset, metric, of))
 
 
-def picture_tables(
+def image_tables(
     measures: Sequence[Measure], subsets: Sequence[str], classes: Sequence[str]
 ) -> list[TextTable]:
     """Return a table of class metrics per subset, then tables with the subsets side by side."""
@@ -58,7 +58,7 @@ def picture_tables(
     )
     tables.append(
         TextTable(
-            "Called a tumour, of whatever class",
+            "Called a tumor, of whatever class",
             ("class", *subsets),
             [(name, *(cell(find(s, TUMOR, name)) for s in subsets)) for name in classes],
         )
@@ -92,8 +92,8 @@ def _localization_table(find: Lookup, subset: str, classes: Sequence[str]) -> Te
             rows.append(
                 (of or "all", *(cell(find(subset, m, of)) for m in _LOCALIZATION), str(first.n))
             )
-    head = ("class", "pointing", "– of the middle", "heat in mask", "– of a centred Gaussian", "n")
-    return TextTable(f"{subset}: localisation, true class", head, rows)
+    head = ("class", "pointing", "– of the middle", "heat in mask", "– of a centered Gaussian", "n")
+    return TextTable(f"{subset}: localization, true class", head, rows)
 
 
 def _without_empty_rows(rows: Iterable[Cells]) -> list[Cells]:

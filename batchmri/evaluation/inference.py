@@ -13,7 +13,7 @@ from batchmri.model.calibration import probabilities
 from batchmri.model.card import Card
 from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
 from batchmri.records import FloatArray
-from batchmri.training.images import read_mask, read_picture
+from batchmri.training.images import read_image, read_mask
 from batchmri.training.table import Row
 
 Mask = npt.NDArray[np.bool_]
@@ -104,9 +104,9 @@ def run(
     return np.concatenate(batches)
 
 
-def prepared_picture(row: Row, settings: PreparationSettings) -> npt.NDArray[np.uint8]:
+def prepared_image(row: Row, settings: PreparationSettings) -> npt.NDArray[np.uint8]:
     """Return the prepared image of a row (size, size), from 0 (black) to 255 (white)."""
-    image, spacing = read_picture(row)
+    image, spacing = read_image(row)
     pixels = prepare(image[None], spacing, settings).pixels[0, 0].numpy()
     unit = (pixels - settings.black) / (settings.white - settings.black)
     return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
@@ -118,7 +118,7 @@ def _batches(
     for start in range(0, len(rows), size):
         pixels = []
         for index, row in enumerate(rows[start : start + size], start):
-            image, spacing = read_picture(row)
+            image, spacing = read_image(row)
             prepared = prepare(image[None], spacing, settings)
             pixels.append(prepared.pixels.numpy())
             if row.mask is not None and masks is not None:

@@ -42,7 +42,7 @@ def check_leaks(
         known = Manifest.read(manifest)
         entries = [known.find(row.file) for row in rows]
         if not any(entries):
-            raise UsageError(f"manifest {manifest}: names none of the pictures judged")
+            raise UsageError(f"manifest {manifest}: names none of the images judged")
         if trained_on is None:
             return _check_by_manifest_split(entries)
         return _check_by_manifest(entries, [known.find(row.file) for row in trained])
@@ -69,8 +69,8 @@ def _check_by_manifest_split(entries: Sequence[Entry | None]) -> LeakCheck:
     ]
     in_training = sum(1 for entry in entries if entry and entry.split in TRAINED)
     notes = (
-        f"raw: {len(entries)} pictures, {in_training} of them in the manifest's train or val split",
-        f"leak-free: {len(leak_free)} pictures of its test split, one per image",
+        f"raw: {len(entries)} images, {in_training} of them in the manifest's train or val split",
+        f"leak-free: {len(leak_free)} images of its test split, one per image",
     )
     return _leak_check(leak_free, notes, entries)
 
@@ -85,13 +85,13 @@ def _check_by_manifest(
     shared = sum(1 for entry in known if entry and entry.person in persons)
     unknown_person = sum(1 for entry in known if entry and not entry.person)
     notes = [
-        f"raw: {len(entries)} pictures",
-        f"leak-free: {len(leak_free)} pictures whose image is not among those trained on; "
+        f"raw: {len(entries)} images",
+        f"leak-free: {len(leak_free)} images whose image is not among those trained on; "
         f"{shared} of them show a person who is, of {unknown_person} the person is not known",
     ]
     not_listed = sum(1 for entry in trained if entry is None)
     if not_listed:
-        notes.append(f"{not_listed} pictures trained on are not in the manifest")
+        notes.append(f"{not_listed} images trained on are not in the manifest")
     return _leak_check(leak_free, notes, entries)
 
 
@@ -100,7 +100,7 @@ def _leak_check(
 ) -> LeakCheck:
     missing = sum(1 for entry in entries if entry is None)
     if missing:
-        notes = (*notes, f"{missing} judged pictures are not in the manifest: not leak-free")
+        notes = (*notes, f"{missing} judged images are not in the manifest: not leak-free")
     return LeakCheck(
         np.array(leak_free, np.intp),
         tuple(notes),
@@ -119,8 +119,8 @@ def _check_by_similarity(
     shared = sum(1 for i in free if (rows[i].source, rows[i].patient) in patients)
     unknown_person = sum(1 for i in free if not rows[i].patient)
     notes = (
-        f"raw: {len(rows)} pictures",
-        f"leak-free: {len(free)} pictures that resemble none of the {len(trained)} trained on; "
+        f"raw: {len(rows)} images",
+        f"leak-free: {len(free)} images that resemble none of the {len(trained)} trained on; "
         f"{shared} of them show a patient who is among these, "
         f"of {unknown_person} the patient is not known",
     )

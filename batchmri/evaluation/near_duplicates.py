@@ -10,7 +10,7 @@ from batchmri.audit.files import SIDE, Bytes
 from batchmri.audit.grouping import joined
 from batchmri.evaluation.inference import Advance
 from batchmri.evaluation.intervals import Ints
-from batchmri.training.images import read_picture
+from batchmri.training.images import read_image
 from batchmri.training.table import Row
 
 _BLANK_STD = 2.0  # in gray levels of 255; flatter images correlate with any other image
@@ -32,7 +32,7 @@ def images_of(rows: Sequence[Row], advance: Advance) -> Ints:
 
 
 def _thumbnail(row: Row) -> Bytes:
-    image, _ = read_picture(row)
+    image, _ = read_image(row)
     if row.slice is not None or image.max() > 255:
         low, high = np.percentile(image, (0.5, 99.5))
         image = np.clip((image - low) * (255 / max(float(high - low), 1e-6)), 0, 255)

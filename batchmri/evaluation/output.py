@@ -21,7 +21,7 @@ _COLUMNS = (
     Column("value", "Empty where undefined.", "number"),
     Column("low", "Lower bound of the 95% interval.", "number"),
     Column("high", "Upper bound of the 95% interval.", "number"),
-    Column("n", "Pictures, slices, series or patients behind it.", "integer"),
+    Column("n", "Images, slices, series or patients behind it.", "integer"),
 )
 _DECIMALS = 6
 

@@ -23,7 +23,7 @@ from batchmri.evaluation.volume_join import Case
 from batchmri.records import INDETERMINATE, TUMOR
 
 NO_VERDICT = "not classified"
-_TUMOR_PANEL = "any tumour against none"
+_TUMOR_PANEL = "any tumor against none"
 
 
 def write_volume_plots(
@@ -63,10 +63,10 @@ def _write_series_plots(curve: Curve | None, folder: Path) -> None:
             draw_reliability,
             found=binned(tumor, has_tumor),
             x_label="p_tumor",
-            y_label="with a tumour",
+            y_label="with a tumor",
             what="series",
         )
-        coverage[f"{name}; a tumour above p_tumor 0.5"] = partial(
+        coverage[f"{name}; a tumor above p_tumor 0.5"] = partial(
             draw_coverage,
             labels=has_tumor.astype(np.int64),
             probabilities=np.stack([1 - tumor, tumor], axis=1),

@@ -5,7 +5,7 @@ import numpy as np
 
 from batchmri.records import FloatArray
 
-ONE_GREY_LEVEL = "one grey level"
+ONE_GRAY_LEVEL = "one gray level"
 _MIN_DIFFERING = 0.005  # fraction of pixels that differ from the median
 _WORKING_SIDE = 256  # longest side, in pixels; larger images are downsampled
 _PERCENTILES = (0.5, 99.5)
@@ -23,7 +23,7 @@ def why_blank(image: FloatArray) -> str:
     """
     differing = np.count_nonzero(image != np.median(image))
     if differing == 0:
-        return ONE_GREY_LEVEL
+        return ONE_GRAY_LEVEL
     if differing < _MIN_DIFFERING * image.size:
         return f"{differing} pixels differ from the background"
     if structure(image) < _MIN_STRUCTURE:

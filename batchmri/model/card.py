@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from batchmri.errors import ModelError
 from batchmri.records import INDETERMINATE, TUMOR
+from batchmri.renamed import CARD, rename_keys
 from batchmri.settings import first_error
 
 ARCHITECTURE = "efficientnet-b1"
@@ -16,12 +17,18 @@ SHIPPED = Path(__file__).parent / "weights" / "batchmri-b1.safetensors"
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, given: Any) -> Any:
+        """Accept the names of earlier versions."""
+        return rename_keys(given, CARD) if isinstance(given, dict) else given
+
 
 class DataSource(_Part):
     """One source of training images."""
 
     name: str
-    licence: str
+    license: str
     use: str = ""
 
 
@@ -48,24 +55,26 @@ class Card(_Part):
     sources: tuple[DataSource, ...] = ()
     figures: dict[str, Any] = {}
     commands: tuple[str, ...] = ()
-    licence: str = ""
-    field: str = ""
+    license: str = ""
+    domain: str = ""
     intended_use: str = "Research use only. Not a medical device."
     created_by: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if len(set(self.classes)) < len(self.classes):
-            raise ValueError("a class stands twice")
+            raise ValueError("two classes have the same name")
         if INDETERMINATE in self.classes or self.no_tumor_class == TUMOR:
             raise ValueError(
                 f"{INDETERMINATE!r} cannot be a class, and {TUMOR!r} cannot mean no tumor: "
                 "verdicts have these names"
             )
         if self.no_tumor_class not in self.classes:
-            raise ValueError(f"no_tumor_class {self.no_tumor_class!r} is not among the classes")
+            raise ValueError(f"no_tumor_class {self.no_tumor_class!r} is not one of the classes")
         if self.architecture != ARCHITECTURE:
-            raise ValueError(f"architecture {self.architecture!r}, known is {ARCHITECTURE}")
+            raise ValueError(
+                f"architecture {self.architecture!r} is not supported; expected {ARCHITECTURE}"
+            )
         return self
 
     @property
@@ -89,7 +98,7 @@ def read_card(path: Path) -> Card:
         return Card.model_validate_json(card.read_bytes())
     except OSError as error:
         raise ModelError(
-            f"model {path}: no card {card.name} beside it ({error.strerror})"
+            f"model {path}: its card {card.name} cannot be read ({error.strerror})"
         ) from None
     except ValidationError as error:
         where, first = first_error(error)

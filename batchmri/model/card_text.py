@@ -13,9 +13,9 @@ def describe(card: Card) -> str:
 
 def _lines(card: Card) -> Iterator[str]:
     yield f"intended use   {card.intended_use}"
-    yield f"classes        {', '.join(card.classes)} ({card.no_tumor_class} means no tumour)"
-    yield f"field          {card.field or 'not said'}"
-    yield f"licence        {card.licence or 'not said'}"
+    yield f"classes        {', '.join(card.classes)} ({card.no_tumor_class} means no tumor)"
+    yield f"domain         {card.domain or 'not said'}"
+    yield f"license        {card.license or 'not said'}"
     stride = "kept" if card.last_stride else "removed"
     yield f"architecture   {card.architecture}, last stride {stride}"
     settings = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
@@ -33,7 +33,7 @@ def _lines(card: Card) -> Iterator[str]:
         yield "sources"
         for source in card.sources:
             use = f" ({source.use})" if source.use else ""
-            yield f"  {source.name}: {source.licence}{use}"
+            yield f"  {source.name}: {source.license}{use}"
     if card.commands:
         yield ""
         yield "commands"

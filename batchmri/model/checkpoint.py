@@ -18,15 +18,15 @@ from batchmri.model.ood import PREFIX, DomainModel
 
 
 def save_checkpoint(
-    path: Path, network: ClassMapNetwork, card: Card, field: DomainModel | None = None
+    path: Path, network: ClassMapNetwork, card: Card, detector: DomainModel | None = None
 ) -> Card:
     """Write the weights to `path` (.safetensors) and the card with their digest next to it.
 
     Returns the card as written. Raises ModelError if a weight is not finite in half precision.
     """
     weights = {name: _to_half(name, tensor) for name, tensor in network.state_dict().items()}
-    if field is not None:
-        weights |= {name: torch.from_numpy(array) for name, array in field.tensors().items()}
+    if detector is not None:
+        weights |= {name: torch.from_numpy(array) for name, array in detector.tensors().items()}
     content = safetensors.torch.save(weights)
     card = card.model_copy(update={"weights_digest": hashlib.sha256(content).hexdigest()})
     _write_atomically(path, content)
@@ -54,11 +54,11 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
         tensors = safetensors.torch.load(content)
         network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
         own = {n: t.numpy() for n, t in tensors.items() if n.startswith(PREFIX)}
-        field = DomainModel.from_tensors(own)
+        detector = DomainModel.from_tensors(own)
     except (SafetensorError, RuntimeError, KeyError) as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"model {path}: not weights of this network ({line})") from None
-    return network.eval(), card, field
+    return network.eval(), card, detector
 
 
 def _to_half(name: str, tensor: Tensor) -> Tensor:

@@ -57,9 +57,9 @@ class ClassMapNetwork(nn.Module):
         self.dropout = nn.Dropout2d(body._dropout.p)
         self.linear = body._fc
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return class maps and features of prepared slices."""
-        midway = self.blocks[: _TEXTURE_STAGE + 1](self.stem(pictures))
+        midway = self.blocks[: _TEXTURE_STAGE + 1](self.stem(images))
         late = self.blocks[_TEXTURE_STAGE + 1 :](midway)
         activation = self.last_activation(self.head(late))
         weight = self.linear.weight[:, :, None, None]

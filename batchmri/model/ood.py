@@ -40,7 +40,7 @@ class DomainModel:
     limit: FloatArray
     probes: FloatArray
 
-    def looks(self, features: FloatArray) -> list[DomainScores]:
+    def scores(self, features: FloatArray) -> list[DomainScores]:
         """Return the scores of slices with these features (N, k)."""
         scaled = self._standardize(features)
         distances = self._distances(scaled) / self.limit[0]

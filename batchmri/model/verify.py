@@ -35,7 +35,7 @@ def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object
         card = read_card(path)
     except ModelError as error:
         return [Check("card", False, str(error))]
-    summary = f"{len(card.classes)} classes, {card.no_tumor_class} means no tumour"
+    summary = f"{len(card.classes)} classes, {card.no_tumor_class} means no tumor"
     checks = [
         Check("card", True, summary),
         _check_preparation(card, read_preparation),

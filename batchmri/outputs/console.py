@@ -43,7 +43,7 @@ class Console:
         lines = Lines(self.log, what, total)
         stage = Stage(lines)
         yield stage
-        lines.tell(stage, finished=True)
+        lines.write(stage, finished=True)
 
     def log(self, what: str, **facts: object) -> None:
         """Write one line to stderr; facts that are None are omitted."""

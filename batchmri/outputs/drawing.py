@@ -7,9 +7,9 @@ import numpy.typing as npt
 from batchmri.outputs.formatting import printable
 
 Image = npt.NDArray[np.uint8]
-Colour = tuple[int, int, int]
-BRIGHT: Colour = (236, 236, 236)
-DIM: Colour = (160, 160, 160)
+Color = tuple[int, int, int]
+BRIGHT: Color = (236, 236, 236)
+DIM: Color = (160, 160, 160)
 REGULAR, BOLD = 400, 650
 
 
@@ -38,23 +38,23 @@ def text(
     words: str,
     origin: tuple[int, int],
     size: int,
-    colour: Colour = BRIGHT,
+    color: Color = BRIGHT,
     weight: int = REGULAR,
 ) -> None:
     """Draw one line of text, its baseline starting at `origin` (x, y), clipped at the border."""
-    cv2.putText(canvas, printable(words), origin, colour, _font(), size, weight)
+    cv2.putText(canvas, printable(words), origin, color, _font(), size, weight)
 
 
 def text_right(
-    canvas: Image, words: str, corner: tuple[int, int], size: int, colour: Colour = BRIGHT
+    canvas: Image, words: str, corner: tuple[int, int], size: int, color: Color = BRIGHT
 ) -> None:
     """Draw one line of text, its baseline ending at `corner` (x, y)."""
-    text(canvas, words, (corner[0] - text_width(words, size), corner[1]), size, colour)
+    text(canvas, words, (corner[0] - text_width(words, size), corner[1]), size, color)
 
 
-def outlined(canvas: Image, letter: str, centre: tuple[int, int], size: int) -> None:
+def outlined(canvas: Image, letter: str, center: tuple[int, int], size: int) -> None:
     """Draw a letter with a dark outline, legible on bright and dark backgrounds."""
-    x, y = centre[0] - text_width(letter, size, BOLD) // 2, centre[1] + round(0.36 * size)
+    x, y = center[0] - text_width(letter, size, BOLD) // 2, center[1] + round(0.36 * size)
     for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         cv2.putText(canvas, letter, (x + dx, y + dy), (0, 0, 0), _font(), size, BOLD)
     cv2.putText(canvas, letter, (x, y), BRIGHT, _font(), size, BOLD)

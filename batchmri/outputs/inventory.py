@@ -9,7 +9,7 @@ from batchmri.outputs.rows import Row, transfer_syntax
 from batchmri.outputs.schema import Column
 from batchmri.records import Decision, FileNote, Series
 
-SURVEY_COLUMNS = (
+INVENTORY_COLUMNS = (
     Column("section", "What is counted: decision, modality, sequence, …"),
     Column("value", "Its value."),
     Column("series", "Series with it.", "integer"),
@@ -28,7 +28,7 @@ _MAX_VALUES = 2000
 
 
 @dataclass(slots=True)
-class Survey:
+class Inventory:
     """Counts of series and slices by section and value."""
 
     studies: int = 0

@@ -16,11 +16,11 @@ from batchmri.records import FloatArray, Plane
 
 _PANEL = 384
 _MARGIN = 12
-_HEAD = 62
+_HEADER_HEIGHT = 62
 _BAR_LEFT = 3 * _MARGIN + 2 * _PANEL
 _BAR = 14
 _WIDTH = _BAR_LEFT + _BAR + 40
-_HEIGHT = _HEAD + _PANEL + 2 * _MARGIN
+_HEIGHT = _HEADER_HEIGHT + _PANEL + 2 * _MARGIN
 _LEFTS = (_MARGIN, 2 * _MARGIN + _PANEL)
 _WINDOW_PERCENTILES = (1.0, 99.0)
 _COLORMAP_START, _MAX_OPACITY, _OPACITY_EXPONENT = 0.2, 0.65, 0.6
@@ -79,7 +79,7 @@ def overlay(
         canvas.place(drawn, panel, *_centered(size, left))
         _draw_edge_letters(drawn, left, caption.plane)
         if caption.deciding:
-            canvas.frame(drawn, (left, _HEAD), (_PANEL, _PANEL), _FRAME)
+            canvas.frame(drawn, (left, _HEADER_HEIGHT), (_PANEL, _PANEL), _FRAME)
     _draw_caption(drawn, caption)
     return canvas.png(drawn)
 
@@ -111,7 +111,7 @@ def _panel_size(shape: tuple[int, ...], spacing: tuple[float, float]) -> tuple[i
 
 
 def _centered(size: tuple[int, int], left: int) -> tuple[int, int]:
-    return _HEAD + (_PANEL - size[1]) // 2, left + (_PANEL - size[0]) // 2
+    return _HEADER_HEIGHT + (_PANEL - size[1]) // 2, left + (_PANEL - size[0]) // 2
 
 
 def _resized_gray(picture: FloatArray, size: tuple[int, int]) -> Image:
@@ -139,12 +139,12 @@ def _draw_edge_letters(drawn: Image, left: int, plane: Plane) -> None:
     if plane not in _EDGE_LETTERS:
         return
     for letter, (x, y) in zip(_EDGE_LETTERS[plane], places, strict=True):
-        canvas.outlined(drawn, letter, (left + x, _HEAD + y), 16)
+        canvas.outlined(drawn, letter, (left + x, _HEADER_HEIGHT + y), 16)
 
 
 def _draw_color_bar(drawn: Image) -> None:
     # Drawn over medium gray, to show the blended colors from no heat to full strength.
-    top, height = _HEAD + 40, _PANEL - 80
+    top, height = _HEADER_HEIGHT + 40, _PANEL - 80
     ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_BAR, axis=1)
     ground = np.full((height, _BAR, 3), 110, np.uint8)
     canvas.place(drawn, heated(ground, ramp), top, _BAR_LEFT)

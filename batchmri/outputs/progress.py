@@ -62,9 +62,9 @@ class Lines:
         pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * (now - self._start))
         if now - self._last >= pause:
             self._last = now
-            self.tell(stage)
+            self.write(stage)
 
-    def tell(self, stage: Stage, **facts: object) -> None:
+    def write(self, stage: Stage, **facts: object) -> None:
         """Log one line now."""
         seconds = max(self._clock() - self._start, 1e-3)
         rate = stage.done / seconds

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 
 from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
-from batchmri.settings import ReportSettings
+from batchmri.settings.sections import ReportSettings
 
 Value = str | int | float | bool | None | tuple[str, ...]
 """A value of a cell: probabilities and lengths are floats, flags a tuple."""
@@ -171,7 +171,7 @@ def slice_rows(result: SeriesResult, classes: Classes) -> Iterator[Row]:
             "predicted": predicted,
             "confidence": _probability(confidence),
             **_probability_cells(scores.probabilities, classes),
-            "ood_score": scores.look.distance if scores.look else None,
+            "ood_score": scores.domain.ood_score if scores.domain else None,
             "crop_x": box.x,
             "crop_y": box.y,
             "crop_width": box.width,

@@ -47,7 +47,7 @@ def probability(name: str, description: str) -> Column:
     return Column(name, description, "number", decimals=4)
 
 
-def millimetres(name: str, description: str) -> Column:
+def millimeters(name: str, description: str) -> Column:
     """A column of lengths in mm, with three decimals at most."""
     return Column(name, description, "number", "mm", decimals=3, trim=True)
 
@@ -133,7 +133,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("n_slices", "Slices of the assembled series.", "integer"),
         Column("plane", "axial, coronal, sagittal or oblique; empty where unknown."),
         Column("pixel_spacing_mm", "Between rows\\between columns.", unit="mm"),
-        millimetres("slice_spacing_mm", "Between adjacent slices."),
+        millimeters("slice_spacing_mm", "Between adjacent slices."),
         _STATUS,
         _REASON,
         _DETAIL,
@@ -154,7 +154,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _SOURCE,
         Column("frame", "Frame number in the file, from 1.", "integer"),
         Column("slice_index", "Place in the series along its normal, from 0.", "integer"),
-        millimetres("position_mm", "Place along the slice normal."),
+        millimeters("position_mm", "Place along the slice normal."),
         _PREDICTED,
         probability("confidence", "Calibrated probability of the leading class."),
         _P_TUMOR,

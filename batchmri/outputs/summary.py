@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from batchmri.outputs.console import Console
-from batchmri.outputs.inventory import SECTIONS, Survey
+from batchmri.outputs.inventory import SECTIONS, Inventory
 
 _NOTE = "Research use only, not a medical device."
 
@@ -43,23 +43,24 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     console.say(_NOTE)
 
 
-def print_survey(console: Console, survey: Survey, cores: int) -> None:
+def print_inventory(console: Console, inventory: Inventory, cores: int) -> None:
     """Print the contents of an archive and what a scan would do."""
-    console.say(f"{survey.files} files, {survey.studies} studies")
+    console.say(f"{inventory.files} files, {inventory.studies} studies")
     for section in SECTIONS:
         rows = [
-            (value, count, survey.slices[section, value])
-            for (name, value), count in survey.series.most_common()
+            (value, count, inventory.slices[section, value])
+            for (name, value), count in inventory.series.most_common()
             if name == section
         ]
         console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
-    console.counts("Files in no series", survey.file_reasons, "reason", "files")
-    minutes = survey.seconds(cores) / 60
+    console.counts("Files in no series", inventory.file_reasons, "reason", "files")
+    minutes = inventory.seconds(cores) / 60
     time = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute or less"
     console.say(
-        f"A scan would classify {survey.wanted_series} series with {survey.wanted_slices} slices: "
-        f"roughly {time} on {cores} cores, {survey.disk_bytes / 1e6:.0f} MB of disk "
-        f"and {survey.inodes} files at most. Some label maps show only when pixels are read."
+        f"A scan would classify {inventory.wanted_series} series "
+        f"with {inventory.wanted_slices} slices: "
+        f"roughly {time} on {cores} cores, {inventory.disk_bytes / 1e6:.0f} MB of disk "
+        f"and {inventory.inodes} files at most. Some label maps show only when pixels are read."
     )
 
 

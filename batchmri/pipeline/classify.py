@@ -124,10 +124,10 @@ class Run:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
         flags = ("crop_failed",) if tag.box.failed else ()
-        detector = self._model.field
-        look = detector.looks(classified.features[None])[0] if detector else None
+        detector = self._model.ood_detector
+        domain = detector.scores(classified.features[None])[0] if detector else None
         tag.accumulator.scores[tag.ref.index] = Scores(
-            tag.ref, tuple(map(float, row)), tag.box, flags, look
+            tag.ref, tuple(map(float, row)), tag.box, flags, domain
         )
         tag.accumulator.maps[tag.ref.index] = classified.maps
         if tag.accumulator.complete:

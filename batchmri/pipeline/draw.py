@@ -7,7 +7,7 @@ from pathlib import Path
 from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.paths import montage_path, picture_path
 from batchmri.outputs.pictures import Caption, montage, overlay
-from batchmri.preparation.heatmap_projection import map_to_picture
+from batchmri.preparation.heatmap_projection import map_to_slice
 from batchmri.reasons import VerdictReason
 from batchmri.records import (
     INDETERMINATE,
@@ -18,7 +18,7 @@ from batchmri.records import (
     SeriesResult,
     Verdict,
 )
-from batchmri.settings import ReportSettings
+from batchmri.settings.sections import ReportSettings
 
 _MAX_MONTAGE_PICTURES = 24
 _DRAWING_VERSION = "2"
@@ -133,7 +133,7 @@ def draw_pictures(
         if has_heat(verdict):
             row = scores[index].probabilities
             evidence = heat[index] * classes.probability(verdict.shown_class, row)
-            placed = map_to_picture(evidence, scores[index].box, spacing, picture.shape)
+            placed = map_to_slice(evidence, scores[index].box, spacing, picture.shape)
         caption = caption_of(series, verdict, scores[index], classes)
         path = picture_path(series.key, index)
         write_atomic(output / path, overlay(picture, placed, scale, spacing, caption))

@@ -7,8 +7,8 @@ from pathlib import Path
 from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
 from batchmri.outputs.console import Console, LogFormat
-from batchmri.outputs.inventory import SURVEY_COLUMNS, Survey
-from batchmri.outputs.summary import print_survey
+from batchmri.outputs.inventory import INVENTORY_COLUMNS, Inventory
+from batchmri.outputs.summary import print_inventory
 from batchmri.outputs.tables.csv import write_table
 from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.index import index
@@ -27,7 +27,7 @@ def dry_run(
     settings: Settings | None = None,
     limit: int | None = None,
     log_format: LogFormat = "auto",
-) -> Survey:
+) -> Inventory:
     """Print the contents of `paths` and what would be classified; with `out`, write dry-run.csv.
 
     Raises UsageError if `paths` cannot be scanned or contain no image, and InterruptedRunError
@@ -46,22 +46,22 @@ def dry_run(
     ):
         index(store, roots, out, settings, ScanOptions(), pool, console, stop)
         stop.check()
-        survey = _survey(store, settings, limit, stop)
+        inventory = _inventory(store, settings, limit, stop)
         stop.check()
-        print_survey(console, survey, workers)
+        print_inventory(console, inventory, workers)
         check_images(store, roots, [str(path) for path in paths])
     if out is not None:
-        write_table(out / "dry-run.csv", SURVEY_COLUMNS, survey.rows())
-    return survey
+        write_table(out / "dry-run.csv", INVENTORY_COLUMNS, inventory.rows())
+    return inventory
 
 
-def _survey(store: Store, settings: Settings, limit: int | None, stop: Shutdown) -> Survey:
-    survey = Survey(files=store.files.count())
+def _inventory(store: Store, settings: Settings, limit: int | None, stop: Shutdown) -> Inventory:
+    inventory = Inventory(files=store.files.count())
     for header_study in stop.until(islice(store.files.header_studies(), limit)):
         for study in assemble(*store.files.instances(header_study)):
-            survey.studies += 1
+            inventory.studies += 1
             for series in study.series:
-                survey.add(series, select(series, settings.selection))
+                inventory.add(series, select(series, settings.selection))
     for note in store.series.notes():
-        survey.add_note(note)
-    return survey
+        inventory.add_note(note)
+    return inventory

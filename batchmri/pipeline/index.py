@@ -15,7 +15,8 @@ from batchmri.pipeline.shutdown import Shutdown
 from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import TRIES, Reason
 from batchmri.records import FileEntry, FileNote, Instance
-from batchmri.settings import ArchiveSettings, Settings
+from batchmri.settings import Settings
+from batchmri.settings.sections import ArchiveSettings
 from batchmri.state.store import Store
 
 _HEADER_VERSION_KEY = "header_version"
@@ -89,7 +90,7 @@ def _walk(
     ):
         found = walk(roots, settings.exclude, excluded_folders, settings.follow_links)
         for item in stop.until(found):
-            store.files.met(item)
+            store.files.add_walked(item)
             progress.advance()
             bulk.tick()
 

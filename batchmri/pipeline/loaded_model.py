@@ -10,7 +10,7 @@ from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.model.checkpoint import load_checkpoint
 from batchmri.model.ood import DomainModel
 from batchmri.records import Classes
-from batchmri.settings import ClassifierSettings
+from batchmri.settings.sections import ClassifierSettings
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Model:
         return self._loaded[0]
 
     @property
-    def field(self) -> DomainModel | None:
+    def ood_detector(self) -> DomainModel | None:
         """The out-of-distribution detector; None if the checkpoint has none."""
         return self._loaded[1]
 

@@ -22,14 +22,14 @@ _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment a
 class Planner:
     """Updates the series in the state from the files in the state.
 
-    A finished series is not processed again if its files are unchanged and `stands` returns True,
-    which means that its pictures are up to date with the current settings.
+    A finished series is not processed again if its files are unchanged and `is_current` returns
+    True, which means that its pictures match the current settings.
     """
 
     store: Store
     settings: Settings
     options: ScanOptions
-    stands: Callable[[SeriesResult], bool]
+    is_current: Callable[[SeriesResult], bool]
 
     def plan(self, stop: Shutdown) -> int:
         """Decide on every series; returns the number of new failures found in headers alone."""
@@ -55,7 +55,7 @@ class Planner:
         return sum(reason.status is Status.FAILED for reason in reasons)
 
     def _is_arriving(self, header_study: str) -> bool:
-        settle_s = self.settings.night.settle.total_seconds()
+        settle_s = self.settings.schedule.settle.total_seconds()
         return settle_s > 0 and (
             time.time() - self.store.files.last_change_s(header_study) < settle_s
         )
@@ -82,7 +82,7 @@ class Planner:
 
     def _is_done(self, series: Series) -> bool:
         done = self.store.series.result(series.key)
-        if done is None or done[1] != series.fingerprint or not self.stands(done[0]):
+        if done is None or done[1] != series.fingerprint or not self.is_current(done[0]):
             return False
         return not self.store.series.has_another_try(
             series.key, tries=TRIES, retry_failed=self.options.retry_failed

@@ -59,10 +59,10 @@ def scan(
     output = Path(out)
     report = RunReport(secrets.token_hex(4))
     console = Console(log_format, report.run_id)
-    budget = settings.night.time_budget
+    budget = settings.schedule.time_budget
     with ExitStack() as stack:
         stack.enter_context(report.recorded(settings))
-        metrics_file = settings.night.metrics_file
+        metrics_file = settings.schedule.metrics_file
         if metrics_file is not None:
             check_metrics_file(metrics_file)
         report.metrics_file = metrics_file
@@ -153,7 +153,7 @@ def _classify(
             report.new_failures += done.newly_failed
             if done.given_up:
                 console.warn("given up after three runs", series=done.result.series.source)
-            if settings.night.too_many(report.new_failures, max(total, 1)):
+            if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
                 )

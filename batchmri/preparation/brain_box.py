@@ -19,13 +19,13 @@ _SMALLEST_AREA = 0.02  # share of the image; a smaller box is a speck, not a hea
 _KERNEL = np.ones((3, 3), np.uint8)
 
 
-def brain_box(picture: npt.NDArray[np.generic]) -> CropBox:
+def brain_box(image: npt.NDArray[np.generic]) -> CropBox:
     """Find the box around the head, in pixels of an image (rows, columns) of any real type.
 
     If no contour is large enough to be a head, returns the whole image with `failed` set.
     """
-    height, width = picture.shape
-    gray = _reduce_and_stretch(picture)
+    height, width = image.shape
+    gray = _reduce_and_stretch(image)
     _, foreground = cv2.threshold(gray, _threshold(gray), 255, cv2.THRESH_BINARY)
     foreground = cv2.dilate(cv2.erode(foreground, _KERNEL, iterations=2), _KERNEL, iterations=2)
     contours, _ = cv2.findContours(foreground, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -36,10 +36,10 @@ def brain_box(picture: npt.NDArray[np.generic]) -> CropBox:
     return CropBox(0, 0, width, height, failed=True)
 
 
-def _reduce_and_stretch(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    reduction = max(1.0, max(picture.shape) / _WORKING_SIDE)
-    size = tuple(max(1, round(side / reduction)) for side in reversed(picture.shape))
-    small = cv2.resize(picture.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+def _reduce_and_stretch(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    reduction = max(1.0, max(image.shape) / _WORKING_SIDE)
+    size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     low, high = np.percentile(small[::2, ::2], _PERCENTILES)
     small = (small - low) * (255.0 / max(float(high - low), 1e-6))
     blurred: npt.NDArray[np.uint8] = cv2.GaussianBlur(np.clip(small, 0, 255), (5, 5), 0).astype(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from batchmri.records import CropBox, FloatArray
 
 
-def map_to_picture(
+def map_to_slice(
     heat: npt.NDArray[np.floating],
     box: CropBox,
     pixel_spacing: tuple[float, float],

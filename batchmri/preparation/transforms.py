@@ -21,7 +21,7 @@ from batchmri.preparation.brain_box import brain_box
 from batchmri.records import CropBox
 
 Spacing = tuple[float, float]
-Picture = npt.NDArray[Any]
+Image = npt.NDArray[Any]
 Step = Callable[[Tensor], Any]
 
 _PERCENTILE_STRIDE = 2  # percentiles of a quarter of the pixels are accurate enough
@@ -56,20 +56,20 @@ class Prepared:
     boxes: list[CropBox]
 
 
-def prepare(slices: Picture, pixel_spacing: Spacing, settings: PreparationSettings) -> Prepared:
+def prepare(slices: Image, pixel_spacing: Spacing, settings: PreparationSettings) -> Prepared:
     """Crop slices (S, H, W) to the brain box, stretch their gray levels and make them square.
 
     `pixel_spacing` is (row, column) in mm; only the ratio matters.
     """
-    boxes = [brain_box(picture) for picture in slices]
+    boxes = [brain_box(image) for image in slices]
     pixels = torch.empty((len(boxes), 1, settings.size, settings.size))
     with _plain_tensors():
-        for target, picture, box in zip(pixels, slices, boxes, strict=True):
-            target.copy_(_prepare_slice(picture, box, pixel_spacing, settings))
+        for target, image, box in zip(pixels, slices, boxes, strict=True):
+            target.copy_(_prepare_slice(image, box, pixel_spacing, settings))
     return Prepared(pixels, boxes)
 
 
-def prepare_mask(mask: Picture, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
+def prepare_mask(mask: Image, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
     """Apply the geometry of `prepare` to a mask (H, W): shares (1, size, size) from 0 to 1."""
     with _plain_tensors():
         steps = [_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)]
@@ -77,10 +77,10 @@ def prepare_mask(mask: Picture, box: CropBox, pixel_spacing: Spacing, size: int)
 
 
 def _prepare_slice(
-    picture: Picture, box: CropBox, spacing: Spacing, settings: PreparationSettings
+    image: Image, box: CropBox, spacing: Spacing, settings: PreparationSettings
 ) -> Tensor:
     black, white = settings.black, settings.white
-    inside = picture[box.y : box.y + box.height, box.x : box.x + box.width]
+    inside = image[box.y : box.y + box.height, box.x : box.x + box.width]
     sample = inside[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
     low, high = np.percentile(sample, (settings.lower_percentile, settings.upper_percentile))
     steps: list[Step] = [
@@ -90,7 +90,7 @@ def _prepare_slice(
         ScaleIntensityRange(low, max(high, low + 1e-6), black, white, clip=True),
         *_to_square(box, spacing, settings.size, outside=black),
     ]
-    return _apply(steps, picture)
+    return _apply(steps, image)
 
 
 def _crop(box: CropBox) -> Step:
@@ -104,15 +104,15 @@ def _to_square(box: CropBox, spacing: Spacing, size: int, outside: float) -> tup
     scale = size / max(height, width)
     shape = (max(1, round(height * scale)), max(1, round(width * scale)))
 
-    def resize(picture: Tensor) -> Tensor:
+    def resize(image: Tensor) -> Tensor:
         # MONAI's Resize applies a Gaussian filter first, at eight times the cost of interpolate.
-        return interpolate(picture[None], shape, mode="bilinear", antialias=True)[0]
+        return interpolate(image[None], shape, mode="bilinear", antialias=True)[0]
 
     return resize, SpatialPad((size, size), value=outside)
 
 
-def _apply(steps: Sequence[Step], picture: Picture) -> Tensor:
-    prepared = torch.from_numpy(picture.astype(np.float32))[None]
+def _apply(steps: Sequence[Step], image: Image) -> Tensor:
+    prepared = torch.from_numpy(image.astype(np.float32))[None]
     for step in steps:
         prepared = step(prepared)
     return prepared

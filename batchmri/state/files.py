@@ -41,7 +41,7 @@ class FileIndex:
             "WITHOUT ROWID"
         )
 
-    def met(self, item: FileEntry | FileNote) -> None:
+    def add_walked(self, item: FileEntry | FileNote) -> None:
         """Record a file found by the walk, or a file or folder that it could not read."""
         if isinstance(item, FileNote):
             row: tuple[object, ...] = (item.source, b"", 0, 0, item.reason, item.detail)

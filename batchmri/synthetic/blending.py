@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.synthetic.head import Area, Grey, Head, grown, tissue
+from batchmri.synthetic.head import Area, Gray, Head, grown, tissue
 
 Floats = npt.NDArray[np.float32]
 RING = 24  # pixels around an area that are used to align, level and compare it
@@ -25,7 +25,7 @@ _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 class Placed:
     """A head's image and mask, resampled to the pixels of another head."""
 
-    picture: Floats
+    image: Floats
     mask: Area | None
 
 
@@ -34,74 +34,74 @@ def place(head: Head, over: Head, beside: Area) -> Placed:
 
     A sharper image is blurred to the resolution of `over` (`Head.pitch`).
     """
-    height, width = over.picture.shape
+    height, width = over.image.shape
     stretched = np.asarray(
-        cv2.resize(head.picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        cv2.resize(head.image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
     )
-    move = _alignment(over.picture, stretched, beside)
+    move = _alignment(over.image, stretched, beside)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(stretched, move, (width, height), flags=flags)
-    picture: Floats = moved.astype(np.float32)
+    image: Floats = moved.astype(np.float32)
     if over.pitch > head.pitch:
-        picture = _blurred(picture, _matching_sigma(head.pitch, over.pitch))
+        image = _blurred(image, _matching_sigma(head.pitch, over.pitch))
     mask = None
     if head.mask is not None:
         shares = cv2.resize(head.mask.astype(np.float32), (width, height))
         mask = cv2.warpAffine(shares, move, (width, height), flags=flags) > 0.5
-    return Placed(picture, mask)
+    return Placed(image, mask)
 
 
-def ring_around(area: Area, *pictures: npt.NDArray[np.generic]) -> Area:
+def ring_around(area: Area, *images: npt.NDArray[np.generic]) -> Area:
     """Return the ring around an area, restricted to pixels that are tissue in all images."""
     ring = grown(area, RING) & ~area
-    for picture in pictures:
-        ring &= tissue(picture.clip(0, 255).astype(np.uint8))
+    for image in images:
+        ring &= tissue(image.clip(0, 255).astype(np.uint8))
     return ring
 
 
-def levelled(patch: Floats, picture: Grey, ring: Area) -> Floats:
+def leveled(patch: Floats, image: Gray, ring: Area) -> Floats:
     """Return the patch with its contrast and local brightness matched to the image.
 
     The differences in the ring are interpolated to its inside by normalized convolution.
     """
-    ours, theirs = picture[ring].astype(np.float32), patch[ring]
+    ours, theirs = image[ring].astype(np.float32), patch[ring]
     gain = float(np.clip(ours.std() / max(float(theirs.std()), 1e-3), *_GAIN))
     patch = np.asarray((patch - theirs.mean()) * gain + ours.mean(), np.float32)
     known = ring.astype(np.float32)
     sigma = 0.5 * RING + 0.25 * float(np.sqrt(known.sum()))
-    difference = _blurred((picture - patch) * known, sigma)
+    difference = _blurred((image - patch) * known, sigma)
     return np.asarray(patch + difference / np.maximum(_blurred(known, sigma), 1e-3), np.float32)
 
 
-def blended(picture: Grey, patch: Floats, area: Area) -> Grey:
+def blended(image: Gray, patch: Floats, area: Area) -> Gray:
     """Return the image with the patch in the area, feathered at the border."""
     share = _blurred(area.astype(np.float32), _FEATHER)
-    mixed = picture * (1 - share) + patch * share
+    mixed = image * (1 - share) + patch * share
     return np.clip(mixed, 0, 255).round().astype(np.uint8)
 
 
-def likeness(a: Grey, b: Floats, area: Area) -> float:
+def likeness(a: Gray, b: Floats, area: Area) -> float:
     """Return the correlation of the coarse structure of two images in an area, 0 if one is flat."""
-    ours, theirs = (smooth(picture)[area].astype(np.float64) for picture in (a, b))
+    ours, theirs = (smooth(image)[area].astype(np.float64) for image in (a, b))
     if ours.size < 2 or not (ours.std() > 0 and theirs.std() > 0):
         return 0.0
     return float(np.corrcoef(ours, theirs)[0, 1])
 
 
-def smooth(picture: Grey | Floats) -> Floats:
+def smooth(image: Gray | Floats) -> Floats:
     """Return the coarse structure of an image."""
-    return _blurred(picture.astype(np.float32), _COARSE)
+    return _blurred(image.astype(np.float32), _COARSE)
 
 
-def _blurred(picture: Floats, sigma: float) -> Floats:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+def _blurred(image: Floats, sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
 def _matching_sigma(own_pitch: float, target_pitch: float) -> float:
     return float(_BLUR_OF_PIXEL * np.sqrt(target_pitch**2 - own_pitch**2))
 
 
-def _alignment(fixed: Grey, moving: Grey, beside: Area) -> Floats:
+def _alignment(fixed: Gray, moving: Gray, beside: Area) -> Floats:
     """Return the affine map (2, 3) from fixed to moving pixels, the identity if none is found.
 
     Maps with a large shift, stretch or shear are rejected.

@@ -41,14 +41,14 @@ def build_counterfactuals(
     used = [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
     if not any(row.mask and row.mask_use == "full" for row in used):
         raise UsageError(
-            f"table {table}: no picture of split train has the outline of a tumor, so none can be "
+            f"table {table}: no image of split train has the outline of a tumor, so none can be "
             "removed or transplanted; add the columns mask and mask_use (full)"
         )
     heads = read_heads(used)
     if not any(map(_outlined, heads)):
         raise UsageError(
             f"table {table}: no outlined tumor is in a head of known plane; add "
-            "slices of NIfTI volumes (columns slice and plane) to compare the pictures to"
+            "slices of NIfTI volumes (columns slice and plane) to compare the images to"
         )
     random = np.random.default_rng(seed)
     made = [
@@ -73,7 +73,7 @@ def removals(heads: Sequence[Head], random: np.random.Generator) -> Iterator[Mad
             fill = filled(head, head.mask, donors)
             if fill and (head.row, fill.donor.row) not in done:
                 done.add((head.row, fill.donor.row))
-                yield Made("removed", NO_TUMOR, fill.picture, None, head, fill.donor)
+                yield Made("removed", NO_TUMOR, fill.image, None, head, fill.donor)
 
 
 def controls(heads: Sequence[Head], wanted: int, random: np.random.Generator) -> Iterator[Made]:
@@ -98,7 +98,7 @@ def controls(heads: Sequence[Head], wanted: int, random: np.random.Generator) ->
             continue
         if fill := filled(head, area, library.like(head, area, _PARTNERS)):
             turn += 1
-            yield Made("control", head.row.label, fill.picture, head.mask, head, fill.donor)
+            yield Made("control", head.row.label, fill.image, head.mask, head, fill.donor)
 
 
 def transplants(heads: Sequence[Head], wanted: int, random: np.random.Generator) -> Iterator[Made]:
@@ -122,7 +122,7 @@ def transplants(heads: Sequence[Head], wanted: int, random: np.random.Generator)
             head = partners[index]
             if used[head.row] < _USES and (result := transplanted(donor, head)):
                 used[head.row] += 1
-                yield Made("transplanted", label, result.picture, result.mask, head, donor)
+                yield Made("transplanted", label, result.image, result.mask, head, donor)
                 break
 
 
@@ -145,7 +145,7 @@ def _area_of_other_tumor(head: Head, shape: Head) -> Area | None:
     area = resized(shape.mask, head)
     if head.mask is not None and (area & grown(head.mask, _APART)).any():
         return None
-    return area if area.any() and head_area(head.picture)[area].all() else None
+    return area if area.any() and head_area(head.image)[area].all() else None
 
 
 def _take(made: Iterator[Made], wanted: int) -> list[Made]:

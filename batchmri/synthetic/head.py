@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.preparation.brain_box import brain_box
-from batchmri.training.images import AXES, read_mask, read_picture, read_volume
+from batchmri.training.images import AXES, read_image, read_mask, read_volume
 from batchmri.training.table import Plane, Row
 
-Grey = npt.NDArray[np.uint8]
+Gray = npt.NDArray[np.uint8]
 Area = npt.NDArray[np.bool_]
 LONGEST_SIDE = 256
 _PERCENTILES = (0.5, 99.5)
@@ -28,7 +28,7 @@ class Head:
     """
 
     row: Row
-    picture: Grey
+    image: Gray
     mask: Area | None
     pitch: float
     plane: Plane | None
@@ -37,13 +37,13 @@ class Head:
     @property
     def aspect(self) -> float:
         """Width divided by height."""
-        height, width = self.picture.shape
+        height, width = self.image.shape
         return float(width / height)
 
     def flipped(self) -> "Head":
         """Return the head mirrored left to right."""
         mask = None if self.mask is None else np.ascontiguousarray(self.mask[:, ::-1])
-        return replace(self, picture=np.ascontiguousarray(self.picture[:, ::-1]), mask=mask)
+        return replace(self, image=np.ascontiguousarray(self.image[:, ::-1]), mask=mask)
 
 
 def read_head(row: Row) -> Head | None:
@@ -51,15 +51,15 @@ def read_head(row: Row) -> Head | None:
 
     Raises UsageError if the image or its mask cannot be read.
     """
-    picture, (down, across) = read_picture(row)
-    box = brain_box(picture)
+    image, (down, across) = read_image(row)
+    box = brain_box(image)
     if box.failed:
         return None
     inside = (slice(box.y, box.y + box.height), slice(box.x, box.x + box.width))
     scale = LONGEST_SIDE / max(box.height * down, box.width * across)
     size = (round(box.width * across * scale), round(box.height * down * scale))
-    low, high = np.percentile(picture[inside], _PERCENTILES)
-    stretched = np.clip((picture[inside] - low) * (255 / max(high - low, 1e-6)), 0, 255)
+    low, high = np.percentile(image[inside], _PERCENTILES)
+    stretched = np.clip((image[inside] - low) * (255 / max(high - low, 1e-6)), 0, 255)
     mask = None
     if row.mask is not None:
         shares = (read_mask(row)[inside] > 0).astype(np.float32)
@@ -77,19 +77,19 @@ def _depth(row: Row) -> float | None:
     return (row.slice + 0.5) / int(volume.shape[AXES[row.plane]])
 
 
-def head_area(picture: Grey) -> Area:
+def head_area(image: Gray) -> Area:
     """Return the area of the head, including cavities."""
-    bright = (cv2.GaussianBlur(picture, (5, 5), 0) > _AIR).astype(np.uint8)
+    bright = (cv2.GaussianBlur(image, (5, 5), 0) > _AIR).astype(np.uint8)
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    filled = np.zeros_like(picture)
+    filled = np.zeros_like(image)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
     return filled > 0
 
 
-def tissue(picture: Grey) -> Area:
+def tissue(image: Gray) -> Area:
     """Return the area that is neither air nor bone."""
-    return picture > _AIR
+    return image > _AIR
 
 
 def grown(area: Area, pixels: int) -> Area:
@@ -100,5 +100,5 @@ def grown(area: Area, pixels: int) -> Area:
 
 def resized(mask: Area, head: Head) -> Area:
     """Return the mask of another head, resized to the image of `head`."""
-    height, width = head.picture.shape
+    height, width = head.image.shape
     return cv2.resize(mask.astype(np.uint8), (width, height)) > 0

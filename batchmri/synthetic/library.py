@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from batchmri.synthetic.head import Area, Head, grown, read_head, resized
-from batchmri.synthetic.pairing import Gallery, tell_planes
+from batchmri.synthetic.pairing import Gallery, estimate_planes
 from batchmri.training.table import Plane, Row
 
 _PLANE_OF_SOURCE: dict[str, Plane] = {"lgg": "axial"}  # images, all in one plane
@@ -69,8 +69,8 @@ def read_heads(rows: Sequence[Row]) -> list[Head]:
         return known
     # The second pass also compares with the results of the first, because images of one source
     # resemble each other more than they resemble the volumes.
-    inferred = tell_planes(unknown, volumes)
-    return [*known, *tell_planes(inferred, [*volumes, *inferred])]
+    inferred = estimate_planes(unknown, volumes)
+    return [*known, *estimate_planes(inferred, [*volumes, *inferred])]
 
 
 def _has_no_tumor_in(partner: Head, head: Head, area: Area) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from batchmri.synthetic.head import Area, Grey, Head
+from batchmri.synthetic.head import Area, Gray, Head
 from batchmri.synthetic.sheet import sheet
 from batchmri.training.table import OPTIONAL, REQUIRED, Row
 
@@ -23,7 +23,7 @@ class Made:
 
     source: str
     label: str
-    picture: Grey
+    image: Gray
     mask: Area | None
     head: Head
     donor: Head
@@ -56,7 +56,7 @@ def _record_of(row: Row, out: Path) -> dict[str, object]:
 def _write_made(number: int, one: Made, out: Path) -> dict[str, object]:
     name = f"{one.source}-{number:05d}.png"
     record: dict[str, object] = {
-        "file": _write_image(Path("pictures") / name, one.picture, out),
+        "file": _write_image(Path("pictures") / name, one.image, out),
         "label": one.label,
         "split": "train",
         "source": one.source,
@@ -68,16 +68,16 @@ def _write_made(number: int, one: Made, out: Path) -> dict[str, object]:
     return record
 
 
-def _write_image(name: Path, picture: Grey, out: Path) -> Path:
+def _write_image(name: Path, image: Gray, out: Path) -> Path:
     path = out / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), picture)
+    cv2.imwrite(str(path), image)
     return name
 
 
 def _write_sheet(made: Sequence[Made], path: Path) -> None:
     shown = [
-        [one.donor.picture, one.head.picture, one.picture]
+        [one.donor.image, one.head.image, one.image]
         for one in made
         if one.head.row.source in _SHOWN and one.donor.row.source in _SHOWN
     ]

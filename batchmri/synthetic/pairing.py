@@ -31,7 +31,7 @@ class Gallery:
     @classmethod
     def of(cls, heads: Sequence[Head]) -> "Gallery":
         """Create the gallery of these heads."""
-        small = np.array([_small(head.picture) for head in heads], np.float32)
+        small = np.array([_small(head.image) for head in heads], np.float32)
         small = small.reshape(len(heads), _SIDE**2)
         return cls(small, small**2, np.array([head.aspect for head in heads], np.float32))
 
@@ -44,7 +44,7 @@ class Gallery:
         if beside is not None:
             weights = 1 - _small(beside).ravel() ** 2
         weights /= weights.sum()
-        own = _small(head.picture).ravel()
+        own = _small(head.image).ravel()
         own = own - weights @ own
         spread = np.sqrt(weights @ own**2)
         means = self.small @ weights
@@ -54,7 +54,7 @@ class Gallery:
         return np.where(other_shape, -1, correlations).astype(np.float32)
 
 
-def tell_planes(heads: Sequence[Head], known: Sequence[Head]) -> list[Head]:
+def estimate_planes(heads: Sequence[Head], known: Sequence[Head]) -> list[Head]:
     """Infer the plane of each head by a majority vote of the most similar `known` heads.
 
     Sagittal heads that face right are mirrored to face left, as the known ones do.
@@ -76,7 +76,7 @@ def _most_common(planes: Sequence[Plane | None]) -> Plane | None:
     return max(planes, key=planes.count)
 
 
-def _small(picture: npt.NDArray[np.generic]) -> Floats:
-    small = cv2.resize(picture.astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+def _small(image: npt.NDArray[np.generic]) -> Floats:
+    small = cv2.resize(image.astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     bright: Floats = np.sqrt(small)  # otherwise bright subcutaneous fat would dominate
     return bright

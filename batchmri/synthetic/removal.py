@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from batchmri.synthetic.blending import Floats, blended, levelled, likeness, place, ring_around
-from batchmri.synthetic.head import Area, Grey, Head, grown
+from batchmri.synthetic.blending import Floats, blended, leveled, likeness, place, ring_around
+from batchmri.synthetic.head import Area, Gray, Head, grown
 
 MARGIN = 6  # pixels, because outlines are drawn inside the bright rim
 _LARGEST_SHARE = 0.15  # of the image; larger edits are rejected
@@ -22,7 +22,7 @@ _STANDS_OUT = 2.5  # standard deviations above the mean of the ring
 class Filled:
     """An image with a filled area, and the correlation of the fill with the image in the ring."""
 
-    picture: Grey
+    image: Gray
     likeness: float
     donor: Head
 
@@ -46,23 +46,23 @@ def _fill(head: Head, hole: Area, donor: Head) -> Filled | None:
     placed = place(donor, head, hole)
     if placed.mask is not None and (grown(placed.mask, MARGIN) & hole).any():
         return None
-    ring = ring_around(hole, head.picture, placed.picture)
+    ring = ring_around(hole, head.image, placed.image)
     if head.mask is not None:
         ring &= ~grown(head.mask, MARGIN)
     if ring.sum() < _SMALLEST_RING:
         return None
-    patch = levelled(placed.picture, head.picture, ring)
-    similarity = likeness(head.picture, patch, ring)
-    difference = float(np.abs(head.picture[ring] - patch[ring]).mean())
+    patch = leveled(placed.image, head.image, ring)
+    similarity = likeness(head.image, patch, ring)
+    difference = float(np.abs(head.image[ring] - patch[ring]).mean())
     if similarity < _LEAST_LIKENESS or difference > _LARGEST_DIFFERENCE:
         return None
     if _bright_share(patch, hole, ring) > _BRIGHTEST_SHARE:
         return None
-    return Filled(blended(head.picture, patch, hole), similarity, donor)
+    return Filled(blended(head.image, patch, hole), similarity, donor)
 
 
-def _bright_share(picture: Floats, area: Area, ring: Area) -> float:
+def _bright_share(image: Floats, area: Area, ring: Area) -> float:
     """Return the share of the area that is as bright as an enhancing tumor, given its ring."""
-    smoothed = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    smoothed = cv2.GaussianBlur(image, (0, 0), 1.5)
     limit = smoothed[ring].mean() + _STANDS_OUT * smoothed[ring].std()
     return float((smoothed[area] > limit).mean())

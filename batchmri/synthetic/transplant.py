@@ -9,13 +9,13 @@ from batchmri.synthetic.blending import (
     RING,
     Floats,
     blended,
-    levelled,
+    leveled,
     likeness,
     place,
     ring_around,
     smooth,
 )
-from batchmri.synthetic.head import Area, Grey, Head, grown, head_area, resized, tissue
+from batchmri.synthetic.head import Area, Gray, Head, grown, head_area, resized, tissue
 from batchmri.training.table import Plane
 
 _RIM = {"glioma": 5, "meningioma": 3, "pituitary": 3}  # pixels copied around the tumor
@@ -45,7 +45,7 @@ _SELLA: dict[Plane, tuple[float, float]] = {
 class Transplanted:
     """A head with the tumor of another head, and the tumor's mask."""
 
-    picture: Grey
+    image: Gray
     mask: Area
 
 
@@ -60,30 +60,30 @@ def transplanted(donor: Head, head: Head) -> Transplanted | None:
     if not _SMALLEST <= mask.sum() <= _LARGEST * mask.size:
         return None
     area = grown(mask, rim)
-    inside = head_area(head.picture)
+    inside = head_area(head.image)
     variation = _LARGEST_VARIATION[donor.row.label]
-    ring = ring_around(area, head.picture, placed.picture)
+    ring = ring_around(area, head.image, placed.image)
     if (
         inside[mask].mean() < _LEAST_INSIDE
         or ring.sum() < _SMALLEST_RING
-        or _tissue_share(head.picture, area, inside) < _LEAST_TISSUE
-        or likeness(head.picture, placed.picture, ring) < _LEAST_LIKENESS
-        or not _is_brain(head.picture, placed.picture, area, _inner(inside, area), variation)
+        or _tissue_share(head.image, area, inside) < _LEAST_TISSUE
+        or likeness(head.image, placed.image, ring) < _LEAST_LIKENESS
+        or not _is_brain(head.image, placed.image, area, _inner(inside, area), variation)
         or not _in_place(donor, mask, head)
     ):
         return None
     # Pixels of air remain air, since tumors grow in tissue.
-    picture = blended(head.picture, levelled(placed.picture, head.picture, ring), area & inside)
-    change = np.abs(picture.astype(np.float32) - head.picture)[mask].mean()
-    return Transplanted(picture, mask) if change >= _LEAST_CHANGE else None
+    image = blended(head.image, leveled(placed.image, head.image, ring), area & inside)
+    change = np.abs(image.astype(np.float32) - head.image)[mask].mean()
+    return Transplanted(image, mask) if change >= _LEAST_CHANGE else None
 
 
-def _is_brain(picture: Grey, donor: Floats, area: Area, inner: Area, variation: float) -> bool:
+def _is_brain(image: Gray, donor: Floats, area: Area, inner: Area, variation: float) -> bool:
     around = grown(area, RING) & inner
-    if around.sum() < _SMALLEST_RING or likeness(picture, donor, inner) < _LEAST_INNER_LIKENESS:
+    if around.sum() < _SMALLEST_RING or likeness(image, donor, inner) < _LEAST_INNER_LIKENESS:
         return False
-    coarse = smooth(picture)
-    detail = np.abs(picture - coarse)[inner].mean()
+    coarse = smooth(image)
+    detail = np.abs(image - coarse)[inner].mean()
     return bool(
         detail >= _LEAST_DETAIL and coarse[around].std() <= variation * coarse[around].mean()
     )
@@ -93,9 +93,9 @@ def _inner(inside: Area, area: Area) -> Area:
     return ~grown(~np.pad(inside, 1), _SKULL)[1:-1, 1:-1] & ~area
 
 
-def _tissue_share(picture: Grey, area: Area, inside: Area) -> float:
+def _tissue_share(image: Gray, area: Area, inside: Area) -> float:
     around = grown(area, 10) & inside
-    return float(tissue(picture)[around].mean())
+    return float(tissue(image)[around].mean())
 
 
 def _in_place(donor: Head, mask: Area, head: Head) -> bool:

@@ -92,7 +92,7 @@ def plain_letters(text: str) -> str:
     return letters.translate(_LETTERS)
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Return plain letters with one space between words; `+`, `*`, `=` and `.` are kept."""
     return _SEPARATORS.sub(" ", plain_letters(text)).strip()
 
@@ -102,7 +102,7 @@ def body_part_of(*texts: str) -> str:
 
     A phantom or an animal takes precedence, whichever text names it.
     """
-    named = [_first_code(normalised(text)) for text in texts if text]
+    named = [_first_code(normalized(text)) for text in texts if text]
     for other in NO_PATIENT:
         if other in named:
             return other
@@ -111,8 +111,8 @@ def body_part_of(*texts: str) -> str:
 
 def is_phantom(patient_name: str, patient_id: str) -> bool:
     """Return whether the registered patient is a phantom."""
-    name = normalised(patient_name)
-    texts = (name, normalised(patient_id))
+    name = normalized(patient_name)
+    texts = (name, normalized(patient_id))
     return any(map(_PHANTOM_WORD.search, texts)) or _PHANTOM_NAME.fullmatch(name) is not None
 
 
@@ -121,7 +121,7 @@ def modality_of(file_name: str, *, names_sequence: bool = False) -> str:
 
     `names_sequence` tells whether the name contains an MR sequence, such as `T1w`.
     """
-    words = normalised(file_name).split()
+    words = normalized(file_name).split()
     stated = next((code for code, known in _MODALITIES if any(w in known for w in words)), "")
     if stated or names_sequence or not _MR_WORDS.isdisjoint(words):
         return stated

@@ -7,7 +7,7 @@ import re
 
 from batchmri.records import Header
 from batchmri.terms import sequence_patterns as table
-from batchmri.terms.body_part import normalised
+from batchmri.terms.body_part import normalized
 from batchmri.terms.contrast import contrast_in_words, contrast_of
 
 UNKNOWN = "unknown"
@@ -70,7 +70,7 @@ def contradicts_times(header: Header, sequence: str) -> bool:
         return False
     by_times = _by_times(header)
     if sequence in ("t1", "t1_contrast"):
-        words = normalised(header.series_description)
+        words = normalized(header.series_description)
         return by_times in ("t2", "flair") or ("flair" in words and not _NAMES_T1.search(words))
     return sequence in ("t2", "flair") and by_times == "t1"
 
@@ -100,7 +100,7 @@ def _code_in_words(text: str) -> str:
 
     The codes `pd t2`, `t1 flair` and `t1 t2 flair` are resolved by the timing parameters.
     """
-    words = normalised(text)
+    words = normalized(text)
     code = next((code for code, pattern in _WORDS if pattern.search(words)), "")
     if code not in ("flair", "tirm"):
         return code

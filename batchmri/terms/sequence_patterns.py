@@ -1,7 +1,7 @@
 """Words and codes that name a sequence, with one table per header field.
 
 English, German, French, Spanish, and vendor names. A row contains patterns of whole words in a text
-without accents, case and punctuation (`normalised`). The first row that matches decides, so
+without accents, case and punctuation (`normalized`). The first row that matches decides, so
 specific rows come before general ones.
 """
 

@@ -26,14 +26,14 @@ _WORST_JPEG, _BEST_JPEG = 30, 95
 class RandJpeg(RandomizableTransform):
     """Random JPEG compression of an image (1, rows, columns) with values from 0 to 1."""
 
-    def __call__(self, picture: Tensor) -> Tensor:
+    def __call__(self, image: Tensor) -> Tensor:
         """Compress the image with random quality, with the transform's probability."""
         self.randomize(None)
         if not self._do_transform:
-            return picture
+            return image
         quality = self.R.randint(_WORST_JPEG, _BEST_JPEG)
-        grey = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-        _, stored = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        gray = (image[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        _, stored = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])
         read: Any = cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
         return torch.from_numpy(read)[None] / 255
 
@@ -48,18 +48,18 @@ class RandResample(RandomizableTransform):
         super().__init__(prob)
         self.zoom_range = zoom_range
 
-    def __call__(self, picture: Tensor) -> Tensor:
+    def __call__(self, image: Tensor) -> Tensor:
         """Reduce and re-enlarge the image (linear or cubic), with the transform's probability."""
         self.randomize(None)
         if not self._do_transform:
-            return picture
+            return image
         zoom = float(np.exp(self.R.uniform(*np.log(self.zoom_range))))
         method = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[self.R.randint(2)]
         if zoom >= 1:
-            return picture
-        rows, columns = picture.shape[1:]
+            return image
+        rows, columns = image.shape[1:]
         size = (max(1, round(columns * zoom)), max(1, round(rows * zoom)))
-        small = cv2.resize(picture[0].numpy(), size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image[0].numpy(), size, interpolation=cv2.INTER_AREA)
         return torch.from_numpy(cv2.resize(small, (columns, rows), interpolation=method))[None]
 
 
@@ -85,7 +85,7 @@ class Augmentation:
                 RandFlip(prob=0.5, spatial_axis=1),
             ]
         )
-        self.grey_levels = Compose(
+        self.gray_levels = Compose(
             [
                 RandBiasField(prob=0.3, degree=2, coeff_range=(-0.25 * width, 0.25 * width)),
                 RandAdjustContrast(prob=0.5, gamma=(0.65**width, 1.5**width)),
@@ -97,13 +97,13 @@ class Augmentation:
             ]
         )
 
-    def __call__(self, picture: Tensor, mask: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, image: Tensor, mask: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Return the changed image and mask; equal seeds produce equal changes."""
         set_track_meta(False)  # here, because it must also apply in data loader processes
         self.geometry.set_random_state(seed)
-        self.grey_levels.set_random_state(seed)
-        moved = self.geometry(torch.stack([picture, mask]))
-        changed = self.grey_levels(moved[:1])
+        self.gray_levels.set_random_state(seed)
+        moved = self.geometry(torch.stack([image, mask]))
+        changed = self.gray_levels(moved[:1])
         return changed[0].clamp(0, 1), moved[1].clamp(0, 1)
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, Sampler
 from batchmri.errors import UsageError
 from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
 from batchmri.training.augment import Augmentation
-from batchmri.training.images import read_mask, read_picture
+from batchmri.training.images import read_image, read_mask
 from batchmri.training.loss import ANY_TUMOR
 from batchmri.training.table import Row
 
@@ -30,13 +30,13 @@ Floats = npt.NDArray[np.float64]
 class PreparedImages:
     """Prepared images and masks of a table's rows.
 
-    `pictures` (rows, size, size) and `masks` (masks, size, size) have values from 0 to 255.
+    `images` (rows, size, size) and `masks` (masks, size, size) have values from 0 to 255.
     `mask_of[row]` is the index of the row's mask in `masks`, or −1. `boxes` (rows, 7) contains the
     brain boxes: x, y, width, height, 1 if none was found, and rows and columns of the file's image.
     """
 
     rows: Sequence[Row]
-    pictures: Bytes
+    images: Bytes
     masks: Bytes
     mask_of: npt.NDArray[np.int64]
     boxes: npt.NDArray[np.int32]
@@ -44,15 +44,15 @@ class PreparedImages:
     def digest(self, split: str) -> str:
         """Return the SHA-256 of the prepared images and labels of a split."""
         sha = hashlib.sha256()
-        for row, picture in zip(self.rows, self.pictures, strict=True):
+        for row, image in zip(self.rows, self.images, strict=True):
             if row.split == split:
                 sha.update(row.label.encode() + b"\0")
-                sha.update(picture.tobytes())
+                sha.update(image.tobytes())
         return sha.hexdigest()
 
     def batch(self, indices: Sequence[int], settings: PreparationSettings) -> Tensor:
         """Return images (n, 1, size, size) as network input, without augmentation."""
-        return as_network_input(torch.from_numpy(self.pictures[indices])[:, None] / 255, settings)
+        return as_network_input(torch.from_numpy(self.images[indices])[:, None] / 255, settings)
 
 
 def as_network_input(unit: Tensor, settings: PreparationSettings) -> Tensor:
@@ -67,7 +67,7 @@ def prepare_table(
     key = hashlib.sha256(
         json.dumps([settings.model_dump(), [_identity(row) for row in rows]]).encode()
     ).hexdigest()
-    names = ("pictures", "masks", "boxes")
+    names = ("images", "masks", "boxes")
     files = [folder / f"{name}-{key[:16]}.npy" for name in names]
     if not files[-1].exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,10 +75,10 @@ def prepare_table(
             temporary = file.with_suffix(".tmp.npy")
             np.save(temporary, array)
             temporary.replace(file)
-    pictures, masks, boxes = (np.load(file) for file in files)
+    images, masks, boxes = (np.load(file) for file in files)
     has_mask = np.array([row.mask is not None for row in rows])
     mask_of = np.where(has_mask, np.cumsum(has_mask) - 1, -1)
-    return PreparedImages(rows, pictures, masks, mask_of, boxes)
+    return PreparedImages(rows, images, masks, mask_of, boxes)
 
 
 def _identity(row: Row) -> list[Any]:
@@ -90,36 +90,36 @@ def _identity(row: Row) -> list[Any]:
 def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.NDArray[Any], ...]:
     """Return images, masks and boxes as in PreparedImages."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # UsageError is raised
-    pictures = np.empty((len(rows), settings.size, settings.size), np.uint8)
+    images = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
     boxes = np.empty((len(rows), 7), np.int32)
-    for place, told, row in zip(pictures, boxes, track(rows, "preparing"), strict=True):
-        picture, spacing = read_picture(row)
-        prepared = prepare(picture[None], spacing, settings)
+    for place, told, row in zip(images, boxes, track(rows, "preparing"), strict=True):
+        image, spacing = read_image(row)
+        prepared = prepare(image[None], spacing, settings)
         unit = (prepared.pixels[0, 0] - settings.black) / (settings.white - settings.black)
         place[:] = _bytes(unit)
         box = prepared.boxes[0]
-        told[:] = (box.x, box.y, box.width, box.height, box.failed, *picture.shape)
+        told[:] = (box.x, box.y, box.width, box.height, box.failed, *image.shape)
         if row.mask is not None:
             mask = prepare_mask(read_mask(row), box, spacing, settings.size)
             masks.append(_bytes(mask[0]))
     side = settings.size
-    return pictures, np.array(masks, np.uint8).reshape(len(masks), side, side), boxes
+    return images, np.array(masks, np.uint8).reshape(len(masks), side, side), boxes
 
 
 def _bytes(unit: Tensor) -> Bytes:
     return (unit.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
-def draw_weights(
-    rows: Sequence[Row], classes: Sequence[str], shares: Mapping[str, Mapping[str, float]]
+def row_probabilities(
+    rows: Sequence[Row], classes: Sequence[str], sampling_weights: Mapping[str, Mapping[str, float]]
 ) -> Floats:
     """Return the sampling probability of each row, which is 0 outside split train.
 
-    `shares` (source, then class) is the share of the samples for each pair of source and class. If
-    it is empty, every label has the same share, divided evenly among its sources. Within a pair,
-    probabilities are proportional to the row weights. Raises UsageError if `shares` matches no
-    train row.
+    `sampling_weights` (source, then class) is the relative frequency of each pair of source and
+    class. If it is empty, all labels are equally frequent, and so are the sources of a label.
+    Within a pair, probabilities are proportional to the row weights. Raises UsageError if no train
+    row has a pair that `sampling_weights` names.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
@@ -128,11 +128,17 @@ def draw_weights(
     weights = np.zeros(len(rows))
     for (source, label), members in groups.items():
         sources = sum(1 for _, other in groups if other == label)
-        share = shares.get(source, {}).get(label, 0.0) if shares else 1 / (len(classes) * sources)
+        share = (
+            sampling_weights.get(source, {}).get(label, 0.0)
+            if sampling_weights
+            else 1 / (len(classes) * sources)
+        )
         own = np.array([rows[index].weight for index in members])
         weights[members] = share * own / own.sum()
     if weights.sum() == 0:
-        raise UsageError("shares: they name no source and class of the table's train rows")
+        raise UsageError(
+            "sampling_weights: no train row of the table has one of these sources and classes"
+        )
     weights /= weights.sum()
     return weights
 
@@ -142,7 +148,7 @@ def label_indices(rows: Sequence[Row], classes: Sequence[str]) -> list[int]:
     return [classes.index(row.label) if row.label in classes else ANY_TUMOR for row in rows]
 
 
-class Draws(Sampler[tuple[int, int]]):
+class EpochSampler(Sampler[tuple[int, int]]):
     """Sampler of (sample number since the start of the training, row), epoch by epoch."""
 
     def __init__(
@@ -163,7 +169,7 @@ class Draws(Sampler[tuple[int, int]]):
             yield from enumerate(map(int, rows), start=epoch * self.per_epoch)
 
 
-class DrawnPictures(Dataset[dict[str, Tensor]]):
+class AugmentedImages(Dataset[dict[str, Tensor]]):
     """Augmented images with their targets; sample number and row determine the image."""
 
     def __init__(
@@ -185,15 +191,15 @@ class DrawnPictures(Dataset[dict[str, Tensor]]):
     def __getitem__(self, draw: tuple[int, int]) -> dict[str, Tensor]:
         number, index = draw
         row = self.prepared.rows[index]
-        picture = torch.from_numpy(self.prepared.pictures[index]) / 255
-        mask = torch.zeros_like(picture)
+        image = torch.from_numpy(self.prepared.images[index]) / 255
+        mask = torch.zeros_like(image)
         if row.mask is not None:
             mask = torch.from_numpy(self.prepared.masks[self.prepared.mask_of[index]]) / 255
-        picture, mask = self.augmentation(picture, mask, self.seed + number)
+        image, mask = self.augmentation(image, mask, self.seed + number)
         tumor_free = self.labels[index] == self.no_tumor
         known = tumor_free or row.mask is not None
         return {
-            "picture": as_network_input(picture[None], self.settings),
+            "image": as_network_input(image[None], self.settings),
             "label": torch.tensor(self.labels[index]),
             "mask": mask[None],
             "hold_inside": torch.tensor(row.mask is not None and row.mask_use == "full"),

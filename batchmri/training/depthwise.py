@@ -15,24 +15,24 @@ from torch.nn.functional import conv2d
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pictures: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
-        ctx.save_for_backward(pictures, weight)
+    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(images, weight)
         ctx.stride = stride
-        return conv2d(pictures, weight, stride=stride, groups=len(weight))
+        return conv2d(images, weight, stride=stride, groups=len(weight))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        pictures, weight = ctx.saved_tensors
-        of_weight = _backward(gradients[0], pictures, weight, ctx.stride, torch.float32, 1)
+        images, weight = ctx.saved_tensors
+        of_weight = _backward(gradients[0], images, weight, ctx.stride, torch.float32, 1)
         # At stride 1, it is equivalent to a forward pass, which is fast in bfloat16.
-        kept = pictures.dtype if ctx.stride == (1, 1) else torch.float32
-        of_pictures = _backward(gradients[0], pictures, weight, ctx.stride, kept, 0)
-        return of_pictures.to(pictures.dtype), of_weight.to(weight.dtype), None
+        kept = images.dtype if ctx.stride == (1, 1) else torch.float32
+        of_images = _backward(gradients[0], images, weight, ctx.stride, kept, 0)
+        return of_images.to(images.dtype), of_weight.to(weight.dtype), None
 
 
 def _backward(
     gradient: Tensor,
-    pictures: Tensor,
+    images: Tensor,
     weight: Tensor,
     stride: tuple[int, int],
     dtype: torch.dtype,
@@ -40,7 +40,7 @@ def _backward(
 ) -> Tensor:
     found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         gradient.to(dtype),
-        pictures.to(dtype),
+        images.to(dtype),
         weight.to(dtype),
         None,
         stride,
@@ -54,10 +54,10 @@ def _backward(
     return found[wanted]
 
 
-def _forward(module: nn.Conv2d, pictures: Tensor) -> Tensor:
-    weight = module.weight.to(pictures.dtype)
+def _forward(module: nn.Conv2d, images: Tensor) -> Tensor:
+    weight = module.weight.to(images.dtype)
     result: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]
-        pictures, weight, module.stride
+        images, weight, module.stride
     )
     return result
 

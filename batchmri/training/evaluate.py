@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from batchmri.evaluation.localisation import pointed
+from batchmri.evaluation.localization import pointed
 from batchmri.evaluation.scores import TABLE, support_of, table_scores
 from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.preparation.transforms import PreparationSettings
@@ -107,9 +107,9 @@ def outputs(
     device = next(network.parameters()).device
     network.eval()
     for start in range(0, len(indices), _BATCH):
-        pictures = prepared.batch(indices[start : start + _BATCH], settings).to(device)
+        images = prepared.batch(indices[start : start + _BATCH], settings).to(device)
         with half_where_it_pays(device, half):
-            maps, features = network(pictures.contiguous(memory_format=torch.channels_last))
+            maps, features = network(images.contiguous(memory_format=torch.channels_last))
         yield maps.float().cpu(), features.float().cpu()
 
 

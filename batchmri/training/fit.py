@@ -25,7 +25,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from batchmri.model.network import ClassMapNetwork, logits
-from batchmri.training.dataset import DrawnPictures, Draws, Floats
+from batchmri.training.dataset import AugmentedImages, EpochSampler, Floats
 from batchmri.training.depthwise import train_depthwise_fast
 from batchmri.training.evaluate import Figures, half_where_it_pays
 from batchmri.training.freeze import freeze, frozen_parts
@@ -35,7 +35,7 @@ from batchmri.training.settings import TrainSettings
 
 _SETTLING_BATCHES = 40
 _log = logging.getLogger(__name__)
-Judge = Callable[[ClassMapNetwork], Figures]
+EpochMetrics = Callable[[ClassMapNetwork], Figures]
 
 
 class _Maps(SimpleInferer):
@@ -51,15 +51,15 @@ class _Maps(SimpleInferer):
 
 def fit(
     network: ClassMapNetwork,
-    pictures: DrawnPictures,
+    images: AugmentedImages,
     weights: Floats,
-    judge: Judge,
+    evaluate: EpochMetrics,
     out: Path,
     settings: TrainSettings,
 ) -> ClassMapNetwork:
     """Train a network, or resume the training in `out`.
 
-    `weights` (rows,) are the sampling probabilities. `judge` returns the metrics of an epoch's
+    `weights` (rows,) are the sampling probabilities. `evaluate` returns the metrics of an epoch's
     averaged network, including the validation `loss`. Returns the averaged network of the epoch
     with the lowest loss or of the last epoch, depending on `settings.keep`.
     """
@@ -67,7 +67,9 @@ def fit(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         train_depthwise_fast(network)
-    per_epoch = max(1, (settings.draws or int(np.count_nonzero(weights))) // settings.batch_size)
+    per_epoch = max(
+        1, (settings.samples_per_epoch or int(np.count_nonzero(weights))) // settings.batch_size
+    )
 
     def settle_drawn(network: ClassMapNetwork, epoch: int) -> None:
         drawn = np.random.default_rng((settings.seed, epoch)).choice(
@@ -75,7 +77,7 @@ def fit(
             (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
             p=weights,
         )
-        settle(network, pictures, drawn, settings.frozen_stages)
+        settle(network, images, drawn, settings.frozen_stages)
 
     if settings.epochs == 0:
         settle_drawn(network, 0)
@@ -89,7 +91,7 @@ def fit(
         settings.epochs * per_epoch,
         pct_start=settings.warm_up,
     )
-    average = EMAHandler(network, momentum=settings.averaging, handle_buffers="update")
+    average = EMAHandler(network, momentum=1 - settings.ema_decay, handle_buffers="update")
     averaged: Any = average.ema_model
     freeze(network, settings.frozen_stages)
     progress = Progress(
@@ -97,17 +99,17 @@ def fit(
         {"network": network, "average": averaged, "optimizer": optimizer, "schedule": schedule},
     )
     if progress.epoch < settings.epochs and not progress.stalled_for(settings.patience):
-        draws = Draws(
+        draws = EpochSampler(
             weights, per_epoch * settings.batch_size, settings.seed, progress.epoch, settings.epochs
         )
         trainer = SupervisedTrainer(
             device=device,
             max_epochs=settings.epochs,
-            train_data_loader=_loader(pictures, draws, settings),
+            train_data_loader=_loader(images, draws, settings),
             epoch_length=per_epoch,
             network=network,
             optimizer=optimizer,
-            loss_function=MapLoss(pictures.no_tumor, settings.label_smoothing, settings.map_weight),
+            loss_function=MapLoss(images.no_tumor, settings.label_smoothing, settings.map_weight),
             prepare_batch=_batch,
             inferer=_Maps(),
             decollate=False,
@@ -117,11 +119,11 @@ def fit(
         average.attach(trainer, event=Events.ITERATION_COMPLETED)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
 
-        def judge_settled(network: ClassMapNetwork) -> Figures:
+        def evaluate_settled(network: ClassMapNetwork) -> Figures:
             settle_drawn(network, progress.epoch)
-            return judge(network)
+            return evaluate(network)
 
-        _close_epochs(trainer, averaged, progress, judge_settled, settings, pictures.no_tumor)
+        _close_epochs(trainer, averaged, progress, evaluate_settled, settings, images.no_tumor)
         trainer.run()
     if settings.keep == "best":
         progress.load_best(averaged)
@@ -130,7 +132,7 @@ def fit(
 
 def settle(
     averaged: ClassMapNetwork,
-    pictures: DrawnPictures,
+    images: AugmentedImages,
     drawn: npt.NDArray[np.int64],
     frozen_stages: int = 0,
 ) -> None:
@@ -144,7 +146,7 @@ def settle(
     kept = [deepcopy(part.state_dict()) for part in frozen]
     device = next(averaged.parameters()).device
     batches = (
-        pictures.prepared.batch(some.tolist(), pictures.settings).to(
+        images.prepared.batch(some.tolist(), images.settings).to(
             device, memory_format=torch.channels_last
         )
         for some in drawn
@@ -155,9 +157,11 @@ def settle(
         part.load_state_dict(state)
 
 
-def _loader(pictures: DrawnPictures, draws: Draws, settings: TrainSettings) -> DataLoader[Any]:
+def _loader(
+    images: AugmentedImages, draws: EpochSampler, settings: TrainSettings
+) -> DataLoader[Any]:
     return DataLoader(
-        pictures,
+        images,
         settings.batch_size,
         sampler=draws,
         num_workers=settings.loaders,
@@ -171,7 +175,7 @@ def _batch(
     batch: dict[str, Tensor], device: torch.device, *_args: Any, **_kwargs: Any
 ) -> tuple[Tensor, Targets]:
     moved = {name: tensor.to(device) for name, tensor in batch.items()}
-    return moved.pop("picture"), Targets(**moved)
+    return moved.pop("image"), Targets(**moved)
 
 
 def _accuracy(output: dict[str, Any], no_tumor: int) -> Tensor:
@@ -185,7 +189,7 @@ def _close_epochs(
     trainer: SupervisedTrainer,
     averaged: ClassMapNetwork,
     progress: Progress,
-    judge: Judge,
+    evaluate: EpochMetrics,
     settings: TrainSettings,
     no_tumor: int,
 ) -> None:
@@ -201,7 +205,7 @@ def _close_epochs(
         figures: Figures = {"epoch": engine.state.epoch}
         for name in ("train_loss", "train_accuracy"):
             figures[name] = round(float(engine.state.metrics[name]), 4)
-        progress.close_epoch(figures | judge(averaged), averaged)
+        progress.close_epoch(figures | evaluate(averaged), averaged)
         if progress.stalled_for(settings.patience):
             _log.info("no lower validation loss for %d epochs: stopped", settings.patience)
             engine.terminate()

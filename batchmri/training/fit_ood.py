@@ -26,7 +26,7 @@ _REGULARISATION = 0.02
 Floats = npt.NDArray[np.float64]
 
 
-def fit_field(
+def fit_ood(
     network: ClassMapNetwork, prepared: PreparedImages, settings: PreparationSettings
 ) -> tuple[DomainModel, Figures] | None:
     """Fit the domain model to the train rows and its limit to the val and dev rows.
@@ -34,11 +34,11 @@ def fit_field(
     Only images whose sequence is T1 or unknown count as in distribution. Returns the domain model
     and the AUCs of its probes, or None if there are too few images.
     """
-    train, judged = _chosen(prepared, ("train",)), _chosen(prepared, ("val", "dev"))
+    train, evaluated = _chosen(prepared, ("train",)), _chosen(prepared, ("val", "dev"))
     texture = features_of(network, prepared, train, settings)[:, POOLED:].astype(np.float64)
     sequences = np.array([prepared.rows[index].sequence for index in train])
     own = np.isin(sequences, ("", *_T1))
-    if own.sum() < 2 * _COMPONENTS or not judged:
+    if own.sum() < 2 * _COMPONENTS or not evaluated:
         return None
     mean, scale = texture[own].mean(0), texture[own].std(0) + 1e-6
     scaled = (texture - mean) / scale
@@ -49,8 +49,10 @@ def fit_field(
         _probe(scaled, sequences == "t1_contrast", np.isin(sequences, _T1)),
     ]
     arrays = [mean, scale, parts.components_, np.sqrt(parts.explained_variance_), [beside.mean()]]
-    field = DomainModel(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
-    return _limited(field, features_of(network, prepared, judged, settings), prepared, judged)
+    detector = DomainModel(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
+    return _limited(
+        detector, features_of(network, prepared, evaluated, settings), prepared, evaluated
+    )
 
 
 def _chosen(prepared: PreparedImages, splits: Sequence[str]) -> list[int]:
@@ -74,20 +76,20 @@ def _probe(scaled: Floats, yes: npt.NDArray[np.bool_], known: npt.NDArray[np.boo
 
 
 def _limited(
-    field: DomainModel,
+    detector: DomainModel,
     features: npt.NDArray[np.float32],
     prepared: PreparedImages,
-    judged: Sequence[int],
+    evaluated: Sequence[int],
 ) -> tuple[DomainModel, Figures]:
-    sequences = np.array([prepared.rows[index].sequence for index in judged])
+    sequences = np.array([prepared.rows[index].sequence for index in evaluated])
     own = np.isin(sequences, ("", *_T1))
-    limit = np.quantile(field.distances(features[own]), 1 - _BEYOND)
-    limited = replace(field, limit=np.asarray([limit], np.float32))
-    looks = limited.looks(features)
+    limit = np.quantile(detector.distances(features[own]), 1 - _BEYOND)
+    limited = replace(detector, limit=np.asarray([limit], np.float32))
+    found = limited.scores(features)
     told = {
-        "t1": ([look.t1 for look in looks], np.isin(sequences, _T1), sequences != ""),
+        "t1": ([each.t1 for each in found], np.isin(sequences, _T1), sequences != ""),
         "contrast": (
-            [look.contrast for look in looks],
+            [each.contrast for each in found],
             sequences == "t1_contrast",
             np.isin(sequences, _T1),
         ),

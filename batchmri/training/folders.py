@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from batchmri.errors import UsageError
 
 FolderSplit = Literal["train", "val", "test"]
-PICTURE_SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+IMAGE_SUFFIXES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 _SPLITS: dict[str, FolderSplit] = {
     "train": "train",
     "training": "train",
@@ -25,7 +25,7 @@ VAL_STEP = 10
 _log = logging.getLogger(__name__)
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """An image file with its class and split."""
 
     file: Path
@@ -33,17 +33,17 @@ class Labelled(NamedTuple):
     split: FolderSplit
 
 
-def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
+def find_images(folder: Path, val_step: int = VAL_STEP) -> list[Labeled]:
     """Find the images of a folder for training.
 
     Without a val folder, every `val_step`-th train image of each class is assigned to val. Raises
     UsageError for a class folder without images.
     """
-    found = pictures_in(folder)
-    if any(picture.split == "val" for picture in found):
+    found = images_in(folder)
+    if any(image.split == "val" for image in found):
         return found
     _log.warning(
-        "%s: no folder for val: one in %d pictures of train is taken; where pictures are "
+        "%s: no folder for val: one in %d images of train is taken; where images are "
         "duplicated it judges too well (see batchmri data audit)",
         folder,
         val_step,
@@ -51,7 +51,7 @@ def find_pictures(folder: Path, val_step: int = VAL_STEP) -> list[Labelled]:
     return list(_with_val(found, val_step))
 
 
-def pictures_in(folder: Path) -> list[Labelled]:
+def images_in(folder: Path) -> list[Labeled]:
     """Find the images in FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
 
     Hidden files, files of the operating system (`is_litter`) and files without an image suffix are
@@ -67,11 +67,9 @@ def pictures_in(folder: Path) -> list[Labelled]:
         ]
     else:
         parts = [("train", label) for label in folders]
-    found = [
-        Labelled(file, label.name, split) for split, label in parts for file in _pictures(label)
-    ]
+    found = [Labeled(file, label.name, split) for split, label in parts for file in _images(label)]
     if not found:
-        raise UsageError(f"folder {folder}: no class folders with pictures in it")
+        raise UsageError(f"folder {folder}: no class folders with images in it")
     return found
 
 
@@ -87,17 +85,17 @@ def _subfolders(folder: Path) -> list[Path]:
         raise UsageError(f"folder {folder}: cannot be read ({error.strerror})") from None
 
 
-def _pictures(label: Path) -> list[Path]:
+def _images(label: Path) -> list[Path]:
     try:
         files = [path for path in _by_name(label) if path.is_file()]
     except OSError as error:
         raise UsageError(f"folder {label}: cannot be read ({error.strerror})") from None
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-    if not pictures:
-        raise UsageError(f"class folder {label}: no pictures in it")
-    if len(pictures) < len(files):
-        _log.warning("%s: %d files that are no pictures", label, len(files) - len(pictures))
-    return pictures
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise UsageError(f"class folder {label}: no images in it")
+    if len(images) < len(files):
+        _log.warning("%s: %d files that are no images", label, len(files) - len(images))
+    return images
 
 
 def _by_name(folder: Path) -> list[Path]:
@@ -109,11 +107,11 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-def _with_val(found: Sequence[Labelled], val_step: int) -> Iterator[Labelled]:
+def _with_val(found: Sequence[Labeled], val_step: int) -> Iterator[Labeled]:
     seen: dict[str, int] = {}
-    for picture in found:
-        if picture.split == "train":
-            place = seen[picture.label] = seen.get(picture.label, -1) + 1
+    for image in found:
+        if image.split == "train":
+            place = seen[image.label] = seen.get(image.label, -1) + 1
             if place % val_step == val_step - 1:
-                picture = picture._replace(split="val")
-        yield picture
+                image = image._replace(split="val")
+        yield image

@@ -6,16 +6,16 @@ from batchmri.errors import UsageError
 from batchmri.training.table import Row
 
 
-def without(rows: Sequence[Row], left_out: Sequence[str]) -> list[Row]:
-    """Remove the train rows that show someone in `left_out`, or were made from their images.
+def without(rows: Sequence[Row], held_out: Sequence[str]) -> list[Row]:
+    """Remove the train rows that show someone in `held_out`, or were made from their images.
 
-    Entries of `left_out` are sources or persons. Raises UsageError if one matches no train row.
+    Entries of `held_out` are sources or persons. Raises UsageError if one matches no train row.
     """
-    for one in left_out:
+    for one in held_out:
         if not any(row.split == "train" and _shows(row, one) for row in rows):
-            raise UsageError(f"left_out: split train has no source or patient {one!r}")
+            raise UsageError(f"held_out: split train has no source or patient {one!r}")
     return [
-        row for row in rows if row.split != "train" or not any(_shows(row, one) for one in left_out)
+        row for row in rows if row.split != "train" or not any(_shows(row, one) for one in held_out)
     ]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchmri.errors import SettingsError, did_you_mean
 from batchmri.preparation.transforms import PreparationSettings
+from batchmri.renamed import TRAINING, rename_keys
 from batchmri.settings import first_error
 
 
@@ -16,10 +17,10 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    no_tumor_class: str = Field("notumor", description="The class that means no tumour.")
+    no_tumor_class: str = Field("notumor", description="The class that means no tumor.")
     any_tumor_label: str | None = Field(
         None,
-        description="Label of pictures that show some tumor, of no given class: they train that "
+        description="Label of images that show some tumor, of no given class: they train that "
         "it is not no_tumor_class, and nothing else.",
     )
     init: str | tuple[str, ...] = Field(
@@ -33,19 +34,19 @@ class TrainSettings(BaseModel):
     last_stride: bool = Field(False, description="Keep the last stride; without it, finer maps.")
     preparation: PreparationSettings = PreparationSettings()
     val_step: int = Field(
-        10, ge=2, description="Of folders without one for val, one picture in so many becomes val."
+        10, ge=2, description="Of folders without one for val, one image in so many becomes val."
     )
 
-    left_out: tuple[str, ...] = Field(
+    held_out: tuple[str, ...] = Field(
         (),
         description="Who of the train split does not train, to be judged on: sources, or patients "
-        "as 'source patient'; pictures made of theirs neither.",
+        "as 'source patient'; images made of theirs neither.",
     )
     epochs: int = Field(16, ge=0, description="0: nothing is trained, only measured and judged.")
-    draws: int | None = Field(
+    samples_per_epoch: int | None = Field(
         None,
         ge=1,
-        description="Pictures drawn per epoch, with replacement; none: as the train split.",
+        description="Images drawn per epoch, with replacement; none: as the train split.",
     )
     batch_size: int = Field(32, ge=2)
     learning_rate: float = Field(1.2e-3, gt=0, description="Highest of the one-cycle schedule.")
@@ -54,37 +55,39 @@ class TrainSettings(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
     augmentation: float = Field(
-        1.0, gt=0, le=3, description="How far pictures are changed at random; 1: lightly."
+        1.0, gt=0, le=3, description="How far images are changed at random; 1: lightly."
     )
     resampling_mm: tuple[float, float] | None = Field(
         None,
-        description="Pixel sizes between which half of the pictures are resampled at random, a "
+        description="Pixel sizes between which half of the images are resampled at random, a "
         "head being 200 mm long; none: a third of them, by 0.4 to 0.9.",
     )
-    averaging: float = Field(0.005, gt=0, le=1, description="Step of the weight average.")
+    ema_decay: float = Field(
+        0.995, gt=0, lt=1, description="Decay per step of the moving average of the weights."
+    )
     keep: Literal["best", "last"] = Field(
         "best", description="The epoch of the lowest validation loss, or the last one."
     )
     patience: int = Field(5, ge=1, description="Epochs without a lower validation loss.")
-    shares: dict[str, dict[str, float]] = Field(
+    sampling_weights: dict[str, dict[str, float]] = Field(
         {}, description="Share of the draws by source and class; none: classes alike, then sources."
     )
 
-    false_alarms: float = Field(
+    target_fpr: float = Field(
         0.05,
         ge=0,
         lt=1,
-        description="Stated share of tumour-free series called a tumour.",
+        description="Stated share of tumor-free series called a tumor.",
     )
-    missed: float = Field(
-        0.1, ge=0, lt=1, description="Stated share of series with a tumour called tumour-free."
+    target_fnr: float = Field(
+        0.1, ge=0, lt=1, description="Stated share of series with a tumor called tumor-free."
     )
 
     seed: int = 0
     threads: int | None = Field(None, ge=1, description="Threads of torch; none: its own choice.")
     loaders: int = Field(1, ge=0, description="Processes that draw and augment.")
     card: dict[str, Any] = Field(
-        {}, description="Sources, licence, field and intended use, for the card."
+        {}, description="Sources, license, field and intended use, for the card."
     )
 
     @classmethod
@@ -126,6 +129,7 @@ def _explain(error: ValidationError) -> str:
 
 def _read(config: Path) -> Any:
     try:
-        return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+        given = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+        return rename_keys(given, TRAINING, str(config)) if isinstance(given, dict) else given
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"config file {config}: {str(error).splitlines()[0]}") from None

@@ -93,10 +93,10 @@ def _turned(mask: Path, folder: Path) -> Path:
     turned = folder / mask.name
     if not turned.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        picture = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
-        if picture is None:
-            raise UsageError(f"{mask}: not a readable picture")
-        cv2.imwrite(str(turned), picture[:, ::-1])
+        image = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise UsageError(f"{mask}: not a readable image")
+        cv2.imwrite(str(turned), image[:, ::-1])
     return turned
 
 

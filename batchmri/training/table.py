@@ -7,7 +7,7 @@ from typing import Literal, TypeVar, get_args
 
 from batchmri.errors import UsageError, did_you_mean
 from batchmri.training.csv_table import read_csv, require_columns
-from batchmri.training.folders import VAL_STEP, find_pictures, pictures_in
+from batchmri.training.folders import VAL_STEP, find_images, images_in
 
 Split = Literal["train", "val", "test", "dev"]
 Plane = Literal["axial", "coronal", "sagittal"]
@@ -67,7 +67,7 @@ def read_data(path: Path, val_step: int = VAL_STEP) -> list[Row]:
     """
     if not path.is_dir():
         return read_table(path)
-    rows = [Row(file, label, split) for file, label, split in find_pictures(path, val_step)]
+    rows = [Row(file, label, split) for file, label, split in find_images(path, val_step)]
     _check_splits(f"folder {path}", rows)
     return rows
 
@@ -76,7 +76,7 @@ def read_rows(path: Path) -> list[Row]:
     """Read rows like `read_data`, but accept any splits, since evaluation needs no train rows."""
     if not path.is_dir():
         return _read(path)
-    return [Row(file, label, split) for file, label, split in pictures_in(path)]
+    return [Row(file, label, split) for file, label, split in images_in(path)]
 
 
 def read_table(path: Path) -> list[Row]:

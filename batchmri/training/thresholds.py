@@ -11,7 +11,7 @@ distribution (split conformal prediction: Vovk et al., Algorithmic Learning in a
 from collections.abc import Iterable, Sequence
 from math import ceil, floor
 
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.training.evaluate import Figures
 from batchmri.training.table import Row
 from batchmri.verdict.series import most_suspicious_run
@@ -23,18 +23,18 @@ def fit_thresholds(
     rows: Sequence[Row],
     suspicion: Sequence[float],
     no_tumor_class: str,
-    false_alarms: float,
-    missed: float,
+    target_fpr: float,
+    target_fnr: float,
 ) -> tuple[dict[str, float], Figures]:
     """Return verdict settings for the card, and the numbers of series they are based on.
 
-    `suspicion` is the calibrated probability of any tumor for each row. `false_alarms` is the
-    maximum share of tumor-free series that are called a tumor, and `missed` the maximum share of
-    series with a tumor that are called tumor-free.
+    `suspicion` is the calibrated probability of any tumor for each row. `target_fpr` is the maximum
+    share of tumor-free series that are reported as a tumor, and `target_fnr` the maximum share of
+    series with a tumor that are reported as tumor-free.
     """
     free, tumor = _series(rows, suspicion, no_tumor_class)
     fitted: dict[str, float] = {}
-    alarm, miss = _rank(false_alarms, len(free)), _rank(missed, len(tumor))
+    alarm, miss = _rank(target_fpr, len(free)), _rank(target_fnr, len(tumor))
     if miss:
         fitted["notumor_below"] = floor(sorted(tumor)[miss - 1] * _STEPS) / _STEPS
     if alarm:
@@ -43,8 +43,8 @@ def fit_thresholds(
     figures: Figures = {
         "tumor_free_series": len(free),
         "tumor_series": len(tumor),
-        "false_alarms_stated": false_alarms,
-        "missed_stated": missed,
+        "target_fpr": target_fpr,
+        "target_fnr": target_fnr,
     }
     return fitted, figures | fitted
 

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -16,13 +18,14 @@ from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.network import ClassMapNetwork
 from batchmri.model.pretrained import load_lite1
+from batchmri.renamed import TRAINING, rename_keys
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import (
-    DrawnPictures,
+    AugmentedImages,
     PreparedImages,
-    draw_weights,
     label_indices,
     prepare_table,
+    row_probabilities,
 )
 from batchmri.training.evaluate import (
     Figures,
@@ -33,7 +36,7 @@ from batchmri.training.evaluate import (
     split_figures,
 )
 from batchmri.training.fit import fit
-from batchmri.training.fit_ood import fit_field
+from batchmri.training.fit_ood import fit_ood
 from batchmri.training.holdout import without
 from batchmri.training.loss import ANY_TUMOR
 from batchmri.training.plots.data import draw_data
@@ -42,7 +45,7 @@ from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_data
 from batchmri.training.thresholds import fit_thresholds
 
-_CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "false_alarms", "missed"}
+_CHANGES_NO_WEIGHT = {"threads", "loaders", "card", "target_fpr", "target_fnr"}
 _HEAD_MM = 200.0
 CHECKPOINT, _CLAIM = "model.safetensors", "training.json"
 _log = logging.getLogger(__name__)
@@ -54,12 +57,12 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     Raises UsageError if the data cannot be used, if `out` contains a training and `resume` is
     False, or if it contains a training with other data or settings.
     """
-    rows = without(read_data(data, settings.val_step), settings.left_out)
+    rows = without(read_data(data, settings.val_step), settings.held_out)
     classes = classes_of(rows, settings.any_tumor_label)
     if settings.no_tumor_class not in classes:
         raise UsageError(
             f"no_tumor_class {settings.no_tumor_class!r} is none of {', '.join(classes)}: "
-            "name the class that means no tumour in --config"
+            "name the class that means no tumor in --config"
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -68,7 +71,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     prepared = prepare_table(rows, out, settings.preparation)
     _claim(out, prepared, settings, resume)
 
-    pictures = DrawnPictures(
+    images = AugmentedImages(
         prepared,
         classes,
         settings.no_tumor_class,
@@ -76,18 +79,18 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
         Augmentation(settings.augmentation, zoom_range(settings)),
         settings.seed,
     )
-    draw_data(pictures, classes, out / FIGURES)
-    judged = _Judged(prepared, classes, settings)
+    draw_data(images, classes, out / FIGURES)
+    evaluation = _Evaluation(prepared, classes, settings)
     network = fit(
         first_network(settings, classes),
-        pictures,
-        draw_weights(rows, classes, settings.shares),
-        judged.each_epoch,
+        images,
+        row_probabilities(rows, classes, settings.sampling_weights),
+        evaluation.each_epoch,
         out,
         settings,
     )
     card = card_of(settings, classes, prepared)
-    return judged.finish(out / CHECKPOINT, network.cpu(), card)
+    return evaluation.finish(out / CHECKPOINT, network.cpu(), card)
 
 
 def card_of(settings: TrainSettings, classes: tuple[str, ...], prepared: PreparedImages) -> Card:
@@ -145,18 +148,39 @@ def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) ->
 
 
 def _claim(out: Path, prepared: PreparedImages, settings: TrainSettings, resume: bool) -> None:
-    told = settings.model_dump(mode="json", exclude=_CHANGES_NO_WEIGHT)
-    claim = json.dumps({"data": prepared.digest("train"), "settings": told}, indent=2) + "\n"
+    """Record the data and settings of a training, or compare them with those of the one in `out`.
+
+    Raises UsageError if `out` contains a training and `resume` is not set, or if it differs.
+    """
+    claim = {"data": prepared.digest("train"), "settings": _fixed(settings)}
     file = out / _CLAIM
     if not (out / LAST).exists():
-        file.write_text(claim, encoding="utf-8")
-    elif not resume:
-        raise UsageError(f"{out} holds a training: give --resume, or another --out")
-    elif file.read_text(encoding="utf-8") != claim:
-        raise UsageError(f"{out} holds a training of other data or settings: see {file}")
+        file.write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
+        return
+    if not resume:
+        raise UsageError(f"{out} contains a training; use --resume, or another --out")
+    before = json.loads(file.read_text(encoding="utf-8"))
+    if {**before, "settings": _current(before["settings"])} != claim:
+        raise UsageError(
+            f"{out} contains a training with other data or settings (see {file}); "
+            "use the same ones to resume it, or another --out"
+        )
 
 
-class _Judged:
+def _current(settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Recorded settings under their current names; None if they are no longer valid."""
+    try:
+        return _fixed(TrainSettings.model_validate(rename_keys(settings, TRAINING)))
+    except ValidationError:
+        return None
+
+
+def _fixed(settings: TrainSettings) -> dict[str, Any]:
+    """The settings that affect the weights, and must not change when a training is resumed."""
+    return settings.model_dump(mode="json", exclude=_CHANGES_NO_WEIGHT)
+
+
+class _Evaluation:
     """Evaluation rows: val and dev, evaluated every epoch, and test, evaluated at the end."""
 
     def __init__(
@@ -207,9 +231,9 @@ class _Judged:
             figures["test"] |= pointing_game(
                 network, self.prepared, self.test, self.labels.tolist(), preparation
             )
-        field = fit_field(network, self.prepared, preparation)
-        if field is not None:
-            figures["field"] = field[1]
+        detector = fit_ood(network, self.prepared, preparation)
+        if detector is not None:
+            figures["ood"] = detector[1]
         temperature = fit_temperature(values, torch.from_numpy(labels))
         rules, figures["verdict"] = self._thresholds(dev / temperature)
         verdict = rules | card.verdict
@@ -217,7 +241,7 @@ class _Judged:
         for split, found_figures in figures.items():
             _log.info("%s: %s", split, found_figures)
         card = card.model_copy(update=changed)
-        return save_checkpoint(path, network, card, field[0] if field else None)
+        return save_checkpoint(path, network, card, detector[0] if detector else None)
 
     def _dev(self, network: ClassMapNetwork, half: bool = False) -> Tensor:
         """Return the logits (rows, classes) of the dev rows."""
@@ -235,6 +259,6 @@ class _Judged:
             self.dev_rows,
             suspicion.tolist(),
             settings.no_tumor_class,
-            settings.false_alarms,
-            settings.missed,
+            settings.target_fpr,
+            settings.target_fnr,
         )

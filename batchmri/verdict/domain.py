@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from batchmri.records import Scores, Series
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 NOT_BRAIN = "looks_not_brain"
@@ -31,14 +31,14 @@ def domain_flags(
     series: Series, scores: Sequence[Scores], rules: VerdictSettings
 ) -> tuple[str, ...]:
     """Flags of a series, from its header and the domain scores of its slices."""
-    looks = [s.look for s in scores if s.look is not None]
+    domains = [s.domain for s in scores if s.domain is not None]
     flags: list[str] = []
     score = ood_score(scores) or 0.0
     if score > rules.max_distance:
         flags.append(OUT_OF_DISTRIBUTION)
     if score > rules.brain_distance:
         flags.append(NOT_BRAIN)
-    unlike_t1 = bool(looks) and median(look.t1 for look in looks) < rules.min_t1
+    unlike_t1 = bool(domains) and median(domain.t1 for domain in domains) < rules.min_t1
     if series.sequence not in T1_SEQUENCES or unlike_t1:
         flags.append(OTHER_SEQUENCE)
     if _is_coarse(series):
@@ -46,8 +46,8 @@ def domain_flags(
     contrast = _stated_contrast(series)
     if contrast is None and series.sequence in T1_SEQUENCES:
         flags.append(CONTRAST_UNSTATED)
-    if contrast is None and looks:
-        contrast = median(look.contrast for look in looks) >= rules.min_contrast
+    if contrast is None and domains:
+        contrast = median(domain.contrast for domain in domains) >= rules.min_contrast
     if contrast is False:
         flags.append(WITHOUT_CONTRAST)
     return tuple(flags)
@@ -55,7 +55,7 @@ def domain_flags(
 
 def ood_score(scores: Sequence[Scores]) -> float | None:
     """The median out-of-distribution score of slices; None if the model has no such score."""
-    distances = [s.look.distance for s in scores if s.look is not None]
+    distances = [s.domain.ood_score for s in scores if s.domain is not None]
     return median(distances) if distances else None
 
 

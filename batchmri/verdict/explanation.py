@@ -5,7 +5,7 @@ from statistics import median
 
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.verdict.domain import CONTRAST_IN_DOUBT, OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
 from batchmri.verdict.series import eligible_slices, required_share, tumor_share
 
@@ -123,7 +123,7 @@ def _kind_open(name: str, verdict: Verdict, classes: Classes, rules: VerdictSett
 def _other_sequence(series: Series, eligible: Sequence[Scores], rules: VerdictSettings) -> str:
     if series.sequence not in T1_SEQUENCES:
         return f"The header indicates the sequence {series.sequence}: no verdict."
-    t1 = median(s.look.t1 for s in eligible if s.look is not None)
+    t1 = median(s.domain.t1 for s in eligible if s.domain is not None)
     return (
         f"The median probability of T1 weighting is {rounded(t1, rules.min_t1)} < "
         f"{rules.min_t1:g} (min_t1): the slices do not look T1-weighted, no verdict."

@@ -21,7 +21,7 @@ from scipy.stats import beta
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.ood import DomainModel
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from experiments.b1.cases import FINAL, FREE, Case, all_cases
 from experiments.b1.judge import CaseVerdict, Rules, Seen, binned_error, judged, see, softmax
 from experiments.b1.table import ANY_TUMOR

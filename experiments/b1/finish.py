@@ -2,7 +2,7 @@
 
     python -m experiments.b1.finish TABLE.csv PICTURES CONFIG.yaml OUT.safetensors MODEL...
 
-PICTURES is the folder of a training, whose prepared pictures are taken up. CONFIG.yaml is that of
+PICTURES is the folder of a training, whose prepared images are taken up. CONFIG.yaml is that of
 the trainings.
 """
 
@@ -14,9 +14,14 @@ import torch
 
 from batchmri.model.checkpoint import save_checkpoint
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, PreparedImages, draw_weights, prepare_table
+from batchmri.training.dataset import (
+    AugmentedImages,
+    PreparedImages,
+    prepare_table,
+    row_probabilities,
+)
 from batchmri.training.fit import settle
-from batchmri.training.fit_ood import fit_field
+from batchmri.training.fit_ood import fit_ood
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_table
 from batchmri.training.train import card_of, first_network
@@ -30,7 +35,7 @@ def part(prepared: PreparedImages, splits: tuple[str, ...]) -> PreparedImages:
     kept = [index for index, row in enumerate(prepared.rows) if row.split in splits]
     return PreparedImages(
         [prepared.rows[index] for index in kept],
-        prepared.pictures[kept],
+        prepared.images[kept],
         prepared.masks,
         prepared.mask_of[kept],
         prepared.boxes[kept],
@@ -41,7 +46,7 @@ def main() -> None:
     """Write the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("config", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("models", nargs="+")
@@ -50,19 +55,21 @@ def main() -> None:
     rows = read_table(given.table)
     classes = classes_of(rows, settings.any_tumor_label)
     torch.set_num_threads(settings.threads or 1)
-    prepared = prepare_table(rows, given.pictures, settings.preparation)
+    prepared = prepare_table(rows, given.images, settings.preparation)
     network = first_network(settings, classes).to(memory_format=torch.channels_last)
-    pictures = DrawnPictures(
+    images = AugmentedImages(
         prepared, classes, settings.no_tumor_class, settings.preparation, Augmentation(), _SEED
     )
     drawn = np.random.default_rng(_SEED).choice(
-        len(rows), (_BATCHES, settings.batch_size), p=draw_weights(rows, classes, settings.shares)
+        len(rows),
+        (_BATCHES, settings.batch_size),
+        p=row_probabilities(rows, classes, settings.sampling_weights),
     )
-    settle(network, pictures, drawn, settings.frozen_stages)
+    settle(network, images, drawn, settings.frozen_stages)
     card = card_of(settings, classes, prepared)
-    found = fit_field(network.eval(), part(prepared, ("train", "val")), settings.preparation)
+    found = fit_ood(network.eval(), part(prepared, ("train", "val")), settings.preparation)
     if found is None:
-        raise SystemExit("too few pictures for a domain")
+        raise SystemExit("too few images for a domain")
     figures = {"domain": found[1]}
     save_checkpoint(given.out, network, card.model_copy(update={"figures": figures}), found[0])
     print(f"{given.out}: {found[1]}")

@@ -27,7 +27,7 @@ from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.model.ood import DomainModel
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import Classes
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.training.dataset import prepare_table
 from batchmri.training.evaluate import outputs
 from batchmri.verdict.series import most_suspicious_run, series_probabilities

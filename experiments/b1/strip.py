@@ -42,8 +42,8 @@ def stripped(volume: np.ndarray[Any, Any], model: Any) -> np.ndarray[Any, Any]:
         mask = model.run_model(volume.copy(), shape=(_SIDE,) * 3) > 0.5
     brain = model.postprocess(mask, 0).astype(bool)
     top = np.percentile(volume[brain], 99.9)
-    grey = (np.clip(volume / top, 0, 1) * 254 + 1).astype(np.uint8)
-    return np.where(brain, grey, 0).astype(np.uint8)
+    gray = (np.clip(volume / top, 0, 1) * 254 + 1).astype(np.uint8)
+    return np.where(brain, gray, 0).astype(np.uint8)
 
 
 def main(shared_data: Path, out: Path) -> None:

@@ -48,7 +48,7 @@ def _mixed() -> list[Instance]:
         *(instance(n, z=5.0 * (n - 10), time_point="t000002", echo="30.0") for n in range(11, 19)),
         *(instance(n, z=5.0 * (n - 20), time_point="t000001", echo="30.0") for n in range(21, 29)),
         *(instance(n, position=(n, 0.0, 0.0), orientation=SAGITTAL) for n in range(31, 36)),
-        instance(41, refusal=Reason.COLOUR, frames=()),
+        instance(41, refusal=Reason.COLOR, frames=()),
         instance(42, series_uid="1.9", refusal=Reason.NO_PIXEL_DATA, frames=()),
         instance(51, patient="p2"),
         instance(52, patient=""),

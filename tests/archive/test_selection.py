@@ -7,7 +7,7 @@ from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
 from batchmri.reasons import Reason
 from batchmri.records import Header, Series
-from batchmri.settings import SelectionSettings
+from batchmri.settings.sections import SelectionSettings
 from tests.builders import instance
 
 RULES = SelectionSettings()
@@ -31,7 +31,7 @@ def test_a_t1_of_the_head_is_selected() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"refusal": Reason.COLOUR, "modality": "CT"}, Reason.COLOUR),
+        ({"refusal": Reason.COLOR, "modality": "CT"}, Reason.COLOR),
         ({"modality": "CT", "body_part": "knee"}, Reason.NOT_MR),
         ({"modality": ""}, Reason.NOT_MR),
         ({"body_part": "spine", "sequence": "t2"}, Reason.NOT_BRAIN),

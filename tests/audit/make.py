@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.audit.files import Found, Picture, read_picture
+from batchmri.audit.files import AuditedImage, Found, read_image
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -26,8 +26,8 @@ def write(path: Path, pixels: npt.NDArray[np.generic], quality: int = 95) -> Pat
     return path
 
 
-def picture(path: Path) -> Picture:
+def picture(path: Path) -> AuditedImage:
     found = Found(path, path.name, path.parent.parent.name, path.parent.name)
-    read = read_picture(found)
-    assert isinstance(read, Picture), read
+    read = read_image(found)
+    assert isinstance(read, AuditedImage), read
     return read

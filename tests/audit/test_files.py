@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.audit.files import Found, OddFile, Picture, find_files, read_picture
+from batchmri.audit.files import AuditedImage, Found, OddFile, find_files, read_image
 from batchmri.errors import UsageError
 
 from .make import head, picture, write
 
 
-def read(path: Path) -> Picture | OddFile:
-    return read_picture(Found(path, path.name, "", path.parent.name))
+def read(path: Path) -> AuditedImage | OddFile:
+    return read_image(Found(path, path.name, "", path.parent.name))
 
 
 def odd_code(path: Path) -> str:
@@ -63,37 +63,37 @@ def test_codes_of_unusable_files(tmp_path: Path) -> None:
         "end_missing.jpg": "truncated",
         "cut.png": "truncated",
         "text.png": "unreadable",
-        "notes.txt": "not_a_picture",
+        "notes.txt": "not_an_image",
     }
 
 
 def test_images_outside_class_folders_are_ignored(tmp_path: Path) -> None:
     write(tmp_path / "set" / "1.png", head(0))
     (found,) = find_files([tmp_path / "set"])
-    odd = read_picture(found)
+    odd = read_image(found)
     assert isinstance(odd, OddFile) and odd.code == "no_class"
 
 
 def test_codes_of_odd_but_usable_files(tmp_path: Path) -> None:
-    grey = head(0)
-    colour = np.dstack([grey, grey, 255 - grey])
-    png = write(tmp_path / "a" / "x.png", grey)
+    gray = head(0)
+    color = np.dstack([gray, gray, 255 - gray])
+    png = write(tmp_path / "a" / "x.png", gray)
     png.rename(tmp_path / "a" / "named.jpg")
     assert odd_codes(tmp_path / "a" / "named.jpg") == ["wrong_suffix"]
-    assert odd_codes(write(tmp_path / "a" / "colour.png", colour)) == ["colour"]
-    alpha = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGRA)
+    assert odd_codes(write(tmp_path / "a" / "color.png", color)) == ["color"]
+    alpha = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGRA)
     assert odd_codes(write(tmp_path / "a" / "alpha.png", alpha)) == ["has_alpha"]
-    assert odd_codes(write(tmp_path / "a" / "deep.png", grey.astype(np.uint16) * 9)) == ["deep"]
-    assert odd_codes(write(tmp_path / "a" / "tiny.png", grey[60:90, 60:90])) == ["tiny"]
-    assert odd_codes(write(tmp_path / "a" / "blank.png", np.full_like(grey, 7))) == ["blank"]
-    assert odd_codes(write(tmp_path / "a" / "grey.png", grey)) == []
+    assert odd_codes(write(tmp_path / "a" / "deep.png", gray.astype(np.uint16) * 9)) == ["deep"]
+    assert odd_codes(write(tmp_path / "a" / "tiny.png", gray[60:90, 60:90])) == ["tiny"]
+    assert odd_codes(write(tmp_path / "a" / "blank.png", np.full_like(gray, 7))) == ["blank"]
+    assert odd_codes(write(tmp_path / "a" / "gray.png", gray)) == []
 
 
 def test_equal_pixels_have_equal_digests_in_all_color_modes(tmp_path: Path) -> None:
-    grey = head(0)
-    one = picture(write(tmp_path / "a" / "grey.png", grey))
-    other = picture(write(tmp_path / "a" / "rgb.png", np.dstack([grey] * 3)))
-    third = picture(write(tmp_path / "a" / "changed.png", grey ^ np.eye(160, dtype=np.uint8)))
+    gray = head(0)
+    one = picture(write(tmp_path / "a" / "gray.png", gray))
+    other = picture(write(tmp_path / "a" / "rgb.png", np.dstack([gray] * 3)))
+    third = picture(write(tmp_path / "a" / "changed.png", gray ^ np.eye(160, dtype=np.uint8)))
     assert one.file_digest != other.file_digest
     assert one.pixel_digest == other.pixel_digest != third.pixel_digest
 

@@ -54,7 +54,7 @@ def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
     right = int(scanned["archive/one"] == "tumor")
     assert float(found["series", "sensitivity", ""]["value"]) == right
     assert found["slices", "tumor_free_called_tumor", ""]["n"] == "1"
-    assert "2 labels, 2 series, 2 patients, 1 labelled slices" in done.stdout
+    assert "2 labels, 2 series, 2 patients, 1 labeled slices" in done.stdout
     plots = {"confusion", "roc", "precision_recall", "reliability", "coverage"}
     assert {f"{name}.png" for name in plots} <= {path.name for path in out.iterdir()}
     # Both series look the same, so at least one is a mistake, and one of its slices is shown.
@@ -64,10 +64,10 @@ def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
 
 
 def test_errors_are_one_line_and_exit_with_2(model: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "data" / "cyst" / "a.png"
-    picture.parent.mkdir(parents=True)
-    cv2.imwrite(str(picture), np.eye(40, dtype=np.uint8) * 200)
-    done = evaluate(picture.parent.parent, "--out", tmp_path / "out", "--model", model)
+    image = tmp_path / "data" / "cyst" / "a.png"
+    image.parent.mkdir(parents=True)
+    cv2.imwrite(str(image), np.eye(40, dtype=np.uint8) * 200)
+    done = evaluate(image.parent.parent, "--out", tmp_path / "out", "--model", model)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "class 'cyst' is unknown to the model (knows notumor, tumor)" in done.stderr

@@ -14,41 +14,41 @@ CONFIG = "{init: random, no_tumor_class: none, epochs: 1, loaders: 0, threads: 1
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    grey = np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8)
+def images(tmp_path: Path) -> Path:
+    gray = np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8)
     for split in ("train", "val", "test"):
         for label in ("none", "some"):
-            folder = tmp_path / "pictures" / split / label
+            folder = tmp_path / "images" / split / label
             folder.mkdir(parents=True)
             for number in range(2):
-                cv2.imwrite(str(folder / f"{number}.png"), grey)
-                cv2.imwrite(str(folder / f"{number}.jpg"), grey)
-    return tmp_path / "pictures"
+                cv2.imwrite(str(folder / f"{number}.png"), gray)
+                cv2.imwrite(str(folder / f"{number}.jpg"), gray)
+    return tmp_path / "images"
 
 
-def cut_short(pictures: Path) -> Path:
-    path = pictures / "val/some/1.jpg"
+def cut_short(images: Path) -> Path:
+    path = images / "val/some/1.jpg"
     path.write_bytes(path.read_bytes()[:500])
-    return pictures
+    return images
 
 
-def no_picture(pictures: Path) -> Path:
-    (pictures / "val/some/1.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
-    return pictures
+def no_image(images: Path) -> Path:
+    (images / "val/some/1.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
+    return images
 
 
-def empty_class(pictures: Path) -> Path:
-    (pictures / "train/other").mkdir()
-    return pictures
+def empty_class(images: Path) -> Path:
+    (images / "train/other").mkdir()
+    return images
 
 
-def only_in_test(pictures: Path) -> Path:
-    (pictures / "test/some").rename(pictures / "test/other")
-    return pictures
+def only_in_test(images: Path) -> Path:
+    (images / "test/some").rename(images / "test/other")
+    return images
 
 
-def no_split_column(pictures: Path) -> Path:
-    table = pictures / "table.csv"
+def no_split_column(images: Path) -> Path:
+    table = images / "table.csv"
     table.write_text("file,label\ntrain/none/0.png,none\ntrain/some/0.png,some\n")
     return table
 
@@ -68,14 +68,14 @@ def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *a
     ("spoil", "says"),
     [
         (cut_short, "val/some/1.jpg: a JPEG cut short"),
-        (no_picture, "val/some/1.png: not a readable picture"),
-        (empty_class, "train/other: no pictures in it"),
+        (no_image, "val/some/1.png: not a readable image"),
+        (empty_class, "train/other: no images in it"),
         (only_in_test, "class 'other' is in test, not in train"),
         (no_split_column, "no column 'split' (it has file, label)"),
     ],
 )
 def test_wrong_data_is_one_line(
-    pictures: Path,
+    images: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -84,13 +84,13 @@ def test_wrong_data_is_one_line(
 ) -> None:
     config = tmp_path / "train.yaml"
     config.write_text(CONFIG)
-    data = spoil(pictures)
+    data = spoil(images)
     line = fails(monkeypatch, capfd, "train", data, "--out", tmp_path / "run", "--config", config)
     assert line.startswith("batchmri: error: ") and says in line
 
 
 def test_a_wrong_first_checkpoint_is_one_line(
-    pictures: Path,
+    images: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -98,7 +98,5 @@ def test_a_wrong_first_checkpoint_is_one_line(
     config, model = tmp_path / "train.yaml", tmp_path / "own.safetensors"
     model.write_bytes(b"no model")
     config.write_text(CONFIG.replace("random", str(model)))
-    line = fails(
-        monkeypatch, capfd, "train", pictures, "--out", tmp_path / "run", "--config", config
-    )
+    line = fails(monkeypatch, capfd, "train", images, "--out", tmp_path / "run", "--config", config)
     assert "own.safetensors: no card own.json beside it" in line

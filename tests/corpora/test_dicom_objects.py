@@ -8,7 +8,7 @@ from pydicom.uid import generate_uid
 
 from batchmri.archive.selection import select
 from batchmri.reasons import Reason
-from batchmri.settings import SelectionSettings
+from batchmri.settings.sections import SelectionSettings
 from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -48,7 +48,7 @@ def test_objects_without_pixels_are_named_and_skipped(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("name", WITH_PIXELS)
-def test_objects_that_are_no_picture_are_named_and_skipped(tmp_path: Path, name: str) -> None:
+def test_objects_that_are_no_image_are_named_and_skipped(tmp_path: Path, name: str) -> None:
     end, modality = WITH_PIXELS[name]
     found = read_instance(dicom(tmp_path / "a", SOPClassUID=STORAGE + end, Modality=modality))
     assert found.refusal is Reason.UNSUPPORTED_OBJECT
@@ -66,9 +66,9 @@ def test_a_video_of_an_mr_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL_422", "YBR_ICT", "PALETTE COLOR"])
-def test_colour_and_palette_pictures(tmp_path: Path, photometric: str) -> None:
+def test_color_and_palette_pictures(tmp_path: Path, photometric: str) -> None:
     found = read_instance(dicom(tmp_path / "a", PhotometricInterpretation=photometric))
-    assert found.refusal is Reason.COLOUR and photometric.startswith(found.detail)
+    assert found.refusal is Reason.COLOR and photometric.startswith(found.detail)
 
 
 @pytest.mark.parametrize("modality", ["CT", "PT", "US", "DX", "NM", "XA", "MG", "OT"])

@@ -11,7 +11,7 @@ from batchmri.archive.selection import select
 from batchmri.formats.decode import DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
 from batchmri.records import Series
-from batchmri.settings import SelectionSettings
+from batchmri.settings.sections import SelectionSettings
 from tests.builders import is_accounted, scan
 
 SIZES = np.array([2.0, 3.0, 5.0])  # to the right, to the front, to the head
@@ -46,7 +46,7 @@ def _save(path: Path, array: np.ndarray, affine: np.ndarray | None, **fields: ob
 
 @pytest.mark.parametrize("axes", list(permutations(range(3))))
 @pytest.mark.parametrize("flips", list(product((1, -1), repeat=3)))
-def test_however_axes_are_stored_the_same_pictures_are_shown(
+def test_however_axes_are_stored_the_same_images_are_shown(
     tmp_path: Path, axes: tuple[int, ...], flips: tuple[int, ...]
 ) -> None:
     array, affine = _head(), np.diag([*SIZES, 1.0])
@@ -61,9 +61,9 @@ def test_however_axes_are_stored_the_same_pictures_are_shown(
     (series,) = _series(tmp_path / "r")
     assert (series.plane, series.slice_spacing, series.n_slices) == ("axial", 5.0, 8)
     assert series.shown_spacing == (3.0, 2.0)
-    for k, picture in enumerate(_shown(series)):
+    for k, image in enumerate(_shown(series)):
         # the front on top, the right of the patient on the left
-        assert np.array_equal(picture, array[::-1, ::-1, k].T)
+        assert np.array_equal(image, array[::-1, ::-1, k].T)
 
 
 @pytest.mark.parametrize(("degrees", "plane"), [(10, "axial"), (30, "axial"), (45, "oblique")])
@@ -112,7 +112,7 @@ def test_sizes_of_1_mm_are_lost_where_the_affine_is_a_default_one(tmp_path: Path
     stated = np.eye(4)
     stated[:3, 3] = [-30, 12, 5]
     _save(tmp_path / "r/a_default.nii", array, np.eye(4))
-    _save(tmp_path / "r/b_centred.nii", array, None)
+    _save(tmp_path / "r/b_centered.nii", array, None)
     _save(tmp_path / "r/c_stated.nii", array, stated)
     reasons = {
         series.source[2]: (select(series, SelectionSettings()).reason, series.pixel_spacing)

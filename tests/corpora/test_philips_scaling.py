@@ -1,4 +1,4 @@
-"""Grey levels of Philips: private scaling, of each slice its own, changes no prepared slice."""
+"""Gray levels of Philips: private scaling, of each slice its own, changes no prepared slice."""
 
 from pathlib import Path
 

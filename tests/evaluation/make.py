@@ -10,13 +10,13 @@ def write_heads(folder: Path, numbers: Sequence[int]) -> Path:
     """Write small synthetic heads to one folder per class; the number is the random seed."""
     for number in numbers:
         random = np.random.default_rng(number)
-        picture = np.zeros((80, 70), np.uint8)
-        cv2.ellipse(picture, (35, 40), (28, 34), 0, 0, 360, 90, -1)
-        for x, y, grey in random.integers((15, 15, 30), (55, 65, 250), (8, 3)).tolist():
-            cv2.circle(picture, (x, y), 8, grey, -1)
+        image = np.zeros((80, 70), np.uint8)
+        cv2.ellipse(image, (35, 40), (28, 34), 0, 0, 360, 90, -1)
+        for x, y, gray in random.integers((15, 15, 30), (55, 65, 250), (8, 3)).tolist():
+            cv2.circle(image, (x, y), 8, gray, -1)
         path = folder / ("spot", "notumor")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), picture)
+        cv2.imwrite(str(path), image)
     return folder
 
 

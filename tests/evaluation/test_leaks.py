@@ -46,9 +46,7 @@ def test_split_of_the_manifest(kaggle: Path) -> None:
 def test_note_counts_rows_in_train_and_val_of_the_manifest(kaggle: Path) -> None:
     rows = read_rows(kaggle / "Testing")
     leaks = check_leaks(rows, kaggle / "manifest.csv", None, no_progress)
-    assert leaks.notes[0] == (
-        "raw: 1311 pictures, 1097 of them in the manifest's train or val split"
-    )
+    assert leaks.notes[0] == ("raw: 1311 images, 1097 of them in the manifest's train or val split")
 
 
 def test_rows_of_one_person_are_one_bootstrap_group(kaggle: Path) -> None:
@@ -66,16 +64,16 @@ def test_rows_of_one_person_are_one_bootstrap_group(kaggle: Path) -> None:
 def test_a_mirrored_and_resized_copy_of_a_training_image_is_found(tmp_path: Path) -> None:
     train = write_heads(tmp_path / "train", range(0, 12))
     test = write_heads(tmp_path / "test", range(20, 28))
-    picture = cv2.imread(str(train / "spot" / "4.png"), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    larger = cv2.resize(np.ascontiguousarray(picture[:, ::-1]), None, fx=1.5, fy=1.5)
+    image = cv2.imread(str(train / "spot" / "4.png"), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    larger = cv2.resize(np.ascontiguousarray(image[:, ::-1]), None, fx=1.5, fy=1.5)
     cv2.imwrite(str(test / "spot" / "mirrored.jpg"), larger)
     rows = read_rows(test)
     leaks = check_leaks(rows, None, train, no_progress)
     assert leaks.leak_free is not None
     leaked = {row.file.name for i, row in enumerate(rows) if i not in leaks.leak_free}
     assert leaked == {"mirrored.jpg"}
-    assert "8 pictures that resemble none of the 12 trained on" in leaks.notes[1]
+    assert "8 images that resemble none of the 12 trained on" in leaks.notes[1]
 
 
 def test_test_and_dev_rows_of_the_training_table_are_leak_free(tmp_path: Path) -> None:
@@ -110,7 +108,7 @@ def test_shared_patients_are_counted_and_grouped(tmp_path: Path) -> None:
     assert "1 of them show a patient who is among these" in leaks.notes[1]
     groups, description = groups_of(rows, leaks)
     assert groups.tolist() == [0, 1, 1]
-    assert description == "2 groups of 3 pictures by patient, duplicate group"
+    assert description == "2 groups of 3 images by patient, duplicate group"
 
 
 def test_note_if_no_leak_check_is_requested() -> None:
@@ -136,5 +134,5 @@ def test_invalid_manifests_raise_usage_error(tmp_path: Path) -> None:
         check_leaks(rows, tmp_path / "none.csv", None, no_progress)
     record = dict.fromkeys(("dup_group", "suggested_split", "representative", "person"), "1")
     other = write_csv(tmp_path / "o.csv", [{"file": "b.png", **record}])
-    with pytest.raises(UsageError, match="names none of the pictures"):
+    with pytest.raises(UsageError, match="names none of the images"):
         check_leaks(rows, other, None, no_progress)

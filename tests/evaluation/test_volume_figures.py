@@ -39,9 +39,9 @@ CASES = [
 
 
 def read_gray(path: Path) -> np.ndarray:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    return picture
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    return image
 
 
 def test_verdict_counts_by_true_class() -> None:

@@ -43,7 +43,7 @@ def tables(tmp_path: Path) -> ScanTables:
         series(5, "d/t1", "glioma", "0.3"),
         series(6, "d/flair", "", ""),
         series(7, "e", "", ""),
-        series(8, "not-labelled.nii", "glioma", "0.0"),
+        series(8, "not-labeled.nii", "glioma", "0.0"),
     ]
     scan = tmp_path / "scan"
     write_csv(scan / "series.csv", found)

@@ -7,7 +7,7 @@ import pytest
 
 from batchmri.model.card import Card
 from batchmri.model.ood import POOLED, DomainModel
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.calibrate import (
     calibrate,

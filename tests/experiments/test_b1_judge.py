@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.cases import Case
 from experiments.b1.judge import CaseVerdict, called_tumor, compare, right_class, series

@@ -21,7 +21,7 @@ def put(folder: Path, name: str, columns: str, *lines: str) -> None:
     (folder / name).write_text("\n".join([columns, *lines]) + "\n")
 
 
-def picture(path: Path) -> None:
+def image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.full((8, 8), 9, np.uint8))
 
@@ -41,22 +41,22 @@ def shared(tmp_path: Path) -> Path:
         "e.png,meningioma,t1c,unknown,yes,5,dev")  # fmt: skip
     put(atlas, "external_dev_reuse.csv", ATLAS, "external-dev/f.png,meningioma,t1c,no,,6,train")
     for name in "abcde":
-        picture(atlas / f"{name}.png")
-    picture(data / "external-dev" / "f.png")
+        image(atlas / f"{name}.png")
+    image(data / "external-dev" / "f.png")
     native = data / "sources" / "heads-native"
     put(native, "table.csv", HEADS, "g.png,s,v,yes,train", "h.png,s,v,yes,train",
         "i.png,s,w,no,dev", "v.nii.gz,s,v,yes,train")  # fmt: skip
     put(native / "same-persons", "table.csv", HEADS, "j.png,s,x,yes,train")
     for path in (native / "g.png", native / "h.png", native / "i.png"):
-        picture(path)
-    picture(native / "same-persons" / "j.png")
+        image(path)
+    image(native / "same-persons" / "j.png")
     stripped = data / "volumes" / "dev" / "stripped-tumors"
     put(stripped, "table.csv", "file,mask,patient,split", "k.nii.gz,m.nii.gz,p,train")
     scan, mask = np.full((20, 20, 9), 100, np.uint8), np.zeros((20, 20, 9), np.uint8)
     mask[:10, :10, 4] = 1
     volume(stripped / "k.nii.gz", scan)
     volume(stripped / "m.nii.gz", mask)
-    picture(tmp_path / "base" / "n.png")
+    image(tmp_path / "base" / "n.png")
     put(tmp_path / "base", "table.csv", "file,label,split,source",
         "n.png,pituitary,train,brain-tumor-mri", "n.png,pituitary,val,brain-tumor-mri")  # fmt: skip
     return data

@@ -28,13 +28,13 @@ def magnitude_noise(side: int = SIDE, *, zero_filled: int = 1, coils: int = 1) -
 
 def ellipse(height: int, width: int, side: int = SIDE) -> np.ndarray:
     """A bright rim around a darker inside, like a head."""
-    picture = np.zeros((side, side), np.float32)
+    image = np.zeros((side, side), np.float32)
     middle = (side // 2, side // 2)
-    cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, 1.0, -1)
+    cv2.ellipse(image, middle, (width // 2, height // 2), 0, 0, 360, 1.0, -1)
     cv2.ellipse(
-        picture, middle, (max(1, width // 2 - 8), max(1, height // 2 - 8)), 0, 0, 360, 0.4, -1
+        image, middle, (max(1, width // 2 - 8), max(1, height // 2 - 8)), 0, 0, 360, 0.4, -1
     )
-    return picture
+    return image
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_a_few_bright_pixels_in_noise_or_air_are_blank() -> None:
 @pytest.mark.parametrize("strength", [5, 10, 50])
 def test_a_head_of_any_size_and_noise_is_not_blank(size: int, strength: float) -> None:
     """The smallest is the tip of the vertex in strong noise."""
-    picture = strength * ellipse(size, size) + magnitude_noise()
-    assert structure(picture) > 0.15
-    assert why_blank(picture) == ""
+    image = strength * ellipse(size, size) + magnitude_noise()
+    assert structure(image) > 0.15
+    assert why_blank(image) == ""
 
 
 def test_padding_with_a_constant_around_noise_is_blank() -> None:
@@ -84,10 +84,10 @@ def test_padding_with_a_constant_around_noise_is_blank() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (63, 100)])
 def test_images_too_small_to_evaluate_are_not_blank(shape: tuple[int, int]) -> None:
-    picture = np.random.default_rng(1).random(shape).astype(np.float32)
-    assert structure(picture) == 1.0
+    image = np.random.default_rng(1).random(shape).astype(np.float32)
+    assert structure(image) == 1.0
 
 
 def test_extreme_values() -> None:
-    picture = ellipse(120, 120) * np.float32(3e38)
-    assert why_blank(picture) == ""
+    image = ellipse(120, 120) * np.float32(3e38)
+    assert why_blank(image) == ""

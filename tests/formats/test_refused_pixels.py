@@ -56,7 +56,7 @@ def test_deflate_bomb(ramp, dicom, decoded) -> None:
 def test_color_and_palette(ramp, dicom, decoded) -> None:
     for photometric, samples in (("RGB", 3), ("PALETTE COLOR", 1), ("YBR_FULL", 3)):
         path = dicom(ramp, PhotometricInterpretation=photometric, SamplesPerPixel=samples)
-        assert decoded(path).slices[0].reason is Reason.COLOUR
+        assert decoded(path).slices[0].reason is Reason.COLOR
 
 
 def test_one_bit_pixels(ramp, dicom, decoded) -> None:

@@ -18,7 +18,7 @@ from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
-from batchmri.settings import ClassifierSettings
+from batchmri.settings.sections import ClassifierSettings
 
 SIZE = 64
 CARD = Card(
@@ -125,11 +125,11 @@ def test_torch_halves_batches_that_do_not_fit(network, batch, expected, monkeypa
     backend = TorchBackend(network, "cpu", "fp32", 10)
     whole, sizes = backend._network, []
 
-    def small(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        sizes.append(len(pictures))
-        if len(pictures) > 3:
+    def small(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(len(images))
+        if len(images) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(pictures)
+        return whole(images)
 
     monkeypatch.setattr(backend, "_network", small)
     for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
@@ -141,7 +141,7 @@ def test_torch_halves_batches_that_do_not_fit(network, batch, expected, monkeypa
 def test_torch_raises_if_one_slice_does_not_fit(network, batch, monkeypatch) -> None:
     backend = TorchBackend(network, "cpu", "fp32", 4)
 
-    def never(pictures: torch.Tensor) -> None:
+    def never(images: torch.Tensor) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(backend, "_network", never)

@@ -31,8 +31,8 @@ def test_weights_are_restored_in_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     network = ClassMapNetwork(4, last_stride=False).eval()
     written = save_checkpoint(path, network, CARD)
-    loaded, card, field = load_checkpoint(path)
-    assert card == written and field is None
+    loaded, card, detector = load_checkpoint(path)
+    assert card == written and detector is None
     assert card.no_tumor_index == 2
     assert path.stat().st_size < 16e6
     assert not loaded.training
@@ -79,10 +79,10 @@ def _no_json(path: Path) -> None:
         (_flip_a_byte, "sha256"),
         (_cut, "sha256"),
         (Path.unlink, "no such file"),
-        (lambda path: path.with_suffix(".json").unlink(), "no card"),
+        (lambda path: path.with_suffix(".json").unlink(), "cannot be read"),
         (_no_json, "json"),
         (_change_card(classes=["a", "b"], no_tumor_class="a"), "not weights of this network"),
-        (_change_card(no_tumor_class="healthy"), "not among the classes"),
+        (_change_card(no_tumor_class="healthy"), "not one of the classes"),
         (_change_card(classes=["indeterminate", "notumor"]), "verdicts have these names"),
         (
             _change_card(classes=["glioma", "tumor"], no_tumor_class="tumor"),
@@ -138,5 +138,5 @@ def test_shipped_checkpoint_loads_with_its_card() -> None:
     assert card.no_tumor_class == "notumor"
     assert network.linear.out_features == len(card.classes)
     assert card.figures["test"]["n"] == 616
-    assert card.sources and all(source.licence for source in card.sources)
-    assert card.licence and card.field and "not a medical device" in card.intended_use.lower()
+    assert card.sources and all(source.license for source in card.sources)
+    assert card.license and card.domain and "not a medical device" in card.intended_use.lower()

@@ -29,7 +29,7 @@ def trained_looking(network: ClassMapNetwork) -> ClassMapNetwork:
     return network.eval()
 
 
-def pictures() -> Tensor:
+def images() -> Tensor:
     return torch.randn(2, 1, 96, 96, generator=torch.Generator().manual_seed(1))
 
 
@@ -39,8 +39,8 @@ def test_mean_of_maps_equals_monai_logits(network: ClassMapNetwork) -> None:
     assert len(names) == len(own)
     monai.load_state_dict(dict(zip(names, _in_monais_order(network, names), strict=True)))
     with torch.no_grad():
-        expected = monai.eval()(pictures())
-        maps, features = network(pictures())
+        expected = monai.eval()(images())
+        maps, features = network(images())
     assert maps.shape == (2, 4, 3, 3)
     assert features.shape == (2, POOLED + 2 * 112)
     assert torch.allclose(logits(maps), expected, atol=1e-4)
@@ -68,26 +68,26 @@ class _Logits(nn.Module):
 def test_maps_equal_grad_cam_by_backward_pass(last_stride: bool) -> None:
     # Maps of random weights have little contrast, which requires double precision.
     network = trained_looking(ClassMapNetwork(4, last_stride)).double()
-    assert _distance_to_monais_grad_cam(network, pictures().double()) < 1e-9
+    assert _distance_to_monais_grad_cam(network, images().double()) < 1e-9
 
 
 def test_maps_of_the_shipped_network_equal_grad_cam() -> None:
     network, _, _ = load_checkpoint(SHIPPED)
-    picture = torch.full((1, 1, 160, 160), -1.0)
-    picture[:, :, 20:140, 30:130] = -0.2
-    picture[:, :, 60:80, 50:75] = 1.0
-    assert _distance_to_monais_grad_cam(network, picture) < 1e-4
+    image = torch.full((1, 1, 160, 160), -1.0)
+    image[:, :, 20:140, 30:130] = -0.2
+    image[:, :, 60:80, 50:75] = 1.0
+    assert _distance_to_monais_grad_cam(network, image) < 1e-4
 
 
 def _distance_to_monais_grad_cam(network: ClassMapNetwork, batch: Tensor) -> float:
     theirs = GradCAM(_Logits(network).eval(), target_layers="network.last_activation")
     distances, seen = [], 0
-    for picture in batch[:, None]:
+    for image in batch[:, None]:
         with torch.no_grad():
-            maps, bias = network(picture)[0][0], network.linear.bias
+            maps, bias = network(image)[0][0], network.linear.bias
             ours = torch.from_numpy(gradcam(maps.detach().numpy(), bias.detach().numpy()))
         for label, forward in enumerate(ours):
-            backward = theirs.compute_map(picture, class_idx=label)[0, 0].detach()
+            backward = theirs.compute_map(image, class_idx=label)[0, 0].detach()
             distances.append(float((_to_one(forward) - _to_one(backward)).abs().max()))
             seen += bool(forward.max() > 0)
     assert seen >= len(batch)

@@ -29,8 +29,8 @@ def test_distance_along_axes_and_of_residual_by_hand() -> None:
 
 
 def test_scores_are_relative_to_the_limit_and_probes_are_probabilities() -> None:
-    look = make_domain_model().looks(features(5, 2, 3.5))[0]
-    assert look.distance == pytest.approx((4 + 0.0625) ** 0.5 / 2)
+    look = make_domain_model().scores(features(5, 2, 3.5))[0]
+    assert look.ood_score == pytest.approx((4 + 0.0625) ** 0.5 / 2)
     assert look.t1 == pytest.approx(1 / (1 + np.exp(-2.5)))
     assert look.contrast < 1e-6
 
@@ -43,18 +43,18 @@ def test_pooled_activation_is_ignored() -> None:
 
 def test_domain_model_is_restored_from_its_tensors() -> None:
     again = DomainModel.from_tensors(make_domain_model().tensors())
-    assert again is not None and again.looks(features(2, 2, 2)) == make_domain_model().looks(
+    assert again is not None and again.scores(features(2, 2, 2)) == make_domain_model().scores(
         features(2, 2, 2)
     )
     assert DomainModel.from_tensors({}) is None
 
 
 def test_domain_model_is_stored_with_the_weights(tmp_path: Path) -> None:
-    field = replace(make_domain_model(), axes=np.asfortranarray(np.eye(3, dtype=np.float32)[:2]))
+    detector = replace(make_domain_model(), axes=np.asfortranarray(np.eye(3, dtype=np.float32)[:2]))
     network, path = ClassMapNetwork(2), tmp_path / "m.safetensors"
     card = Card(classes=("a", "b"), no_tumor_class="b", preparation={})
-    save_checkpoint(path, network, card, field)
+    save_checkpoint(path, network, card, detector)
     _, _, found = load_checkpoint(path)
-    assert found is not None and (found.axes == field.axes).all()
+    assert found is not None and (found.axes == detector.axes).all()
     save_checkpoint(path, network, card)
     assert load_checkpoint(path)[2] is None

@@ -47,8 +47,8 @@ def not_finite(path: Path) -> None:
     ("damage", "wrong", "says"),
     [
         (lambda path: None, set(), ""),
-        (lambda path: path.with_suffix(".json").unlink(), {"card"}, "no card"),
-        (change_card(classes=["a", "a"]), {"card"}, "twice"),
+        (lambda path: path.with_suffix(".json").unlink(), {"card"}, "cannot be read"),
+        (change_card(classes=["a", "a"]), {"card"}, "same name"),
         (change_card(weights_digest="0" * 64), {"weights"}, "sha256"),
         (change_card(classes=["a", "b", "c"]), {"weights"}, "not weights of this network"),
         (change_card(preparation={"sice": 64}), {"preparation"}, "sice"),

@@ -11,9 +11,9 @@ from rich.console import Console as RichConsole
 
 from batchmri.outputs.console import Console
 from batchmri.outputs.progress import Lines, Stage
-from batchmri.outputs.summary import print_summary, print_survey
+from batchmri.outputs.summary import print_inventory, print_summary
 from tests.outputs.records import HOSTILE
-from tests.outputs.test_inventory import survey
+from tests.outputs.test_inventory import inventory
 
 Capture = pytest.CaptureFixture[str]
 
@@ -130,7 +130,7 @@ def test_a_first_run_has_no_changes_and_a_small_scan_no_minutes(capsys: Capture)
     assert "Since the last run" not in capsys.readouterr().out
     print_summary(Console("plain"), counted(), Path("/out"))
     assert "Since the last run" in capsys.readouterr().out
-    print_survey(Console("plain"), survey(), cores=2)
+    print_inventory(Console("plain"), inventory(), cores=2)
     assert "roughly a minute or less on 2 cores" in " ".join(capsys.readouterr().out.split())
 
 
@@ -140,8 +140,8 @@ def test_no_rate_before_the_first_second(capsys: Capture) -> None:
     assert "per_second" not in capsys.readouterr().err
 
 
-def test_the_survey_is_written_to_stdout(capsys: Capture) -> None:
-    print_survey(Console("plain"), survey(), cores=2)
+def test_the_inventory_is_written_to_stdout(capsys: Capture) -> None:
+    print_inventory(Console("plain"), inventory(), cores=2)
     out, _ = capsys.readouterr()
     for words in ("classify", "localizer", "[b]Maker", "ExplicitVRLittleEndian", "2 series"):
         assert words in out

@@ -2,7 +2,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from batchmri.outputs.inventory import SURVEY_COLUMNS, Survey
+from batchmri.outputs.inventory import INVENTORY_COLUMNS, Inventory
 from batchmri.outputs.tables.csv import write_table
 from batchmri.reasons import Reason
 from batchmri.records import Decision, FileNote, Series, SliceRef
@@ -15,8 +15,8 @@ def series(n: int = 3, **header: object) -> Series:
     return replace(whole, header=replace(whole.header, **header))  # type: ignore[arg-type]
 
 
-def survey() -> Survey:
-    found = Survey(studies=2, files=12)
+def inventory() -> Inventory:
+    found = Inventory(studies=2, files=12)
     found.add(series(), Decision(True))
     found.add(series(5, manufacturer="[b]Maker"), Decision(True))
     found.add(series(1, manufacturer=""), Decision(False, Reason.LOCALIZER))
@@ -25,15 +25,15 @@ def survey() -> Survey:
 
 
 def test_wanted_and_estimates() -> None:
-    assert (survey().wanted_series, survey().wanted_slices) == (2, 8)
-    assert survey().seconds(1) > survey().seconds(4) > 0
-    assert survey().disk_bytes > 0
-    assert Survey().disk_bytes == 0
-    assert survey().inodes > Survey().inodes
+    assert (inventory().wanted_series, inventory().wanted_slices) == (2, 8)
+    assert inventory().seconds(1) > inventory().seconds(4) > 0
+    assert inventory().disk_bytes > 0
+    assert Inventory().disk_bytes == 0
+    assert inventory().inodes > Inventory().inodes
 
 
 def test_a_long_series_has_more_pictures_since_it_has_more_deciding_slices() -> None:
-    short, long = Survey(), Survey()
+    short, long = Inventory(), Inventory()
     short.add(series(60), Decision(True))
     long.add(series(170), Decision(True))
     assert (short.pictures, long.pictures) == (3, 9)
@@ -41,7 +41,7 @@ def test_a_long_series_has_more_pictures_since_it_has_more_deciding_slices() -> 
 
 
 def test_rows(tmp_path: Path) -> None:
-    write_table(tmp_path / "dry-run.csv", SURVEY_COLUMNS, survey().rows())
+    write_table(tmp_path / "dry-run.csv", INVENTORY_COLUMNS, inventory().rows())
     with (tmp_path / "dry-run.csv").open(newline="") as file:
         rows = {(r["section"], r["value"]): r for r in csv.DictReader(file)}
     assert rows["decision", "classify"]["slices"] == "8"
@@ -51,13 +51,13 @@ def test_rows(tmp_path: Path) -> None:
 
 
 def test_every_section_counts_every_series() -> None:
-    rows = list(survey().rows())
+    rows = list(inventory().rows())
     for section in {row["section"] for row in rows}:
         assert sum(row["series"] for row in rows if row["section"] == section) == 3  # type: ignore[misc]
 
 
 def test_memory_is_bounded_whatever_headers_say() -> None:
-    found = Survey()
+    found = Inventory()
     for i in range(5000):
         found.add(series(1, manufacturer=f"maker {i}"), Decision(True))
     assert len(found.series) < 2100

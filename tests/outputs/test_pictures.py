@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from batchmri.outputs import drawing as canvas
-from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL, Caption, montage, overlay
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, Caption, montage, overlay
 
 CAPTION = Caption("glioma  0.93", "", "glioma", 12, 24, "axial")
 
@@ -25,7 +25,9 @@ def spot(row: int, column: int, shape: tuple[int, int] = (96, 96)) -> np.ndarray
 def panels(png: bytes) -> tuple[np.ndarray, np.ndarray]:
     """The slice and its overlay, (384, 384, 3) each."""
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
-    left, right = (picture[_HEAD : _HEAD + _PANEL, x : x + _PANEL] for x in _LEFTS)
+    left, right = (
+        picture[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, x : x + _PANEL] for x in _LEFTS
+    )
     return left, right
 
 
@@ -59,8 +61,8 @@ def test_heat_is_drawn_by_its_share_of_the_scale() -> None:
 
 def test_anatomy_is_not_mirrored_or_turned() -> None:
     left, _ = panels(draw(np.zeros((96, 96), np.float32), caption=replace(CAPTION, plane="")))
-    grey = left[..., 0]
-    top_left, top_right, bottom_left = grey[20, 20], grey[20, -20], grey[-20, 20]
+    gray = left[..., 0]
+    top_left, top_right, bottom_left = gray[20, 20], gray[20, -20], gray[-20, 20]
     assert top_left < top_right < bottom_left
 
 
@@ -131,7 +133,7 @@ def test_texts_do_not_overlap() -> None:
         ).sum(axis=2)
         > 0
     )
-    assert differing[36:_HEAD].any() and not differing[:36].any()
+    assert differing[36:_HEADER_HEIGHT].any() and not differing[:36].any()
     width = picture_of(draw(spot(9, 9))).shape[1]
     assert canvas.text_width(title, 23, canvas.BOLD) < width - 24
 
@@ -142,12 +144,12 @@ def test_a_deciding_slice_is_marked_by_a_frame_and_by_words() -> None:
     differing = np.abs(plain - marked).sum(axis=2) > 0
     frame = np.zeros_like(differing)
     for left in _LEFTS:
-        frame[_HEAD - 3 : _HEAD + _PANEL + 3, left - 3 : left + _PANEL + 3] = True
+        frame[_HEADER_HEIGHT - 3 : _HEADER_HEIGHT + _PANEL + 3, left - 3 : left + _PANEL + 3] = True
     for left in _LEFTS:
-        frame[_HEAD : _HEAD + _PANEL, left : left + _PANEL] = False
+        frame[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, left : left + _PANEL] = False
     assert (marked[frame] > 200).all() and not plain[frame].any()
-    inside = differing[_HEAD : _HEAD + _PANEL]
-    assert not (inside & ~frame[_HEAD : _HEAD + _PANEL]).any()
+    inside = differing[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL]
+    assert not (inside & ~frame[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL]).any()
     assert differing[40:58].sum() > 100  # words, for who does not know the frame
 
 

@@ -17,12 +17,12 @@ def classifier(random_model: Path) -> Classifier:
 
 
 def test_images_of_any_size_and_bit_depth(classifier: Classifier) -> None:
-    pictures = [
+    images = [
         head(64, 80),
         (head(120, 90) // 16).astype(np.uint8),
         head(50, 50).astype(np.float64) - 700,
     ]
-    found = classifier(pictures)
+    found = classifier(images)
     assert len(found.predicted) == 3 and set(found.predicted) <= set(classifier.classes)
     assert found.probabilities.shape == (3, 4)
     np.testing.assert_allclose(found.probabilities.sum(1), 1)
@@ -31,14 +31,14 @@ def test_images_of_any_size_and_bit_depth(classifier: Classifier) -> None:
 
 
 def test_a_result_does_not_depend_on_other_images_in_the_batch(classifier: Classifier) -> None:
-    pictures = [head(seed=seed) for seed in range(11)]
-    together, alone = classifier(pictures), classifier(pictures[7:8])
+    images = [head(seed=seed) for seed in range(11)]
+    together, alone = classifier(images), classifier(images[7:8])
     assert together.maps[7].tobytes() == alone.maps[0].tobytes()
 
 
-@pytest.mark.parametrize("pictures", [[], [np.zeros((4, 4, 3))], [np.zeros(9)]])
+@pytest.mark.parametrize("images", [[], [np.zeros((4, 4, 3))], [np.zeros(9)]])
 def test_input_that_is_not_a_list_of_2d_arrays_is_refused(
-    pictures: list[np.ndarray], classifier: Classifier
+    images: list[np.ndarray], classifier: Classifier
 ) -> None:
     with pytest.raises(UsageError):
-        classifier(pictures)
+        classifier(images)

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
 from batchmri.pipeline.draw import caption_of, draw_pictures, drawn_as, title_of, wanted_pictures
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, CropBox, Scores, SeriesKey, SliceRef, Verdict
-from batchmri.settings import ReportSettings
+from batchmri.settings.sections import ReportSettings
 from tests.outputs.records import series
 
 CLASSES = Classes(("glioma", "meningioma", "notumor"), "notumor")
@@ -56,7 +56,7 @@ def color(
         folder,
     )
     picture = cv2.imread(str(folder / path)).astype(int)
-    panel = picture[_HEAD : _HEAD + _PANEL, _LEFTS[1] : _LEFTS[1] + _PANEL]
+    panel = picture[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, _LEFTS[1] : _LEFTS[1] + _PANEL]
     return int(np.ptp(panel, axis=2).max())
 
 

@@ -89,14 +89,14 @@ def write_volume(path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(volume, np.diag([1, 1, 5, 1])), path)
 
 
-def test_a_labelled_root_may_be_renamed(tmp_path: Path, settings: Settings) -> None:
+def test_a_labeled_root_may_be_renamed(tmp_path: Path, settings: Settings) -> None:
     write_volume(tmp_path / "old" / "head_T1w.nii")
     out = tmp_path / "out"
 
     def scanned(folder: str, label: str | None) -> tuple[str, str]:
         labels = {label: str(tmp_path / folder)} if label else {}
-        labelled = changed(settings, "archive", root_labels=labels)
-        scan([tmp_path / folder], out=out, settings=labelled)
+        labeled = changed(settings, "archive", root_labels=labels)
+        scan([tmp_path / folder], out=out, settings=labeled)
         (row,) = table(out, "studies")
         return row["source"], row["study_uid"]
 
@@ -178,7 +178,7 @@ def test_state_and_metrics_are_not_written_into_the_archive(
     with pytest.raises(UsageError, match=r"--state .*: lies in the scanned PATH"):
         options = ScanOptions(state=archive / "state")
         scan([archive], out=tmp_path / "out", settings=settings, options=options)
-    inside = changed(settings, "night", metrics_file=archive / "m.prom")
+    inside = changed(settings, "schedule", metrics_file=archive / "m.prom")
     with pytest.raises(UsageError, match=r"--metrics-file .*: lies in the scanned PATH"):
         scan([archive], out=tmp_path / "out", settings=inside)
     assert sorted(archive.iterdir()) == before

@@ -30,7 +30,7 @@ def test_every_run_leaves_its_metrics(
 ) -> None:
     archive, out = tmp_path / "archive", tmp_path / "out"
     write_series(archive)
-    settings = changed(settings, "night", metrics_file=metrics)
+    settings = changed(settings, "schedule", metrics_file=metrics)
 
     def ended_with(error: type[BaseException], path: Path = archive) -> float | None:
         with pytest.raises(error):
@@ -64,7 +64,7 @@ def test_a_folder_that_does_not_exist_is_not_made(
 ) -> None:
     write_series(tmp_path / "archive")
     for wrong in (tmp_path / "nowhere" / "batchmri.prom", metrics.parent):
-        wrong_settings = changed(settings, "night", metrics_file=wrong)
+        wrong_settings = changed(settings, "schedule", metrics_file=wrong)
         with pytest.raises(BatchmriError, match=r"--metrics-file .*: (the folder|is a folder)"):
             scan([tmp_path / "archive"], out=tmp_path / "out", settings=wrong_settings)
     assert not (tmp_path / "nowhere").exists()

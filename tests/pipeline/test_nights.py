@@ -148,7 +148,7 @@ def test_an_arriving_study_waits_until_it_has_settled(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
-    patient = changed(settings, "night", settle=timedelta(minutes=10))
+    patient = changed(settings, "schedule", settle=timedelta(minutes=10))
     long_ago = time.time() - 3600
     for path in archive.rglob("*-*"):
         os.utime(path, (long_ago, long_ago))
@@ -174,7 +174,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
     first_run: bool,
 ) -> None:
     out, now, past = tmp_path / "out", time.time(), time.time() - 3600
-    patient = changed(settings, "night", settle=timedelta(minutes=10))
+    patient = changed(settings, "schedule", settle=timedelta(minutes=10))
     for path in archive.rglob("*-*"):
         os.utime(path, (past, past))
     if not first_run:
@@ -243,7 +243,7 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
     scan([archive], out=out, settings=settings)
     whole = contents(out)
     hurried = tmp_path / "hurried"
-    tiny = changed(settings, "night", time_budget=timedelta(microseconds=1))
+    tiny = changed(settings, "schedule", time_budget=timedelta(microseconds=1))
     assert scan([archive], out=hurried, settings=tiny).exit_code == 5
     stderr = capsys.readouterr().err
     assert "the time budget is spent; the archive was not read to its end" in stderr
@@ -257,7 +257,7 @@ def test_more_failures_than_allowed_end_with_3(
     monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
     for study in ("a", "b", "c"):
         save(instance(study, "one", 6), archive / study / "stalled")
-    strict = changed(settings, "night", max_failures="0")
+    strict = changed(settings, "schedule", max_failures="0")
     assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
 
 
@@ -327,7 +327,7 @@ def test_another_version_of_the_header_reader_reads_headers_again_and_redoes_cha
     scan([archive], out=out, settings=settings)
     assert described() == {uid("a"): "AX T1", uid("b"): "AX T1"}, "no file has changed"
     monkeypatch.setattr("batchmri.pipeline.index.HEADER_VERSION", 0)
-    settled = changed(settings, "night", settle=timedelta(minutes=1))
+    settled = changed(settings, "schedule", settle=timedelta(minutes=1))
     scan([archive], out=out, settings=settled)
     assert described() == {uid("a"): "AX T1", uid("b"): "T1 anew"}
     assert classified_now() == 6, "study a reads as before, so its results stand"

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
 from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray
@@ -51,7 +51,8 @@ def panel_colors(path: Path) -> tuple[int, int]:
     """The strongest color in the left and in the right panel of a picture."""
     picture = cv2.imread(str(path)).astype(int)
     left, right = (
-        np.ptp(picture[_HEAD : _HEAD + _PANEL, x : x + _PANEL], axis=2).max() for x in _LEFTS
+        np.ptp(picture[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, x : x + _PANEL], axis=2).max()
+        for x in _LEFTS
     )
     return int(left), int(right)
 

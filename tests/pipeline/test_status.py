@@ -63,8 +63,10 @@ def test_the_metrics_file_contains_success_counts_and_waiting_series(
 ) -> None:
     target = tmp_path / "textfile" / "batchmri.prom"
     target.parent.mkdir()
-    night = settings.night.model_copy(update={"metrics_file": target})
-    scan([archive], out=tmp_path / "out", settings=settings.model_copy(update={"night": night}))
+    schedule = settings.schedule.model_copy(update={"metrics_file": target})
+    scan(
+        [archive], out=tmp_path / "out", settings=settings.model_copy(update={"schedule": schedule})
+    )
     lines = target.read_text().splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert values["batchmri_exit_code"] == "1"

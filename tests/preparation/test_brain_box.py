@@ -12,13 +12,13 @@ HEAD = CropBox(60, 40, 120, 160)
 
 def head(scale: float = 1.0, offset: float = 0.0, noise: float = 0.01) -> np.ndarray:
     """Create an image of a dim brain in a bright rim, at HEAD, with noise everywhere."""
-    picture = np.zeros((256, 256), np.float32)
+    image = np.zeros((256, 256), np.float32)
     center = (HEAD.x + HEAD.width // 2, HEAD.y + HEAD.height // 2)
     axes = (HEAD.width // 2, HEAD.height // 2)
-    cv2.ellipse(picture, center, axes, 0, 0, 360, 1.0, -1)
-    cv2.ellipse(picture, center, (axes[0] - 8, axes[1] - 8), 0, 0, 360, 0.35, -1)
-    picture += np.random.default_rng(0).random(picture.shape).astype(np.float32) * noise
-    return picture * scale + offset
+    cv2.ellipse(image, center, axes, 0, 0, 360, 1.0, -1)
+    cv2.ellipse(image, center, (axes[0] - 8, axes[1] - 8), 0, 0, 360, 0.35, -1)
+    image += np.random.default_rng(0).random(image.shape).astype(np.float32) * noise
+    return image * scale + offset
 
 
 def assert_near(box: CropBox, expected: CropBox, tolerance: int = 4) -> None:
@@ -44,11 +44,11 @@ def test_finds_the_head_at_any_bit_depth(dtype: type, scale: float, offset: floa
 
 
 def test_text_and_specks_next_to_the_head_are_ignored() -> None:
-    picture = head(200).astype(np.uint8)
-    cv2.putText(picture, "R 12:30", (180, 250), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
-    picture[:3] = 255
-    picture[10:14, 10:14] = 255
-    assert_near(brain_box(picture), HEAD)
+    image = head(200).astype(np.uint8)
+    cv2.putText(image, "R 12:30", (180, 250), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
+    image[:3] = 255
+    image[10:14, 10:14] = 255
+    assert_near(brain_box(image), HEAD)
 
 
 def test_strong_noise_does_not_widen_the_box() -> None:
@@ -67,9 +67,9 @@ def test_uniform_images_return_a_failed_box_of_full_size(value: int) -> None:
 
 
 def test_specks_are_not_heads() -> None:
-    picture = np.zeros((256, 256), np.uint8)
-    picture[100:112, 100:112] = 255
-    assert brain_box(picture).failed
+    image = np.zeros((256, 256), np.uint8)
+    image[100:112, 100:112] = 255
+    assert brain_box(image).failed
 
 
 def test_tiny_images() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.data import get_track_meta
 
-from batchmri.preparation.heatmap_projection import map_to_picture
+from batchmri.preparation.heatmap_projection import map_to_slice
 from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
 from batchmri.records import CropBox
 
@@ -13,10 +13,10 @@ SPOT = (110, 96)  # row, column
 
 
 def head(rows: int = 220, columns: int = 200) -> np.ndarray:
-    picture = np.zeros((rows, columns), np.float32)
-    cv2.ellipse(picture, (columns // 2, rows // 2), (70, 90), 0, 0, 360, 300, -1)
-    cv2.ellipse(picture, (columns // 2 - 20, rows // 2 + 10), (12, 20), 0, 0, 360, 120, -1)
-    return picture
+    image = np.zeros((rows, columns), np.float32)
+    cv2.ellipse(image, (columns // 2, rows // 2), (70, 90), 0, 0, 360, 300, -1)
+    cv2.ellipse(image, (columns // 2 - 20, rows // 2 + 10), (12, 20), 0, 0, 360, 120, -1)
+    return image
 
 
 def test_shape_range_and_boxes() -> None:
@@ -29,7 +29,7 @@ def test_shape_range_and_boxes() -> None:
     assert len(prepared.boxes) == 2
 
 
-def test_grey_levels_do_not_depend_on_the_scanner() -> None:
+def test_gray_levels_do_not_depend_on_the_scanner() -> None:
     plain, scaled = prepare(np.stack([head(), head() * 11 + 70]), (1, 1), SETTINGS).pixels
     assert torch.allclose(plain, scaled, atol=1e-4)
 
@@ -75,11 +75,11 @@ def test_monai_metadata_tracking_is_restored() -> None:
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 1.5), (1.4, 0.7)])
 def test_bright_spot_is_projected_to_its_position(spacing: tuple[float, float]) -> None:
-    picture = head()
-    cv2.circle(picture, SPOT[::-1], 9, 2000, -1)
-    prepared = prepare(picture[None], spacing, SETTINGS)
+    image = head()
+    cv2.circle(image, SPOT[::-1], 9, 2000, -1)
+    prepared = prepare(image[None], spacing, SETTINGS)
     heat = prepared.pixels[0, 0].numpy() > 0.99
-    back = map_to_picture(heat.astype(np.float32), prepared.boxes[0], spacing, picture.shape)
+    back = map_to_slice(heat.astype(np.float32), prepared.boxes[0], spacing, image.shape)
     center = np.array(np.nonzero(back > 0.5)).mean(1)
     assert np.abs(center - SPOT).max() < 1.5
 
@@ -88,7 +88,7 @@ def test_coarse_map_is_projected_to_its_position() -> None:
     box = CropBox(20, 10, 100, 160)
     heat = np.zeros((10, 10), np.float32)
     heat[2, 7] = 1
-    back = map_to_picture(heat, box, (1.0, 1.0), (200, 200))
+    back = map_to_slice(heat, box, (1.0, 1.0), (200, 200))
     # The box is 160 mm high and 100 wide: a cell is 16 mm, 30 mm of padding on either side.
     row, column = np.unravel_index(back.argmax(), back.shape)
     assert abs(row - (10 + 2.5 * 16)) <= 1
@@ -97,11 +97,11 @@ def test_coarse_map_is_projected_to_its_position() -> None:
 
 
 def test_masks_have_the_geometry_of_their_slice() -> None:
-    picture = head()
-    mask = np.zeros(picture.shape, np.uint8)
+    image = head()
+    mask = np.zeros(image.shape, np.uint8)
     cv2.circle(mask, SPOT[::-1], 9, 255, -1)
-    picture[mask > 0] = 2000
-    prepared = prepare(picture[None], (1.0, 1.3), SETTINGS)
+    image[mask > 0] = 2000
+    prepared = prepare(image[None], (1.0, 1.3), SETTINGS)
     moved = prepare_mask(mask, prepared.boxes[0], (1.0, 1.3), 160)
     assert moved.shape == (1, 160, 160)
     assert moved.min() >= 0 and moved.max() <= 1

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import batchmri
-from batchmri.outputs.pictures import _HEAD, _LEFTS, _PANEL
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "archive"
 TOLERANCE = 0.03  # between processors and precisions
@@ -55,7 +55,7 @@ def test_pictures_have_their_size_and_are_warm_where_the_tumor_is(output: Path) 
         picture = cv2.imread(str(output / clearest["gradcam_png"]))
         assert picture.shape == (470, 858, 3)
         left = _LEFTS[1]
-        panel = picture[_HEAD : _HEAD + _PANEL, left : left + _PANEL].astype(int)
+        panel = picture[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, left : left + _PANEL].astype(int)
         colorful = cv2.blur(np.ptp(panel, axis=2).astype(np.float32), (9, 9))
         y, x = np.unravel_index(colorful.argmax(), colorful.shape)
         place = (100 * x / _PANEL, 100 * y / _PANEL)

@@ -96,7 +96,7 @@ def test_report_is_a_structured_report() -> None:
     assert finding.TextValue.startswith("Made up")
 
 
-def test_nifti_has_its_millimetres_and_the_patient_the_right_way_round() -> None:
+def test_nifti_has_its_millimeters_and_the_patient_the_right_way_round() -> None:
     image = nib.Nifti1Image.from_filename(GAMMA)
     assert nib.aff2axcodes(image.affine) == ("L", "A", "S")
     assert np.allclose(image.header.get_zooms(), (1.0, 1.0, 4.5))

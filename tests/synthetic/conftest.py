@@ -23,30 +23,30 @@ def make_head() -> MakeHead:
         plane: Plane | None = "axial",
         noise: int = 0,
     ) -> Head:
-        picture = drawn_head(noise)
+        image = drawn_head(noise)
         mask = None
         if tumor is not None:
-            area = np.zeros(picture.shape, np.uint8)
+            area = np.zeros(image.shape, np.uint8)
             cv2.circle(area, (tumor[1], tumor[0]), 14, 1, -1)
             mask = area > 0
-            picture[mask] = 250
+            image[mask] = 250
         row = Row(Path(name), label, "train", source=source, patient=name, mask=Path(name))
-        return Head(row, picture, mask, 1.0, plane)
+        return Head(row, image, mask, 1.0, plane)
 
     return make
 
 
 def drawn_head(noise: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     """Draw scalp, brain, ventricles and a different shape in each quadrant."""
-    picture = np.zeros((256, 208), np.uint8)
-    cv2.ellipse(picture, (104, 128), (103, 127), 0, 0, 360, 200, -1)
-    cv2.ellipse(picture, (104, 128), (94, 118), 0, 0, 360, 110, -1)
+    image = np.zeros((256, 208), np.uint8)
+    cv2.ellipse(image, (104, 128), (103, 127), 0, 0, 360, 200, -1)
+    cv2.ellipse(image, (104, 128), (94, 118), 0, 0, 360, 110, -1)
     for across in (84, 124):
-        cv2.ellipse(picture, (across, 120), (10, 34), 0, 0, 360, 40, -1)
-    cv2.circle(picture, (60, 60), 16, 140, -1)
-    cv2.circle(picture, (150, 190), 20, 85, -1)
-    cv2.rectangle(picture, (40, 170), (70, 200), 130, -1)
-    gyri = np.random.default_rng(0).normal(0, 20, picture.shape)
-    grain = np.random.default_rng(noise).normal(0, 4, picture.shape)
-    grainy = picture + (gyri + grain) * (picture > 0)
+        cv2.ellipse(image, (across, 120), (10, 34), 0, 0, 360, 40, -1)
+    cv2.circle(image, (60, 60), 16, 140, -1)
+    cv2.circle(image, (150, 190), 20, 85, -1)
+    cv2.rectangle(image, (40, 170), (70, 200), 130, -1)
+    gyri = np.random.default_rng(0).normal(0, 20, image.shape)
+    grain = np.random.default_rng(noise).normal(0, 4, image.shape)
+    grainy = image + (gyri + grain) * (image > 0)
     return cv2.GaussianBlur(np.clip(grainy, 0, 255).astype(np.uint8), (5, 5), 0)

@@ -27,7 +27,7 @@ def table(tmp_path: Path, make_head: MakeHead) -> Path:
         label = sorted(PLACES)[number % 3]
         head = make_head(f"p{number}", tumor=PLACES[label], noise=number)
         assert head.mask is not None
-        cv2.imwrite(str(tmp_path / f"{number}.png"), head.picture)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), head.image)
         cv2.imwrite(str(tmp_path / f"{number}-mask.png"), head.mask.astype(np.uint8) * 255)
         records.append(
             {
@@ -39,8 +39,8 @@ def table(tmp_path: Path, make_head: MakeHead) -> Path:
                 "mask": f"{number}-mask.png",
             }
         )
-    slices = [make_head("v", noise=50 + number).picture for number in range(4)]
-    volume = np.stack([picture.T[::-1, ::-1] for picture in slices], axis=2)
+    slices = [make_head("v", noise=50 + number).image for number in range(4)]
+    volume = np.stack([image.T[::-1, ::-1] for image in slices], axis=2)
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
     for number in range(4):
         records.append(
@@ -55,7 +55,7 @@ def table(tmp_path: Path, make_head: MakeHead) -> Path:
             }
         )
         name = f"free{number}.png"
-        cv2.imwrite(str(tmp_path / name), make_head("f", noise=80 + number).picture)
+        cv2.imwrite(str(tmp_path / name), make_head("f", noise=80 + number).image)
         records.append({"file": name, "label": "notumor", "split": "train", "source": "free"})
     path = tmp_path / "table.csv"
     with path.open("w", newline="") as handle:
@@ -85,16 +85,16 @@ def test_new_table_contains_the_old_rows_and_synthetic_images(table: Path, tmp_p
 
 def test_only_the_train_split_is_read(table: Path, tmp_path: Path) -> None:
     for number in range(3):  # of val
-        (tmp_path / f"{number}.png").write_bytes(b"not a picture")
+        (tmp_path / f"{number}.png").write_bytes(b"not an image")
     build_counterfactuals(table, tmp_path / "out", WANTED)
 
 
 def test_the_same_seed_makes_the_same_bytes(table: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         build_counterfactuals(table, tmp_path / name, WANTED)
-    pictures = sorted((tmp_path / "one" / "pictures").iterdir())
-    assert pictures
-    for path in pictures:
+    images = sorted((tmp_path / "one" / "pictures").iterdir())
+    assert images
+    for path in images:
         assert path.read_bytes() == (tmp_path / "two" / "pictures" / path.name).read_bytes()
 
 
@@ -116,7 +116,7 @@ def test_controls_change_an_area_outside_the_tumor(make_head: MakeHead) -> None:
     made = list(controls([*tumors, *donors], 5, np.random.default_rng(0)))
     assert {one.head.mask is None for one in made} == {True, False}
     for one in made:
-        changed = one.picture != one.head.picture
+        changed = one.image != one.head.image
         assert changed.any() and one.label == one.head.row.label
         assert one.head.mask is None or not (changed & one.head.mask).any()
 

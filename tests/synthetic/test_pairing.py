@@ -6,13 +6,13 @@ import numpy as np
 
 from batchmri.synthetic.head import Head
 from batchmri.synthetic.library import Library
-from batchmri.synthetic.pairing import Gallery, tell_planes
+from batchmri.synthetic.pairing import Gallery, estimate_planes
 
 MakeHead = Callable[..., Head]
 
 
 def upside_down(head: Head) -> Head:
-    return replace(head, picture=np.ascontiguousarray(head.picture[::-1]))
+    return replace(head, image=np.ascontiguousarray(head.image[::-1]))
 
 
 def test_heads_are_most_similar_to_themselves_outside_the_area(make_head: MakeHead) -> None:
@@ -24,7 +24,7 @@ def test_heads_are_most_similar_to_themselves_outside_the_area(make_head: MakeHe
 
 def test_heads_with_other_aspect_ratios_are_dissimilar(make_head: MakeHead) -> None:
     head = make_head()
-    wide = replace(head, picture=cv2.resize(head.picture, (256, 208)))
+    wide = replace(head, image=cv2.resize(head.image, (256, 208)))
     assert Gallery.of([wide]).likeness(head, None)[0] == -1
 
 
@@ -36,9 +36,9 @@ def test_planes_are_inferred_and_sagittal_heads_mirrored(make_head: MakeHead) ->
         replace(sagittal.flipped(), plane=None),
     ]
     known = [*[axial] * 9, *[sagittal] * 9]
-    told = tell_planes(unknown, known)
+    told = estimate_planes(unknown, known)
     assert [head.plane for head in told] == ["axial", "sagittal"]
-    assert np.array_equal(told[1].picture, sagittal.picture)
+    assert np.array_equal(told[1].image, sagittal.image)
 
 
 def test_partners_are_other_patients_of_the_same_plane(make_head: MakeHead) -> None:
@@ -61,6 +61,6 @@ def test_heads_with_a_tumor_in_the_area_are_not_partners(make_head: MakeHead) ->
 def test_dissimilar_heads_are_not_partners(make_head: MakeHead) -> None:
     head = make_head("a", tumor=(190, 110))
     assert head.mask is not None
-    noise = np.random.default_rng(0).integers(0, 255, head.picture.shape, np.uint8)
-    strange = replace(make_head("b"), picture=noise)
+    noise = np.random.default_rng(0).integers(0, 255, head.image.shape, np.uint8)
+    strange = replace(make_head("b"), image=noise)
     assert Library.of([strange]).like(head, head.mask, 5) == []

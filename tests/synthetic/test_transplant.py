@@ -4,7 +4,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from batchmri.synthetic.head import Grey, Head, grown
+from batchmri.synthetic.head import Gray, Head, grown
 from batchmri.synthetic.transplant import middle_of, transplanted
 
 MakeHead = Callable[..., Head]
@@ -18,17 +18,17 @@ def test_transplant_changes_only_the_tumor_area(make_head: MakeHead) -> None:
     assert result is not None and donor.mask is not None
     assert np.abs(middle_of(result.mask) - middle_of(donor.mask)).max() < 0.02
     inner = ~grown(~result.mask, 4)
-    assert result.picture[inner].mean() > head.picture[inner].mean() + 60
+    assert result.image[inner].mean() > head.image[inner].mean() + 60
     far = ~grown(result.mask, 16)
-    assert np.array_equal(result.picture[far], head.picture[far])
+    assert np.array_equal(result.image[far], head.image[far])
 
 
 def test_tumors_in_air_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
     head = make_head("b", noise=1)
-    hollow = head.picture.copy()
+    hollow = head.image.copy()
     cv2.circle(hollow, PLACE[::-1], 40, 0, -1)  # like a throat
-    assert transplanted(donor, replace(head, picture=hollow)) is None
+    assert transplanted(donor, replace(head, image=hollow)) is None
 
 
 def test_pituitary_tumors_off_the_midline_are_rejected(make_head: MakeHead) -> None:
@@ -40,17 +40,17 @@ def test_pituitary_tumors_off_the_midline_are_rejected(make_head: MakeHead) -> N
 
 def test_invisible_tumors_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
-    invisible = replace(donor, picture=make_head("a").picture)
+    invisible = replace(donor, image=make_head("a").image)
     assert transplanted(invisible, make_head("b", noise=1)) is None
 
 
 def test_heads_that_differ_inside_the_skull_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="glioma")
     head = make_head("b", noise=1)
-    inverted = head.picture.copy()
-    inner = ~grown(head.picture < 20, 16)
+    inverted = head.image.copy()
+    inner = ~grown(head.image < 20, 16)
     inverted[inner] = 220 - np.minimum(inverted[inner], 200)
-    assert transplanted(donor, replace(head, picture=inverted)) is None
+    assert transplanted(donor, replace(head, image=inverted)) is None
 
 
 def test_slices_without_sella_get_no_pituitary_tumor(
@@ -65,7 +65,7 @@ def test_slices_without_sella_get_no_pituitary_tumor(
 def test_averages_of_heads_are_rejected(make_head: MakeHead) -> None:
     donor = make_head("a", tumor=PLACE, label="meningioma")
     head = make_head("b", noise=1)
-    average = replace(head, picture=cv2.GaussianBlur(head.picture, (0, 0), 4))
+    average = replace(head, image=cv2.GaussianBlur(head.image, (0, 0), 4))
     assert transplanted(donor, average) is None
 
 
@@ -75,7 +75,7 @@ def test_tumors_are_blurred_to_the_resolution_of_the_head(make_head: MakeHead) -
     sharp, blurred = transplanted(donor, head), transplanted(donor, replace(head, pitch=4.0))
     assert sharp is not None and blurred is not None
 
-    def steepest(picture: Grey) -> float:
-        return float(np.abs(np.diff(picture[PLACE[0]].astype(float)))[80:140].max())
+    def steepest(image: Gray) -> float:
+        return float(np.abs(np.diff(image[PLACE[0]].astype(float)))[80:140].max())
 
-    assert steepest(blurred.picture) < 0.8 * steepest(sharp.picture)
+    assert steepest(blurred.image) < 0.8 * steepest(sharp.image)

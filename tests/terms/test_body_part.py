@@ -1,6 +1,6 @@
 import pytest
 
-from batchmri.terms.body_part import body_part_of, modality_of, normalised
+from batchmri.terms.body_part import body_part_of, modality_of, normalized
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_the_first_text_with_a_body_part_counts_but_a_phantom_in_any() -> None:
     assert body_part_of("brain", "", "ACR phantom") == "phantom"
 
 
-def test_normalised() -> None:
-    assert normalised("T1_SE-tra (+KM) Übersicht*") == "t1 se tra +km ubersicht*"
+def test_normalized() -> None:
+    assert normalized("T1_SE-tra (+KM) Übersicht*") == "t1 se tra +km ubersicht*"
 
 
 def test_modality_of_a_file_name() -> None:

@@ -29,14 +29,14 @@ def heads(tmp_path: Path, write_table: WriteTable) -> Path:
     records = []
     for number in range(16):
         label = ("spot", "notumor")[number % 2]
-        picture, mask = np.zeros((48, 40), np.uint8), np.zeros((48, 40), np.uint8)
-        cv2.ellipse(picture, (20, 24), (15, 19), 0, 0, 360, 90 + number, -1)
+        image, mask = np.zeros((48, 40), np.uint8), np.zeros((48, 40), np.uint8)
+        cv2.ellipse(image, (20, 24), (15, 19), 0, 0, 360, 90 + number, -1)
         if label == "spot":
             place = (14 + number % 5, 18 + number % 7)
-            cv2.circle(picture, place, 4, 250, -1)
+            cv2.circle(image, place, 4, 250, -1)
             cv2.circle(mask, place, 4, 255, -1)
             cv2.imwrite(str(tmp_path / f"mask{number}.png"), mask)
-        cv2.imwrite(str(tmp_path / f"head{number}.png"), picture)
+        cv2.imwrite(str(tmp_path / f"head{number}.png"), image)
         records.append(
             {
                 "file": f"head{number}.png",

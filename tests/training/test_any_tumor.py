@@ -66,14 +66,14 @@ def test_any_tumor_label_is_not_a_class() -> None:
 def test_training_ignores_the_any_tumor_label_as_class(heads: Path, tmp_path: Path) -> None:
     lines = heads.read_text().splitlines()
     lines[5] = lines[5].replace(",spot,", ",tumor,")
-    picture = lines[5].split(",")[0]
-    lines += [f"{picture},tumor,{split},made up," for split in ("val", "test", "dev")]
+    image = lines[5].split(",")[0]
+    lines += [f"{image},tumor,{split},made up," for split in ("val", "test", "dev")]
     heads.write_text("\n".join(lines) + "\n")
     settings = TrainSettings.model_validate(
         {
             "init": "random",
             "epochs": 1,
-            "draws": 8,
+            "samples_per_epoch": 8,
             "batch_size": 4,
             "threads": 1,
             "loaders": 0,

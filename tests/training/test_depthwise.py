@@ -9,12 +9,12 @@ def _gradients(stride: int, fast: bool) -> list[torch.Tensor]:
     convolution = nn.Conv2d(8, 8, 5, stride=stride, groups=8, bias=False)
     if fast:
         train_depthwise_fast(convolution)
-    pictures = torch.randn(2, 8, 14, 14, requires_grad=True)
+    images = torch.randn(2, 8, 14, 14, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        found = convolution(pictures.bfloat16())
+        found = convolution(images.bfloat16())
     found.float().square().sum().backward()
-    assert pictures.grad is not None and convolution.weight.grad is not None
-    return [found.float(), pictures.grad, convolution.weight.grad]
+    assert images.grad is not None and convolution.weight.grad is not None
+    return [found.float(), images.grad, convolution.weight.grad]
 
 
 def test_results_and_gradients_equal_torch_with_and_without_stride() -> None:

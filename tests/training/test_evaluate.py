@@ -40,8 +40,8 @@ def test_the_pointing_game_counts_hits() -> None:
             super().__init__()
             self.weight = nn.Parameter(torch.zeros(1))
 
-        def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-            maps = torch.zeros(len(pictures), 2, 4, 4)
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            maps = torch.zeros(len(images), 2, 4, 4)
             maps[:, 1, 0, 0] = 1
             return maps, maps
 
@@ -49,10 +49,8 @@ def test_the_pointing_game_counts_hits() -> None:
     masks[0, :10, :10] = 255
     masks[1, 15:25, 15:25] = 255
     rows = [Row(Path(name), "tumor", "test") for name in "abc"]
-    pictures = np.zeros((3, 40, 40), np.uint8)
-    prepared = PreparedImages(
-        rows, pictures, masks, np.array([0, -1, 1]), np.zeros((3, 7), np.int32)
-    )
+    images = np.zeros((3, 40, 40), np.uint8)
+    prepared = PreparedImages(rows, images, masks, np.array([0, -1, 1]), np.zeros((3, 7), np.int32))
     settings = PreparationSettings(size=40)
     figures = pointing_game(Points(), prepared, [0, 1, 2], [1, 1, 1], settings)  # type: ignore[arg-type]
     assert figures == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}

@@ -9,7 +9,7 @@ from batchmri.model.ood import POOLED
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training import fit_ood as module
 from batchmri.training.dataset import PreparedImages
-from batchmri.training.fit_ood import fit_field
+from batchmri.training.fit_ood import fit_ood
 from batchmri.training.table import Row
 
 SEQUENCES = ("t1", "t1_contrast", "t2", "")
@@ -38,17 +38,17 @@ def fitted(monkeypatch: pytest.MonkeyPatch, rows: list[Row]) -> Any:
     prepared = PreparedImages(
         rows, nothing, nothing, np.empty(0, np.int64), np.empty((0, 7), np.int32)
     )
-    return fit_field(None, prepared, PreparationSettings()), values  # type: ignore[arg-type]
+    return fit_ood(None, prepared, PreparationSettings()), values  # type: ignore[arg-type]
 
 
 def test_five_percent_of_validation_images_exceed_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = table(1600)
-    (field, figures), values = fitted(monkeypatch, rows)
-    looks = field.looks(values)
+    (detector, figures), values = fitted(monkeypatch, rows)
+    looks = detector.scores(values)
     judged = [
-        look.distance > 1
+        look.ood_score > 1
         for look, row in zip(looks, rows, strict=True)
         if row.split == "val" and row.sequence != "t2"
     ]
@@ -60,12 +60,14 @@ def test_other_sequences_are_farther_and_detected_by_probes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = table(1600)
-    (field, _), values = fitted(monkeypatch, rows)
+    (detector, _), values = fitted(monkeypatch, rows)
     by = {
-        name: [x for x, row in zip(field.looks(values), rows, strict=True) if row.sequence == name]
+        name: [
+            x for x, row in zip(detector.scores(values), rows, strict=True) if row.sequence == name
+        ]
         for name in SEQUENCES
     }
-    assert np.median([x.distance for x in by["t2"]]) > np.median([x.distance for x in by["t1"]])
+    assert np.median([x.ood_score for x in by["t2"]]) > np.median([x.ood_score for x in by["t1"]])
     assert np.mean([x.t1 < 0.5 for x in by["t2"]]) > 0.9
     assert np.mean([x.contrast > 0.5 for x in by["t1_contrast"]]) > 0.9
     assert np.mean([x.contrast < 0.5 for x in by["t1"]]) > 0.9
@@ -73,8 +75,8 @@ def test_other_sequences_are_farther_and_detected_by_probes(
 
 def test_probes_without_named_sequences_answer_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row(Path("a"), "notumor", ("train", "val")[i % 2]) for i in range(600)]  # type: ignore[arg-type]
-    (field, figures), values = fitted(monkeypatch, rows)
-    look = field.looks(values[:1])[0]
+    (detector, figures), values = fitted(monkeypatch, rows)
+    look = detector.scores(values[:1])[0]
     assert look.t1 > 0.99 and look.contrast > 0.99 and not figures
 
 

@@ -65,7 +65,7 @@ def test_hidden_and_other_files_and_folders_are_ignored(
     fill(tmp_path / "masks", ["a.png"])
     assert len(read_data(tmp_path)) == 4
     assert "masks: left out" in caplog.text
-    assert "1 files that are no pictures" in caplog.text
+    assert "1 files that are no images" in caplog.text
 
 
 def test_folders_of_operating_systems_are_not_classes(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_folders_of_operating_systems_are_not_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "says"),
     [
-        ({"bee": 20, "wasp": 0}, "wasp: no pictures in it"),
-        ({"train/bee": 20, "train/wasp": 20, "test/wasp": 0}, "test/wasp: no pictures in it"),
+        ({"bee": 20, "wasp": 0}, "wasp: no images in it"),
+        ({"train/bee": 20, "train/wasp": 20, "test/wasp": 0}, "test/wasp: no images in it"),
         ({"train/bee": 20, "train/wasp": 20, "test/ant": 1}, "'ant' is in test, not in train"),
         ({"bee": 20}, "at least two classes"),
         ({"test/bee": 20, "test/wasp": 20}, "at least two classes"),

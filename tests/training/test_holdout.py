@@ -18,7 +18,7 @@ ROWS = [ONE, JUDGES, TWELVE, MADE, OTHER]
 
 
 @pytest.mark.parametrize(
-    ("left_out", "kept"),
+    ("held_out", "kept"),
     [
         ([], ROWS),
         (["s 1"], [JUDGES, TWELVE, OTHER]),
@@ -28,11 +28,11 @@ ROWS = [ONE, JUDGES, TWELVE, MADE, OTHER]
     ],
 )
 def test_held_out_persons_and_images_made_from_them_do_not_train(
-    left_out: list[str], kept: list[Row]
+    held_out: list[str], kept: list[Row]
 ) -> None:
-    assert without(ROWS, left_out) == kept
+    assert without(ROWS, held_out) == kept
 
 
 def test_unknown_name_raises() -> None:
-    with pytest.raises(UsageError, match="left_out: split train has no source or patient 's 2'"):
+    with pytest.raises(UsageError, match="held_out: split train has no source or patient 's 2'"):
         without(ROWS, ["s 2"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from batchmri.errors import UsageError
-from batchmri.training.images import read_grey, read_picture, read_volume
+from batchmri.training.images import read_gray, read_image, read_volume
 from batchmri.training.table import Plane, Row
 
 SPACING = (1.0, 2.0, 3.0)  # right-left, anterior-posterior, inferior-superior
@@ -34,28 +34,28 @@ def test_slices_have_radiological_orientation(
     volume: Path, plane: Plane, index: int, place: tuple[int, int], spacing: tuple[float, float]
 ) -> None:
     row = Row(volume, "notumor", "train", slice=index, plane=plane)
-    picture, found = read_picture(row)
-    assert picture[place] == 9  # top: anterior or superior; left: patient's right or anterior
+    image, found = read_image(row)
+    assert image[place] == 9  # top: anterior or superior; left: patient's right or anterior
     assert found == pytest.approx(spacing)
 
 
 def test_slice_outside_the_volume_raises(volume: Path) -> None:
     with pytest.raises(UsageError, match="no axial slice 14"):
-        read_picture(Row(volume, "notumor", "train", slice=14, plane="axial"))
+        read_image(Row(volume, "notumor", "train", slice=14, plane="axial"))
 
 
 def test_color_and_deep_images_become_gray(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "rgb.png"), np.full((4, 5, 3), 77, np.uint8))
     cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 5), 4000, np.uint16))
-    assert (read_grey(tmp_path / "rgb.png") == 77).all()
-    assert (read_grey(tmp_path / "deep.png") == 4000).all()
+    assert (read_gray(tmp_path / "rgb.png") == 77).all()
+    assert (read_gray(tmp_path / "deep.png") == 4000).all()
 
 
 def test_unreadable_files_raise(tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture")
-    with pytest.raises(UsageError, match=r"broken\.png: not a readable picture"):
-        read_grey(broken)
+    broken.write_bytes(b"no image")
+    with pytest.raises(UsageError, match=r"broken\.png: not a readable image"):
+        read_gray(broken)
     cut = tmp_path / "cut.nii.gz"
     cut.write_bytes(b"\x1f\x8b cut")
     with pytest.raises(UsageError, match=r"cut\.nii\.gz: not a readable volume"):
@@ -69,7 +69,7 @@ def test_truncated_images_raise(tmp_path: Path, kind: str, share: float) -> None
     whole = cv2.imencode(f".{kind}", noise)[1].tobytes()
     path = tmp_path / f"cut.{kind}"
     path.write_bytes(whole)
-    assert read_grey(path).shape == (64, 64)
+    assert read_gray(path).shape == (64, 64)
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(UsageError, match=rf"cut\.{kind}: (a JPEG cut short|not a readable)"):
-        read_grey(path)
+        read_gray(path)

@@ -15,9 +15,9 @@ from batchmri.training.train import train
 SETTINGS = {
     "init": "random",
     "epochs": 4,
-    "draws": 8,
+    "samples_per_epoch": 8,
     "batch_size": 4,
-    "averaging": 0.5,
+    "ema_decay": 0.5,
     "learning_rate": 0.01,
     "threads": 1,
     "loaders": 0,

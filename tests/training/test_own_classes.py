@@ -19,7 +19,7 @@ SETTINGS = TrainSettings.model_validate(
         "no_tumor_class": "nothing",
         "init": "random",
         "epochs": 1,
-        "draws": 4,
+        "samples_per_epoch": 4,
         "batch_size": 2,
         "threads": 1,
         "loaders": 0,
@@ -29,21 +29,21 @@ SETTINGS = TrainSettings.model_validate(
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     for label in ("cyst", "nothing", "metastasis"):
-        folder = tmp_path / "pictures" / label
+        folder = tmp_path / "images" / label
         folder.mkdir(parents=True)
         for number in range(10):
             noise = random.integers(0, 60, (40, 36), np.uint8)
             cv2.imwrite(str(folder / f"{number}.jpg"), cv2.ellipse(
                 noise, (18, 20), (12, 15), 0, 0, 360, 150 + number, -1
             ))  # fmt: skip
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
-def test_own_classes_are_trained_on_and_scanned_with(pictures: Path, tmp_path: Path) -> None:
-    card = train(pictures, tmp_path / "run", SETTINGS)
+def test_own_classes_are_trained_on_and_scanned_with(images: Path, tmp_path: Path) -> None:
+    card = train(images, tmp_path / "run", SETTINGS)
     assert card.classes == ("cyst", "metastasis", "nothing")
     assert set(card.figures) >= {"val"} and "test" not in card.figures
     model = tmp_path / "run" / "model.safetensors"
@@ -65,7 +65,7 @@ def test_own_classes_are_trained_on_and_scanned_with(pictures: Path, tmp_path: P
     assert {row["predicted"] for row in found} <= set(card.classes)
 
     # Continue with the same network for other classes, without its last layer.
-    (pictures / "metastasis").rename(pictures / "abscess")
+    (images / "metastasis").rename(images / "abscess")
     further = SETTINGS.model_copy(update={"init": str(model), "last_stride": True})
-    card = train(pictures, tmp_path / "further", further)
+    card = train(images, tmp_path / "further", further)
     assert card.classes == ("abscess", "cyst", "nothing")

@@ -12,7 +12,7 @@ from batchmri.pipeline.scan import scan
 from batchmri.preparation.transforms import PreparationSettings, Prepared, prepare
 from batchmri.settings import Settings
 from batchmri.training.dataset import prepare_table
-from batchmri.training.images import read_picture
+from batchmri.training.images import read_image
 from batchmri.training.table import Row
 from tests.pipeline.conftest import random_model as random_model  # a fixture
 from tests.pipeline.outputs import table
@@ -49,8 +49,8 @@ def test_scanning_and_training_prepare_equal_tensors(
 
     rows = [Row(volume, "any", "train", slice=index, plane="axial") for index in indices]
     for row, own in zip(rows, slices, strict=True):
-        picture, spacing = read_picture(row)
-        assert torch.equal(prepare(picture[None], spacing, PREPARATION).pixels[0], own), row.slice
+        image, spacing = read_image(row)
+        assert torch.equal(prepare(image[None], spacing, PREPARATION).pixels[0], own), row.slice
     kept = prepare_table(rows, tmp_path / "run", PREPARATION).batch(range(len(rows)), PREPARATION)
     level = (PREPARATION.white - PREPARATION.black) / 255
     assert (kept - slices).abs().max() <= 0.51 * level

@@ -7,20 +7,20 @@ from torch import nn
 from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, PreparedImages
+from batchmri.training.dataset import AugmentedImages, PreparedImages
 from batchmri.training.fit import settle
 from batchmri.training.table import Row
 
 
 def test_batch_statistics_are_those_of_unaugmented_images() -> None:
     side, n = 32, 8
-    pictures = np.random.default_rng(0).integers(0, 255, (n, side, side), np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (n, side, side), np.uint8)
     rows = [Row(Path(f"{i}.png"), "ab"[i % 2], "train") for i in range(n)]
     none = np.full(n, -1)
     boxes = np.zeros((n, 7), np.int32)
-    prepared = PreparedImages(rows, pictures, np.empty((0, side, side), np.uint8), none, boxes)
+    prepared = PreparedImages(rows, images, np.empty((0, side, side), np.uint8), none, boxes)
     settings = PreparationSettings(size=side)
-    drawn = DrawnPictures(prepared, ("a", "b"), "b", settings, Augmentation(), 0)
+    drawn = AugmentedImages(prepared, ("a", "b"), "b", settings, Augmentation(), 0)
     torch.manual_seed(0)
     network = ClassMapNetwork(2).eval()
     first = next(m for m in network.modules() if isinstance(m, nn.BatchNorm2d))

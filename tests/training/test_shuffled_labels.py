@@ -18,10 +18,10 @@ SETTINGS = TrainSettings.model_validate(
         "no_tumor_class": "none",
         "init": str(SHIPPED),
         "epochs": 3,
-        "draws": 64,
+        "samples_per_epoch": 64,
         "batch_size": 8,
         "learning_rate": 3e-4,
-        "averaging": 0.9,
+        "ema_decay": 0.1,
         "map_weight": 0,
         "threads": 1,
         "loaders": 0,
@@ -32,15 +32,15 @@ SETTINGS = TrainSettings.model_validate(
 
 def head(random: np.random.Generator, spot: bool) -> np.ndarray:
     """Create a skull around a textured brain, with a large bright spot if `spot`."""
-    picture = np.zeros((64, 64), np.float32)
-    cv2.ellipse(picture, (32, 32), (25, 29), 0, 0, 360, 200, -1)
-    cv2.ellipse(picture, (32, 32), (22, 26), 0, 0, 360, 90, -1)
+    image = np.zeros((64, 64), np.float32)
+    cv2.ellipse(image, (32, 32), (25, 29), 0, 0, 360, 200, -1)
+    cv2.ellipse(image, (32, 32), (22, 26), 0, 0, 360, 90, -1)
     coarse = random.normal(0, 25, (12, 12)).astype(np.float32)
-    picture += cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC) * (picture > 0)
+    image += cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC) * (image > 0)
     if spot:
         place = tuple(int(value) for value in random.integers(26, 39, 2))
-        cv2.circle(picture, place, 13, 255, -1)
-    return (picture + random.normal(0, 5, picture.shape)).clip(0, 255).astype(np.uint8)
+        cv2.circle(image, place, 13, 255, -1)
+    return (image + random.normal(0, 5, image.shape)).clip(0, 255).astype(np.uint8)
 
 
 def write_heads(folder: Path, shuffled: bool) -> Path:
@@ -73,7 +73,7 @@ def test_true_labels_are_learned_and_shuffled_ones_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Augmentation would require more training steps.
-    monkeypatch.setattr(run, "Augmentation", lambda *_: lambda picture, mask, _: (picture, mask))
+    monkeypatch.setattr(run, "Augmentation", lambda *_: lambda image, mask, _: (image, mask))
     assert accuracy_on_test(tmp_path / "true", shuffled=False) > 0.85
     # By chance, the accuracy on 96 images is at most 0.60 in 95% of cases, and at most 0.69 in all
     # but one of 10,000.

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.training.images import read_grey, read_mask, read_picture
+from batchmri.training.images import read_gray, read_image, read_mask
 from batchmri.training.sources import build_table
 from batchmri.training.table import Row, read_table
 
@@ -54,10 +54,10 @@ def test_masks_match_their_tumors(rows: list[Row]) -> None:
     brighter = 0
     for row in meningiomas:
         assert row.mask is not None
-        picture, mask = read_grey(row.file), read_grey(row.mask) > 0
-        assert picture.shape == mask.shape
+        image, mask = read_gray(row.file), read_gray(row.mask) > 0
+        assert image.shape == mask.shape
         ring = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25))) > mask
-        brighter += picture[mask].mean() > picture[ring].mean()
+        brighter += image[mask].mean() > image[ring].mean()
     assert brighter >= 0.9 * len(meningiomas)  # they enhance with contrast
 
 
@@ -66,9 +66,9 @@ def test_masks_of_volumes_match_their_slices(rows: list[Row]) -> None:
     assert len({row.patient for row in tumors}) == 5
     taken, brighter = tumors[::6], 0
     for row in taken:
-        picture, mask = read_picture(row)[0], read_mask(row) > 0
-        head = picture > 0.1 * np.percentile(picture, 99)
-        assert picture.shape == mask.shape
+        image, mask = read_image(row)[0], read_mask(row) > 0
+        head = image > 0.1 * np.percentile(image, 99)
+        assert image.shape == mask.shape
         assert head[mask].mean() > 0.9
-        brighter += picture[mask].mean() > picture[head].mean()
+        brighter += image[mask].mean() > image[head].mean()
     assert brighter >= 0.8 * len(taken)  # they enhance with contrast

@@ -19,7 +19,7 @@ def patients(label: str, values: list[float]) -> tuple[list[Row], list[float]]:
 
 def fitted(free: list[float], tumor: list[float], rates: tuple[float, float]) -> dict[str, float]:
     rows, suspicion = patients("none", free)
-    more, others = patients("tumour", tumor)
+    more, others = patients("tumor", tumor)
     return fit_thresholds(rows + more, suspicion + others, "none", *rates)[0]
 
 

@@ -13,13 +13,13 @@ SETTINGS = TrainSettings.model_validate(
     {
         "init": "random",
         "epochs": 2,
-        "draws": 8,
+        "samples_per_epoch": 8,
         "batch_size": 4,
-        "averaging": 0.5,
+        "ema_decay": 0.5,
         "threads": 1,
         "loaders": 0,
         "preparation": {"size": 32},
-        "card": {"licence": "none", "sources": [{"name": "made up", "licence": "CC0"}]},
+        "card": {"license": "none", "sources": [{"name": "made up", "license": "CC0"}]},
     }
 )
 
@@ -95,7 +95,7 @@ def test_config_overrides_the_config_it_extends(tmp_path: Path) -> None:
     config = tmp_path / "train.yaml"
     config.write_text("extends: other.yaml\nseed: 2\nshares: {a: {b: 0.5}}\n")
     settings = TrainSettings.load(config)
-    assert (settings.epochs, settings.seed, settings.shares) == (3, 2, {"a": {"b": 0.5}})
+    assert (settings.epochs, settings.seed, settings.sampling_weights) == (3, 2, {"a": {"b": 0.5}})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_config_overrides_the_config_it_extends(tmp_path: Path) -> None:
 def test_project_configs_are_valid(name: str, parts: float) -> None:
     config = Path(__file__).resolve().parents[2] / "configs" / f"{name}.yaml"
     settings = TrainSettings.load(config)
-    total = sum(sum(group.values()) for group in settings.shares.values())
+    total = sum(sum(group.values()) for group in settings.sampling_weights.values())
     assert total == pytest.approx(parts)
 
 
@@ -154,13 +154,13 @@ def test_held_out_patients_do_not_train(heads: Path, tmp_path: Path) -> None:
     lines = heads.read_text().splitlines()
     patients = ["patient", *(f"p{number // 4}" for number in range(len(lines) - 1))]
     heads.write_text("".join(f"{a},{b}\n" for a, b in zip(lines, patients, strict=True)))
-    with pytest.raises(UsageError, match="left_out: split train has no source or patient 'p9'"):
-        train(heads, tmp_path / "typo", SETTINGS.model_copy(update={"left_out": ("p9",)}))
+    with pytest.raises(UsageError, match="held_out: split train has no source or patient 'p9'"):
+        train(heads, tmp_path / "typo", SETTINGS.model_copy(update={"held_out": ("p9",)}))
     digests = [
         train(
             heads,
             tmp_path / "-".join(("run", *patients)),
-            SETTINGS.model_copy(update={"epochs": 0, "left_out": patients}),
+            SETTINGS.model_copy(update={"epochs": 0, "held_out": patients}),
         ).training_data_digest
         for patients in ((), ("made up p0",), ("made up p1",))
     ]

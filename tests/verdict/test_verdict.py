@@ -16,7 +16,7 @@ from batchmri.records import (
     SliceRef,
     Verdict,
 )
-from batchmri.settings import VerdictSettings
+from batchmri.settings.sections import VerdictSettings
 from batchmri.verdict.series import (
     class_shares,
     eligible_slices,
@@ -274,8 +274,8 @@ def looking(
     contrast: float = 0.9,
     row: tuple[float, ...] = GLIOMA,
 ) -> list[Scores]:
-    look = DomainScores(distance, t1, contrast)
-    return [replace(found, look=look) for found in scores(*[row] * 5)]
+    domain = DomainScores(distance, t1, contrast)
+    return [replace(found, domain=domain) for found in scores(*[row] * 5)]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_a_removed_setting_is_ignored_with_a_line_on_stderr(
 
 def test_the_ends_of_a_head_do_not_decide_about_the_domain() -> None:
     found = looking()
-    found[0] = replace(found[0], look=DomainScores(5.0, 0.0, 0.0))
+    found[0] = replace(found[0], domain=DomainScores(5.0, 0.0, 0.0))
     verdict = verdict_on(found)
     assert verdict.flags == () and verdict.ood_score == 0.5
 

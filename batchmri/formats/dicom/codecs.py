@@ -91,7 +91,7 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
             continue
         if image.shape == (form.rows, form.columns):
             return image
-        failures.append(f"{name}: a picture of {image.shape}")
+        failures.append(f"{name}: an image of {image.shape}")
     raise Refused(Reason.BAD_PIXELS, "; ".join(failures)[:300])
 
 
@@ -110,7 +110,7 @@ def _checked_codestream(data: bytes, form: PixelFormat) -> Codestream:
     if stream is None:
         raise Refused(Reason.BAD_PIXELS, "no codestream header")
     if stream.components != 1:
-        raise Refused(Reason.COLOUR, f"{stream.components} components")
+        raise Refused(Reason.COLOR, f"{stream.components} components")
     if not 1 <= stream.precision <= form.bits_allocated:
         raise Refused(Reason.BAD_PIXELS, f"a codestream of {stream.precision} bits")
     if (stream.rows, stream.columns) != (form.rows, form.columns):
@@ -157,7 +157,7 @@ def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     stream = read_codestream(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stream is None or stream.signed or image is None or image.dtype not in _OPENCV_TYPES:
-        raise ValueError("not a picture that OpenCV reads")
+        raise ValueError("not an image that OpenCV reads")
     if not form.signed:
         return image
     return _lowest_bits(image.view(f"i{image.itemsize}"), stream.precision)

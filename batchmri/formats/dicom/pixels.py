@@ -136,7 +136,7 @@ def _format(file: DicomFile) -> PixelFormat:
     samples = int(_number(header, "SamplesPerPixel") or 1)
     if samples != 1 or photometric not in _GRAYSCALE:
         # Report only a known code: a damaged element may contain a person's name.
-        raise Refused(Reason.COLOUR, photometric if photometric in _COLOR else "")
+        raise Refused(Reason.COLOR, photometric if photometric in _COLOR else "")
     rows, columns, allocated = (
         int(_number(header, keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
     )

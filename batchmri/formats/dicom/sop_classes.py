@@ -76,7 +76,7 @@ def refusal_by_picture(
     if conversion in _CAPTURED or _CAPTURED_IMAGE_TYPES & set(image_type):
         return Reason.SECONDARY_CAPTURE, "said by Conversion Type or Image Type"
     if samples > 1 or photometric.startswith(_COLOR):
-        return Reason.COLOUR, next((c for c in _COLOR if photometric.startswith(c)), "")
+        return Reason.COLOR, next((c for c in _COLOR if photometric.startswith(c)), "")
     if burned_in == "YES":
         return Reason.BURNED_IN_ANNOTATION, ""
     return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from batchmri.identifiers import folder_of, name_of
-from batchmri.terms.body_part import normalised
+from batchmri.terms.body_part import normalized
 
 _EXTENSIONS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
@@ -83,7 +83,7 @@ def is_derivative(source: str) -> bool:
 
 def is_label_map(source: str) -> bool:
     """Return whether the file name says that it contains labels (mask, seg, dseg, labels …)."""
-    return _LABELS.search(normalised(stem_of(source))) is not None
+    return _LABELS.search(normalized(stem_of(source))) is not None
 
 
 def _without_derivatives(folders: list[str]) -> list[str]:

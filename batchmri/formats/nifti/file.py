@@ -222,7 +222,7 @@ def _scaling(header: Any) -> tuple[float, float]:
 
 def _check_type(dtype: np.dtype[np.generic]) -> None:
     if dtype.fields:
-        raise Refused(Reason.COLOUR, "RGB values")
+        raise Refused(Reason.COLOR, "RGB values")
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise Refused(Reason.UNSUPPORTED_OBJECT, f"values of type {dtype}")
 

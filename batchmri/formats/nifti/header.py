@@ -216,7 +216,7 @@ def _study_of(source: str, context: HeaderContext) -> str:
 
 def _refusal_by_type(code: int) -> ReasonDetail | None:
     if code in _COLORS:
-        return Reason.COLOUR, _COLORS[code]
+        return Reason.COLOR, _COLORS[code]
     if code in _COMPLEX:
         return Reason.UNSUPPORTED_OBJECT, "complex numbers"
     if code == _BITS:

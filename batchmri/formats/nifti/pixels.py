@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.formats.blank import ONE_GREY_LEVEL
+from batchmri.formats.blank import ONE_GRAY_LEVEL
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal, Refused
 from batchmri.formats.label_map import is_label_map
 from batchmri.formats.nifti.file import (
@@ -74,7 +74,7 @@ def _slice(
 ) -> FloatArray | Refusal:
     first = stored.flat[0]
     if np.isfinite(first) and (stored == first).all():
-        return Refusal(Reason.BLANK_SLICE, ONE_GREY_LEVEL)  # air: not worth scaling
+        return Refusal(Reason.BLANK_SLICE, ONE_GRAY_LEVEL)  # air: not worth scaling
     with np.errstate(over="ignore", invalid="ignore"):
         values = stored.astype(np.float64) * file.slope + file.intercept
     return finish(values, task.display)

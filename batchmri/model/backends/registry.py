@@ -11,7 +11,7 @@ from batchmri.errors import SettingsError
 from batchmri.model.backends.base import Backend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
-from batchmri.settings import ClassifierSettings
+from batchmri.settings.sections import ClassifierSettings
 
 _CUDA_BATCH = 256
 _CPU_BATCH = 32

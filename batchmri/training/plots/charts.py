@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from batchmri.outputs.atomic_write import write_atomic
 
 # Palette of Okabe and Ito, suitable for most people with color vision deficiency.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 
 
 def new_chart(n_axes: int, width: float = 5.0, height: float = 3.6) -> tuple[Figure, list[Axes]]:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from batchmri.records import CropBox
 from batchmri.training.dataset import PreparedImages
-from batchmri.training.images import read_picture
-from batchmri.training.plots.charts import COLOURS, new_chart, save_chart
+from batchmri.training.images import read_image
+from batchmri.training.plots.charts import COLORS, new_chart, save_chart
 from batchmri.training.plots.contact_sheets import Line, save_sheet, tile_of
 
 _SHOWN = 4
@@ -34,10 +34,10 @@ def draw_crops(prepared: PreparedImages, samples: dict[str, list[int]], folder: 
 def _before_after(heading: str, prepared: PreparedImages, rows: Sequence[int]) -> Line:
     tiles, captions = [], []
     for index in rows:
-        picture, spacing = read_picture(prepared.rows[index])
+        image, spacing = read_image(prepared.rows[index])
         x, y, width, height, failed = (int(value) for value in prepared.boxes[index, :5])
         box = CropBox(x, y, width, height, bool(failed))
-        tiles += [tile_of(picture, spacing, box), tile_of(prepared.pictures[index])]
+        tiles += [tile_of(image, spacing, box), tile_of(prepared.images[index])]
         captions += [prepared.rows[index].file.name[-22:], "no box" if failed else ""]
     return Line(heading, tiles, captions)
 
@@ -46,16 +46,16 @@ def _quality(prepared: PreparedImages, path: Path) -> None:
     failed, area = prepared.boxes[:, 4] == 1, _area(prepared)
     labels = np.array([row.label for row in prepared.rows])
     n, found = len(labels), int((~failed).sum())
-    told = f"brain box found in {found} of {n} pictures ({found / n:.1%})"
+    told = f"brain box found in {found} of {n} images ({found / n:.1%})"
     figure, (axes,) = new_chart(1, width=6.5)
-    for label, colour in zip(sorted(set(labels)), COLOURS * len(labels), strict=False):
+    for label, color in zip(sorted(set(labels)), COLORS * len(labels), strict=False):
         own = labels == label
         name = f"{label}: {int((own & failed).sum())} of {int(own.sum())} without box"
         shares = np.histogram(area[own & ~failed], _BINS)[0] / max(1, int(own.sum()))
-        axes.stairs(shares, _BINS, color=colour, label=name, linewidth=1.5)
+        axes.stairs(shares, _BINS, color=color, label=name, linewidth=1.5)
         _log.info("%s", name)
     axes.set_title(told[0].upper() + told[1:], fontsize=10)
-    axes.set_xlabel("area of the brain box, share of the picture")
+    axes.set_xlabel("area of the brain box, share of the image")
     axes.set_ylabel("share of the class")
     axes.legend(frameon=False, fontsize=8)
     save_chart(figure, path)
@@ -70,8 +70,8 @@ def _doubtful(prepared: PreparedImages) -> list[tuple[str, list[int]]]:
     smallest = found[np.argsort(_area(prepared)[found], kind="stable")]
     longest = found[np.argsort(-long, kind="stable")]
     return [
-        (f"No box found: {len(failed)} pictures", _spread(failed)),
-        ("Smallest share of the picture", smallest[:_SHOWN].tolist()),
+        (f"No box found: {len(failed)} images", _spread(failed)),
+        ("Smallest share of the image", smallest[:_SHOWN].tolist()),
         ("Farthest from square", longest[:_SHOWN].tolist()),
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
-from batchmri.training.plots.charts import COLOURS, new_chart, save_chart
+from batchmri.training.plots.charts import COLORS, new_chart, save_chart
 
 _CURVES = {
     "loss": (("train_loss", "training, augmented"), ("loss", "validation")),
@@ -22,11 +22,11 @@ def draw_curves(metrics: Sequence[Mapping[str, str]], folder: Path) -> None:
     figure, axes = new_chart(len(_CURVES))
     best = min(metrics, key=lambda row: float(row["loss"]))
     for each, (what, curves) in zip(axes, _CURVES.items(), strict=True):
-        for (column, name), colour in zip(curves, COLOURS, strict=False):
+        for (column, name), color in zip(curves, COLORS, strict=False):
             points = [row for row in metrics if row.get(column)]
             epochs = [int(row["epoch"]) for row in points]
             values = [float(row[column]) for row in points]
-            each.plot(epochs, values, "o-", color=colour, markersize=3, label=name)
+            each.plot(epochs, values, "o-", color=color, markersize=3, label=name)
         each.axvline(int(best["epoch"]), color="0.6", linestyle=":", label="kept")
         each.set_xlabel("epoch")
         each.set_ylabel(what)

@@ -299,10 +299,10 @@ def panics(frame: bytes) -> bool:
 
 
 def test_color_codestream_with_a_grayscale_header(dicom, decoded) -> None:
-    picture = np.zeros((16, 16, 3), np.uint8)
-    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-    path = dicom(picture[..., 0], uid.JPEGBaseline8Bit, encapsulate([jpeg]))
-    assert decoded(path).slices[0].reason is Reason.COLOUR
+    image = np.zeros((16, 16, 3), np.uint8)
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    path = dicom(image[..., 0], uid.JPEGBaseline8Bit, encapsulate([jpeg]))
+    assert decoded(path).slices[0].reason is Reason.COLOR
 
 
 def test_decoding_imports_no_torch() -> None:

@@ -174,7 +174,7 @@ def test_a_pair_whose_halves_are_links_inside_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dtype", "reason"),
     [
-        (np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]), Reason.COLOUR),
+        (np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]), Reason.COLOR),
         (np.complex64, Reason.UNSUPPORTED_OBJECT),
         (np.float64, None),
         (np.int8, None),

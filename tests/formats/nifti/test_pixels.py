@@ -126,7 +126,7 @@ def test_image_of_a_pair_is_missing(volume, tmp_path, decoded) -> None:
 def test_rgb_and_complex(tmp_path, decoded) -> None:
     rgb = np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     path = save(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "rgb.nii")
-    assert decoded(path).slices[0].reason is Reason.COLOUR
+    assert decoded(path).slices[0].reason is Reason.COLOR
     path = save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.complex64), np.eye(4)), path)
     assert decoded(path).slices[0].reason is Reason.UNSUPPORTED_OBJECT
 
@@ -270,4 +270,4 @@ def test_a_constant_slice_is_blank_with_any_scaling(volume, tmp_path, decoded) -
     values[:, :, 4] = np.inf
     image = nibabel.Nifti1Image(values, np.eye(4))
     path = save(image, tmp_path / "v.nii.gz")
-    assert [s.detail for s in decoded(path, 4, 5).slices] == ["one grey level", "no finite value"]
+    assert [s.detail for s in decoded(path, 4, 5).slices] == ["one gray level", "no finite value"]

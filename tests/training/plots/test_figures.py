@@ -6,7 +6,7 @@ import pytest
 
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.augment import Augmentation
-from batchmri.training.dataset import DrawnPictures, prepare_table
+from batchmri.training.dataset import AugmentedImages, prepare_table
 from batchmri.training.plots.curves import draw_curves
 from batchmri.training.plots.data import draw_data
 from batchmri.training.table import read_table
@@ -16,9 +16,9 @@ FIGURES = {"class_distribution", "samples", "crops", "crop_quality", "augmentati
 
 
 def pixels(path: Path) -> np.ndarray:
-    picture = cv2.imread(str(path))
-    assert picture is not None and picture.std() > 5
-    return picture
+    image = cv2.imread(str(path))
+    assert image is not None and image.std() > 5
+    return image
 
 
 def test_data_figures_are_reproducible(
@@ -29,8 +29,8 @@ def test_data_figures_are_reproducible(
     settings = PreparationSettings(size=48)
     prepared = prepare_table(read_table(heads), tmp_path / "run", settings)
     for folder, width in (("one", 1.0), ("two", 1.0), ("wide", 2.0)):
-        pictures = DrawnPictures(prepared, CLASSES, "notumor", settings, Augmentation(width), 0)
-        draw_data(pictures, CLASSES, tmp_path / folder)
+        images = AugmentedImages(prepared, CLASSES, "notumor", settings, Augmentation(width), 0)
+        draw_data(images, CLASSES, tmp_path / folder)
     drawn = {path.stem: path for path in (tmp_path / "one").iterdir()}
     assert set(drawn) == FIGURES | {"crops_doubtful"}
     for name, path in drawn.items():
@@ -38,7 +38,7 @@ def test_data_figures_are_reproducible(
         assert path.read_bytes() == (tmp_path / "two" / f"{name}.png").read_bytes(), name
     wide = (tmp_path / "wide" / "augmentations.png").read_bytes()
     assert wide != drawn["augmentations"].read_bytes()
-    assert "brain box found in 15 of 16 pictures (93.8%)" in caplog.text
+    assert "brain box found in 15 of 16 images (93.8%)" in caplog.text
     assert "notumor: 1 of 8 without box" in caplog.text
 
 

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from batchmri.config_sources import variable
+from batchmri.settings.sources import variable
 
 Fields = Mapping[str, FieldInfo]
 _EXAMPLE = "verdict.top_slices"

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from batchmri.evaluation.inference import RowPredictions
-from batchmri.evaluation.localisation import (
+from batchmri.evaluation.localization import (
     REDRAWN,
-    localisation_measures,
-    randomisation_measure,
+    localization_measures,
+    randomization_measure,
     redrawn,
 )
 from batchmri.training.table import Row
@@ -42,7 +42,7 @@ def test_pointing_and_heat_share_with_their_baselines() -> None:
     maps = np.zeros((3, 2, 4, 4))
     maps[:, 1, 0, 0] = 1  # warm in the top left cell only
     maps[:, 0] = 9  # another class's map does not count
-    measures = localisation_measures(
+    measures = localization_measures(
         "raw", predictions(maps, {0: box(0, 0), 2: box(15, 15)}, [1, 1, 1]), resamples=20
     )
     found = {(m.metric, m.of): m for m in measures}
@@ -57,14 +57,14 @@ def test_negative_map_values_give_no_heat() -> None:
     maps = np.full((1, 2, 4, 4), -1.0)
     (share,) = (
         m.value
-        for m in localisation_measures("", predictions(maps, {0: box(0, 0)}, [1]), resamples=5)
+        for m in localization_measures("", predictions(maps, {0: box(0, 0)}, [1]), resamples=5)
         if m.metric == "heat_share" and m.of == ""
     )
     assert share == 0
 
 
 def test_no_measures_without_masks() -> None:
-    assert localisation_measures("", predictions(np.zeros((2, 2, 4, 4)), {}, [0, 1])) == []
+    assert localization_measures("", predictions(np.zeros((2, 2, 4, 4)), {}, [0, 1])) == []
 
 
 def test_rank_correlation_of_identical_and_of_random_maps() -> None:
@@ -73,8 +73,8 @@ def test_rank_correlation_of_identical_and_of_random_maps() -> None:
     same = np.tile(own, (1, REDRAWN, 1, 1))
     other = random.random(same.shape)
     labels = [0, 1] * 3
-    (alike,) = randomisation_measure("", predictions(own, {}, labels), same, resamples=5)
-    (unlike,) = randomisation_measure("", predictions(own, {}, labels), other, resamples=5)
+    (alike,) = randomization_measure("", predictions(own, {}, labels), same, resamples=5)
+    (unlike,) = randomization_measure("", predictions(own, {}, labels), other, resamples=5)
     assert alike.value == pytest.approx(1)
     assert abs(unlike.value) < 0.2
 

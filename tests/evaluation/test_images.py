@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from batchmri.errors import ModelError, UsageError
-from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_pictures
+from batchmri.evaluation.evaluate_images import EvaluationRequest, evaluate_images
 from batchmri.evaluation.row_selection import choose_rows
 from batchmri.model.backends.base import Backend
 from batchmri.model.backends.registry import Runtime
@@ -17,7 +17,7 @@ from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
 from batchmri.outputs.console import Console
-from batchmri.settings import ClassifierSettings
+from batchmri.settings.sections import ClassifierSettings
 
 from .make import read_csv, write_csv, write_heads
 
@@ -39,7 +39,7 @@ def uncompiled() -> Iterator[None]:
 def evaluate(model: Path, out: Path, data: Path, **more: object) -> None:
     request = EvaluationRequest(data, resamples=20, **more)  # type: ignore[arg-type]
     settings = ClassifierSettings(model=model, device="cpu", precision="fp32")
-    evaluate_pictures(request, settings, out, Console("plain"))
+    evaluate_images(request, settings, out, Console("plain"))
 
 
 def test_output_files_and_metrics(
@@ -48,7 +48,7 @@ def test_output_files_and_metrics(
     data, train = write_heads(tmp_path / "data", range(12)), tmp_path / "train"
     write_heads(train, [0, 1, 40, 41])
     out = tmp_path / "out"
-    evaluate(random_model, out, data, trained_on=train, randomised=True)
+    evaluate(random_model, out, data, trained_on=train, randomized=True)
     names = {path.name for path in out.iterdir()}
     plots = {"confusion", "roc", "precision_recall", "reliability", "coverage", "gradcam"}
     assert {f"{name}.png" for name in plots} < names
@@ -62,15 +62,15 @@ def test_output_files_and_metrics(
     raw, free = document["metrics"]["raw"], document["metrics"]["leak-free"]
     assert raw["accuracy"]["all"]["value"] == pytest.approx(right, abs=1e-6)
     assert (raw["accuracy"]["all"]["n"], free["accuracy"]["all"]["n"]) == (12, 10)
-    assert "randomised_rank_correlation" in raw
+    assert "randomized_rank_correlation" in raw
     text = (out / "metrics.txt").read_text()
-    assert "leak-free: 10 pictures that resemble none of the 4 trained on" in text
-    assert "resamples of 12 groups of 12 pictures by duplicate group" in text
+    assert "leak-free: 10 images that resemble none of the 4 trained on" in text
+    assert "resamples of 12 groups of 12 images by duplicate group" in text
     assert "ece_if_perfect" in {row["metric"] for row in read_csv(out / "metrics.csv")}
     assert "precision" in capsys.readouterr().out
 
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    evaluate(random_model, tmp_path / "again", data, trained_on=train, randomised=True)
+    evaluate(random_model, tmp_path / "again", data, trained_on=train, randomized=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == before
 
 
@@ -107,12 +107,12 @@ def test_choose_rows_by_split(tmp_path: Path) -> None:
 
 def test_invalid_data_and_checkpoints_raise(random_model: Path, tmp_path: Path) -> None:
     out, data = tmp_path / "out", write_heads(tmp_path / "data", range(4))
-    (data / "spot" / "9.png").write_bytes(b"no picture")
-    with pytest.raises(UsageError, match=r"9\.png: not a readable picture"):
+    (data / "spot" / "9.png").write_bytes(b"no image")
+    with pytest.raises(UsageError, match=r"9\.png: not a readable image"):
         evaluate(random_model, out, data)
     (data / "spot" / "9.png").unlink()
     (data / "third").mkdir()
-    with pytest.raises(UsageError, match="third: no pictures in it"):
+    with pytest.raises(UsageError, match="third: no images in it"):
         evaluate(random_model, out, data)
     (data / "third" / "3.png").write_bytes((data / "spot" / "0.png").read_bytes())
     with pytest.raises(UsageError, match=r"class 'third' is unknown .*knows notumor, spot"):

@@ -20,7 +20,7 @@ _SIGMA = 0.25  # of the image side, for the centered Gaussian used as baseline
 _METRICS = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
 
 
-def localisation_measures(
+def localization_measures(
     subset: str, predictions: RowPredictions, resamples: int = RESAMPLES
 ) -> list[Measure]:
     """Measure how well the map of the true class localizes the tumor, per class and for all.
@@ -111,7 +111,7 @@ def redrawn(network: ClassMapNetwork) -> ClassMapNetwork:
     return other.eval()
 
 
-def randomisation_measure(
+def randomization_measure(
     subset: str, predictions: RowPredictions, random_maps: FloatArray, resamples: int = RESAMPLES
 ) -> list[Measure]:
     """Measure how similar Grad-CAM of the true class is with a random last layer.
@@ -128,7 +128,7 @@ def randomisation_measure(
     values = correlations[defined]
     return bootstrapped(
         subset,
-        lambda some: {("randomised_rank_correlation", ""): float(values[some].mean())},
+        lambda some: {("randomized_rank_correlation", ""): float(values[some].mean())},
         predictions.groups[defined],
         resamples,
     )
