@@ -1,7 +1,7 @@
 # All checks of the project. BIN is the folder of the virtual environment's programs.
 BIN ?= .venv/bin
 
-.PHONY: install check lint types imports test
+.PHONY: install check lint types imports test test-slow
 
 install:  ## Create the environment for development
 	python3 -m venv .venv
@@ -21,3 +21,6 @@ imports:  ## Stages do not import each other
 
 test:  ## The everyday tests
 	$(BIN)/pytest -n 2
+
+test-slow:  ## Kills, long simulations and whole trainings; before a release
+	$(BIN)/pytest -n 2 -m slow

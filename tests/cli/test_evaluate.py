@@ -1,8 +1,6 @@
 """The command `batchmri evaluate`: outputs, exit codes and messages."""
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ import torch
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import save_checkpoint
 from batchmri.model.network import ClassMapNetwork
+from tests.cli.command import Done, batchmri
 from tests.pipeline.builders import write_series
 
 
@@ -25,9 +24,8 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def evaluate(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "batchmri", "evaluate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def evaluate(*arguments: object) -> Done:
+    return batchmri("evaluate", *arguments)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 """Exit codes and one-line messages of errors, crashes and interrupts."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from batchmri.cli.outcome import exit_code_of
 from batchmri.errors import ArchiveError, InterruptedRunError, OutputBusyError, SettingsError
-from tests.cli.test_scan import UNPRIVILEGED, batchmri
+from tests.cli.command import UNPRIVILEGED, assert_one_line, batchmri
 from tests.pipeline.builders import write_series
 
 
@@ -107,32 +108,48 @@ def test_an_interrupt_while_modules_are_imported(module: str, number: int) -> No
     assert (done.returncode, done.stderr) == (128 + number, "batchmri: interrupted\n")
 
 
-def one_line(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert "Traceback" not in done.stderr and "internal error" not in done.stderr
-    assert all(word in last for word in words), last
+UNREADABLE = """
+import json, sys
+from tests.cli.command import batchmri
+found = [batchmri(*arguments) for arguments in json.loads(sys.argv[1])]
+print(json.dumps([[done.returncode, done.stderr] for done in found]))
+"""
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to make files of another user")
 def test_an_output_of_another_user(tmp_path: Path) -> None:
-    write_series(tmp_path / "archive", n=1)
-    out = tmp_path / "out"
-    out.mkdir()
-    database = out / "state.db"
-    for path, mode in ((database, 0o600), (out / ".lock", 0o600), (out, 0o755)):
+    def other(path: Path, mode: int, *, owned: bool = True) -> None:
         path.touch()
         path.chmod(mode)
-        os.chown(path, 65534, 65534)
-    # Without these capabilities root has the permissions of an ordinary user.
-    without = {"before": UNPRIVILEGED}
-    arguments = ("scan", tmp_path / "archive", "--out", out)
-    one_line(batchmri(*arguments, **without), "out", "Permission denied")
-    one_line(batchmri("status", out, **without), "state.db", "unable to open")
-    os.chown(out / ".lock", 0, 0)
-    one_line(batchmri(*arguments, **without), "state.db", "unable to open")
-    database.chmod(0o644)
-    one_line(batchmri(*arguments, **without), "state.db", "readonly")
+        if owned:
+            os.chown(path, 65534, 65534)
+
+    write_series(tmp_path / "archive", n=1)
+    outs = [tmp_path / name for name in ("locked", "unreadable", "readonly")]
+    for out, lock_owned, mode in zip(
+        outs, (True, False, False), (0o600, 0o600, 0o644), strict=True
+    ):
+        out.mkdir()
+        other(out / "state.db", mode)
+        other(out / ".lock", 0o600, owned=lock_owned)
+        other(out, 0o755)
+    commands = [["scan", str(tmp_path / "archive"), "--out", str(out)] for out in outs]
+    commands.append(["status", str(outs[0])])
+    # One process for all commands: each would import the libraries again.
+    done = subprocess.run(
+        [*UNPRIVILEGED, sys.executable, "-c", UNREADABLE, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = (
+        ("locked", "Permission denied"),
+        ("state.db", "unable to open"),
+        ("state.db", "readonly"),
+        ("state.db", "unable to open"),
+    )
+    for (code, stderr), words in zip(json.loads(done.stdout), expected, strict=True):
+        assert_one_line(subprocess.CompletedProcess([], code, "", stderr), 2, *words)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount")
@@ -148,5 +165,5 @@ def test_an_output_on_a_read_only_file_system(tmp_path: Path) -> None:
         surveyed = batchmri("scan", tmp_path / "archive", "--out", out, "--dry-run")
     finally:
         subprocess.run(["umount", out], check=True)
-    one_line(scanned, "out", "Read-only file system")
-    one_line(surveyed, "dry-run.csv", "Read-only file system")
+    assert_one_line(scanned, 2, "out", "Read-only file system")
+    assert_one_line(surveyed, 2, "dry-run.csv", "Read-only file system")

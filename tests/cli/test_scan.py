@@ -3,39 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.cli.command import UNPRIVILEGED, assert_one_line, batchmri, batchmri_process
 from tests.pipeline.builders import write_series
-
-UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-
-
-def batchmri(
-    *arguments: object,
-    before: Sequence[str] = (),
-    stdin: str = "",
-    env: dict[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*before, sys.executable, "-m", "batchmri", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env=os.environ | (env or {}),
-        check=False,
-    )
-
-
-def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert all(word in lines[-1] for word in words), lines
 
 
 @pytest.fixture
@@ -93,7 +66,7 @@ def test_a_foreign_checkpoint_exits_with_2(archive: Path, tmp_path: Path) -> Non
     model = tmp_path / "model.safetensors"
     model.write_bytes(b"not a model")
     done = batchmri("scan", archive, "--out", tmp_path / "out", "--model", model)
-    assert_one_line(done, 2, "model.safetensors", "no card")
+    assert_one_line(done, 2, "model.safetensors", "model.json cannot be read")
 
 
 def test_a_locked_output_exits_with_4_and_names_the_process(archive: Path, tmp_path: Path) -> None:
@@ -131,7 +104,8 @@ def test_an_unreadable_file_and_folder_are_named_and_the_rest_is_scanned(archive
     (archive / "series-000").chmod(0)
     (archive / "locked").chmod(0)
     # root can read everything unless it drops this capability
-    done = batchmri("scan", archive, "--dry-run", before=UNPRIVILEGED if os.getuid() == 0 else ())
+    before = UNPRIVILEGED if os.getuid() == 0 else ()
+    done = batchmri_process("scan", archive, "--dry-run", before=before)
     (archive / "locked").chmod(0o700)
     assert done.returncode == 0
     assert re.search(r"io_error\W+2\b", done.stdout), done.stdout

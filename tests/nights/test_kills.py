@@ -1,7 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from tests.nights.kills import check, make_archive, make_model, run
 from tests.pipeline.outputs import contents
+
+pytestmark = pytest.mark.slow
 
 
 def test_killed_scans_are_resumed_to_the_same_bytes() -> None:

@@ -21,7 +21,7 @@ from batchmri.pipeline.scan import scan
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.status import status
 from batchmri.settings import Settings
-from tests.cli.test_scan import UNPRIVILEGED, assert_one_line, batchmri
+from tests.cli.command import UNPRIVILEGED, assert_one_line, batchmri_process
 from tests.pipeline import planted
 from tests.pipeline.builders import instance, save, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
@@ -66,7 +66,7 @@ def test_an_output_that_cannot_be_written_is_a_one_line_error(
     archive: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    done = batchmri(
+    done = batchmri_process(
         "scan", archive, "--out", tmp_path / "locked" / "out",
         before=UNPRIVILEGED if os.getuid() == 0 else (),
     )  # fmt: skip

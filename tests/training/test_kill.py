@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 import yaml
 
@@ -25,6 +26,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_the_same_weights(heads: Path, tmp_path: Path) -> None:
     config, cut, whole = tmp_path / "train.yaml", tmp_path / "cut", tmp_path / "whole"
     config.write_text(yaml.safe_dump(SETTINGS))

@@ -69,6 +69,7 @@ def accuracy_on_test(folder: Path, shuffled: bool) -> float:
     return float(run.train(table, folder / "run", SETTINGS).figures["test"]["accuracy"])
 
 
+@pytest.mark.slow
 def test_true_labels_are_learned_and_shuffled_ones_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
