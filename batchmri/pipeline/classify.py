@@ -1,10 +1,9 @@
-"""The main loop of a scan: decode, prepare and classify slices, and commit each series."""
+"""Classification of series: decode, prepare and classify slices, and draw pictures."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
@@ -14,12 +13,12 @@ from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.decode_pool import DecodedChunk, load, load_some
 from batchmri.pipeline.draw import draw_pictures, drawn_as, wanted_pictures
+from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
-from batchmri.pipeline.shutdown import Shutdown
-from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.pipeline.worker_pool import Pool
 from batchmri.preparation.transforms import PreparationSettings, prepare
-from batchmri.reasons import TRIES, Status
+from batchmri.reasons import Status
 from batchmri.records import (
     TUMOR,
     CropBox,
@@ -30,9 +29,6 @@ from batchmri.records import (
     SeriesResult,
     SliceRef,
 )
-from batchmri.settings import Settings
-from batchmri.state.series import Trouble
-from batchmri.state.store import Store
 from batchmri.verdict.series import series_verdict
 
 _MEGABYTE = 1 << 20
@@ -45,38 +41,22 @@ class _Tag:
     box: CropBox
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A committed series; `newly_failed` at its first failure, `given_up` after the last try."""
+class SeriesClassifier:
+    """Classifies series with slices that a worker pool decodes; the model runs in this process."""
 
-    result: SeriesResult
-    newly_failed: bool
-    given_up: bool
-
-
-class Run:
-    """Classifies waiting series; a series is committed to the state before its memory is freed."""
-
-    def __init__(
-        self,
-        store: Store,
-        pool: WorkerPool,
-        model: Model,
-        settings: Settings,
-        output: Path,
-        stop: Shutdown,
-    ) -> None:
-        self._store = store
+    def __init__(self, pool: Pool, model: Model, context: EngineContext) -> None:
+        if context.output is None:
+            raise ValueError("an engine without an output folder only reads headers")
         self._pool = pool
         self._model = model
-        self._settings = settings
-        self._output = output
-        self._stop = stop
+        self._settings = context.settings
+        self._output = context.output
+        self._stop = context.stop
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
         self._accumulators: dict[SeriesKey, SeriesAccumulator] = {}
 
-    def classify(self, waiting: Iterable[Series]) -> Iterator[Done]:
-        """Yield each series after it has been committed."""
+    def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
+        """Yield each series once its pictures have been written."""
         pixels = self._settings.pixels
         chunks = load(
             self._pool,
@@ -101,7 +81,7 @@ class Run:
         thread.shutdown(wait=False)
         return self._stop.result(future)
 
-    def _take(self, chunk: DecodedChunk, batcher: Batcher[_Tag]) -> Iterator[Done]:
+    def _take(self, chunk: DecodedChunk, batcher: Batcher[_Tag]) -> Iterator[FinishedSeries]:
         whole = chunk.last and chunk.series.key not in self._accumulators
         accumulator = self._accumulators.setdefault(
             chunk.series.key, SeriesAccumulator(chunk.series)
@@ -118,9 +98,9 @@ class Run:
                     yield from self._score(classified)
         # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
-            yield self._commit(accumulator)
+            yield self._finish(accumulator)
 
-    def _score(self, classified: Classified[_Tag]) -> Iterator[Done]:
+    def _score(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
         flags = ("crop_failed",) if tag.box.failed else ()
@@ -131,19 +111,14 @@ class Run:
         )
         tag.accumulator.maps[tag.ref.index] = classified.maps
         if tag.accumulator.complete:
-            yield self._commit(tag.accumulator)
+            yield self._finish(tag.accumulator)
 
-    def _commit(self, accumulator: SeriesAccumulator) -> Done:
+    def _finish(self, accumulator: SeriesAccumulator) -> FinishedSeries:
         result = accumulator.result(self._model.card.weights_digest)
-        left_out = accumulator.left_out()
         if result.status is Status.CLASSIFIED:
             result = self._draw(accumulator, result)
-        tries = self._store.series.put_result(
-            result, accumulator.series.fingerprint, left_out, accumulator.trouble
-        )
         del self._accumulators[accumulator.series.key]
-        passing = accumulator.trouble is Trouble.PASSING
-        return Done(result, newly_failed=tries == 1, given_up=passing and tries == TRIES)
+        return FinishedSeries(result, tuple(accumulator.left_out()), accumulator.trouble)
 
     def _draw(self, accumulator: SeriesAccumulator, result: SeriesResult) -> SeriesResult:
         classes = self._model.classes

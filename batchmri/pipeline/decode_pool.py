@@ -7,7 +7,7 @@ from itertools import groupby
 
 from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
 from batchmri.pipeline.shared_file import SharedFile
-from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
+from batchmri.pipeline.worker_pool import Lost, Pool, Task
 from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef
 
@@ -77,7 +77,7 @@ def n_bytes(series: Series, n_slices: int) -> int:
 
 
 def load(
-    pool: WorkerPool,
+    pool: Pool,
     waiting: Iterable[Series],
     *,
     budget: int,
@@ -105,7 +105,7 @@ def load(
 
 
 def load_some(
-    pool: WorkerPool, series: Series, refs: Sequence[SliceRef], max_file_bytes: int
+    pool: Pool, series: Series, refs: Sequence[SliceRef], max_file_bytes: int
 ) -> dict[int, FloatArray]:
     """Decode a few slices of a series again; slices that can no longer be read are omitted."""
     request = _DecodeRequest(series, tuple(refs), first=True, last=True)
@@ -144,7 +144,7 @@ def _stored_bytes(series: Series) -> int:
 
 
 def _submit(
-    pool: WorkerPool, request: _DecodeRequest, max_file_bytes: int, *, again: bool = False
+    pool: Pool, request: _DecodeRequest, max_file_bytes: int, *, again: bool = False
 ) -> _InFlight:
     series, volume = request.series, request.volume
     if volume is not None and volume.refusal is not None:
@@ -169,7 +169,7 @@ def _submit(
     return _InFlight(request, tasks)
 
 
-def _decoded_chunk(pool: WorkerPool, in_flight: _InFlight) -> DecodedChunk:
+def _decoded_chunk(pool: Pool, in_flight: _InFlight) -> DecodedChunk:
     request, volume = in_flight.request, in_flight.request.volume
     decoded: list[FloatArray | Refusal] = []
     flags: set[str] = set()
@@ -187,7 +187,7 @@ def _decoded_chunk(pool: WorkerPool, in_flight: _InFlight) -> DecodedChunk:
     )
 
 
-def _results(pool: WorkerPool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:
+def _results(pool: Pool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:
     for task in tasks:
         gathered = pool.gather(task)
         for item, outcome in zip(task.items, gathered, strict=True):

@@ -11,11 +11,11 @@ from batchmri.outputs.inventory import INVENTORY_COLUMNS, Inventory
 from batchmri.outputs.summary import print_inventory
 from batchmri.outputs.tables.csv import write_table
 from batchmri.pipeline.archive_check import check_images
+from batchmri.pipeline.engines.base import EngineContext, create_engine
 from batchmri.pipeline.index import index
 from batchmri.pipeline.inputs import check_output, find_roots
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import Shutdown
-from batchmri.pipeline.worker_pool import WorkerPool
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
@@ -38,17 +38,16 @@ def dry_run(
     if out is not None:
         check_output(roots, out)
     console = Console(log_format)
-    workers = settings.pixels.n_workers
     with (
         Shutdown() as stop,
-        WorkerPool(workers, settings.archive.file_timeout_s, stop=stop) as pool,
+        create_engine(EngineContext(settings, stop)) as engine,
         Store(None) as store,
     ):
-        index(store, roots, out, settings, ScanOptions(), pool, console, stop)
+        index(store, roots, out, settings, ScanOptions(), engine, console, stop)
         stop.check()
         inventory = _inventory(store, settings, limit, stop)
         stop.check()
-        print_inventory(console, inventory, workers)
+        print_inventory(console, inventory, settings.pixels.n_workers)
         check_images(store, roots, [str(path) for path in paths])
     if out is not None:
         write_table(out / "dry-run.csv", INVENTORY_COLUMNS, inventory.rows())

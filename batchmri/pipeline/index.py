@@ -1,26 +1,27 @@
 """Indexing: walk the roots, check the archive, and read new and changed headers into the state."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from batchmri.archive.walker import walk
-from batchmri.formats.read_headers import HEADER_VERSION, HeaderContext, read_headers
+from batchmri.formats.header_context import HeaderContext
+from batchmri.formats.read_headers import HEADER_VERSION
 from batchmri.outputs.console import Console
+from batchmri.outputs.progress import Stage
 from batchmri.pipeline.archive_check import check_archive
+from batchmri.pipeline.engines.base import Engine
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import Shutdown
-from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
-from batchmri.reasons import TRIES, Reason
+from batchmri.reasons import TRIES
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import Settings
 from batchmri.settings.sections import ArchiveSettings
 from batchmri.state.store import Store
+from batchmri.state.transaction import Bulk
 
 _HEADER_VERSION_KEY = "header_version"
-_FILES_PER_TASK = 32
 _FILES_PER_TRANSACTION = 4096
 
 
@@ -30,7 +31,7 @@ def index(
     not_below: Path | None,
     settings: Settings,
     options: ScanOptions,
-    pool: WorkerPool,
+    engine: Engine,
     console: Console,
     stop: Shutdown,
     begin: Callable[[], None] = lambda: None,
@@ -56,22 +57,46 @@ def index(
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers
     )
-    read = partial(read_headers, context=context)
-    failed = 0
     with (
         console.stage("reading headers", unread) as progress,
         store.bulk(_FILES_PER_TRANSACTION) as bulk,
     ):
-        for entry, found in _headers(pool, read, stop.until(store.files.unread())):
-            # In the first run a file changed at its own mtime; later, when a run first sees it.
-            seen_s = min(now_s, entry.mtime_ns / 1e9) if first_run else now_s
-            tries = store.files.put_header(entry, found, seen_s)
-            failed += tries == 1
-            if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
-                console.warn("given up after three runs", file=entry.source, reason=found.reason)
-            progress.advance()
-            bulk.tick()
-    return failed
+        headers = _Headers(store, console, progress, bulk, first_run, now_s)
+        for entry, found in engine.read_headers(headers.unread(stop), context):
+            headers.put(entry, found)
+    return headers.n_failed
+
+
+@dataclass(slots=True)
+class _Headers:
+    """Stores headers in the state, and counts the files that fail for the first time."""
+
+    store: Store
+    console: Console
+    progress: Stage
+    bulk: Bulk
+    first_run: bool
+    now_s: float
+    n_failed: int = 0
+
+    def unread(self, stop: Shutdown) -> Iterator[FileEntry]:
+        """The files to read; files that the walk could not list are stored on the way."""
+        for item in stop.until(self.store.files.unread()):
+            if isinstance(item, FileEntry):
+                yield item
+            else:
+                self.put(FileEntry(item.source, "", 0, 0), item)
+
+    def put(self, entry: FileEntry, found: Instance | FileNote) -> None:
+        """Store the header of a file, or why there is none."""
+        # In the first run a file changed at its own mtime; later, when a run first sees it.
+        seen_s = min(self.now_s, entry.mtime_ns / 1e9) if self.first_run else self.now_s
+        tries = self.store.files.put_header(entry, found, seen_s)
+        self.n_failed += tries == 1
+        if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
+            self.console.warn("given up after three runs", file=entry.source, reason=found.reason)
+        self.progress.advance()
+        self.bulk.tick()
 
 
 def _walk(
@@ -93,37 +118,3 @@ def _walk(
             store.files.add_walked(item)
             progress.advance()
             bulk.tick()
-
-
-def _headers(
-    pool: WorkerPool,
-    read: Callable[[Sequence[FileEntry]], Sequence[Instance | FileNote]],
-    items: Iterable[FileEntry | FileNote],
-) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
-    ahead: deque[Task[FileEntry, Instance | FileNote]] = deque()
-    chunk: list[FileEntry] = []
-    for item in items:
-        if isinstance(item, FileNote):
-            yield FileEntry(item.source, "", 0, 0), item
-            continue
-        chunk.append(item)
-        if len(chunk) == _FILES_PER_TASK:
-            ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
-            chunk = []
-        if len(ahead) > 2 * pool.processes:
-            yield from _gather_headers(pool, ahead.popleft())
-    if chunk:
-        ahead.append(pool.submit(read, chunk, unreadable=Reason.BAD_HEADER))
-    while ahead:
-        yield from _gather_headers(pool, ahead.popleft())
-
-
-def _gather_headers(
-    pool: WorkerPool, task: Task[FileEntry, Instance | FileNote]
-) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
-    gathered = pool.gather(task)
-    for entry, found in zip(task.items, gathered, strict=True):
-        if isinstance(found, Lost):
-            yield entry, FileNote(entry.source, found.reason, found.detail)
-        else:
-            yield entry, found

@@ -14,11 +14,10 @@ from batchmri.outputs.metrics import check_metrics_file
 from batchmri.outputs.summary import print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
 from batchmri.pipeline.archive_check import check_images
-from batchmri.pipeline.classify import Run
+from batchmri.pipeline.engines.base import Engine, EngineContext, create_engine
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import index
 from batchmri.pipeline.inputs import check_output, check_outside, find_roots
-from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.lock import hold
 from batchmri.pipeline.output_folder import claim_state, make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
@@ -26,8 +25,9 @@ from batchmri.pipeline.provenance import check_provenance, effective_settings, r
 from batchmri.pipeline.run_report import RunReport
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
-from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.reasons import TRIES
 from batchmri.settings import Settings
+from batchmri.state.series import Trouble
 from batchmri.state.store import Store
 
 _EXPORT_GRACE_S = 1.0  # time limit of the export after an interrupt; the next run writes the rest
@@ -83,16 +83,8 @@ def scan(
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
         claim_state(store, output)
-        # Start the worker server before torch is imported with the model: workers are its forks.
-        pool = stack.enter_context(
-            WorkerPool(
-                settings.pixels.n_workers,
-                settings.archive.file_timeout_s,
-                settings.pixels.max_file_mb << 20,
-                stop,
-            )
-        )
-        model = Model.describe(settings.classifier)
+        engine = stack.enter_context(create_engine(EngineContext(settings, stop, output)))
+        model = engine.model
         provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
         if not options.rescan:
             check_provenance(store, provenance)
@@ -109,7 +101,7 @@ def scan(
         with suppress(InterruptedRunError):  # every finished series is already in the state
             with report.stage("index"):
                 report.new_failures += index(
-                    store, roots, output, settings, options, pool, console, stop, remember
+                    store, roots, output, settings, options, engine, console, stop, remember
                 )
                 if not stop.requested:
                     check_images(store, roots, [str(path) for path in paths])
@@ -122,8 +114,7 @@ def scan(
                     report.new_failures += Planner(store, settings, options, is_current).plan(stop)
                 archive_read = not stop.requested
             with report.stage("classify"):
-                run = Run(store, pool, model, settings, output, stop)
-                _classify(run, store, settings, console, stop, report)
+                _classify(engine, store, settings, console, stop, report)
         with report.stage("export"):
             totals = export(
                 store,
@@ -142,17 +133,27 @@ def scan(
 
 
 def _classify(
-    run: Run, store: Store, settings: Settings, console: Console, stop: Shutdown, report: RunReport
+    engine: Engine,
+    store: Store,
+    settings: Settings,
+    console: Console,
+    stop: Shutdown,
+    report: RunReport,
 ) -> None:
+    """Commit every series that the engine has classified."""
     total = store.series.n_waiting()
     with console.stage("classifying series", total) as progress:
-        for done in run.classify(stop.until(waiting(store))):
+        for done in engine.classify(stop.until(waiting(store))):
+            result = done.result
+            tries = store.series.put_result(
+                result, result.series.fingerprint, done.left_out, done.trouble
+            )
             progress.advance()
             report.n_series += 1
-            report.n_slices += len(done.result.scores)
-            report.new_failures += done.newly_failed
-            if done.given_up:
-                console.warn("given up after three runs", series=done.result.series.source)
+            report.n_slices += len(result.scores)
+            report.new_failures += tries == 1
+            if done.trouble is Trouble.PASSING and tries == TRIES:
+                console.warn("given up after three runs", series=result.series.source)
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pebble import ProcessExpired
 
 from batchmri.formats.quiet import silence
 from batchmri.pipeline.shutdown import Shutdown
-from batchmri.pipeline.worker_server import Pool
+from batchmri.pipeline.worker_server import ServerPool
 from batchmri.reasons import Reason
 
 Item = TypeVar("Item")
@@ -49,6 +49,24 @@ class Task(Generic[Item, Result]):
     items: Sequence[Item]
     unreadable: Reason
     future: "Future[Sequence[Result | Lost]]"
+
+
+class Pool(Protocol):
+    """Runs functions on items, such as WorkerPool."""
+
+    processes: int
+
+    def submit(
+        self,
+        function: Callable[[Sequence[Item]], Sequence[Result]],
+        items: Sequence[Item],
+        *,
+        unreadable: Reason,
+    ) -> Task[Item, Result]:
+        """Start `function`, which returns one result per item, on the items."""
+
+    def gather(self, task: Task[Item, Result]) -> Iterator[Result | Lost]:
+        """Yield one result per item of a task."""
 
 
 def _prepare_worker(n_bytes: int) -> None:
@@ -106,7 +124,9 @@ class WorkerPool:
         self.processes = processes
         self._stop = stop or Shutdown()
         self._timeout_s = timeout_s
-        self._pool = Pool(processes, _prepare_worker, (_BASE_BYTES + _COPIES * max_file_bytes,))
+        self._pool = ServerPool(
+            processes, _prepare_worker, (_BASE_BYTES + _COPIES * max_file_bytes,)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +134,10 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes at once."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 

@@ -85,7 +85,7 @@ class _Context(context.ForkServerContext):
     Process = _Process
 
 
-class Pool(ProcessPool):
+class ServerPool(ProcessPool):
     """A pool of these worker processes that ends at once when it is stopped."""
 
     def __init__(self, processes: int, initializer: Any, initargs: tuple[Any, ...]) -> None:

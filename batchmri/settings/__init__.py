@@ -20,6 +20,7 @@ from batchmri.settings.messages import Contradiction, Origins, contradiction, ex
 from batchmri.settings.sections import (
     ArchiveSettings,
     ClassifierSettings,
+    EngineSettings,
     PixelSettings,
     ReportSettings,
     ScheduleSettings,
@@ -37,6 +38,7 @@ class Settings(Section):
     selection: SelectionSettings = SelectionSettings()
     pixels: PixelSettings = PixelSettings()
     classifier: ClassifierSettings = ClassifierSettings()
+    engine: EngineSettings = EngineSettings()
     verdict: VerdictSettings = VerdictSettings()
     report: ReportSettings = ReportSettings()
     schedule: ScheduleSettings = ScheduleSettings()

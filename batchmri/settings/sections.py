@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from batchmri.extensions import ENGINES
 from batchmri.renamed import without_removed
 from batchmri.settings.messages import Contradiction
 from batchmri.settings.values import (
@@ -25,6 +27,7 @@ from batchmri.settings.values import (
     failure_limit,
     labels,
     or_none,
+    registered,
     split,
 )
 
@@ -148,6 +151,16 @@ class ClassifierSettings(Section):
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto", description="Slices per batch.", **_allowed(_COUNT_OR_AUTO)
+    )
+
+
+class EngineSettings(Section):
+    """What runs the work of a scan."""
+
+    name: Annotated[str, AfterValidator(registered(ENGINES))] = Field(
+        "local",
+        description="local: worker processes on this machine.",
+        **_allowed("local, or an engine of an installed package"),
     )
 
 

@@ -1,12 +1,14 @@
-"""Parsing of values that are given as text: lists, labels, durations and failure limits."""
+"""Parsing of values that are given as text: lists, labels, durations, limits and names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated
 
 import yaml
 from pydantic import BeforeValidator, PlainSerializer
+
+from batchmri.extensions import Registry
 
 
 def split(text: str) -> list[str]:
@@ -90,3 +92,14 @@ def failure_limit(value: object) -> object:
     if not (re.fullmatch(r"\d+", text, re.ASCII) or (percent and float(percent[1]) <= 100)):
         raise ValueError("neither a number nor a percentage")
     return text
+
+
+def registered(registry: Registry, *others: str) -> Callable[[str], str]:
+    """A validator that accepts the names of a registry, and `others`."""
+
+    def check(name: str) -> str:
+        if name not in others and name not in registry:
+            raise ValueError("not registered")
+        return name
+
+    return check

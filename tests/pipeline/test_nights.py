@@ -323,7 +323,7 @@ def test_another_version_of_the_header_reader_reads_headers_again_and_redoes_cha
     for path in archive.rglob("*-*"):
         os.utime(path, (long_ago, long_ago))
     scan([archive], out=out, settings=settings)
-    monkeypatch.setattr("batchmri.pipeline.index.read_headers", planted.reads_otherwise)
+    monkeypatch.setattr("batchmri.pipeline.engines.local.read_headers", planted.reads_otherwise)
     scan([archive], out=out, settings=settings)
     assert described() == {uid("a"): "AX T1", uid("b"): "AX T1"}, "no file has changed"
     monkeypatch.setattr("batchmri.pipeline.index.HEADER_VERSION", 0)
@@ -344,6 +344,6 @@ def test_a_rescan_reads_headers_again(
 ) -> None:
     out = tmp_path / "out"
     scan([archive], out=out, settings=settings)
-    monkeypatch.setattr("batchmri.pipeline.index.read_headers", planted.reads_otherwise)
+    monkeypatch.setattr("batchmri.pipeline.engines.local.read_headers", planted.reads_otherwise)
     scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
     assert {row["series_description"] for row in table(out, "series")} == {"AX T1", "T1 anew"}

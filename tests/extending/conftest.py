@@ -1,0 +1,3 @@
+from tests.pipeline.conftest import compiled_once, random_model, settings
+
+__all__ = ["compiled_once", "random_model", "settings"]
