@@ -71,6 +71,11 @@ def made_uid(*parts: str) -> str:
     return f"2.25.{uuid.uuid5(_NAMESPACE, chr(0).join(parts)).int}"
 
 
+def files_digest(versions: Iterable[tuple[str, str]]) -> str:
+    """Digest of files: pairs of a source and a text that changes with the file."""
+    return digest(*(f"{source}\0{version}" for source, version in sorted(versions)))
+
+
 def digest(*parts: str, size: int = 16) -> str:
     """Return the BLAKE2b digest of the parts, as hexadecimal text of 2 × size characters."""
     return hashlib.blake2b(chr(0).join(parts).encode(), digest_size=size).hexdigest()

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from batchmri.archive.copies import without_copies
+from batchmri.archive.fingerprint import fingerprint
 from batchmri.archive.joining import with_joined_series
 from batchmri.archive.patients import apart_by_patient
 from batchmri.archive.places import Cell
 from batchmri.archive.slice_order import Stack, stacked
 from batchmri.archive.split_stacks import Part, parts_of
 from batchmri.geometry import display_of, plane_of
-from batchmri.identifiers import common_folder, digest, name_of, part_name
+from batchmri.identifiers import common_folder, name_of, part_name
 from batchmri.reasons import Reason, Status
 from batchmri.records import (
     COMPANION,
@@ -37,9 +38,9 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
     """Return the studies of all instances with one StudyInstanceUID: one, or one per patient.
 
     `versions[source]` is a short text of a file's size and modification time. The fingerprint of a
-    series depends on it and on all header values. Every instance is counted in `n_files` of exactly
-    one series, including those in `left_out`: duplicates, refused objects among images, and
-    further volumes at positions that are already taken.
+    series depends on it and on the header fields that `fingerprint.py` lists. Every instance is
+    counted in `n_files` of exactly one series, including those in `left_out`: duplicates, refused
+    objects among images, and further volumes at positions that are already taken.
     """
     by_study: dict[str, list[Instance]] = defaultdict(list)
     for instance in apart_by_patient(sorted(instances, key=lambda one: one.source)):
@@ -204,11 +205,8 @@ class _Assembler:
         return self._with_fingerprint(series, sources)
 
     def _with_fingerprint(self, series: Series, sources: list[str]) -> Series:
-        # The fingerprint depends neither on the mount point nor on patient identifiers.
-        slices = tuple(replace(ref, path="") for ref in series.slices)
-        content = repr(replace(series, slices=slices, identifiers=()))
-        versions = (f"{source}\0{self._versions.get(source, '')}" for source in sources)
-        return replace(series, fingerprint=digest(content, *versions))
+        versions = [(source, self._versions.get(source, "")) for source in sources]
+        return replace(series, fingerprint=fingerprint(series, versions))
 
 
 _WHOLE_SERIES = Part("", (), 0, 0)

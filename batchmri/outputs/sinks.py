@@ -1,13 +1,16 @@
 """Sinks: what becomes of the rows of an export. One entry in `SINKS` adds an output format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from batchmri.errors import SettingsError
 from batchmri.outputs.rows import Row, StudyExport
+from batchmri.outputs.schema import Column, columns
 from batchmri.records import Classes
 from batchmri.settings import Settings
 
@@ -18,6 +21,10 @@ class Sink(Protocol):
     At its end it replaces its files; after an exception it leaves the old ones. The same rows must
     produce the same bytes. Raises OutputError.
     """
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files it writes: if one is missing or has been changed, the next export repeats."""
 
     def __enter__(self) -> Self: ...
 
@@ -53,6 +60,11 @@ class SinkContext:
     card: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
+    def columns(self, table: str) -> tuple[Column, ...]:
+        """The columns of a table in this output."""
+        identifiers = self.settings.report.identifiers
+        return columns(table, self.classes.names, identifiers=identifiers)
+
 
 Factory = Callable[[SinkContext], Sink]
 
@@ -69,10 +81,20 @@ def _lazy(module: str, name: str) -> Factory:
 
 SINKS: dict[str, Factory] = {
     "csv": _lazy("tables.csv", "CsvTables"),
+    "parquet": _lazy("tables.parquet", "ParquetTables"),
+    "jsonl": _lazy("tables.jsonl", "JsonLines"),
 }
 """All sinks by name."""
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:
-    """The names of the sinks that the settings select; CSV is always written."""
-    return ("csv",)
+    """The names of the sinks that the settings select; CSV is always written.
+
+    Raises SettingsError for a format that is not known.
+    """
+    for name in settings.report.formats:
+        if name not in SINKS:
+            near = get_close_matches(name, SINKS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(SINKS)}"
+            raise SettingsError(f"{settings.name('report.formats')}: unknown format {name!r}; {hint}")
+    return tuple(dict.fromkeys(("csv", *settings.report.formats)))

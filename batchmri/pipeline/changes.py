@@ -1,7 +1,6 @@
 """Changes of studies in the last run that changed anything, for changes.csv."""
 
-from batchmri.state.changes import Change
-from batchmri.state.store import Store
+from batchmri.state.changes import Change, ChangeIndex
 
 
 class Changes:
@@ -12,8 +11,8 @@ class Changes:
     interrupted run.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._index = store.changes
+    def __init__(self, index: ChangeIndex) -> None:
+        self._index = index
         self._has_changes = False
 
     def add(self, new: Change) -> None:

@@ -1,11 +1,13 @@
 """Export of the state: the rows of every study go to the sinks, and montages are drawn."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import ExitStack, suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
+from typing import Any, Self
 
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
@@ -13,10 +15,12 @@ from batchmri.outputs.sinks import SINKS, Sink, SinkContext, chosen
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage, drawn_as, title_of
+from batchmri.pipeline.last_export import export_record, last_export, what_it_is_made_from
 from batchmri.pipeline.provenance import known_card, known_provenance
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.changes import Change
+from batchmri.state.pending import PendingExport
 from batchmri.state.store import Store
 from batchmri.state.studies import ExportedStudy
 
@@ -35,6 +39,19 @@ class Totals:
     files_alone: int = 0
     slices: int = 0
     first: bool = True  # whether no earlier run wrote tables
+
+    def to_json(self) -> str:
+        """The counts that stay true while nothing changes."""
+        counts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps({**counts, "changes": {}, "first": False})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Counts of an earlier export."""
+        found: dict[str, Any] = json.loads(text)
+        for name, value in found.items():
+            found[name] = Counter(value) if isinstance(value, dict) else value
+        return cls(**found)
 
     def add(self, study: StudyExport) -> None:
         """Count a study."""
@@ -63,15 +80,22 @@ def export(
 ) -> Totals:
     """Feed all rows to the sinks and, with `draw`, draw montages that are missing or out of date.
 
-    Pictures that no row refers to are removed. The state records the exported studies only after
+    Does nothing if the state, the settings and the files are those of the last export. Pictures
+    that no row refers to are removed. The state records the exported studies only after
     the tables are in place, so that a change is reported twice rather than never. Changes of a run
     that is not `finished` are reported again by the next one. `check` is called repeatedly; if it
     raises an exception, the tables stay as they were.
     """
-    totals, changes = Totals(), Changes(store)
     context = SinkContext(output, classes, settings, known_card(store), known_provenance(store))
-    with store.transaction(), ExitStack() as stack:
-        sinks = [stack.enter_context(SINKS[name](context)) for name in chosen(settings)]
+    names = chosen(settings)
+    made_from = what_it_is_made_from(store, context, names, draw=draw)
+    last = last_export(store, made_from, output)
+    if last is not None:
+        return Totals.from_json(last)
+    totals, pending = Totals(), store.pending_export()
+    changes = Changes(pending.changes)
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(SINKS[name](context)) for name in names]
         for uid, results in store.series.studies():
             check()
             aggregated = aggregate(uid, results, classes, settings)
@@ -95,16 +119,16 @@ def export(
             totals.add(study)
             _feed(sinks, study)
             if aggregated.foreign:
-                _record_change(store, before, now, change, changes)
+                _record_change(pending, before, now, change, changes)
         for uid in store.studies.gone():
             totals.first = False
             exported = store.studies.get(uid)
             assert exported is not None
             changes.add(Change(uid, exported.source, "gone", exported.verdict, ""))
             totals.changes["gone"] += 1
-            store.studies.drop(uid)
+            pending.drop(uid)
         changes.end(finished=finished)
-        for change_now in store.changes.all():
+        for change_now in pending.changes.all():
             for sink in sinks:
                 sink.add_change(change_row(*astuple(change_now)))
         for note in store.series.notes():
@@ -113,6 +137,8 @@ def export(
                 sink.add_file(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
+    files = [path for sink in sinks for path in sink.files]
+    pending.commit(export_record(made_from, files, output, totals.to_json()))
     _remove_pictures_of_gone_studies(store, output)
     return totals
 
@@ -129,7 +155,7 @@ def _exported(aggregated: AggregatedStudy, montage_digest: str) -> ExportedStudy
 
 
 def _record_change(
-    store: Store,
+    pending: PendingExport,
     before: ExportedStudy | None,
     now: ExportedStudy,
     change: str,
@@ -139,13 +165,13 @@ def _record_change(
         verdict_before = before.verdict if before else ""
         changes.add(Change(now.uid, now.source, change, verdict_before, now.verdict))
     if now != before:
-        store.studies.put(now)
+        pending.put(now)
 
 
 def _change(before: ExportedStudy | None, now: ExportedStudy) -> str:
     if before is None:
         return "new"
-    if before.version != now.version:
+    if before.version not in ("", now.version):
         return "changed"
     return "verdict" if before.verdict != now.verdict else ""
 

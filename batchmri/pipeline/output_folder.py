@@ -22,10 +22,12 @@ def make_output(output: Path) -> None:
 def state_path(output: Path, elsewhere: Path | None) -> Path:
     """Path of the state.db of an output: in `output`, or in `elsewhere` (`--state`).
 
+    Links are resolved, so that the lock in its folder is the same for every path to it.
+
     Raises UsageError if the output was written with another `--state`, because a scan would then
     repeat all its work.
     """
-    path = (elsewhere or output).resolve() / _DATABASE
+    path = ((elsewhere or output) / _DATABASE).resolve()
     run = output / "run.json"
     if not path.exists() and run.is_file():
         before = _recorded_state(run)

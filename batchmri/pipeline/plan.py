@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from batchmri.archive.assembly import assemble
+from batchmri.archive.fingerprint import is_same_files_in_older_version
 from batchmri.archive.selection import select
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import Shutdown
@@ -63,8 +64,10 @@ class Planner:
     def _update_series(self, series: Series, header_study: str, arriving: bool) -> bool:
         """Record the decision on a series; returns whether it differs from the recorded one."""
         index, decision = self.store.series, select(series, self.settings.selection)
+        self._keep_older_result(series)
         if decision.wanted:
             if self._is_done(series):
+                index.update_record(series)
                 return False
             if arriving:
                 decision = _ARRIVING
@@ -76,9 +79,21 @@ class Planner:
         assert decision.reason is not None
         skipped = (decision.reason, decision.detail)
         if index.is_skipped(series.key, series.fingerprint, skipped):
+            index.update_record(series)
             return False
         index.put(series, header_study, skipped)
         return True
+
+    def _keep_older_result(self, series: Series) -> None:
+        """Keep a result stored under an older version of fingerprints if its files are the same."""
+        index = self.store.series
+        stored = index.fingerprint(series.key)
+        if not is_same_files_in_older_version(stored, series.fingerprint):
+            return
+        done = index.result(series.key)
+        if done is None or _shows_same_slices(done[0], series):
+            index.update_record(series)
+            self.store.studies.forget_version(series.key.study_uid)
 
     def _is_done(self, series: Series) -> bool:
         done = self.store.series.result(series.key)
@@ -87,6 +102,20 @@ class Planner:
         return not self.store.series.has_another_try(
             series.key, tries=TRIES, retry_failed=self.options.retry_failed
         )
+
+
+def _shows_same_slices(result: SeriesResult, series: Series) -> bool:
+    """Whether a result was computed from the same pixels, displayed in the same way."""
+    before = result.series
+    return (
+        (before.rows, before.columns, before.pixel_spacing, before.slice_axis, before.display)
+        == (series.rows, series.columns, series.pixel_spacing, series.slice_axis, series.display)
+        and before.n_slices == len(series.slices)
+        and all(
+            replace(series.slices[scores.ref.index], path="") == scores.ref
+            for scores in result.scores
+        )
+    )
 
 
 def waiting(store: Store) -> Iterator[Series]:

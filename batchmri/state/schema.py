@@ -8,17 +8,21 @@ series     one row per assembled series: the record and its result (status null:
            `tries` is the number of runs in which it failed, `may_pass` whether it may yet succeed
 slices     one row per classified slice: its Scores and its picture
 left_out   files that belong to a series, but have no classified slice
-studies    the last exported row of each study, and a digest of its montage
+studies    the last exported row of each study, and a digest of its montage; `version` is empty
+           if it is unknown, after a migration
+changes    the changes of the last run that changed anything, as JSON
+revision   a number that every change to series, slices, left_out or files increases (triggers)
 runs       one row per finished run, for `batchmri status`
 meta       key of patient digests, provenance of the results, version of the header reader, roots,
-           and the last changes of studies
+           and what the last export wrote
 """
 
 import sqlite3
 
 from batchmri.errors import StateError
+from batchmri.state.migrations import migrate_from_1
 
-VERSION = 1
+VERSION = 2
 
 # files and series have rowids because their rows are long: without rowids each would take a page.
 
@@ -59,19 +63,64 @@ CREATE TABLE studies (
 ) WITHOUT ROWID;
 CREATE TABLE runs (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
 """
+_TRIGGERS = """
+CREATE TRIGGER {table}_{name} AFTER {event} ON {table}
+BEGIN UPDATE revision SET number = number + 1; END;
+"""
+_EVENTS = {
+    "series": ("INSERT", "UPDATE", "DELETE"),
+    "slices": ("INSERT", "UPDATE", "DELETE"),
+    "left_out": ("INSERT", "UPDATE", "DELETE"),
+    "files": ("INSERT", "UPDATE OF source, reason, detail", "DELETE"),
+}
+_NEW_IN_2 = """
+CREATE TABLE changes (study_uid TEXT PRIMARY KEY, change TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE revision (number INTEGER NOT NULL);
+INSERT INTO revision VALUES (1);
+""" + "".join(
+    _TRIGGERS.format(table=table, event=event, name=event.partition(" ")[0].lower())
+    for table, events in _EVENTS.items()
+    for event in events
+)
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Create the tables, or check their version.
+    """Create the tables, or migrate those of an older version in one transaction.
 
-    Raises StateError for a state.db of another version.
+    Raises StateError for a state.db of a newer version.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if version == VERSION:
         return
-    if version != 0:
-        raise StateError(
-            f"{path}: made by another version of batchmri (schema {version}, this one reads "
-            f"{VERSION}); choose a new --out"
-        )
-    connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been faster
+        if version > VERSION:
+            raise StateError(
+                f"{path}: written by a newer version of batchmri (schema {version}, this version "
+                f"reads {VERSION}); update batchmri, or choose a new --out"
+            )
+        if version == 0:
+            _execute(connection, _TABLES + _NEW_IN_2)
+        if version == 1:
+            _execute(connection, _NEW_IN_2)
+            migrate_from_1(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _execute(connection: sqlite3.Connection, script: str) -> None:
+    """Run statements in the current transaction, which `executescript` would commit."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

@@ -132,6 +132,25 @@ class SeriesIndex:
         ).fetchone()
         return (self._result(key, row[:-1]), row[-1]) if row else None
 
+    def fingerprint(self, key: SeriesKey) -> str:
+        """The stored fingerprint of a series; empty if it is unknown."""
+        row = self._db.execute(f"SELECT fingerprint FROM series WHERE {_BY_KEY}", key).fetchone()
+        return row[0] if row else ""
+
+    def update_record(self, series: Series) -> None:
+        """Store the current record and fingerprint of a series, and keep its result.
+
+        Flags that were found in its pixels are kept too. Writes nothing if the record is the same.
+        """
+        row = self._db.execute(f"SELECT record FROM series WHERE {_BY_KEY}", series.key).fetchone()
+        flags = {*series.flags, *_SERIES.validate_json(row[0]).flags}
+        record = _dump_series(replace(series, flags=tuple(sorted(flags))))
+        self._db.execute(
+            f"UPDATE series SET record = ?, fingerprint = ? WHERE {_BY_KEY} "
+            "AND (record <> ? OR fingerprint <> ?)",
+            (record, series.fingerprint, *series.key, record, series.fingerprint),
+        )
+
     def waits(self, key: SeriesKey, fingerprint: str) -> bool:
         """Whether the series with this fingerprint is waiting to be classified."""
         row = self._db.execute(

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from batchmri.errors import OutputBusyError, OutputError, StateError
-from batchmri.state.changes import ChangeIndex
 from batchmri.state.files import FileIndex
+from batchmri.state.pending import OPEN_KEY, PendingExport
 from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
 from batchmri.state.studies import StudyIndex
@@ -41,9 +41,9 @@ def _create(path: Path) -> None:
 class Store:
     """The state.db of one output folder, or a database in memory for a dry run.
 
-    Opening it waits while another process writes. Raises StateError for a file that is not a
-    state.db of this version, OutputBusyError after 30 s of waiting, and OutputError if the file
-    cannot be opened or created.
+    Opening it waits while another process writes, and migrates a state.db of an older version.
+    Raises StateError for a file that is not a state.db or is of a newer version, OutputBusyError
+    after 30 s of waiting, and OutputError if the file cannot be opened or created.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -65,7 +65,6 @@ class Store:
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
         self.studies = StudyIndex(self._db)
-        self.changes = ChangeIndex(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +100,20 @@ class Store:
     def bulk(self, size: int) -> Bulk:
         """Context manager for many small writes, committed every `size` ticks and at the end."""
         return Bulk(self._db, size)
+
+    def pending_export(self) -> PendingExport:
+        """What the export that begins now will change in the state."""
+        return PendingExport(self._db)
+
+    @property
+    def revision(self) -> int:
+        """A number that changes with everything that the tables are made from."""
+        return int(self._db.execute("SELECT number FROM revision").fetchone()[0])
+
+    @property
+    def changes_are_open(self) -> bool:
+        """Whether the run of the last changes was interrupted."""
+        return self.meta(OPEN_KEY) is not None
 
     def meta(self, key: str) -> str | None:
         """The value stored under `key`; None if there is none."""

@@ -39,9 +39,15 @@ class StudyIndex:
             (study.uid, study.source, study.version, study.verdict, study.montage),
         )
 
-    def drop(self, uid: str) -> None:
-        """Delete a study that is gone."""
-        self._db.execute("DELETE FROM studies WHERE study_uid = ?", (uid,))
+    def forget_version(self, uid: str) -> None:
+        """Mark the version of a study as unknown: it is not compared at the next export."""
+        self._db.execute("UPDATE studies SET version = '' WHERE study_uid = ?", (uid,))
+
+    def with_montage(self) -> Iterator[str]:
+        """The exported studies that have a montage, in order."""
+        return ordered(
+            self._db, "SELECT min(study_uid) FROM studies WHERE study_uid > ? AND montage <> ''"
+        )
 
     def gone(self) -> Iterator[str]:
         """Exported studies that have no series any more."""

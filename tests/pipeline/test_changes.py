@@ -5,6 +5,7 @@ import pytest
 from batchmri.pipeline.changes import Changes
 from batchmri.state.changes import Change
 from batchmri.state.store import Store
+from batchmri.state.studies import ExportedStudy
 
 
 def change(kind: str, before: str = "", now: str = "", uid: str = "1.1") -> Change:
@@ -34,12 +35,26 @@ def test_changes_of_interrupted_runs_are_merged(
 ) -> None:
     with Store(tmp_path / "state.db") as store:
         for one in recorded:
-            changes = Changes(store)
+            pending = store.pending_export()
+            changes = Changes(pending.changes)
             changes.add(one)
             changes.end(finished=False)
-        assert store.changes.get("1.1") == merged
-        Changes(store).end(finished=True)
-        assert store.changes.get("1.1") == merged, "a run that changes nothing leaves them"
-        changes = Changes(store)
+            pending.commit({})
+        pending = store.pending_export()
+        assert pending.changes.get("1.1") == merged
+        Changes(pending.changes).end(finished=True)
+        assert pending.changes.get("1.1") == merged, "a run that changes nothing leaves them"
+        changes = Changes(pending.changes)
         changes.add(change("new", uid="1.2"))
-        assert list(store.changes.all()) == [change("new", uid="1.2")]
+        assert list(pending.changes.all()) == [change("new", uid="1.2")]
+
+
+def test_changes_of_an_export_that_fails_are_forgotten(tmp_path: Path) -> None:
+    with Store(tmp_path / "state.db") as store:
+        pending = store.pending_export()
+        Changes(pending.changes).add(change("new", "", "glioma"))
+        pending.put(ExportedStudy("1.1", "a", "v", "glioma", ""))
+        again = store.pending_export()
+        assert list(again.changes.all()) == []
+        again.commit({})
+        assert store.studies.get("1.1") is None

@@ -18,6 +18,7 @@ class VerdictList:
 
     def __init__(self, context: SinkContext) -> None:
         self._path = context.output / "verdicts.txt"
+        self.files = [self._path]
         self._lines: list[str] = []
 
     def __enter__(self) -> Self:

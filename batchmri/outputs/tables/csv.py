@@ -11,7 +11,7 @@ import pandas as pd
 from batchmri.outputs.atomic_write import NewFile, write_json
 from batchmri.outputs.datapackage import datapackage
 from batchmri.outputs.rows import Row, StudyExport
-from batchmri.outputs.schema import TABLES, Column, columns
+from batchmri.outputs.schema import TABLES, Column
 from batchmri.outputs.sinks import SinkContext
 from batchmri.outputs.values import cell
 
@@ -72,18 +72,16 @@ class CsvTables:
         self._context = context
         self._tables: dict[str, TableWriter] = {}
         self._stack = ExitStack()
+        names = [*(f"{table}.csv" for table in TABLES), "datapackage.json"]
+        self.files = [context.output / name for name in names]
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             for name in TABLES:
                 path = self._context.output / f"{name}.csv"
-                self._tables[name] = stack.enter_context(TableWriter(path, self._columns(name)))
+                self._tables[name] = stack.enter_context(TableWriter(path, self._context.columns(name)))
             self._stack = stack.pop_all()
         return self
-
-    def _columns(self, table: str) -> tuple[Column, ...]:
-        identifiers = self._context.settings.report.identifiers
-        return columns(table, self._context.classes.names, identifiers=identifiers)
 
     def add_study(self, study: StudyExport) -> None:
         """Append the rows of a study, its series and its slices."""

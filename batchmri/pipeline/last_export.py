@@ -1,0 +1,59 @@
+"""What the last export was made from, so that unchanged tables are not written again."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from batchmri.outputs.datapackage import CONTRACT
+from batchmri.outputs.paths import montage_path
+from batchmri.outputs.sinks import SinkContext
+from batchmri.state.store import Store
+
+_KEY = "last_export"
+
+
+def what_it_is_made_from(
+    store: Store, context: SinkContext, sinks: Sequence[str], *, draw: bool
+) -> str:
+    """Digest of everything that an export depends on, except for the files it has written."""
+    settings = context.settings.model_dump(mode="json", include={"verdict", "report"})
+    depends = [version("batchmri"), CONTRACT, store.revision, settings, list(sinks), draw]
+    depends += [context.classes.names, context.classes.no_tumor, context.card, context.provenance]
+    text = json.dumps(depends, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def export_record(
+    made_from: str, files: Iterable[Path], output: Path, totals: str
+) -> dict[str, str]:
+    """What to store in the state after an export; `totals` is returned by `last_export`."""
+    record = {
+        "made_from": made_from,
+        "files": {str(path.relative_to(output)): _stamp(path) for path in files},
+        "totals": totals,
+    }
+    return {_KEY: json.dumps(record)}
+
+
+def last_export(store: Store, made_from: str, output: Path) -> str | None:
+    """The totals of the last export; None if it is out of date or any of its files has changed."""
+    record = json.loads(store.meta(_KEY) or "{}")
+    if record.get("made_from") != made_from or store.changes_are_open:
+        return None
+    if any(_stamp(output / name) != stamp for name, stamp in record["files"].items()):
+        return None
+    if not all((output / montage_path(uid)).is_file() for uid in store.studies.with_montage()):
+        return None
+    totals: str = record["totals"]
+    return totals
+
+
+def _stamp(path: Path) -> list[int] | None:
+    """Size and modification time of a file; None if it does not exist."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
