@@ -12,6 +12,7 @@ _EXTRAS = {
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",
+    "pyarrow": "parquet",
     "scipy": "train",
     "sklearn": "train",
     "torchmetrics": "train",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -87,14 +88,24 @@ SINKS: dict[str, Factory] = {
 """All sinks by name."""
 
 
+_REQUIRES = {"parquet": ("pyarrow", "parquet")}
+"""The package that a sink needs in addition, and the extra of batchmri that installs it."""
+
+
 def chosen(settings: Settings) -> tuple[str, ...]:
     """The names of the sinks that the settings select; CSV is always written.
 
-    Raises SettingsError for a format that is not known.
+    Raises SettingsError for a format that is unknown or needs a package that is not installed.
     """
     for name in settings.report.formats:
+        setting = settings.name("report.formats")
         if name not in SINKS:
             near = get_close_matches(name, SINKS, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(SINKS)}"
-            raise SettingsError(f"{settings.name('report.formats')}: unknown format {name!r}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SINKS)}"
+            raise SettingsError(f"{setting}: unknown format {name!r}; {hint}")
+        package, extra = _REQUIRES.get(name, ("", ""))
+        if package and find_spec(package) is None:
+            raise SettingsError(
+                f"{setting}: {name} needs {package}: pip install 'batchmri[{extra}]'"
+            )
     return tuple(dict.fromkeys(("csv", *settings.report.formats)))

@@ -76,6 +76,7 @@ def export(
     *,
     draw: bool,
     finished: bool = True,
+    keep: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> Totals:
     """Feed all rows to the sinks and, with `draw`, draw montages that are missing or out of date.
@@ -83,13 +84,14 @@ def export(
     Does nothing if the state, the settings and the files are those of the last export. Pictures
     that no row refers to are removed. The state records the exported studies only after
     the tables are in place, so that a change is reported twice rather than never. Changes of a run
-    that is not `finished` are reported again by the next one. `check` is called repeatedly; if it
+    that is not `finished` are reported again by the next one. Without `keep`, only the files are
+    written and the state stays as it was. `check` is called repeatedly; if it
     raises an exception, the tables stay as they were.
     """
     context = SinkContext(output, classes, settings, known_card(store), known_provenance(store))
     names = chosen(settings)
     made_from = what_it_is_made_from(store, context, names, draw=draw)
-    last = last_export(store, made_from, output)
+    last = last_export(store, made_from, output) if keep else None
     if last is not None:
         return Totals.from_json(last)
     totals, pending = Totals(), store.pending_export()
@@ -137,8 +139,10 @@ def export(
                 sink.add_file(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
+    if not keep:
+        return totals
     files = [path for sink in sinks for path in sink.files]
-    pending.commit(export_record(made_from, files, output, totals.to_json()))
+    pending.commit(export_record(made_from, files, context, totals.to_json()))
     _remove_pictures_of_gone_studies(store, output)
     return totals
 

@@ -5,10 +5,12 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.sinks import SinkContext
+from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 _KEY = "last_export"
@@ -18,23 +20,30 @@ def what_it_is_made_from(
     store: Store, context: SinkContext, sinks: Sequence[str], *, draw: bool
 ) -> str:
     """Digest of everything that an export depends on, except for the files it has written."""
-    settings = context.settings.model_dump(mode="json", include={"verdict", "report"})
-    depends = [version("batchmri"), CONTRACT, store.revision, settings, list(sinks), draw]
+    depends = [version("batchmri"), CONTRACT, store.revision, list(sinks), draw]
+    depends += [_relevant(context.settings)]
     depends += [context.classes.names, context.classes.no_tumor, context.card, context.provenance]
     text = json.dumps(depends, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def export_record(
-    made_from: str, files: Iterable[Path], output: Path, totals: str
+    made_from: str, files: Iterable[Path], context: SinkContext, totals: str
 ) -> dict[str, str]:
     """What to store in the state after an export; `totals` is returned by `last_export`."""
     record = {
         "made_from": made_from,
-        "files": {str(path.relative_to(output)): _stamp(path) for path in files},
+        "files": {str(path.relative_to(context.output)): _stamp(path) for path in files},
+        "settings": _relevant(context.settings),
         "totals": totals,
     }
     return {_KEY: json.dumps(record)}
+
+
+def last_settings(store: Store) -> Settings | None:
+    """The verdict and report settings of the last export; None if they are unknown."""
+    record = json.loads(store.meta(_KEY) or "{}")
+    return Settings.model_validate(record["settings"]) if record else None
 
 
 def last_export(store: Store, made_from: str, output: Path) -> str | None:
@@ -48,6 +57,10 @@ def last_export(store: Store, made_from: str, output: Path) -> str | None:
         return None
     totals: str = record["totals"]
     return totals
+
+
+def _relevant(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", include={"verdict", "report"})
 
 
 def _stamp(path: Path) -> list[int] | None:

@@ -11,6 +11,7 @@ from batchmri.errors import InterruptedRunError
 from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.metrics import check_metrics_file
+from batchmri.outputs.sinks import chosen
 from batchmri.outputs.summary import print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
 from batchmri.pipeline.archive_check import check_images
@@ -67,6 +68,7 @@ def scan(
             check_metrics_file(metrics_file)
         report.metrics_file = metrics_file
         settings = effective_settings(settings)
+        chosen(settings)  # an unknown format must not end the run when its results are written
         database = state_path(output, options.state)
         roots = find_roots(paths, database, settings.archive.root_labels)
         check_output(roots, output)

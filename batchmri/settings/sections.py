@@ -249,6 +249,11 @@ class VerdictSettings(Section):
 class ReportSettings(Section):
     """Tables and pictures."""
 
+    formats: tuple[Annotated[str, StringConstraints(min_length=1, to_lower=True)], ...] = Field(
+        ("csv",),
+        description="Formats of the tables: csv (always written), parquet, jsonl.",
+        **_allowed("a list of csv, parquet and jsonl"),
+    )
     gradcam: Annotated[str, StringConstraints(pattern=r"^(all|none|top:[1-9]\d*)$")] = Field(
         "top:3",
         description="top:K (the deciding slices, and others up to K), all or none.",

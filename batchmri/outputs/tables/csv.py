@@ -79,7 +79,9 @@ class CsvTables:
         with ExitStack() as stack:
             for name in TABLES:
                 path = self._context.output / f"{name}.csv"
-                self._tables[name] = stack.enter_context(TableWriter(path, self._context.columns(name)))
+                self._tables[name] = stack.enter_context(
+                    TableWriter(path, self._context.columns(name))
+                )
             self._stack = stack.pop_all()
         return self
 

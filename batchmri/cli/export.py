@@ -1,0 +1,30 @@
+"""`batchmri export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchmri.cli.options import (
+    GroupedCommand,
+    config_option,
+    load_settings,
+    option_of,
+    state_option,
+)
+
+
+@click.command("export", cls=GroupedCommand)
+@click.argument("out", type=click.Path(path_type=Path))
+@config_option
+@option_of("report.formats", "--format", multiple=True, metavar="csv,parquet,jsonl")
+@state_option
+def command(out: Path, config: Path | None, state: Path | None, **flags: Any) -> None:
+    """Write the tables of OUT in further formats, from earlier results.
+
+    Verdict rules and contents are those of the last scan or reclassification.
+    """
+    from batchmri.pipeline.reexport import reexport
+
+    formats = reexport(out, settings=load_settings(config, flags), state=state)
+    click.echo(f"Wrote the tables as {', '.join(formats)} into {out}")

@@ -1,0 +1,35 @@
+"""`batchmri export`: write the results of an output in further formats, from its state alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from batchmri.errors import UsageError
+from batchmri.outputs.atomic_write import readers
+from batchmri.pipeline.export import export
+from batchmri.pipeline.last_export import last_settings
+from batchmri.pipeline.lock import hold
+from batchmri.pipeline.output_folder import state_path
+from batchmri.pipeline.provenance import known_classes, known_rules
+from batchmri.settings import Settings
+from batchmri.state.store import Store
+
+
+def reexport(
+    out: str | Path, *, settings: Settings | None = None, state: Path | None = None
+) -> Sequence[str]:
+    """Write the tables of an output in `report.formats`; returns the formats.
+
+    Everything else is as in the last export: verdict rules, and which columns and slices are
+    listed. Raises UsageError if `out` contains no results.
+    """
+    output, given = Path(out), settings or Settings.load()
+    database = state_path(output, state)
+    if not database.is_file():
+        raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
+    with Store(database) as store:
+        last = last_settings(store) or given.with_model_rules(known_rules(store))
+        report = last.report.model_copy(update={"formats": given.report.formats})
+        now = given.model_copy(update={"verdict": last.verdict, "report": report})
+        with readers(group=report.group_readable), hold(output, database.parent):
+            export(store, known_classes(store), now, output, draw=False, keep=False)
+    return tuple(dict.fromkeys(("csv", *report.formats)))
