@@ -28,7 +28,7 @@ _COMMANDS = {
     "model": "Show, check and export a model.",
     "train": "Train a classifier from labeled images.",
     "evaluate": "Evaluate a model on labeled images or volumes.",
-    "data": "Tables of training data.",
+    "data": "Audit training data and add synthetic images.",
 }
 
 

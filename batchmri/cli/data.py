@@ -10,17 +10,7 @@ from batchmri.outputs.console import LogFormat
 
 @click.group("data")
 def command() -> None:
-    """Tables of training data."""
-
-
-@command.command("table")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV to write.")
-def table(folder: Path, out: Path) -> None:
-    """Write the table of the shipped model's training data from the FOLDER it lies in."""
-    from batchmri.training.sources import build_table
-
-    click.echo(f"{build_table(folder, out)} rows in {out}")
+    """Audit training data and add synthetic images."""
 
 
 @command.command("counterfactual")
@@ -51,7 +41,7 @@ def counterfactual(table: Path, out: Path) -> None:
 def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format: LogFormat) -> None:
     """Audit labeled images: unusual files, duplicates, leaks, label conflicts, shortcuts, a split.
 
-    Each DIR holds a folder per class, or such folders per split.
+    Each DIR contains one folder per class, or such folders per split.
     """
     from batchmri.audit.audit import audit_data
     from batchmri.outputs.console import Console

@@ -1,4 +1,4 @@
-"""Training settings (all are listed in configs/train.yaml)."""
+"""Training settings; configs/train.yaml lists them with comments."""
 
 from pathlib import Path
 from typing import Any, Literal, Self

@@ -107,7 +107,7 @@ def class_shares(rows: Sequence[Row], classes: Classes) -> Row:
     """The share of each tumor class; 0 for the class without tumor.
 
     Softmax of the mean log probabilities of the slices, weighted by their tumor probability. The
-    rule was chosen on volumes that were not used for training (benchmarks/class_rules.py).
+    rule was chosen on volumes that were not used for training (experiments/b1/class_rules.py).
     """
     weights = [classes.tumor_probability(row) for row in rows]
     total = sum(weights)

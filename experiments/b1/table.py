@@ -2,7 +2,7 @@
 
     python -m experiments.b1.table SHARED_DATA BASE.csv OUT.csv [STRIPPED]
 
-BASE.csv is the table of `batchmri data counterfactual` (or of `batchmri data table`). Added are:
+BASE.csv is the table of `batchmri data counterfactual` (or of experiments.b1.sources). Added are:
 
 atlas44                  tumors of all kinds; a kind outside the three classes has the label `tumor`
 atlas44-infratentorial   those of the posterior fossa
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from batchmri.training.images import AXES, read_volume
-from batchmri.training.sources import slices_of_volume
 from batchmri.training.table import OPTIONAL, REQUIRED
+from experiments.b1.sources import slices_of_volume
 
 Record = dict[str, Any]
 

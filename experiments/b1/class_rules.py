@@ -1,8 +1,8 @@
 """Comparison of rules for the class of a series, on the slices of finished scans.
 
-    python -m benchmarks.labels DATA LABELS
+    python -m experiments.b1.labels DATA LABELS
     batchmri scan DATA/volumes/dev --out OUT
-    python -m benchmarks.class_rules LABELS/dev-volumes.csv OUT [LABELS OUT ...]
+    python -m experiments.b1.class_rules LABELS/dev-volumes.csv OUT [LABELS OUT ...]
 
 LABELS is a table as for `batchmri evaluate --labels`, and OUT a scan. Alternatively, LABELS is a
 table of images, and OUT the output of `batchmri evaluate` on it; the images of one patient and
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from batchmri.records import Classes
 from batchmri.settings.sections import VerdictSettings
 from batchmri.verdict.series import most_suspicious_run
-from benchmarks.rules import read
+from experiments.b1.rules import read
 
 Floats = npt.NDArray[np.float64]
 Rule = Callable[[Floats], Floats]

@@ -1,7 +1,7 @@
 """Counts of verdicts on the real volumes of ../shared/data, from the tables of a scan.
 
     batchmri scan DATA/volumes/tumor DATA/volumes/healthy DATA/sources/heads/volumes --out OUT
-    python -m benchmarks.volumes OUT DATA
+    python -m experiments.b1.volumes OUT DATA
 
 Sources used in training are listed separately from sources used only for evaluation.
 """
@@ -13,20 +13,27 @@ from pathlib import Path
 
 
 def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def group_of(source: str, hints: dict[str, str]) -> str:
+    """Return the group of a volume by its source."""
     root, _, below = source.partition("/")
     if root == "tumor":
-        return "GBM and BraTS volumes (judge)" if "gbm" in below or "brats" in below else root
+        return (
+            "GBM and BraTS volumes (evaluation only)"
+            if "gbm" in below or "brats" in below
+            else root
+        )
     if root == "healthy":
-        return "healthy Philips head (judges)"
+        return "healthy Philips head (evaluation only)"
     return f"tumor-free heads, {hints[Path(below).name]}"
 
 
 def main(out: Path, data: Path) -> None:
+    """Print the number of series with each verdict, by group."""
     hints = {
         Path(row["file"]).name: row["split_hint"]
         for row in read(data / "sources" / "heads" / "table.csv")

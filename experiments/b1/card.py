@@ -1,6 +1,6 @@
 """Copy of evaluation metrics to a model card.
 
-    python -m benchmarks.card MODEL.json test=OUT dev_heads=OUT ...
+    python -m experiments.b1.card MODEL.json test=OUT dev_heads=OUT ...
 
 OUT is the output of `batchmri evaluate`. Leak-free metrics are used if available, otherwise those
 of images or series. 95% intervals are stored as `<metric>_95`. Metrics that the card contains under

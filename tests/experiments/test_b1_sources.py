@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from batchmri.training.images import read_gray, read_image, read_mask
-from batchmri.training.sources import build_table
 from batchmri.training.table import Row, read_table
+from experiments.b1.sources import build_table
 
 
 @pytest.fixture(scope="module")

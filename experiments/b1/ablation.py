@@ -1,6 +1,6 @@
 """Ablation study: short trainings from ImageNet weights, each without one source or technique.
 
-    python -m benchmarks.ablation TABLE OUT [NAME ...]
+    python -m experiments.b1.ablation TABLE OUT [NAME ...]
 
 TABLE is the output of `batchmri data counterfactual`. Without names, all variants are trained one
 after the other. Finished trainings are not repeated. Prints one line of metrics for each finished
@@ -19,8 +19,8 @@ from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.settings import TrainSettings
 from batchmri.training.train import CHECKPOINT, train
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-SHARES = TrainSettings.load(CONFIGS / "train-wide.yaml").shares
+CONFIGS = Path(__file__).parent / "release-0.1"
+SHARES = TrainSettings.load(CONFIGS / "wide.yaml").sampling_weights
 EVERYTHING = TrainSettings(
     init="lite1",
     preparation=PreparationSettings(size=128),
@@ -95,6 +95,7 @@ def finished_rows(out: Path) -> Iterator[dict[str, Any]]:
 
 
 def main(table: Path, out: Path, names: Sequence[str]) -> None:
+    """Train the variants, and print the metrics of all that are finished."""
     for name in names or VARIANTS:
         run(table, out, name)
     for row in finished_rows(out):

@@ -1,13 +1,13 @@
 """Tables of labels for `batchmri evaluate`, created from ../shared/data.
 
-    python -m benchmarks.labels DATA OUT
+    python -m experiments.b1.labels DATA OUT
 
 heads.csv       volumes of tumor-free heads, with the split of their original table
 tumor.csv       GBM and BraTS volumes
 healthy.csv     the healthy Philips head
 dev-volumes.csv tumors in volumes/dev, for choosing series rules
 heads-NAME.csv, tumor-NAME.csv, gbm-slices-NAME.csv
-                subsets that are held out from the training of configs/train-NAME.yaml
+                subsets that are held out from the training of release-0.1/NAME.yaml
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
                 slices and images of other sources, none of which train except the GBM slices
 """
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from batchmri.training.holdout import is_of
 from batchmri.training.settings import TrainSettings
-from batchmri.training.sources import gbm_slices
+from experiments.b1.sources import gbm_slices
 
 Record = dict[str, object]
-_CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+_CONFIGS = Path(__file__).parent / "release-0.1"
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -32,6 +32,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def heads(data: Path) -> Iterator[Record]:
+    """Yield the volumes of tumor-free heads."""
     for row in read(data / "sources/heads/table.csv"):
         yield {
             "path": Path(row["file"]).name,
@@ -43,6 +44,7 @@ def heads(data: Path) -> Iterator[Record]:
 
 
 def tumor(data: Path) -> Iterator[Record]:
+    """Yield the GBM and BraTS volumes."""
     for scan in sorted((data / "volumes/tumor").rglob("*.nii*")):
         if "mask" not in scan.name.lower() and "seg" not in scan.name.lower():
             patient = scan.relative_to(data / "volumes/tumor").parts[0]
@@ -55,6 +57,7 @@ def tumor(data: Path) -> Iterator[Record]:
 
 
 def dev_volumes(data: Path) -> Iterator[Record]:
+    """Yield the volumes with a tumor in volumes/dev."""
     folder = data / "volumes/dev"
     for table in sorted(folder.glob("*/table.csv")):
         for row in read(table):
@@ -68,6 +71,7 @@ def dev_volumes(data: Path) -> Iterator[Record]:
 
 
 def lgg(data: Path) -> Iterator[Record]:
+    """Yield the low-grade glioma slices of held-out hospitals."""
     folder = data / "sources/lgg"
     for row in read(folder / "table.csv"):
         if row["split"] == "dev" and row["near_tumour"] != "1":
@@ -82,6 +86,7 @@ def lgg(data: Path) -> Iterator[Record]:
 
 
 def external(data: Path) -> Iterator[Record]:
+    """Yield the images of atlas44 and pituitary-coronal."""
     folder = data / "external-dev/atlas44"
     for row in read(folder / "table.csv"):
         yield {
@@ -101,21 +106,21 @@ def external(data: Path) -> Iterator[Record]:
         }
 
 
-def write_left_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> None:
+def write_held_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> None:
     """Write the held-out subset of each table for each training configuration.
 
     `tables` contains the source and the records of each table by name.
     """
-    for config in sorted(_CONFIGS.glob("train-*.yaml")):
-        left_out = TrainSettings.load(config).held_out
+    for config in sorted(_CONFIGS.glob("*.yaml")):
+        excluded = TrainSettings.load(config).held_out
         for name, (source, records) in tables.items():
             held_out = [
                 record | {"split": "test"}
                 for record in records
-                if any(is_of(f"{source} {record['patient']}", one) for one in left_out)
+                if any(is_of(f"{source} {record['patient']}", one) for one in excluded)
             ]
             if held_out:
-                write(out / f"{name}-{config.stem.removeprefix('train-')}.csv", held_out)
+                write(out / f"{name}-{config.stem}.csv", held_out)
 
 
 def write(path: Path, records: list[Record]) -> None:
@@ -146,7 +151,7 @@ def main(data: Path, out: Path) -> None:
     for name, records in sets.items():
         write(out / f"{name}.csv", records)
     train_heads = [record for record in volumes["heads"] if record["split"] == "train"]
-    write_left_out(
+    write_held_out(
         out,
         {
             "heads": ("heads", train_heads),

@@ -1,6 +1,6 @@
 """Comparison of rules that aggregate slices to series, on scans of labeled volumes.
 
-    python -m benchmarks.rules LABELS OUT [LABELS OUT ...]
+    python -m experiments.b1.rules LABELS OUT [LABELS OUT ...]
 
 LABELS is a table as for `batchmri evaluate --labels`, and OUT a scan of the same volumes.
 Alternatively, LABELS is a table of images, and OUT the output of `batchmri evaluate` on it; the

@@ -1,4 +1,6 @@
-"""Training table of the shipped model, built from the folders of these sources.
+"""Training table of release 0.1, built from the folders of these sources.
+
+    python -m experiments.b1.sources SHARED_DATA TABLE.csv
 
 brain-tumor-mri   one row of manifest.csv per group of duplicates, with tumor masks
 lgg               low-grade gliomas and tumor-free slices of the same patients
@@ -8,6 +10,7 @@ gbm               glioblastomas, slices of volumes with masks
 
 import csv
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -182,3 +185,8 @@ def slices_of_volume(path: Path, plane: Plane, step_mm: float) -> Iterator[int]:
     for index in range(step // 2, volume.shape[axis], step):
         if (np.take(volume, index, axis) > bright).mean() >= _SMALLEST_FOREGROUND:
             yield index
+
+
+if __name__ == "__main__":
+    data, table = map(Path, sys.argv[1:])
+    print(f"{build_table(data, table)} rows in {table}")
