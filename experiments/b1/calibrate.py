@@ -1,183 +1,121 @@
-"""Temperature, thresholds and domain limit of a model, fitted on sources that did not train.
+"""Fit temperature, verdict rules and domain limit of a model on sources it was not trained on.
 
     python -m experiments.b1.calibrate SHARED_DATA TABLE.csv WORK MODEL OUT.safetensors
 
-Temperature: each group of left-out sources counts the same; each is also judged by the temperature
-that the other groups give. Thresholds: of the series of left-out sources (volumes at their own
-resolution, patients), at most a stated share is on the wrong side (split conformal prediction).
-Domain: the limit admits a stated share of the series of left-out sources.
+Only cases outside FINAL are used, and none that trained the model. Everything that was fitted, how
+it carries over to a source outside the fit, and the number of series are written to the card and
+printed.
 """
 
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, floor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.ood import DomainModel
 from batchmri.settings.sections import VerdictSettings
-from experiments.b1.cases import FINAL, FREE, Case, all_cases
-from experiments.b1.judge import CaseVerdict, Rules, Seen, binned_error, judged, see, softmax
-from experiments.b1.table import ANY_TUMOR
+from experiments.b1.cases import FINAL, Case, all_cases
+from experiments.b1.domain_limit import fit_limit
+from experiments.b1.margin import NO_CLASS, fit_margin, left_out_margins, margin_figures
+from experiments.b1.outputs import Output, see
+from experiments.b1.temperature import fit_temperature, temperature_groups
+from experiments.b1.thresholds import (
+    Thresholds,
+    applied,
+    fit_thresholds,
+    left_out_figures,
+    verdict_figures,
+)
+from experiments.b1.verdicts import Judged, Rules, judge
 
-FALSE_ALARMS, MISSED, OUTSIDE = 0.02, 0.10, 0.03
-_STEPS = 1000  # thresholds have three decimals
-_TEMPERATURES = np.round(np.logspace(-0.3, 0.7, 101), 3)
-Figures = dict[str, float | int | str]
+_WITHOUT_CASES = ("val", "other lesions")  # the source of the training; neither tumor nor healthy
 
 
-def temperature_groups(seen: Sequence[Seen]) -> dict[str, list[Seen]]:
-    """Left-out pictures that have a class, by source."""
-    groups: dict[str, list[Seen]] = defaultdict(list)
-    for one in seen:
-        case = one.case
+def series_of(outputs: Sequence[Output]) -> list[Output]:
+    """Return the series of left-out sources: volumes, planes, and the images of a patient together.
+
+    Images of the 44-class set are a series each, since a scan group contains several patients.
+    """
+    found: list[Output] = []
+    patients: dict[tuple[str, str], list[Output]] = defaultdict(list)
+    for output in outputs:
+        case = output.case
+        if case.trained or case.group in _WITHOUT_CASES:
+            continue
         if case.group == "lgg":
-            groups[f"lgg {case.name.split('_')[1]}"].append(one)
-        elif case.group == "atlas44" and case.contrast:
-            groups["atlas44"].append(one)
-        elif case.group in ("native slices", "heads"):
-            groups["heads"].append(one)
-    return dict(groups)
-
-
-def loss(seen: Sequence[Seen], temperature: float, no_tumor: int, classes: Sequence[str]) -> float:
-    """Mean −log probability of what pictures show; of some tumor where no class is known."""
-    losses: list[float] = []
-    for one in seen:
-        probabilities = softmax(one.logits / temperature)
-        if one.case.label == ANY_TUMOR:
-            true = 1 - probabilities[:, no_tumor]
+            patients[case.label, case.name].append(output)
         else:
-            true = probabilities[:, classes.index(one.case.label)]
-        losses += (-np.log(np.maximum(true, 1e-9))).tolist()
-    return float(np.mean(losses))
+            found.append(output)
+    return found + [_joined(own) for own in patients.values()]
 
 
-def fit_temperature(
-    groups: dict[str, list[Seen]], no_tumor: int, classes: Sequence[str]
-) -> tuple[float, Figures]:
-    """The temperature of the lowest mean loss of the groups, and how it carries over."""
-    table = {
-        name: np.array([loss(seen, t, no_tumor, classes) for t in _TEMPERATURES])
-        for name, seen in groups.items()
-    }
-    figures: Figures = {}
-    for name, seen in groups.items():
-        others = sum(losses for other, losses in table.items() if other != name)
-        given = float(_TEMPERATURES[int(np.argmin(others))])
-        figures[f"temperature_without_{name}"] = given
-        known = [one for one in seen if one.case.label != ANY_TUMOR]
-        if known:
-            figures[f"calibration_error_{name}"] = round(error_of(known, given, classes), 3)
-    return float(_TEMPERATURES[int(np.argmin(sum(table.values())))]), figures
-
-
-def error_of(seen: Sequence[Seen], temperature: float, classes: Sequence[str]) -> float:
-    """Expected calibration error of the leading class; every picture has a class."""
-    probabilities = np.concatenate([softmax(one.logits / temperature) for one in seen])
-    labels = np.concatenate([[classes.index(s.case.label)] * len(s.logits) for s in seen])
-    return binned_error(probabilities.max(1), probabilities.argmax(1) == labels)
-
-
-def series_of(seen: Sequence[Seen]) -> list[Seen]:
-    """Whole series of left-out sources: volumes, and the pictures of a patient together."""
-    found = [one for one in seen if one.case.is_series and not one.case.trained]
-    patients: dict[tuple[str, str, str], list[Seen]] = defaultdict(list)
-    for one in seen:
-        if one.case.group == "lgg":
-            patients[one.case.group, one.case.label, one.case.name].append(one)
-        elif one.case.group == "atlas44" and one.case.contrast:
-            # A scan group holds several patients: each picture is a series of its own.
-            found.append(one)
-    return found + [_joined(pictures) for pictures in patients.values()]
-
-
-def _joined(pictures: Sequence[Seen]) -> Seen:
+def _joined(outputs: Sequence[Output]) -> Output:
     case: Case = replace(
-        pictures[0].case, rows=tuple(row for one in pictures for row in one.case.rows)
+        outputs[0].case, rows=tuple(row for output in outputs for row in output.case.rows)
     )
-    return Seen(
+    return Output(
         case,
-        np.concatenate([one.logits for one in pictures]),
-        np.concatenate([one.features for one in pictures]),
-        np.concatenate([one.areas for one in pictures]),
+        np.concatenate([output.logits for output in outputs]),
+        np.concatenate([output.features for output in outputs]),
+        np.concatenate([output.boxes for output in outputs]),
     )
 
 
-def rank(share: float, n: int) -> int:
-    """How many of n may be on the wrong side, so that further ones are at most by this share."""
-    return floor(share * (n + 1) + 1e-9)
+def calibrate(
+    outputs: Sequence[Output], card: Card, domain: DomainModel
+) -> tuple[Card, DomainModel]:
+    """Return card and domain model with everything that is fitted on the outputs."""
+    groups = temperature_groups(outputs)
+    temperature, temperature_figures = fit_temperature(groups, card.no_tumor_index, card.classes)
+    series = series_of(outputs)
+    limit, domain_figures = fit_limit(series, domain)
+    domain = replace(domain, limit=np.asarray([limit], np.float32))
+    rules = Rules(card, domain, temperature, VerdictSettings()).everywhere()
+    verdict, figures = _fit_verdict(series, rules)
+    found = {name: value for name, value in card.figures.items() if name != "verdict"}
+    found |= {"temperature": temperature_figures, **figures, "domain": domain_figures}
+    changed = {"temperature": temperature, "verdict": verdict, "figures": found}
+    return card.model_copy(update=changed), domain
 
 
-def fit_thresholds(series: Sequence[CaseVerdict]) -> tuple[dict[str, float], Figures]:
-    """The thresholds for the stated errors, and the errors found, with 95% intervals."""
-    free = sorted(one.suspicion for one in series if one.case.label == FREE)
-    tumor = sorted(one.suspicion for one in series if one.case.label != FREE)
-    without = sorted(
-        one.suspicion for one in series if one.case.label != FREE and one.case.contrast
-    )
-    below = floor(without[max(0, rank(MISSED, len(without)) - 1)] * _STEPS) / _STEPS
-    above = ceil(free[-max(1, rank(FALSE_ALARMS, len(free)))] * _STEPS) / _STEPS
-    above = max(above, 0.5)
-    fitted = {"tumor_above": above, "notumor_below": min(below, above)}
-    alarms, missed = sum(v >= above for v in free), sum(v <= fitted["notumor_below"] for v in tumor)
-    figures: Figures = {
-        "tumor_free_series": len(free),
-        "tumor_series": len(tumor),
-        "false_alarms_stated": FALSE_ALARMS,
-        "missed_stated": MISSED,
-        "tumor_free_called_tumor": _interval(alarms, len(free)),
-        "tumor_free_called_notumor": _interval(
-            sum(v <= fitted["notumor_below"] for v in free), len(free)
-        ),
-        "tumor_called_tumor": _interval(sum(v >= above for v in tumor), len(tumor)),
-        "tumor_called_notumor": _interval(missed, len(tumor)),
+def _fit_verdict(
+    series: Sequence[Output], rules: Rules
+) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    first = judge(series, rules)
+    thresholds = fit_thresholds(first)
+
+    def rejudge(some: Sequence[Judged], other: Thresholds) -> list[Judged]:
+        outputs = [one.output for one in some]
+        return judge(outputs, replace(rules, verdict=applied(other, rules.verdict)))
+
+    judged = rejudge(first, thresholds)
+    figures: dict[str, dict[str, Any]] = {
+        "verdict": {
+            "tumor_free_series": sum(not one.shows_tumor for one in judged),
+            "tumor_series": sum(one.shows_tumor for one in judged),
+            **thresholds.settings(),
+            **verdict_figures(judged),
+            **left_out_figures(first, rejudge),
+        }
     }
-    return fitted, figures | fitted
-
-
-def _interval(hits: int, n: int) -> str:
-    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
-    high = beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0
-    return f"{hits} of {n} ({low:.3f}-{high:.3f})"
-
-
-def fit_limit(series: Sequence[CaseVerdict]) -> tuple[float, Figures]:
-    """The factor of the domain's limit that admits the stated share of left-out series."""
-    groups: dict[str, list[float]] = defaultdict(list)
-    for one in series:
-        groups[one.case.group].append(one.distance)
-    weights = np.concatenate([[1 / len(found)] * len(found) for found in groups.values()])
-    values = np.concatenate(list(groups.values()))
-    order = np.argsort(values)
-    shares = np.cumsum(weights[order]) / weights.sum()
-    limit = float(values[order][int(np.searchsorted(shares, 1 - OUTSIDE))])
-    figures: Figures = {"admitted_stated": 1 - OUTSIDE}
-    for name, found in groups.items():
-        inside = sum(value <= limit for value in found)
-        figures[f"admitted_{name.replace(' ', '_')}"] = f"{inside} of {len(found)}"
-    return limit, figures
-
-
-def calibrate(seen: Sequence[Seen], card: Card, field: DomainModel) -> tuple[Card, DomainModel]:
-    """The card and domain with what was fitted."""
-    groups = temperature_groups(seen)
-    temperature, figures = fit_temperature(groups, card.no_tumor_index, card.classes)
-    rules = Rules(card, field, temperature, VerdictSettings())
-    series = [judged(one, rules) for one in series_of(seen)]
-    limit, domain = fit_limit(series)
-    thresholds, errors = fit_thresholds(series)
-    found = card.figures | {"temperature": figures, "verdict": errors}
-    found["domain"] = found.get("domain", {}) | domain
-    changed = {"temperature": temperature, "verdict": thresholds, "figures": found}
-    widened = replace(field, limit=(field.limit * limit).astype(np.float32))
-    return card.model_copy(update=changed), widened
+    called = [one for one in judged if one.shows_tumor and one.p_tumor >= thresholds.tumor_above]
+    margins = {}
+    for name, contrast in (
+        ("min_class_share", True),
+        ("min_class_share_without_contrast", False),
+    ):
+        own = [one for one in called if one.case.contrast == contrast]
+        margins[name] = fit_margin(own)
+        figures[name] = {"series": len(own), "margin": margins[name]}
+        if margins[name] < NO_CLASS:
+            figures[name] |= margin_figures(own, margins[name]) | left_out_margins(own)
+    return thresholds.settings() | margins, figures
 
 
 def main() -> None:
@@ -186,17 +124,18 @@ def main() -> None:
     for name in ("shared_data", "table", "work", "model", "out"):
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
-    network, card, field = load_checkpoint(given.model)
-    if field is None:
-        raise SystemExit(f"{given.model}: it has no domain")
+    network, card, domain = load_checkpoint(given.model)
+    if domain is None:
+        raise SystemExit(f"{given.model}: it has no domain model")
     cases = [c for c in all_cases(given.shared_data, given.table, False) if c.group not in FINAL]
-    seen = see(cases, given.model, given.work, "dev")
-    card, field = calibrate(seen, card, field)
-    save_checkpoint(given.out, network, card, field)
-    print("temperature", card.temperature)
-    for group in ("temperature", "verdict", "domain"):
-        for name, value in card.figures[group].items():
-            print(group, name, value)
+    outputs = see(cases, given.model, given.work, "dev")
+    card, domain = calibrate(outputs, card, domain)
+    save_checkpoint(given.out, network, card, domain)
+    print(f"temperature: {card.temperature:g}")
+    for name in ("temperature", "verdict", "min_class_share",
+                 "min_class_share_without_contrast", "domain"):  # fmt: skip
+        for what, value in card.figures[name].items():
+            print(f"{name}: {what}: {value}")
 
 
 if __name__ == "__main__":

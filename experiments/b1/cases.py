@@ -1,14 +1,16 @@
-"""The pictures and whole series that compare two models, none of which trained either.
+"""The images and whole series on which models are calibrated and compared.
 
-Exceptions are marked by `trained`. Everything but the groups of FINAL may choose thresholds.
+None of them was used for training, except cases that are marked as `trained`. Thresholds and
+choices may use every group except those in FINAL, which are evaluated once, at the end.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from batchmri.geometry import slice_axis_of
 from batchmri.training.images import AXES, read_volume
@@ -18,14 +20,19 @@ from experiments.b1.table import ANY_TUMOR, native_slices, read_csv
 FREE = "notumor"
 FINAL = ("test", "atlas44 held back", "pituitary-coronal")
 _PLANES = {axis: plane for plane, axis in AXES.items()}
+_SITES = {"dcm_qa_uih study DTI_134434": "uih-umr770"}  # one scanner in two data sets
+_SMALLEST_TUMOR = 60  # pixels of a slice
+_NEAR_TUMOR = 2  # slices this close to a tumor are neither with nor without it
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Pictures that are judged together: one picture, or the slices of a series in their order.
+    """Images that get one verdict: a single image, or the slices of a series in their order.
 
-    `group` is where they come from, `kind` what they show (a label, or a kind of tumor), `label` a
-    class, or `tumor` for a tumor of no given class.
+    `group` is the kind of data, `kind` what the images show (a label, or a kind of tumor), and
+    `label` a class, or `tumor` for a tumor of another kind. `source` is the origin that is left out
+    as a whole when a fit is tested, and `person` the patient or volunteer. `slice_labels` says for
+    each slice of a volume with a mask whether it shows the tumor; None is unclear.
     """
 
     group: str
@@ -36,6 +43,19 @@ class Case:
     infratentorial: bool = False
     contrast: bool = True
     trained: bool = False
+    source: str = ""
+    person: str = ""
+    slice_labels: tuple[bool | None, ...] = ()
+    mask: Path | None = None
+
+    @property
+    def masked_rows(self) -> list[Row]:
+        """The slices that show the tumor, with the mask of the volume."""
+        return [
+            replace(row, mask=self.mask, patient=self.person)
+            for row, label in zip(self.rows, self.slice_labels, strict=True)
+            if label
+        ]
 
     @property
     def is_series(self) -> bool:
@@ -63,7 +83,10 @@ def table_pictures(table: Path, wanted: dict[str, tuple[str, ...]]) -> Iterator[
     for row in read_rows(table):
         if row.source in wanted.get(row.split, ()):
             group = row.split if row.source == "brain-tumor-mri" else row.source
-            yield Case(group, row.label, row.label, row.patient, (row,))
+            site = f"lgg {row.patient.split('_')[1]}" if row.source == "lgg" else group
+            contrast = row.sequence in ("", "t1_contrast")
+            yield Case(group, row.label, row.label, row.patient, (row,), source=site,
+                       person=row.patient, contrast=contrast)  # fmt: skip
 
 
 def atlas_pictures(shared_data: Path) -> Iterator[Case]:
@@ -103,6 +126,8 @@ def _atlas_case(group: str, row: dict[str, str], file: Path) -> Case:
         (Row(file, label, "dev", group, row["scan_group"]),),
         infratentorial=row.get("infratentorial") == "yes",
         contrast=contrast,
+        source="atlas44",
+        person=row["scan_group"],
     )
 
 
@@ -121,59 +146,91 @@ def native_series(folder: Path) -> Iterator[Case]:
                 f"{volume} {plane}",
                 tuple(Row(table.parent / row["file"], FREE, "dev") for row in own),
                 contrast=False,
+                source=_SITES.get(own[0]["source"], own[0]["source"]),
+                person=volume,
             )
 
 
 def volume_series(shared_data: Path) -> Iterator[Case]:
-    """Whole volumes, their slices along the axis that a scan takes."""
+    """Whole volumes, as slices along the axis that a scan uses."""
     folder = shared_data / "sources" / "heads"
     for row in read_csv(folder / "table.csv"):
         if row["split_hint"] == "dev":
-            yield _volume("heads", FREE, folder / row["file"], contrast=False)
-    folder = shared_data / "sources" / "heads-native"
-    trained = {row["volume"]: row["split"] == "train" for row in read_csv(folder / "sources.csv")}
-    for file in sorted(folder.glob("**/volumes/*.nii.gz")):
-        name = file.name.removesuffix(".nii.gz")
-        group = "stripped heads" if "stripped" in file.parts else "native heads"
-        yield _volume(group, FREE, file, contrast=False, trained=trained[name])
+            yield _volume("heads", FREE, folder / row["file"], source=row["source"],
+                          person=row["subject"], contrast=False)  # fmt: skip
+    yield from _native_volumes(shared_data / "sources" / "heads-native")
     folder = shared_data / "volumes" / "dev"
     for row in read_csv(folder / "pituitary-volumes" / "table.csv"):
-        yield _volume("pituitary volumes", "pituitary", folder / "pituitary-volumes" / row["file"])
+        file = folder / "pituitary-volumes" / row["file"]
+        yield _volume("pituitary volumes", "pituitary", file, person=row["patient"])
     for row in read_csv(folder / "stripped-tumors" / "table.csv"):
-        file = folder / "stripped-tumors" / row["file"]
-        yield _volume("stripped tumors", "glioma", file, trained=row["split"] == "train")
+        file, mask = (folder / "stripped-tumors" / row[name] for name in ("file", "mask"))
+        trained = row["split"] == "train"
+        yield _volume("stripped tumors", "glioma", file, mask, person=row["patient"],
+                      trained=trained)  # fmt: skip
     for row in read_csv(folder / "other-volumes" / "table.csv"):
-        yield _volume("other volumes", row["our_class"], folder / "other-volumes" / row["file"])
+        file = folder / "other-volumes" / row["file"]
+        yield _volume("other volumes", row["our_class"], file, person=row["patient"])
     folder = shared_data / "volumes" / "tumor"
     for file in sorted(folder.glob("gbm-*/*_Scan_T1.nii.gz")):
-        yield _volume("gbm", "glioma", file, trained=True)
+        mask = file.with_name(file.name.replace("_Scan_T1", "_Mask"))
+        yield _volume("gbm", "glioma", file, mask, person=file.parent.name, trained=True)
     for file in sorted(folder.glob("brats*/*.nii.gz")):
         if "mask" not in file.name.lower() and "seg" not in file.name.lower():
-            yield _volume("stripped tumors", "glioma", file)
+            yield _volume("stripped tumors", "glioma", file, person=file.parent.name)
+
+
+def _native_volumes(folder: Path) -> Iterator[Case]:
+    """Whole tumor-free volumes at native resolution."""
+    rows = {row["volume"]: row for row in read_csv(folder / "sources.csv")}
+    for file in sorted(folder.glob("**/volumes/*.nii.gz")):
+        row = rows[file.name.removesuffix(".nii.gz")]
+        group = "stripped heads" if "stripped" in file.parts else "native heads"
+        yield _volume(group, FREE, file, source=row["source"], person=row["volume"],
+                      contrast=False, trained=row["split"] == "train")  # fmt: skip
 
 
 def _volume(
-    group: str, label: str, file: Path, contrast: bool = True, trained: bool = False
+    group: str,
+    label: str,
+    file: Path,
+    mask: Path | None = None,
+    *,
+    source: str = "",
+    person: str = "",
+    contrast: bool = True,
+    trained: bool = False,
 ) -> Case:
     volume, zooms = read_volume(file)
     axis = slice_axis_of(volume.shape, np.diag([*zooms, 1.0]))
-    shown = (volume > 0.05 * np.percentile(volume, 99.5)).mean(
-        tuple(other for other in range(3) if other != axis)
-    )
-    rows = tuple(
-        Row(file, label, "dev", slice=int(index), plane=_PLANES[axis])
-        for index in np.flatnonzero(shown > 0.005)  # a scan leaves blank slices out
-    )
+    in_plane = tuple(other for other in range(3) if other != axis)
+    shown = (volume > 0.05 * np.percentile(volume, 99.5)).mean(in_plane)
+    slices = [int(index) for index in np.flatnonzero(shown > 0.005)]  # a scan leaves out blank ones
+    labels: tuple[bool | None, ...] = ()
+    if mask is not None:
+        areas = (read_volume(mask)[0] > 0).sum(in_plane)
+        labels = tuple(_shows_tumor(areas, index) for index in slices)
+    rows = tuple(Row(file, label, "dev", slice=index, plane=_PLANES[axis]) for index in slices)
     return Case(group, label, label, f"{file.parent.name}/{file.name}", rows, contrast=contrast,
-                trained=trained)  # fmt: skip
+                trained=trained, source=source or group, person=person,
+                slice_labels=labels, mask=mask)  # fmt: skip
+
+
+def _shows_tumor(areas: npt.NDArray[np.int64], index: int) -> bool | None:
+    if areas[index] >= _SMALLEST_TUMOR:
+        return True
+    near = areas[max(0, index - _NEAR_TUMOR) : index + _NEAR_TUMOR + 1]
+    return None if near.any() else False
 
 
 def pituitary_coronal(folder: Path) -> Iterator[Case]:
     """Coronal slices with and without a pituitary tumor."""
     for row in read_csv(folder / "table.csv"):
         label = row["our_class"]
-        picture = (Row(folder / row["file"], label, "dev", "", row["case"]),)
-        yield Case("pituitary-coronal", label, label, row["case"], picture)
+        mask = folder / row["mask"] if row["mask"] else None
+        image = (Row(folder / row["file"], label, "dev", "", row["case"], mask=mask),)
+        yield Case("pituitary-coronal", label, label, row["case"], image,
+                   source="pituitary-coronal", person=row["case"])  # fmt: skip
 
 
 def rows_of(cases: Iterable[Case]) -> list[Row]:

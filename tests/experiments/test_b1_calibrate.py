@@ -1,126 +1,213 @@
-"""Temperature, thresholds and domain limit, on made-up outputs of a network."""
-
-from pathlib import Path
+"""Temperature, thresholds, margin and domain limit, on made-up outputs of a network."""
 
 import numpy as np
 import pytest
 
 from batchmri.model.card import Card
-from batchmri.model.ood import POOLED, DomainModel
 from batchmri.settings.sections import VerdictSettings
-from batchmri.training.table import Row
-from experiments.b1.calibrate import (
-    calibrate,
-    fit_limit,
-    fit_temperature,
-    fit_thresholds,
-    rank,
-    series_of,
-)
-from experiments.b1.cases import Case
-from experiments.b1.judge import CaseVerdict, Rules, Seen, binned_error, judged
+from experiments.b1.calibrate import calibrate, series_of
+from experiments.b1.domain_limit import fit_limit, weighted_quantile
+from experiments.b1.margin import NO_CLASS, fit_margin, left_out_margins, margin_figures
+from experiments.b1.rates import exact_interval, rate
+from experiments.b1.temperature import fit_temperature, temperature_groups
+from experiments.b1.thresholds import Thresholds, applied, fit_thresholds, left_out_figures
+from experiments.b1.verdicts import Judged, Rules, judge
+from tests.experiments.made_up import CARD, CLASSES, case, domain, found, output
 
-CLASSES = ("glioma", "meningioma", "notumor")
-CARD = Card(classes=CLASSES, no_tumor_class="notumor", preparation={"size": 32})
-ROW = Row(Path("any"), "glioma", "dev")
+SURE, UNSURE = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
 
 
-def case(label: str, group: str = "heads", n: int = 1, name: str = "p", **more: bool) -> Case:
-    return Case(group, label, label, name, (ROW,) * n, **more)
-
-
-def seen(one: Case, logits: list[list[float]], areas: list[int] | None = None) -> Seen:
-    n = len(logits)
-    features = np.zeros((n, POOLED + 1), np.float32)
-    return Seen(one, np.array(logits, float), features, np.array(areas or [100] * n))
-
-
-def found(label: str, suspicion: float, distance: float = 0.5, group: str = "a") -> CaseVerdict:
-    probabilities = np.array([suspicion, 0.0, 1 - suspicion])
-    return CaseVerdict(
-        case(label, group), CLASSES, 2, probabilities[None], probabilities, distance,
-        VerdictSettings(),
-    )  # fmt: skip
-
-
-def test_the_temperature_makes_sure_of_as_much_as_is_right() -> None:
-    """Logits of 4 claim 97%, but 3 of 4 are right: softmax(4 / T) has to be about 0.75."""
-    right, wrong = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
-    group = [seen(case("glioma"), [one]) for one in (right, right, right, wrong)]
+def test_the_temperature_makes_confidence_equal_to_accuracy() -> None:
+    """Logits of 4 mean 97%, but 3 of 4 are right: softmax(4 / T) has to be about 0.75."""
+    group = [output(case("glioma"), [one]) for one in (SURE, SURE, SURE, UNSURE)]
     temperature, figures = fit_temperature({"a": group, "b": group}, 2, CLASSES)
     p = np.exp(4 / temperature) / (np.exp(4 / temperature) + 2)
     assert p == pytest.approx(0.75, abs=0.02)
-    assert figures["calibration_error_a"] == pytest.approx(0.0, abs=0.02)
+    assert figures["calibration error a"] == pytest.approx(0.0, abs=0.02)
+    assert figures["mean calibration error of left-out groups"] == pytest.approx(0.0, abs=0.02)
 
 
-def test_a_tumor_of_no_class_is_right_with_any_tumor() -> None:
-    unsure_which = [seen(case("tumor"), [[3.0, 3.0, -6.0]])]
-    temperature, _ = fit_temperature({"a": unsure_which, "b": unsure_which}, 2, CLASSES)
+def test_a_large_group_does_not_dominate_the_temperature() -> None:
+    right, mixed = [output(case("glioma"), [SURE])], [output(case("glioma"), [SURE, UNSURE])]
+    once, _ = fit_temperature({"a": right, "b": mixed}, 2, CLASSES)
+    often, _ = fit_temperature({"a": right * 50, "b": mixed}, 2, CLASSES)
+    assert once == often
+
+
+def test_a_left_out_group_is_measured_with_the_temperature_of_the_others() -> None:
+    sharp = [output(case("glioma"), [SURE])]
+    mixed = [output(case("glioma"), [SURE, UNSURE])]
+    _, figures = fit_temperature({"sharp": sharp, "mixed": mixed}, 2, CLASSES)
+    assert figures["without mixed"] == pytest.approx(0.501, abs=0.001)
+    # softmax(4 / 0.501) is 1.00, but half of the images are right.
+    assert figures["calibration error mixed"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_tumor_of_another_kind_is_right_with_any_tumor() -> None:
+    other = [output(case("tumor"), [[3.0, 3.0, -6.0]])]
+    temperature, _ = fit_temperature({"a": other, "b": other}, 2, CLASSES)
     assert temperature == pytest.approx(0.501, abs=0.001)  # the sharper, the better
 
 
-def test_thresholds_leave_the_stated_share_on_the_wrong_side() -> None:
-    free = [found("notumor", value / 100) for value in range(100)]
-    tumor = [found("glioma", 1 - value / 100) for value in range(40)]
-    fitted, figures = fit_thresholds([*free, *tumor])
-    assert fitted == {"tumor_above": 0.98, "notumor_below": 0.64}  # 2nd of 100, 4th of 40
-    assert str(figures["tumor_free_called_tumor"]).startswith("2 of 100 (0.002-0.070)")
-    assert str(figures["tumor_called_notumor"]).startswith("4 of 40")
-
-
-@pytest.mark.parametrize(("share", "n", "expected"), [(0.02, 49, 1), (0.02, 48, 0), (0.1, 39, 4)])
-def test_a_share_of_few_series_rounds_down(share: float, n: int, expected: int) -> None:
-    assert rank(share, n) == expected
-
-
-def test_every_source_counts_the_same_for_the_domain() -> None:
-    many = [found("notumor", 0.1, value / 100, "many") for value in range(100)]
-    few = [found("notumor", 0.1, 0.5, "few")]
-    limit, figures = fit_limit([*many, *few])
-    assert limit == pytest.approx(0.93)  # 6% of many are 3% of both
-    assert figures["admitted_few"] == "1 of 1"
-
-
-def test_a_series_is_judged_by_its_most_suspicious_run_of_large_slices() -> None:
-    quiet, loud = [0.0, 0.0, 5.0], [5.0, 0.0, 0.0]
-    one = seen(case("glioma", n=8), [quiet, loud, loud, loud, quiet, quiet, quiet, loud],
-               [100] * 7 + [10])  # fmt: skip
-    field = DomainModel(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
-                  np.zeros((2, 2), np.float32))  # fmt: skip
-    result = judged(one, Rules(CARD, field, 1.0, VerdictSettings()))
-    assert result.called_tumor and result.tumor_class == "glioma"
-    assert result.suspicion == pytest.approx(1 - result.slices[1, 2])
-    assert result.distance == pytest.approx(1.0)  # one below the mean, all of it along the axis
-
-
-def test_what_trained_and_what_lacks_contrast_fits_no_threshold() -> None:
-    logits = [[0.0, 0.0, 1.0]] * 4
-    kept = seen(case("glioma", "pituitary volumes", 4), logits)
-    trained = seen(case("glioma", "gbm", 4, trained=True), logits)
-    picture = seen(case("glioma", "atlas44"), logits[:1])
-    dull = seen(case("glioma", "atlas44", contrast=False), logits[:1])
-    patient = [seen(case("glioma", "lgg", name="TCGA_CS_1"), logits[:1]) for _ in range(3)]
-    found = series_of([kept, trained, picture, dull, *patient])
-    assert [len(one.logits) for one in found] == [4, 1, 3]
-
-
-def test_a_calibrated_model_carries_what_was_fitted() -> None:
-    sure, unsure = [6.0, 0.0, 0.0], [0.0, 0.0, 6.0]
+def test_volumes_with_a_tumor_do_not_fit_the_temperature() -> None:
     outputs = [
-        *(seen(case("glioma", "lgg", name=f"TCGA_{site}_{n}"), [sure, sure, sure])
-          for n, site in enumerate(("CS", "FG"))),
-        *(seen(case("notumor", "heads", 4, name=str(n)), [unsure] * 4) for n in range(3)),
+        output(case("glioma", "lgg", source="lgg CS"), [SURE]),
+        output(case("glioma", "atlas44", contrast=False), [SURE]),
+        output(case("pituitary", "pituitary volumes", 2), [SURE, SURE]),
+        output(case("notumor", "native slices", 2), [SURE, SURE]),
+    ]
+    assert set(temperature_groups(outputs)) == {"lgg CS", "native slices"}
+
+
+def heads(*values: float, source: str = "a") -> list[Judged]:
+    return [found("notumor", value, source=source, contrast=False) for value in values]
+
+
+def tumors(*values: float, source: str = "b", contrast: bool = True) -> list[Judged]:
+    return [found("glioma", v, source=source, contrast=contrast) for v in values]
+
+
+def test_thresholds_lie_between_heads_and_tumors() -> None:
+    """Of two normal distributions at ±m with variance h², the cost is lowest at h² ln(5) / 2m."""
+    fitted = fit_thresholds([*heads(*[0.05] * 20), *tumors(*[0.95] * 20)])
+    assert fitted.tumor_above == pytest.approx(0.517, abs=0.001)
+    assert fitted.notumor_below == pytest.approx(0.483, abs=0.001)
+    # 95% of a normal distribution of 0.5 logits around 0.05
+    assert fitted.notumor_below_without_contrast == pytest.approx(0.107, abs=0.002)
+
+
+def test_one_suspicious_head_does_not_decide() -> None:
+    without = fit_thresholds([*heads(*[0.05] * 60), *tumors(*[0.95] * 60)])
+    outlier = fit_thresholds([*heads(*[0.05] * 60, 0.99), *tumors(*[0.95] * 60)])
+    assert outlier.tumor_above == pytest.approx(without.tumor_above, abs=0.02)
+
+
+def test_false_alarms_cost_more_than_indeterminate_tumors() -> None:
+    free = [*heads(*[0.05] * 10), *heads(*[0.8] * 5)]
+    assert fit_thresholds([*free, *tumors(*[0.9] * 15)]).tumor_above > 0.85
+
+
+def test_a_small_source_counts_more_than_its_number_of_series() -> None:
+    large = heads(*[0.05] * 100, source="large")
+    small = heads(*[0.7] * 4, source="small")  # 4% of the series, 2 of 12 of the weight
+    series = [*large, *small, *tumors(*[0.9] * 25)]
+    merged = [*large, *heads(*[0.7] * 4, source="large"), *tumors(*[0.9] * 25)]
+    assert fit_thresholds(series).tumor_above > fit_thresholds(merged).tumor_above
+
+
+def test_a_left_out_source_is_judged_by_the_thresholds_of_the_others() -> None:
+    easy = [
+        *heads(*[0.02] * 9, source="a"),
+        *tumors(*[0.98] * 9, source="b"),
+        *tumors(0.98, source="d"),
+    ]
+    hard = heads(0.9, 0.9, source="c")
+    figures = left_out_figures([*easy, *hard], rejudge)
+    assert figures["left-out source: tumor-free heads called a tumor"] == "18% (2 of 11; 2-52)"
+    assert figures["left-out source: tumors after contrast called a tumor"].startswith("100%")
+    low, high = str(figures["tumor_above without one source"]).split("-")
+    assert float(low) < float(high)
+
+
+def rejudge(series: list[Judged], thresholds: Thresholds) -> list[Judged]:
+    rules = Rules(CARD, verdict=applied(thresholds, VerdictSettings()))
+    return judge([one.output for one in series], rules)
+
+
+def classed(label: str, share: float, n: int = 1, source: str = "a") -> list[Judged]:
+    return [found(label, 0.9, share, source=source) for _ in range(n)]
+
+
+def test_the_margin_leaves_few_wrong_classes() -> None:
+    right, wrong = classed("glioma", 0.95, 20), classed("meningioma", 0.8, 5)
+    series = [*right, *wrong]  # 5 of 25 are wrong at a margin of 0.8
+    assert fit_margin(series) == pytest.approx(0.81)
+    figures = margin_figures(series, 0.81)
+    assert figures["given a class"].startswith("80% (20 of 25")
+    assert figures["right or kind open"].startswith("100%")
+
+
+def test_a_tumor_of_another_kind_has_no_right_class() -> None:
+    known, other = classed("glioma", 0.95, 20), classed("tumor", 0.905, 4)
+    assert fit_margin(known) == 0.5
+    assert fit_margin([*known, *other]) == pytest.approx(0.91)  # 4 of 24 are above a tenth
+
+
+def test_without_evidence_no_class_is_claimed() -> None:
+    assert fit_margin(classed("glioma", 0.99, 19)) == NO_CLASS
+    assert fit_margin(classed("meningioma", 0.999, 30)) == NO_CLASS  # all are wrong
+
+
+def test_the_margin_of_a_left_out_source_comes_from_the_others() -> None:
+    series = [*classed("glioma", 0.95, 20, "a"), *classed("meningioma", 0.8, 5, "b")]
+    figures = left_out_margins([*series, *classed("glioma", 0.95, 20, "c")])
+    assert figures["without one source"] == "0.50-0.81"
+    # The margin without source b is 0.5, so its five meningiomas are called glioma.
+    assert figures["left-out source: right or kind open"].startswith("89% (40 of 45")
+
+
+def test_the_limit_admits_a_share_of_the_weighted_series() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0, 9.0])
+    assert weighted_quantile(values, ["a"] * 5, 0.8) == 4.0
+    # Source a weighs 2 in all, b weighs 1: 9.0 alone is a third.
+    assert weighted_quantile(values, ["a"] * 4 + ["b"], 0.67) == 9.0
+
+
+def test_a_left_out_source_is_measured_by_the_limit_of_the_others() -> None:
+    near = [output(case("notumor", "near", 2), [SURE] * 2, texture=2.0) for _ in range(3)]
+    far = [output(case("notumor", "far", 2), [SURE] * 2, texture=5.0)]
+    limit, figures = fit_limit([*near, *far], domain())
+    assert limit == pytest.approx(4.0)  # distance from the mean of 1
+    assert figures["without one source"] == "1.000-4.000"
+    assert figures["left-out source: admitted"] == "75% (3 of 4; 19-99)"
+    assert figures["admitted far"].startswith("100%")
+
+
+def test_what_trained_fits_nothing_and_patients_are_series() -> None:
+    logits = [[0.0, 0.0, 1.0]] * 4
+    kept = output(case("glioma", "pituitary volumes", 4), logits)
+    trained = output(case("glioma", "gbm", 4, trained=True), logits)
+    image = output(case("glioma", "atlas44"), logits[:1])
+    own = output(case("glioma", "val"), logits[:1])
+    patient = [output(case("glioma", "lgg", name="TCGA_CS_1"), logits[:1]) for _ in range(3)]
+    series = series_of([kept, trained, image, own, *patient])
+    assert [len(one.logits) for one in series] == [4, 1, 3]
+
+
+def test_the_card_contains_what_was_fitted() -> None:
+    sure, quiet = [6.0, 0.0, 0.0], [0.0, 0.0, 6.0]
+    outputs = [
+        *(output(case("glioma", "lgg", name=f"TCGA_{site}_{n}", source=f"lgg {site}"), [sure])
+          for site in ("CS", "FG") for n in range(12)),
+        *(output(case("notumor", "heads", 4, name=str(n), contrast=False), [quiet] * 4)
+          for n in range(3)),
     ]  # fmt: skip
-    field = DomainModel(*(np.ones(s, np.float32) for s in ((1,), (1,), (1, 1), (1,), (1,), (1,))),
-                  np.zeros((2, 2), np.float32))  # fmt: skip
-    card, widened = calibrate(outputs, CARD, field)
+    card, fitted = calibrate(outputs, replace_figures(), domain())
     assert card.temperature == pytest.approx(0.501, abs=0.001)
-    assert card.verdict["tumor_above"] == 0.5
+    assert set(card.verdict) == {
+        "tumor_above", "notumor_below", "notumor_below_without_contrast", "min_class_share",
+        "min_class_share_without_contrast",
+    }  # fmt: skip
+    assert card.verdict["min_class_share"] == 0.5
+    assert card.verdict["min_class_share_without_contrast"] == NO_CLASS
     assert card.figures["verdict"]["tumor_free_series"] == 3
-    assert widened.limit == pytest.approx(1.0)
+    assert "false_alarms_stated" not in card.figures["verdict"]  # of the training
+    assert fitted.limit == pytest.approx(0.0)  # distance of textures of 1
 
 
-def test_the_calibration_error_is_the_mean_gap() -> None:
-    confidence = np.array([0.9, 0.9, 0.6, 0.6])
-    right = np.array([True, False, True, True])
-    assert binned_error(confidence, right) == pytest.approx((0.8 + 0.8) / 4)
+def replace_figures() -> Card:
+    return CARD.model_copy(update={"figures": {"verdict": {"false_alarms_stated": 0.05}}})
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "expected"),
+    [(0, 10, (0.0, 0.3085)), (2, 100, (0.0024, 0.0704)), (10, 10, (0.6915, 1.0))],
+)
+def test_intervals_are_exact(hits: int, n: int, expected: tuple[float, float]) -> None:
+    """Values of Clopper & Pearson."""
+    assert exact_interval(hits, n) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_rate_shows_counts_and_interval() -> None:
+    assert rate([True, False]) == "50% (1 of 2; 1-99)"
+    assert rate([]) == "-"

@@ -1,0 +1,55 @@
+"""The limit of the out-of-distribution score, from series of left-out sources.
+
+The limit admits ADMITTED of the series, where a source counts as much as the square root of the
+number of its series. How it carries over is measured by leaving out one source after the other.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from batchmri.model.ood import DomainModel
+from experiments.b1.outputs import Floats, Output
+from experiments.b1.rates import rate
+from experiments.b1.temperature import Figures
+
+ADMITTED = 0.97
+
+
+def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Figures]:
+    """Return the limit and how many series of each group, and of left-out sources, it admits."""
+    distances = np.array([float(np.median(domain.distances(one.features))) for one in series])
+    sources = [one.case.source for one in series]
+    limit = weighted_quantile(distances, sources, ADMITTED)
+    groups: dict[str, list[bool]] = defaultdict(list)
+    left_out: list[bool] = []
+    for one, distance in zip(series, distances, strict=True):
+        groups[one.case.group].append(bool(distance <= limit))
+    limits = []
+    for source in sorted(set(sources)):
+        own = np.array([other == source for other in sources])
+        if own.all():
+            continue
+        others = [other for other in sources if other != source]
+        limits.append(weighted_quantile(distances[~own], others, ADMITTED))
+        left_out += (distances[own] <= limits[-1]).tolist()
+    figures: Figures = {
+        "admitted share": ADMITTED,
+        "limit relative to that of the training": round(limit / float(domain.limit[0]), 3),
+    }
+    if limits:
+        low, high = (bound / float(domain.limit[0]) for bound in (min(limits), max(limits)))
+        figures["without one source"] = f"{low:.3f}-{high:.3f}"
+        figures["left-out source: admitted"] = rate(left_out)
+    return limit, figures | {f"admitted {name}": rate(hits) for name, hits in groups.items()}
+
+
+def weighted_quantile(values: Floats, sources: Sequence[str], share: float) -> float:
+    """Return the smallest value that is at least as large as `share` of the weighted values."""
+    sizes = {source: sources.count(source) for source in set(sources)}
+    weights = np.array([sizes[source] ** -0.5 for source in sources])
+    order = np.argsort(values)
+    shares = np.cumsum(weights[order]) / weights.sum()
+    place = min(int(np.searchsorted(shares, share - 1e-9)), len(values) - 1)
+    return float(values[order][place])

@@ -1,0 +1,78 @@
+"""Outputs of a network for cases, kept on disk so that each network runs once per set of images."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from batchmri.model.checkpoint import load_checkpoint
+from batchmri.model.network import ClassMapNetwork, logits
+from batchmri.preparation.transforms import PreparationSettings
+from batchmri.records import FloatArray
+from batchmri.training.dataset import prepare_table
+from batchmri.training.evaluate import outputs
+from experiments.b1.cases import Case, rows_of
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A case and the network's outputs for its n slices.
+
+    `logits` (n, classes) are not calibrated, `features` are (n, k), and `boxes` (n, 7) are those of
+    PreparedImages.
+    """
+
+    case: Case
+    logits: Floats
+    features: FloatArray
+    boxes: npt.NDArray[np.int32]
+
+
+def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Output]:
+    """Return the outputs of a model for cases; `work` keeps prepared images and outputs."""
+    network, card, _ = load_checkpoint(model)
+    settings = PreparationSettings.model_validate(card.preparation)
+    prepared = prepare_table(rows_of(cases), work / "pictures", settings)
+    kept = work / f"{name}-{weights_key(network)}-{len(prepared.rows)}.npz"
+    if not kept.exists():
+        found = list(outputs(network, prepared, range(len(prepared.rows)), settings, half=True))
+        np.savez(
+            kept,
+            logits=torch.cat([logits(maps) for maps, _ in found]).numpy(),
+            features=torch.cat([features for _, features in found]).numpy(),
+        )
+    arrays = np.load(kept)
+    return split(cases, arrays["logits"].astype(np.float64), arrays["features"], prepared.boxes)
+
+
+def split(
+    cases: Sequence[Case], values: Floats, features: FloatArray, boxes: npt.NDArray[np.int32]
+) -> list[Output]:
+    """Divide arrays of all slices among the cases."""
+    ends = np.cumsum([len(case.rows) for case in cases])
+    places = [slice(end - len(case.rows), end) for case, end in zip(cases, ends, strict=True)]
+    return [
+        Output(case, values[place], features[place], boxes[place])
+        for case, place in zip(cases, places, strict=True)
+    ]
+
+
+def weights_key(network: ClassMapNetwork) -> str:
+    """Return a digest of the weights of a network, whatever its calibration."""
+    sha = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        sha.update(tensor.numpy().tobytes())
+    return sha.hexdigest()[:12]
+
+
+def softmax(values: Floats) -> Floats:
+    """Return rows that sum to 1."""
+    powers = np.exp(values - values.max(1, keepdims=True))
+    result: Floats = powers / powers.sum(1, keepdims=True)
+    return result

@@ -1,0 +1,118 @@
+"""Verdict thresholds from whole series of left-out sources.
+
+A threshold minimizes the cost of wrong verdicts: a false one (a tumor in a tumor-free head, or no
+tumor where there is one) costs as much as COST correct verdicts that are not given. A source counts
+as much as the square root of the number of its series, so that a large one does not dominate. Rates
+are smoothed on the logit scale, so that a single series does not decide. How the thresholds carry
+over is measured by leaving out one source after the other.
+
+Without contrast, the threshold for "no tumor" is the lowest one that admits HEADS of the tumor-free
+heads: there are too few tumors without contrast on which it could be fitted.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logit
+from scipy.stats import norm
+
+from batchmri.settings.sections import VerdictSettings
+from experiments.b1.outputs import Floats
+from experiments.b1.rates import rate
+from experiments.b1.temperature import Figures
+from experiments.b1.verdicts import Judged, source_weights
+
+COST = 5.0
+HEADS = 0.95
+_BANDWIDTH = 0.5  # logits
+_LOWEST_TUMOR = 0.5  # below it, a tumor would be less probable than none
+_GRID = np.arange(1, 1000) / 1000
+_CLIP = 1e-4
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The thresholds, under the names of the verdict settings."""
+
+    tumor_above: float
+    notumor_below: float
+    notumor_below_without_contrast: float
+
+    def settings(self) -> dict[str, float]:
+        """Return them as verdict settings."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def fit_thresholds(series: Sequence[Judged]) -> Thresholds:
+    """Return the thresholds of the lowest cost. `series` needs both kinds."""
+    free = [one for one in series if not one.shows_tumor]
+    tumor = [one for one in series if one.shows_tumor]
+    enhanced = [one for one in tumor if one.case.contrast]
+    plain_heads = [one for one in free if not one.case.contrast] or free
+    false_alarms, missed = _above(free), 1 - _above(enhanced)
+    above = _cheapest(COST * false_alarms + missed, lowest=_LOWEST_TUMOR)
+    below = _cheapest(COST * missed + false_alarms, highest=above)
+    without = float(_GRID[int(np.argmax(_above(plain_heads) <= 1 - HEADS))])
+    return Thresholds(above, below, min(without, below))
+
+
+def _above(series: Sequence[Judged]) -> Floats:
+    """Return the smoothed share of series above each threshold of the grid, weighted by source."""
+    weights = source_weights(series)
+    scores = logit(np.clip([one.p_tumor for one in series], _CLIP, 1 - _CLIP))
+    beyond = norm.cdf((scores[:, None] - logit(_GRID)) / _BANDWIDTH)
+    shares: Floats = weights @ beyond / weights.sum()
+    return shares
+
+
+def _cheapest(cost: Floats, lowest: float = 0.0, highest: float = 1.0) -> float:
+    is_allowed = (lowest <= _GRID) & (highest >= _GRID)
+    return float(_GRID[int(np.argmin(np.where(is_allowed, cost, np.inf)))])
+
+
+def left_out_figures(
+    series: Sequence[Judged], rejudge: Callable[[Sequence[Judged], Thresholds], list[Judged]]
+) -> Figures:
+    """Return how the thresholds carry over to a source that is not in their fit.
+
+    For every source, the thresholds are fitted on the others, and `rejudge` applies them to it. The
+    figures are the ranges of the thresholds, and verdicts by kind of series, counted by series and
+    with exact intervals (series of one person are counted as if independent).
+    """
+    found: list[Judged] = []
+    fitted: list[Thresholds] = []
+    for source in sorted({one.case.source for one in series}):
+        others = [one for one in series if one.case.source != source]
+        if any(one.shows_tumor for one in others) and not all(one.shows_tumor for one in others):
+            fitted.append(fit_thresholds(others))
+            own = [one for one in series if one.case.source == source]
+            found += rejudge(own, fitted[-1])
+    figures: Figures = {}
+    for name in Thresholds.__dataclass_fields__:
+        values = [getattr(one, name) for one in fitted]
+        figures[f"{name} without one source"] = f"{min(values):.3f}-{max(values):.3f}"
+    return figures | verdict_figures(found, "left-out source: ")
+
+
+def verdict_figures(series: Sequence[Judged], prefix: str = "") -> Figures:
+    """Return the rates of verdicts by kind of series."""
+    kinds: dict[str, list[Judged]] = {
+        "tumor-free heads": [o for o in series if not o.shows_tumor and o.case.group != "lgg"],
+        "tumor-free slices of tumor patients": [
+            o for o in series if not o.shows_tumor and o.case.group == "lgg"
+        ],
+        "tumors after contrast": [o for o in series if o.shows_tumor and o.case.contrast],
+        "tumors without contrast": [o for o in series if o.shows_tumor and not o.case.contrast],
+    }
+    figures: Figures = {}
+    for kind, own in kinds.items():
+        if own:
+            figures[f"{prefix}{kind} called a tumor"] = rate(o.called_tumor for o in own)
+            figures[f"{prefix}{kind} called notumor"] = rate(o.called_free for o in own)
+    return figures
+
+
+def applied(thresholds: Thresholds, verdict: VerdictSettings) -> VerdictSettings:
+    """Return verdict settings with these thresholds."""
+    return verdict.model_copy(update=thresholds.settings())
