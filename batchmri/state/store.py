@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from batchmri.errors import OutputBusyError, OutputError, StateError
+from batchmri.state.dicom import DicomIndex
 from batchmri.state.files import FileIndex
 from batchmri.state.pending import OPEN_KEY, PendingExport
 from batchmri.state.schema import prepare
@@ -65,6 +66,7 @@ class Store:
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
         self.studies = StudyIndex(self._db)
+        self.dicom = DicomIndex(self._db)
 
     def __enter__(self) -> Self:
         return self

@@ -4,8 +4,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 from batchmri.archive.assembly import assemble
-from batchmri.formats.dicom.sop_classes import OWN_UID_ROOT
-from batchmri.identifiers import is_valid_uid
+
+from batchmri.identifiers import OWN_UID_ROOT, is_valid_uid
 from batchmri.reasons import Reason
 from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write
 

@@ -2,13 +2,10 @@
 
 from pydicom.uid import UID
 
+from batchmri.identifiers import OWN_NAME, OWN_UID_ROOT
 from batchmri.reasons import Reason
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-
-# UID root and name of objects that batchmri creates: an arc below a project UUID (PS3.5 B.2).
-OWN_UID_ROOT = "2.25.241004316514257513043875712171598748254."
-OWN_NAME = "batchmri"
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _STORAGE = "1.2.840.10008.5.1.4.1.1."

@@ -1,0 +1,1 @@
+"""DICOM objects of the results of a study (extra `dicom`)."""

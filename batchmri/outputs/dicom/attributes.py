@@ -1,0 +1,128 @@
+"""Patient, study and equipment attributes of the objects, taken from a source instance."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydicom.datadict import dictionary_VR
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, TM
+
+from batchmri import __version__
+from batchmri.identifiers import OWN_NAME, is_valid_uid
+from batchmri.outputs.dicom.facts import Kind, SourceImage, SourceSeries
+
+STUDY_KEYWORDS = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""Attributes that the objects share with the source instance."""
+SERIES_KEYWORDS = ("SeriesInstanceUID", "FrameOfReferenceUID", "SliceThickness")
+_NO_DATE, _NO_TIME = "19000101", "000000"
+_UTF8 = "ISO_IR 192"
+SERIES_NUMBERS: dict[Kind, int] = {"sr": 9801, "sc": 9802, "kos": 9803, "pm": 9804}
+DESCRIPTIONS: dict[Kind, str] = {
+    "sr": "batchmri report (research use only)",
+    "sc": "batchmri montage (research use only)",
+    "kos": "batchmri key images (research use only)",
+    "pm": "batchmri heat map (research use only)",
+}
+_CLOCK = (
+    "InstanceCreationDate", "InstanceCreationTime",
+    "DateOfSecondaryCapture", "TimeOfSecondaryCapture",
+)  # fmt: skip
+BODY_PART = "BRAIN"
+BRAIN = Code("12738006", "SCT", "Brain")
+
+
+def _date(value: str) -> str:
+    return value if _parses(DA, value) else ""
+
+
+def _time(value: str) -> str:
+    return value if _parses(TM, value) else ""
+
+
+def _parses(parse: Callable[[str], object], value: str) -> bool:
+    try:
+        return parse(value) is not None
+    except (ValueError, OverflowError):
+        return False
+
+
+def _number(value: str) -> str:
+    return value if re.fullmatch(r"\d+(\.\d*)?([eE][+-]?\d+)?", value) else ""
+
+
+_CHECKS: dict[str, Callable[[str], str]] = {
+    "PatientBirthDate": _date,
+    "StudyDate": _date,
+    "StudyTime": _time,
+    "PatientSex": lambda value: value if value in ("M", "F", "O") else "",
+    "StudyInstanceUID": lambda value: value if is_valid_uid(value) else "",
+    "SeriesInstanceUID": lambda value: value if is_valid_uid(value) else "",
+    "FrameOfReferenceUID": lambda value: value if is_valid_uid(value) else "",
+    "SliceThickness": _number,
+}
+
+
+def source_attributes(header: Dataset) -> tuple[tuple[str, str], ...]:
+    """The attributes of a source instance that the objects repeat; invalid values are left out."""
+    found = []
+    for keyword in (*STUDY_KEYWORDS, *SERIES_KEYWORDS):
+        value = header.get(keyword)
+        text = "" if value is None else str(value).strip("\0 ")
+        found.append((keyword, _CHECKS.get(keyword, lambda v: v)(text)))
+    return tuple(found)
+
+
+def evidence(series: SourceSeries) -> list[Dataset]:
+    """A dataset for each source instance, as highdicom takes them."""
+    return [_evidence(series.by_keyword, image) for image in series.images]
+
+
+def _evidence(attributes: Mapping[str, str], image: SourceImage) -> Dataset:
+    ds = Dataset()
+    ds.SpecificCharacterSet = _UTF8
+    for keyword in STUDY_KEYWORDS:
+        ds.add_new(keyword, dictionary_VR(keyword), attributes[keyword])
+    ds.SeriesInstanceUID = attributes["SeriesInstanceUID"]
+    if attributes["FrameOfReferenceUID"]:
+        ds.FrameOfReferenceUID = attributes["FrameOfReferenceUID"]
+    ds.SOPInstanceUID, ds.SOPClassUID = image.instance_uid, image.sop_class
+    ds.Rows, ds.Columns = image.rows, image.columns
+    ds.Modality = ""  # else highdicom describes the plane of every image: 18 items each
+    return ds
+
+
+def common(kind: Kind, study_attributes: Mapping[str, str], model_digest: str) -> dict[str, Any]:
+    """Arguments that all objects have in common.
+
+    The date of the content is that of the study, not of the run, so that the same results produce
+    the same bytes.
+    """
+    return {
+        "series_number": SERIES_NUMBERS[kind],
+        "instance_number": 1,
+        "manufacturer": OWN_NAME,
+        "manufacturer_model_name": OWN_NAME,
+        "software_versions": __version__,
+        "device_serial_number": model_digest[:16],
+        "series_description": DESCRIPTIONS[kind],
+        "content_date": study_attributes["StudyDate"] or _NO_DATE,
+        "content_time": study_attributes["StudyTime"] or _NO_TIME,
+        "content_qualification": "RESEARCH",
+        "specific_character_set": _UTF8,
+    }
+
+
+def without_clock(ds: Dataset) -> Dataset:
+    """Remove the times at which highdicom created the object."""
+    for keyword in _CLOCK:
+        if keyword in ds:
+            delattr(ds, keyword)
+    for item in ds.get("ContributingEquipmentSequence", ()):
+        del item.ContributionDateTime
+    return ds
