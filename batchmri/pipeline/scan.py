@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from batchmri.errors import InterruptedRunError
@@ -85,6 +86,8 @@ def scan(
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
         claim_state(store, output)
+        if settings.report.dicom_results:
+            import_module("highdicom")  # fail before the work if the extra is missing
         engine = stack.enter_context(create_engine(EngineContext(settings, stop, output)))
         model = engine.model
         provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
@@ -117,6 +120,7 @@ def scan(
                 archive_read = not stop.requested
             with report.stage("classify"):
                 _classify(engine, store, settings, console, stop, report)
+        check = partial(stop.check, _EXPORT_GRACE_S)
         with report.stage("export"):
             totals = export(
                 store,
@@ -125,8 +129,14 @@ def scan(
                 output,
                 draw=True,
                 finished=stop.exit_code in (0, EXIT_BUDGET),
-                check=partial(stop.check, _EXPORT_GRACE_S),
+                check=check,
             )
+        if settings.report.dicom_results and not stop.exit_code:
+            with report.stage("dicom"):
+                results = import_module("batchmri.pipeline.dicom_results")
+                report.new_failures += results.write_dicom_results(
+                    store, model.classes, settings, output, console, check
+                )
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
         print_summary(console, totals, output)

@@ -246,6 +246,9 @@ class VerdictSettings(Section):
                 raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
 
 
+DicomKind = Literal["sr", "sc", "kos", "pm"]
+
+
 class ReportSettings(Section):
     """Tables and pictures."""
 
@@ -268,6 +271,12 @@ class ReportSettings(Section):
         False, description="Write patient id, name, birth date, accession number and study date."
     )
     group_readable: bool = Field(False, description="Let the group read tables and pictures.")
+    dicom_results: tuple[DicomKind, ...] = Field(
+        (),
+        description="DICOM objects to write: structured report (sr), montage (sc), key images "
+        "(kos), heat maps (pm).",
+        **_allowed(f"one or more of {', '.join(get_args(DicomKind))}"),
+    )
 
 
 class ScheduleSettings(Section):

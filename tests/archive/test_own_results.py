@@ -4,7 +4,6 @@ import pytest
 from pydicom.uid import generate_uid
 
 from batchmri.archive.assembly import assemble
-
 from batchmri.identifiers import OWN_UID_ROOT, is_valid_uid
 from batchmri.reasons import Reason
 from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write

@@ -1,7 +1,7 @@
 """Patient, study and equipment attributes of the objects, taken from a source instance."""
 
-import re
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from pydicom.datadict import dictionary_VR
@@ -9,7 +9,6 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.valuerep import DA, TM
 
-from batchmri import __version__
 from batchmri.identifiers import OWN_NAME, is_valid_uid
 from batchmri.outputs.dicom.facts import Kind, SourceImage, SourceSeries
 
@@ -19,7 +18,7 @@ STUDY_KEYWORDS = (
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
 """Attributes that the objects share with the source instance."""
-SERIES_KEYWORDS = ("SeriesInstanceUID", "FrameOfReferenceUID", "SliceThickness")
+SERIES_KEYWORDS = ("SeriesInstanceUID", "FrameOfReferenceUID")
 _NO_DATE, _NO_TIME = "19000101", "000000"
 _UTF8 = "ISO_IR 192"
 SERIES_NUMBERS: dict[Kind, int] = {"sr": 9801, "sc": 9802, "kos": 9803, "pm": 9804}
@@ -37,34 +36,28 @@ BODY_PART = "BRAIN"
 BRAIN = Code("12738006", "SCT", "Brain")
 
 
-def _date(value: str) -> str:
-    return value if _parses(DA, value) else ""
+def _if_parsed(parse: Callable[[str], object]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        try:
+            return value if parse(value) is not None else ""
+        except (ValueError, OverflowError):
+            return ""
+
+    return check
 
 
-def _time(value: str) -> str:
-    return value if _parses(TM, value) else ""
-
-
-def _parses(parse: Callable[[str], object], value: str) -> bool:
-    try:
-        return parse(value) is not None
-    except (ValueError, OverflowError):
-        return False
-
-
-def _number(value: str) -> str:
-    return value if re.fullmatch(r"\d+(\.\d*)?([eE][+-]?\d+)?", value) else ""
+def _uid(value: str) -> str:
+    return value if is_valid_uid(value) else ""
 
 
 _CHECKS: dict[str, Callable[[str], str]] = {
-    "PatientBirthDate": _date,
-    "StudyDate": _date,
-    "StudyTime": _time,
+    "PatientBirthDate": _if_parsed(DA),
+    "StudyDate": _if_parsed(DA),
+    "StudyTime": _if_parsed(TM),
     "PatientSex": lambda value: value if value in ("M", "F", "O") else "",
-    "StudyInstanceUID": lambda value: value if is_valid_uid(value) else "",
-    "SeriesInstanceUID": lambda value: value if is_valid_uid(value) else "",
-    "FrameOfReferenceUID": lambda value: value if is_valid_uid(value) else "",
-    "SliceThickness": _number,
+    "StudyInstanceUID": _uid,
+    "SeriesInstanceUID": _uid,
+    "FrameOfReferenceUID": _uid,
 }
 
 
@@ -74,7 +67,7 @@ def source_attributes(header: Dataset) -> tuple[tuple[str, str], ...]:
     for keyword in (*STUDY_KEYWORDS, *SERIES_KEYWORDS):
         value = header.get(keyword)
         text = "" if value is None else str(value).strip("\0 ")
-        found.append((keyword, _CHECKS.get(keyword, lambda v: v)(text)))
+        found.append((keyword, _CHECKS[keyword](text) if keyword in _CHECKS else text))
     return tuple(found)
 
 
@@ -108,7 +101,7 @@ def common(kind: Kind, study_attributes: Mapping[str, str], model_digest: str) -
         "instance_number": 1,
         "manufacturer": OWN_NAME,
         "manufacturer_model_name": OWN_NAME,
-        "software_versions": __version__,
+        "software_versions": version("batchmri"),
         "device_serial_number": model_digest[:16],
         "series_description": DESCRIPTIONS[kind],
         "content_date": study_attributes["StudyDate"] or _NO_DATE,

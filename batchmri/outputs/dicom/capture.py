@@ -34,7 +34,7 @@ def secondary_capture(study: StudyFacts, montage: bytes) -> Dataset:
         **common("sc", attributes, study.model_digest),
     )
     # The panels have different planes, so that one orientation would be wrong.
-    image.PatientOrientation = None
+    image.PatientOrientation = []
     image.BodyPartExamined = BODY_PART
     image.BurnedInAnnotation = "YES"
     image.ImageComments = NOTE

@@ -1,6 +1,7 @@
 """Codes of the report: standard ones, those of the model card, and a private scheme."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -10,7 +11,6 @@ from highdicom.sr import (
 )
 from pydicom.sr.coding import Code
 
-from batchmri import __version__
 from batchmri.identifiers import OWN_NAME
 from batchmri.outputs.dicom.facts import ClassCode, StudyFacts, own_uid
 from batchmri.records import INDETERMINATE
@@ -30,7 +30,7 @@ YES = Code("373066001", "SCT", "Yes")
 NO = Code("373067005", "SCT", "No")
 BRAIN_MR = Code("24590-2", "LN", "MR Brain")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
-DEVICE = Code("121007", "DCM", "Device")
+DEVICE = CodedConcept("121007", "DCM", "Device")
 SOURCE = Code("260753009", "SCT", "Source")
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
 CLASS_ACTIVATION = Code("130403", "DCM", "Gradient-weighted class activation")
@@ -76,7 +76,7 @@ def algorithm(model_digest: str) -> AlgorithmIdentification:
     """Identification of the classifier (TID 4019)."""
     return AlgorithmIdentification(
         name=OWN_NAME,
-        version=__version__,
+        version=version("batchmri"),
         parameters=[f"model sha256 {model_digest}"],
         family=ARTIFICIAL_INTELLIGENCE,
         manufacturer=OWN_NAME,

@@ -2,14 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from batchmri.identifiers import OWN_UID_ROOT
 from batchmri.reasons import VerdictReason
 from batchmri.records import INDETERMINATE, Classes, FloatArray, Vector, Verdict
+from batchmri.settings.sections import DicomKind
 
-Kind = Literal["sr", "sc", "kos", "pm"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = DicomKind
 """Structured report, Secondary Capture, Key Object Selection, Parametric Map."""
 CONTENT_VERSION = "1"
 """Version of the builders. Increase it if their objects change, so that these get new UIDs."""
@@ -61,8 +60,8 @@ class SliceReference:
 class SeriesFacts:
     """The result of one classified series.
 
-    `percentages` are the calibrated probabilities in percent, rounded as in series.csv, in the order
-    of the classes.
+    `percentages` are the calibrated probabilities in percent, rounded as in series.csv, in the
+    order of the classes.
     """
 
     series_uid: str

@@ -148,7 +148,7 @@ class _Connection:
                 self._peer.host,
                 self._peer.port,
                 ae_title=self._peer.title,
-                tls_args=self._tls,  # type: ignore[arg-type]
+                tls_args=self._tls,
             )
         return self._association if self._association.is_established else None
 

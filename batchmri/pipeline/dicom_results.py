@@ -1,0 +1,231 @@
+"""DICOM objects of the studies in OUT/dicom, kept up to date."""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import config
+from pydicom.dataset import Dataset
+
+from batchmri.errors import BatchmriError, OutputError
+from batchmri.outputs.atomic_write import NewFile, make_folder
+from batchmri.outputs.console import Console
+from batchmri.outputs.dicom.capture import secondary_capture
+from batchmri.outputs.dicom.facts import CONTENT_VERSION, ClassCode, Kind, StudyFacts
+from batchmri.outputs.dicom.key_images import key_object_selection
+from batchmri.outputs.dicom.report import structured_report
+from batchmri.outputs.paths import dicom_folder, montage_path
+from batchmri.outputs.rows import common_source
+from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
+from batchmri.pipeline.dicom_sources import SourceHeaderError, class_codes, study_facts
+from batchmri.pipeline.provenance import known_card
+from batchmri.records import Classes
+from batchmri.settings import Settings
+from batchmri.state.dicom import DicomObject
+from batchmri.state.store import Store
+
+FOLDER = "dicom"
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A study without DICOM objects, or an object that was not sent, and why."""
+
+    study_uid: str
+    source: str
+    detail: str
+
+
+@dataclass(slots=True)
+class DicomTotals:
+    """Counts of studies and objects, and the failures."""
+
+    studies: int = 0
+    objects: int = 0
+    written: int = 0
+    nifti: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def update_dicom_results(
+    store: Store,
+    classes: Classes,
+    settings: Settings,
+    output: Path,
+    kinds: Sequence[Kind],
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> DicomTotals:
+    """Write the objects of new and changed studies, and remove those of gone ones.
+
+    The folder is readable by its owner only, because the objects contain the patient's identity. A
+    study whose source headers cannot be read is a failure. Each study is committed separately.
+    `check` is called before each study and may raise an exception to end the update early. Raises
+    OutputError.
+    """
+    _make_private_folder(output / FOLDER)
+    writer = _Writer(store, classes, class_codes(known_card(store)), output, tuple(kinds))
+    totals = DicomTotals()
+    for uid, results in store.series.studies():
+        check()
+        study = aggregate(uid, results, classes, settings)
+        if study.deciding is None:
+            writer.remove(uid)
+        elif study.deciding_result.series.format != "dicom":
+            totals.nifti += 1
+        else:
+            _update_study(writer, study, totals)
+    for uid in list(store.dicom.studies()):
+        if not store.studies.is_known(uid):
+            writer.remove(uid)
+    return totals
+
+
+def write_dicom_results(
+    store: Store,
+    classes: Classes,
+    settings: Settings,
+    output: Path,
+    console: Console,
+    check: Callable[[], None],
+) -> int:
+    """Write the objects that the settings request, and log the outcome; returns the failures."""
+    kinds = settings.report.dicom_results
+    totals = update_dicom_results(store, classes, settings, output, kinds, check=check)
+    report_totals(console, totals, output)
+    return len(totals.failures)
+
+
+def report_totals(console: Console, totals: DicomTotals, output: Path) -> None:
+    """Log what was written, and each failure with its source and reason."""
+    for failure in totals.failures:
+        console.warn("no DICOM results", study=failure.source, reason=failure.detail)
+    if totals.nifti:
+        console.log("NIfTI studies have no DICOM results", studies=totals.nifti)
+    console.log(
+        "DICOM results",
+        studies=totals.studies,
+        objects=totals.objects,
+        written=totals.written,
+        folder=output / FOLDER,
+    )
+
+
+def _update_study(writer: "_Writer", study: AggregatedStudy, totals: DicomTotals) -> None:
+    totals.studies += 1
+    try:
+        n_written, objects = writer.update(study)
+    except SourceHeaderError as error:
+        detail = str(error)
+    except (BatchmriError, OSError, MemoryError):
+        raise
+    except Exception as error:  # an attribute that highdicom does not accept; its text may name it
+        detail = f"the objects cannot be built ({type(error).__name__})"
+    else:
+        totals.written += n_written
+        totals.objects += len(objects)
+        return
+    writer.remove(study.uid)
+    source = common_source([r.series.source for r in study.results])
+    totals.failures.append(Failure(study.uid, source, detail))
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    store: Store
+    classes: Classes
+    codes: Mapping[str, ClassCode]
+    output: Path
+    kinds: tuple[Kind, ...]
+
+    def update(self, study: AggregatedStudy) -> tuple[int, tuple[DicomObject, ...]]:
+        """Write the objects of a study unless they are up to date.
+
+        Returns the number of files that changed, and all objects.
+        """
+        montage = self._montage(study.uid)
+        digest = self._digest(study, montage)
+        known = self.store.dicom.get(study.uid)
+        if known and known[0] == digest and all((self.output / o.path).is_file() for o in known[1]):
+            return 0, known[1]
+        with warnings.catch_warnings(action="ignore"), config.disable_value_validation():
+            facts = study_facts(self.store, study, self.classes, self.codes)
+            built = list(self._build(facts, montage))
+            n_written = sum(self._write(study.uid, kind, ds) for kind, ds in built)
+        objects = tuple(
+            DicomObject(kind, self._path(study.uid, kind), str(ds.SOPInstanceUID))
+            for kind, ds in built
+        )
+        self._remove_files(study.uid, {self.output / one.path for one in objects})
+        self.store.dicom.put(study.uid, digest, objects)
+        return n_written, objects
+
+    def remove(self, study_uid: str) -> None:
+        """Remove the objects of a study."""
+        if self.store.dicom.get(study_uid) is not None:
+            self._remove_files(study_uid, set())
+            self.store.dicom.drop(study_uid)
+
+    def _montage(self, study_uid: str) -> tuple[str, Path] | None:
+        exported = self.store.studies.get(study_uid)
+        path = self.output / montage_path(study_uid)
+        if exported is None or not exported.montage or not path.is_file():
+            return None
+        return exported.montage, path
+
+    def _digest(self, study: AggregatedStudy, montage: tuple[str, Path] | None) -> str:
+        made_from = (
+            CONTENT_VERSION,
+            self.kinds,
+            study.version,
+            study.deciding,
+            sorted(study.verdicts.items()),
+            montage and montage[0],
+            sorted(self.codes.items()),
+        )
+        return hashlib.blake2b(repr(made_from).encode(), digest_size=16).hexdigest()
+
+    def _build(
+        self, facts: StudyFacts, montage: tuple[str, Path] | None
+    ) -> Iterator[tuple[Kind, Dataset]]:
+        if "sr" in self.kinds:
+            yield "sr", structured_report(facts)
+        if "sc" in self.kinds and montage is not None:
+            yield "sc", secondary_capture(facts, montage[1].read_bytes())
+        if "kos" in self.kinds and (selection := key_object_selection(facts)) is not None:
+            yield "kos", selection
+
+    def _path(self, study_uid: str, kind: Kind) -> str:
+        return f"{dicom_folder(study_uid)}/{kind}.dcm"
+
+    def _write(self, study_uid: str, kind: Kind, ds: Dataset) -> bool:
+        encoded = io.BytesIO()
+        ds.save_as(encoded, enforce_file_format=True)
+        with NewFile(self.output / self._path(study_uid, kind), _FILE_MODE) as new:
+            new.write(encoded.getvalue())
+        return new.changed
+
+    def _remove_files(self, study_uid: str, keep: set[Path]) -> None:
+        folder = self.output / dicom_folder(study_uid)
+        for path in folder.glob("*"):
+            if path not in keep and path.suffix in (".dcm", ".tmp"):
+                with suppress(OSError):
+                    path.unlink()
+        if not keep:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _make_private_folder(folder: Path) -> None:
+    try:
+        make_folder(folder.parent)
+        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        if folder.stat().st_mode & 0o777 != _FOLDER_MODE:
+            folder.chmod(_FOLDER_MODE)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
