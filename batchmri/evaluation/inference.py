@@ -107,9 +107,10 @@ def run(
 def prepared_image(row: Row, settings: PreparationSettings) -> npt.NDArray[np.uint8]:
     """Return the prepared image of a row (size, size), from 0 (black) to 255 (white)."""
     image, spacing = read_image(row)
-    pixels = prepare(image[None], spacing, settings).pixels[0, 0].numpy()
+    pixels = prepare(image[None], spacing, settings).pixels[0, 0]
     unit = (pixels - settings.black) / (settings.white - settings.black)
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    gray: npt.NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    return gray
 
 
 def _batches(
@@ -120,8 +121,8 @@ def _batches(
         for index, row in enumerate(rows[start : start + size], start):
             image, spacing = read_image(row)
             prepared = prepare(image[None], spacing, settings)
-            pixels.append(prepared.pixels.numpy())
+            pixels.append(prepared.pixels)
             if row.mask is not None and masks is not None:
                 shares = prepare_mask(read_mask(row), prepared.boxes[0], spacing, settings.size)
-                masks[index] = shares[0].numpy() > 0.5
+                masks[index] = shares[0] > 0.5
         yield np.concatenate(pixels)

@@ -46,7 +46,7 @@ class Classifier:
         if not len(slices) or any(array.ndim != 2 for array in slices):
             raise UsageError("expected a list of 2-D arrays, at least one")
         images = np.concatenate(
-            [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels.numpy() for a in slices]
+            [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels for a in slices]
         )
         maps, features = self._model.backend.run(images)
         rows = probabilities(maps, self._model.card.temperature)

@@ -92,7 +92,7 @@ class SeriesClassifier:
         if good:
             stack = np.stack([pixels for _, pixels in good])
             prepared = prepare(stack, accumulator.series.shown_spacing, self._preparation)
-            images = prepared.pixels.numpy()
+            images = prepared.pixels
             for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
                 for classified in batcher.put(image, _Tag(accumulator, ref, box)):
                     yield from self._score(classified)

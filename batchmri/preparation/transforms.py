@@ -1,28 +1,23 @@
 """Preparation of displayed slices for the network, shared by training and scanning.
 
-Each slice is prepared independently, so that its scores do not depend on other slices.
+Each slice is prepared independently, so that its scores do not depend on other slices. The steps
+are those of `monai_transforms`, in NumPy, so that decoding processes prepare slices without
+importing torch. A test compares both.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from monai.data import get_track_meta, set_track_meta
-from monai.transforms import ScaleIntensityRange, SpatialCrop, SpatialPad
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from batchmri.preparation.brain_box import brain_box
-from batchmri.records import CropBox
+from batchmri.preparation.resize import resize
+from batchmri.records import CropBox, FloatArray
 
 Spacing = tuple[float, float]
 Image = npt.NDArray[Any]
-Step = Callable[[Tensor], Any]
 
 _PERCENTILE_STRIDE = 2  # percentiles of a quarter of the pixels are accurate enough
 
@@ -52,7 +47,7 @@ class PreparationSettings(BaseModel):
 class Prepared:
     """Prepared slices as pixels (S, 1, size, size) float32, with the brain box of each slice."""
 
-    pixels: Tensor
+    pixels: FloatArray
     boxes: list[CropBox]
 
 
@@ -61,69 +56,60 @@ def prepare(slices: Image, pixel_spacing: Spacing, settings: PreparationSettings
 
     `pixel_spacing` is (row, column) in mm; only the ratio matters.
     """
-    boxes = [brain_box(image) for image in slices]
-    pixels = torch.empty((len(boxes), 1, settings.size, settings.size))
-    with _plain_tensors():
-        for target, image, box in zip(pixels, slices, boxes, strict=True):
-            target.copy_(_prepare_slice(image, box, pixel_spacing, settings))
+    pixels = np.empty((len(slices), 1, settings.size, settings.size), np.float32)
+    boxes = [
+        prepare_slice(image, pixel_spacing, settings, into)
+        for image, (into,) in zip(slices, pixels, strict=True)
+    ]
     return Prepared(pixels, boxes)
 
 
-def prepare_mask(mask: Image, box: CropBox, pixel_spacing: Spacing, size: int) -> Tensor:
+def prepare_slice(
+    image: Image, pixel_spacing: Spacing, settings: PreparationSettings, into: FloatArray
+) -> CropBox:
+    """Prepare one slice (H, W) into a given array (size, size), and return its brain box."""
+    box = brain_box(image)
+    low, high = gray_range(image, box, settings)
+    inside = _crop(image, box).astype(np.float32)
+    inside -= np.float32(low)
+    inside /= np.float32(high - low)
+    inside *= np.float32(settings.white - settings.black)
+    inside += np.float32(settings.black)
+    np.clip(inside, settings.black, settings.white, out=inside)
+    _to_square(inside, box, pixel_spacing, settings.black, into)
+    return box
+
+
+def prepare_mask(mask: Image, box: CropBox, pixel_spacing: Spacing, size: int) -> FloatArray:
     """Apply the geometry of `prepare` to a mask (H, W): shares (1, size, size) from 0 to 1."""
-    with _plain_tensors():
-        steps = [_crop(box), *_to_square(box, pixel_spacing, size, outside=0.0)]
-        return _apply(steps, mask > 0).clamp(0, 1)
+    shares = np.empty((1, size, size), np.float32)
+    _to_square(_crop(mask > 0, box).astype(np.float32), box, pixel_spacing, 0.0, shares[0])
+    return shares.clip(0, 1)
 
 
-def _prepare_slice(
-    image: Image, box: CropBox, spacing: Spacing, settings: PreparationSettings
-) -> Tensor:
-    black, white = settings.black, settings.white
-    inside = image[box.y : box.y + box.height, box.x : box.x + box.width]
-    sample = inside[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
+def gray_range(image: Image, box: CropBox, settings: PreparationSettings) -> tuple[float, float]:
+    """Return the gray levels of an image that become black and white."""
+    sample = _crop(image, box)[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
     low, high = np.percentile(sample, (settings.lower_percentile, settings.upper_percentile))
-    steps: list[Step] = [
-        _crop(box),
-        # MONAI's ScaleIntensityRangePercentiles sorts every pixel, which takes four times as long
-        # as all of these steps together.
-        ScaleIntensityRange(low, max(high, low + 1e-6), black, white, clip=True),
-        *_to_square(box, spacing, settings.size, outside=black),
-    ]
-    return _apply(steps, image)
+    return float(low), float(max(high, low + 1e-6))
 
 
-def _crop(box: CropBox) -> Step:
-    corner = (box.y, box.x)
-    step: Step = SpatialCrop(roi_start=corner, roi_end=(box.y + box.height, box.x + box.width))
-    return step
-
-
-def _to_square(box: CropBox, spacing: Spacing, size: int, outside: float) -> tuple[Step, Step]:
-    height, width = box.height * spacing[0], box.width * spacing[1]
+def resized_shape(box: CropBox, pixel_spacing: Spacing, size: int) -> tuple[int, int]:
+    """Return the shape of a brain box with square pixels whose longer side is `size`."""
+    height, width = box.height * pixel_spacing[0], box.width * pixel_spacing[1]
     scale = size / max(height, width)
-    shape = (max(1, round(height * scale)), max(1, round(width * scale)))
-
-    def resize(image: Tensor) -> Tensor:
-        # MONAI's Resize applies a Gaussian filter first, at eight times the cost of interpolate.
-        return interpolate(image[None], shape, mode="bilinear", antialias=True)[0]
-
-    return resize, SpatialPad((size, size), value=outside)
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _apply(steps: Sequence[Step], image: Image) -> Tensor:
-    prepared = torch.from_numpy(image.astype(np.float32))[None]
-    for step in steps:
-        prepared = step(prepared)
-    return prepared
+def _crop(image: Image, box: CropBox) -> Image:
+    return image[box.y : box.y + box.height, box.x : box.x + box.width]
 
 
-@contextmanager
-def _plain_tensors() -> Iterator[None]:
-    """Disable MONAI's metadata tracking, which costs more than the steps themselves."""
-    before = get_track_meta()
-    set_track_meta(False)
-    try:
-        yield
-    finally:
-        set_track_meta(before)
+def _to_square(
+    inside: FloatArray, box: CropBox, spacing: Spacing, outside: float, into: FloatArray
+) -> None:
+    size = len(into)
+    rows, columns = resized_shape(box, spacing, size)
+    top, left = (size - rows) // 2, (size - columns) // 2
+    into[:] = outside
+    into[top : top + rows, left : left + columns] = resize(inside, (rows, columns))

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from batchmri.errors import UsageError
 from batchmri.preparation.transforms import PreparationSettings, prepare, prepare_mask
+from batchmri.records import FloatArray
 from batchmri.training.augment import Augmentation
 from batchmri.training.images import read_image, read_mask
 from batchmri.training.loss import ANY_TUMOR
@@ -107,8 +108,9 @@ def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.ND
     return images, np.array(masks, np.uint8).reshape(len(masks), side, side), boxes
 
 
-def _bytes(unit: Tensor) -> Bytes:
-    return (unit.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+def _bytes(unit: FloatArray) -> Bytes:
+    levels: Bytes = np.rint(unit.clip(0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 def row_probabilities(
