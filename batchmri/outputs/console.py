@@ -1,12 +1,12 @@
 """Console output: progress and log lines on stderr, results on stdout.
 
 On a terminal, rich draws progress bars; elsewhere, or with `--log-format`, progress is logged as
-plain or JSON lines. External text cannot become markup or terminal control sequences.
+plain or JSON lines (`batchmri.outputs.logs`). External text cannot become markup or terminal
+control sequences.
 """
 
 import json
-import sys
-import time
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchmri.outputs.formatting import printable
+from batchmri.outputs.logs import LOGGER, JsonFormatter, PlainFormatter, write_to_stderr
 from batchmri.outputs.progress import Lines, Stage, bar
 
 LogFormat = Literal["auto", "plain", "json"]
@@ -30,6 +31,7 @@ class Console:
         self._json = log_format == "json"
         self._bars = log_format == "auto" and self._err.is_terminal
         self._run_id = run_id
+        write_to_stderr(JsonFormatter() if self._json else PlainFormatter())
 
     @contextmanager
     def stage(self, what: str, total: int | None = None) -> Iterator[Stage]:
@@ -46,25 +48,17 @@ class Console:
         lines.write(stage, finished=True)
 
     def log(self, what: str, **facts: object) -> None:
-        """Write one line to stderr; facts that are None are omitted."""
-        self._line("info", what, facts)
+        """Log an event; facts that are None are omitted."""
+        self._log(logging.INFO, what, facts)
 
     def warn(self, what: str, **facts: object) -> None:
-        """Write a warning line to stderr; facts that are None are omitted."""
-        self._line("warning", what, facts)
+        """Log a warning; facts that are None are omitted."""
+        self._log(logging.WARNING, what, facts)
 
-    def _line(self, level: str, what: str, facts: Mapping[str, object]) -> None:
+    def _log(self, level: int, what: str, facts: Mapping[str, object]) -> None:
         given = {key: value for key, value in facts.items() if value is not None}
-        if self._json:
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            head = {"time": stamp, "run": self._run_id, "level": level, "event": what}
-            line = json.dumps(head | given, default=str)
-        else:
-            stamp = time.strftime("%H:%M:%S")
-            mark = "" if level == "info" else f"{level}: "
-            details = " ".join(f"{key}={value}" for key, value in given.items())
-            line = printable(f"{stamp} {mark}{what} {details}")
-        print(line, file=sys.stderr, flush=True)
+        # "%s", because a message could contain a percent sign.
+        LOGGER.log(level, "%s", what, extra={"facts": given, "run": self._run_id})
 
     def table(self, title: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
         """Write a table to stdout, or JSON lines if the log format is json."""

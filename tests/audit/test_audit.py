@@ -25,8 +25,19 @@ def rows(path: Path) -> Rows:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Folder of two splits and two classes, with all kinds of copies, a conflict and odd files."""
-    folder = tmp_path / "data"
+    return write_data(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parent of the data and of the output `out` of one audit, which several tests read."""
+    folder = tmp_path_factory.mktemp("audited")
+    audit(write_data(folder / "data"), folder / "out")
+    return folder
+
+
+def write_data(folder: Path) -> Path:
+    """Write two splits and two classes, with all kinds of copies, a conflict and odd files."""
     for number in range(16):
         label = "ab"[number % 2]
         write(folder / "Training" / label / f"{number}.jpg", head(number))
@@ -53,9 +64,8 @@ def write_groups(path: Path, head_row: str, *lines: str) -> Path:
     return path
 
 
-def test_each_kind_of_copy_is_listed(data: Path, tmp_path: Path) -> None:
-    audit(data, tmp_path / "out")
-    found = {row["file"]: row for row in rows(tmp_path / "out" / "duplicates.csv")}
+def test_each_kind_of_copy_is_listed(audited: Path) -> None:
+    found = {row["file"]: row for row in rows(audited / "out" / "duplicates.csv")}
     assert len(found) == 8
     told = {
         name: (row["match"], row["like"], row["orientation"], row["conflict"])
@@ -71,9 +81,8 @@ def test_each_kind_of_copy_is_listed(data: Path, tmp_path: Path) -> None:
     assert {row["crosses_splits"] for row in found.values()} == {"1"}
 
 
-def test_audit_json_and_figures(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    audit(data, out)
+def test_audit_json_and_figures(audited: Path) -> None:
+    out = audited / "out"
     document = json.loads((out / "audit.json").read_text())
     assert document["pictures"] == 21
     assert document["distinct_images"] == 17
@@ -111,19 +120,18 @@ def test_proposed_split_keeps_groups_together(data: Path, tmp_path: Path) -> Non
     assert splits[data / "Testing" / "a" / "bytes.jpg"]["weight"] == "0.5"
 
 
-def test_proposed_split_is_a_training_table(data: Path, tmp_path: Path) -> None:
-    audit(data, tmp_path / "out")
-    read = read_table(tmp_path / "out" / "split.csv")
+def test_proposed_split_is_a_training_table(audited: Path) -> None:
+    read = read_table(audited / "out" / "split.csv")
     assert {row.split for row in read} == {"train", "val", "test"}
 
 
-def test_repeated_audits_are_byte_identical(data: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        audit(data, tmp_path / name)
-    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")]
+def test_repeated_audits_are_byte_identical(audited: Path) -> None:
+    one, two = audited / "out", audited / "again"
+    audit(audited / "data", two)
+    files = [path.relative_to(one) for path in one.rglob("*.*")]
     assert len(files) == 8
     for file in files:
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+        assert (one / file).read_bytes() == (two / file).read_bytes()
 
 
 def test_similar_patients_are_proposed_unless_one_person(data: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from batchmri.training.images import read_gray, read_image, read_mask
 from batchmri.training.table import Row, read_table
 from experiments.b1.sources import build_table
 
+pytestmark = pytest.mark.slow  # prepares the complete table of the shared data
+
 
 @pytest.fixture(scope="module")
 def rows(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:

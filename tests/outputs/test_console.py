@@ -1,5 +1,6 @@
 import io
 import json
+import logging
 import re
 import sys
 from collections import Counter
@@ -146,3 +147,28 @@ def test_the_inventory_is_written_to_stdout(capsys: Capture) -> None:
     for words in ("classify", "localizer", "[b]Maker", "ExplicitVRLittleEndian", "2 series"):
         assert words in out
     assert "\x1b" not in out
+
+
+def test_an_embedding_program_gets_the_records_instead_of_stderr(capsys: Capture) -> None:
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logger = logging.getLogger("batchmri")
+    own = list(logger.handlers)
+    try:
+        logger.handlers[:] = [handler]
+        Console("json", "run1").warn("odd: 100%", source="a", nothing=None)
+    finally:
+        logger.handlers[:] = own
+    (record,) = records
+    assert (record.getMessage(), record.levelname) == ("odd: 100%", "WARNING")
+    assert (record.facts, record.run) == ({"source": "a"}, "run1")  # type: ignore[attr-defined]
+    assert capsys.readouterr().err == ""
+
+
+def test_loggers_of_modules_share_the_format_and_are_not_doubled(capsys: Capture) -> None:
+    Console("plain")
+    Console("json")
+    logging.getLogger("batchmri.training.folders").warning("%d files", 3)
+    event = json.loads(capsys.readouterr().err)
+    assert (event["level"], event["event"]) == ("warning", "3 files")

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from batchmri.errors import ArchiveError, BatchmriError, OutputBusyError, UsageError
 from batchmri.outputs.metrics import prometheus, read_metric
@@ -17,6 +18,24 @@ def test_seconds_since_1970_keep_all_digits() -> None:
     text = prometheus({"t_seconds": ("A time.", 1795880924.0884)}, {}).decode()
     assert text.splitlines()[-1] == "batchmri_t_seconds 1795880924.088"
     assert "batchmri_n 5\n" in prometheus({"n": ("A count.", 5)}, {}).decode()
+
+
+def test_the_official_parser_reads_the_file() -> None:
+    text = prometheus(
+        {"duration_seconds": ("Length of the run.", 12.5)},
+        {"series": ("Series.", {("skipped", "localizer"): 3, ("classified", ""): 2})},
+    ).decode()
+    duration, series = text_string_to_metric_families(text)
+    assert (duration.name, duration.documentation) == (
+        "batchmri_duration_seconds",
+        "Length of the run.",
+    )
+    assert duration.samples[0].value == 12.5
+    assert {(s.labels["status"], s.labels["reason"]): s.value for s in series.samples} == {
+        ("skipped", "localizer"): 3,
+        ("classified", ""): 2,
+    }
+    assert {duration.type, series.type} == {"gauge"}
 
 
 @pytest.fixture
