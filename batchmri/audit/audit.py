@@ -35,7 +35,7 @@ def audit_data(
     pictures, odd = _read(find_files(folders), console)
     if not pictures:
         named = ", ".join(map(str, folders))
-        raise UsageError(f"{named}: no pictures in a folder per class (DIR/class/picture.png)")
+        raise UsageError(f"{named}: no images in class folders (DIR/class/image.png)")
     groups = read_groups(groups_table, pictures) if groups_table else no_groups(len(pictures))
     links, images = _duplicates(pictures, console)
     first = np.unique(images, return_index=True)[1].tolist()

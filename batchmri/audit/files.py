@@ -110,7 +110,7 @@ def read_image(found: Found) -> AuditedImage | OddFile:
     if expected is None:
         return OddFile(found.name, "not_an_image", f"suffix {found.path.suffix!r}")
     if not found.label:
-        return OddFile(found.name, "no_class", "lies in no class folder")
+        return OddFile(found.name, "no_class", "is not in a class folder")
     try:
         data = found.path.read_bytes()
     except OSError as error:

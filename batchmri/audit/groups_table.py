@@ -42,6 +42,6 @@ def read_groups(path: Path, pictures: Sequence[AuditedImage]) -> Groups:
     named = [rows.get(picture.found.path.resolve(), {}) for picture in pictures]
     if not any(named):
         raise UsageError(
-            f"groups table {path}: names none of the pictures; its files are relative to it"
+            f"groups table {path}: lists none of the audited files; paths are relative to the table"
         )
     return Groups(*([row.get(column, "") for row in named] for column in COLUMNS))

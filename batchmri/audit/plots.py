@@ -52,7 +52,7 @@ def class_distribution(findings: Findings) -> canvas.Image:
     classes = sorted({label for _, label in counts})
     step = max(len(splits) * (_BAR + 34) + 24, 120)
     image = canvas.black(_HEIGHT + 110, max(40 + step * len(classes), 480))
-    canvas.text(image, "Pictures (outline) and distinct images (filled)", (20, 26), 16)
+    canvas.text(image, "Files (outline) and distinct images (filled)", (20, 26), 16)
     highest = max(n for n, _ in counts.values())
     floor = _HEIGHT + 60
     for place, label in enumerate(classes):

@@ -23,18 +23,18 @@ def print_summary(findings: Findings, console: Console) -> None:
         "duplicates",
         ("what", "count"),
         (
-            ("files that repeat another's bytes", repeat_bytes),
-            ("files that repeat another's pixels", repeat_pixels),
-            ("groups that show one image", len(groups)),
+            ("files with the same bytes as another", repeat_bytes),
+            ("files with the same pixels as another", repeat_pixels),
+            ("groups of files that show one image", len(groups)),
             ("of these across splits", len(crossing)),
             ("of these under several classes", len(conflicts)),
         ),
     )
     for folder, (inside, total) in _shared_with_others(findings).items():
-        console.say(f"{folder}: {inside} of {total} pictures show an image of another split")
+        console.say(f"{folder}: {inside} of {total} files show an image of another split")
     if findings.shortcuts:
         console.table(
-            "told without anatomy (cross-validated, one picture per image)",
+            "classes recognized without anatomy (cross-validated, one file per image)",
             ("what", "from", "balanced accuracy", "chance", "accuracy", "largest class"),
             (
                 (
@@ -57,7 +57,7 @@ def print_summary(findings: Findings, console: Console) -> None:
             if not counts[name, label]:
                 console.warn("too few groups to split", label=label, missing_in=name)
     if conflicts:
-        console.warn("one image under several classes: settle them", groups=len(conflicts))
+        console.warn("images in several classes: correct their labels", groups=len(conflicts))
     if findings.persons:
         console.warn(
             "patients who may be one person: look at figures/persons.png, then name them in a "

@@ -15,33 +15,36 @@ from batchmri.outputs.schema import Column
 from batchmri.outputs.tables.csv import write_table
 
 Record = dict[str, Any]
-_FILE = Column("file", "Path from the folder that DIR lies in.")
-_SPLIT = Column("split", "Folder that holds the class folder.")
-_LABEL = Column("label", "Class: the folder that the picture lies in.")
+_FILE = Column("file", "Path relative to the parent of DIR.")
+_SPLIT = Column("split", "Name of the folder that contains the class folder.")
+_LABEL = Column("label", "Class: the name of the folder of the file.")
 _DUPLICATES = (
     Column("group", "Files with the same number show the same image.", "integer"),
     _FILE,
     _SPLIT,
     _LABEL,
-    Column("match", "How it equals `like`: bytes, pixels or near."),
-    Column("like", "The file that it resembles most."),
-    Column("orientation", "How `like` is turned to show it."),
-    Column("correlation", "Of the two, reduced.", "number"),
-    Column("crosses_splits", "1 where the group lies in several splits.", "integer"),
-    Column("conflict", "1 where the group lies in several classes.", "integer"),
+    Column(
+        "match",
+        "What it has in common with `like`: bytes, pixels, or near for nearly equal pixels.",
+    ),
+    Column("like", "The most similar file."),
+    Column("orientation", "Rotation or reflection that maps `like` to it."),
+    Column("correlation", "Correlation of the two reduced images.", "number"),
+    Column("crosses_splits", "1 if the group is in several splits.", "integer"),
+    Column("conflict", "1 if the group is in several classes.", "integer"),
 )
 _ODD = (
     _FILE,
-    Column("code", "What is odd."),
+    Column("code", "What is unusual."),
     Column("detail", "In words."),
-    Column("used", "1 where it is audited all the same, 0 where left out.", "integer"),
+    Column("used", "1 if it is audited nevertheless, 0 if it is excluded.", "integer"),
 )
 _PERSONS = (
     Column("patient", "One patient."),
-    Column("other_patient", "Another, who may be the same person."),
-    Column("likeness", "Mean correlation of their likest heads.", "number"),
-    Column("file", "The likest picture of the one."),
-    Column("other_file", "The likest picture of the other."),
+    Column("other_patient", "Another patient, who may be the same person."),
+    Column("likeness", "Mean correlation of their most similar images.", "number"),
+    Column("file", "The most similar file of the first patient."),
+    Column("other_file", "The most similar file of the other patient."),
 )
 # Only columns that `batchmri train` accepts.
 _TRAIN = (

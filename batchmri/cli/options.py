@@ -28,13 +28,13 @@ state_option = click.option(
 
 _GROUPS = {
     "archive": "Archive",
-    "selection": "Selection of series",
+    "selection": "Selection",
     "pixels": "Decoding",
     "classifier": "Model",
     "engine": "Engine",
     "verdict": "Verdict rules (default: those of the model card)",
-    "report": "Tables and pictures",
-    "schedule": "Nightly runs",
+    "report": "Outputs",
+    "schedule": "Schedule",
 }
 
 

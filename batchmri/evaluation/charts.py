@@ -112,8 +112,8 @@ def draw_coverage(axes: Axes, labels: Ints, probabilities: Floats, what: str = "
     axes.axhline(risk[-1], color=_GRAY, linestyle=":", linewidth=1, label=f"all {what}")
     axes.set_xlim(0, 1.01)
     axes.set_ylim(0, max(float(risk.max()) * 1.1, 0.02))
-    axes.set_xlabel(f"coverage: share of {what} called, the surest first")
-    axes.set_ylabel("risk: share of these called wrong")
+    axes.set_xlabel(f"coverage: share of {what}, by descending confidence")
+    axes.set_ylabel("risk: fraction of these that are wrong")
     axes.legend(fontsize=8)
 
 

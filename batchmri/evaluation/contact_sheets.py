@@ -28,11 +28,11 @@ def write_sheets(predictions: RowPredictions, settings: PreparationSettings, fol
     """Write mistakes.png and gradcam.png; delete a sheet that would be empty."""
     sheets = {
         "mistakes": (
-            "Called wrong, the surest first",
+            "Errors, by descending confidence",
             [_mistake_tile(predictions, index, settings) for index in worst(predictions, WORST)],
         ),
         "gradcam": (
-            "Prepared images beside Grad-CAM of the class called; outlined: the mask",
+            "Prepared images and Grad-CAM of the predicted class; outline: the mask",
             [
                 tile
                 for index in examples(predictions)

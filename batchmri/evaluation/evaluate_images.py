@@ -64,7 +64,7 @@ def evaluate_images(
     groups, grouped_by = groups_of(rows, leaks)
     chosen = choose(settings)
     backend = load_backend(network, card, chosen)
-    with console.stage("judging images", len(rows)) as stage:
+    with console.stage("evaluating images", len(rows)) as stage:
         predictions = ask(rows, backend, card, groups, stage.advance)
     parts = {RAW: predictions}
     if leaks.leak_free is not None and len(leaks.leak_free):
@@ -134,7 +134,7 @@ def _randomization_measures(
 ) -> list[Measure]:
     predictions = parts[RAW]
     settings = PreparationSettings.model_validate(card.preparation)
-    with console.stage("judging with a random last layer", len(predictions.rows)) as stage:
+    with console.stage("evaluating with a random last layer", len(predictions.rows)) as stage:
         maps = run(predictions.rows, backend, settings, stage.advance)
     measures = randomization_measure(RAW, predictions, maps, request.resamples)
     if LEAK_FREE in parts and leaks.leak_free is not None:

@@ -28,12 +28,12 @@ from batchmri.outputs.tables.csv import write_table
 _SCAN_KEYS = ("source", "study_uid", "series_uid", "series_part")
 _CASE_COLUMNS = (
     Column("label", "True class."),
-    Column("patient", "As the labels name it, else the study."),
-    Column("origin", "Source as the labels name it."),
-    Column("verdict", "A class, or indeterminate; empty where nothing was classified."),
-    Column("p_tumor", "Calibrated probability of a tumor, of whatever class.", "number"),
+    Column("patient", "As in the labels; the study if they name no patient."),
+    Column("origin", "Source as in the labels."),
+    Column("verdict", "A class, tumor or indeterminate; empty if nothing was classified."),
+    Column("p_tumor", "Calibrated probability of a tumor of any class.", "number"),
     Column("reason", "Why nothing was classified: a code of docs/reasons.md, or not_found."),
-    Column("correct", "1 where verdict is label.", "integer"),
+    Column("correct", "1 if the verdict is the label.", "integer"),
 )
 
 
@@ -65,9 +65,9 @@ def evaluate_volumes(
     notes = [
         f"{data}: {len(labels)} labels, {len(series)} series, {len(patients)} patients, "
         f"{len(slices)} labeled slices; model {card.weights_digest[:12]}",
-        "intervals: 95%, of shares by Wilson at the number of patients, of ROC AUC from "
+        "intervals: 95%, Wilson intervals of fractions for the number of patients, ROC AUC from "
         f"{resamples} resamples of patients",
-        "a series without a verdict counts as not called; no leak check is made of volumes",
+        "a series without a verdict counts as not detected; volumes are not checked for leaks",
         *(f"{n} labels without a classified series: {why}" for why, n in unclassified.items()),
     ]
     text_tables = _text_tables(measures, series, patients, card)

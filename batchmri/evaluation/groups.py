@@ -28,6 +28,6 @@ def groups_of(rows: Sequence[Row], leaks: LeakCheck) -> tuple[Ints, str]:
     ungrouped = joined(len(rows), ())
     groups = together(ungrouped, list(known.values()))
     if not known:
-        return groups, "images (nothing says which belong together)"
+        return groups, "images (no information on which ones belong together)"
     n_groups = len(np.unique(groups))
     return groups, f"{n_groups} groups of {len(rows)} images by {', '.join(known)}"

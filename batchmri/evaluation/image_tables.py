@@ -16,14 +16,14 @@ _OVERALL = {
     "accuracy": "accuracy",
     "brier": "Brier score (0 to 2)",
     "ece": "calibration error, 15 bins",
-    "ece_if_perfect": "– of a perfectly calibrated network, mean",
-    "ece_if_perfect_95th": "– of such a network, 95th percentile",
+    "ece_if_perfect": "– if perfectly calibrated, mean",
+    "ece_if_perfect_95th": "– if perfectly calibrated, 95th percentile",
     "aurc": "area under risk and coverage",
-    "risk_at_50_coverage": "called wrong among the surest 50%",
+    "risk_at_50_coverage": "errors among the most confident 50%",
     "risk_at_80_coverage": "– 80%",
     "risk_at_90_coverage": "– 90%",
     "risk_at_95_coverage": "– 95%",
-    "randomized_rank_correlation": "rank correlation of maps, last layer redrawn",
+    "randomized_rank_correlation": "rank correlation of maps with a random last layer",
 }
 _LOCALIZATION = ("pointing", "pointing_of_middle", "heat_share", "heat_share_of_gaussian")
 _RANKING = ("roc_auc", "average_precision")
@@ -58,14 +58,14 @@ def image_tables(
     )
     tables.append(
         TextTable(
-            "Called a tumor, of whatever class",
+            "Reported as a tumor of any class",
             ("class", *subsets),
             [(name, *(cell(find(s, TUMOR, name)) for s in subsets)) for name in classes],
         )
     )
     tables.append(
         TextTable(
-            "Each class against all others",
+            "Each class against the others",
             ("class", *(f"{s}, {m.replace('_', ' ')}" for s in subsets for m in _RANKING)),
             [(n, *(cell(find(s, m, n)) for s in subsets for m in _RANKING)) for n in classes],
         )
@@ -92,7 +92,14 @@ def _localization_table(find: Lookup, subset: str, classes: Sequence[str]) -> Te
             rows.append(
                 (of or "all", *(cell(find(subset, m, of)) for m in _LOCALIZATION), str(first.n))
             )
-    head = ("class", "pointing", "– of the middle", "heat in mask", "– of a centered Gaussian", "n")
+    head = (
+        "class",
+        "pointing",
+        "– of the image center",
+        "heat in mask",
+        "– of a centered Gaussian",
+        "n",
+    )
     return TextTable(f"{subset}: localization, true class", head, rows)
 
 
@@ -108,18 +115,18 @@ def write_predictions(
     base = data if data.is_dir() else data.parent
     leak_free_rows = set(leak_free)
     columns = (
-        Column("file", "Path from DATA, or from its table."),
+        Column("file", "Path relative to DATA, or to its table."),
         Column("slice", "Of a volume.", "integer"),
         Column("plane", "Of that slice."),
-        Column("source", "As the table names it."),
+        Column("source", "As in the table."),
         Column("label", "True class."),
         Column("predicted", "The leading class."),
         *(
             Column(f"p_{name}", f"Calibrated probability of {name}.", "number")
             for name in predictions.classes
         ),
-        Column("correct", "1 where predicted is label.", "integer"),
-        Column("leak_free", "1 where the row is among the leak-free.", "integer"),
+        Column("correct", "1 if the prediction is the label.", "integer"),
+        Column("leak_free", "1 if the row is leak-free.", "integer"),
     )
     predicted = predictions.called
     rows = (

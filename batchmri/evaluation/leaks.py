@@ -42,14 +42,14 @@ def check_leaks(
         known = Manifest.read(manifest)
         entries = [known.find(row.file) for row in rows]
         if not any(entries):
-            raise UsageError(f"manifest {manifest}: names none of the images judged")
+            raise UsageError(f"manifest {manifest}: lists none of the evaluated images")
         if trained_on is None:
             return _check_by_manifest_split(entries)
         return _check_by_manifest(entries, [known.find(row.file) for row in trained])
     if trained_on is not None:
         return _check_by_similarity(rows, trained, advance)
     unknown = ("",) * len(rows)
-    note = "no leak check was asked for: see --manifest and --trained-on"
+    note = "no leak check was requested; see --manifest and --trained-on"
     return LeakCheck(None, (note,), unknown, unknown)
 
 
@@ -86,12 +86,12 @@ def _check_by_manifest(
     unknown_person = sum(1 for entry in known if entry and not entry.person)
     notes = [
         f"raw: {len(entries)} images",
-        f"leak-free: {len(leak_free)} images whose image is not among those trained on; "
+        f"leak-free: {len(leak_free)} images that were not trained on; "
         f"{shared} of them show a person who is, of {unknown_person} the person is not known",
     ]
     not_listed = sum(1 for entry in trained if entry is None)
     if not_listed:
-        notes.append(f"{not_listed} images trained on are not in the manifest")
+        notes.append(f"{not_listed} images that were trained on are not in the manifest")
     return _leak_check(leak_free, notes, entries)
 
 
@@ -100,7 +100,10 @@ def _leak_check(
 ) -> LeakCheck:
     missing = sum(1 for entry in entries if entry is None)
     if missing:
-        notes = (*notes, f"{missing} judged images are not in the manifest: not leak-free")
+        notes = (
+            *notes,
+            f"{missing} evaluated images are not in the manifest and count as not leak-free",
+        )
     return LeakCheck(
         np.array(leak_free, np.intp),
         tuple(notes),

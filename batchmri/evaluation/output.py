@@ -15,13 +15,13 @@ from batchmri.outputs.tables.csv import write_table
 
 Cells = tuple[str, ...]
 _COLUMNS = (
-    Column("subset", "What it was measured on: raw, leak-free, or a kind of volume."),
-    Column("metric", "What was measured."),
-    Column("of", "The class or stratum it is of; empty for all."),
-    Column("value", "Empty where undefined.", "number"),
+    Column("subset", "The evaluated subset: raw, leak-free, or a kind of volume."),
+    Column("metric", "Name of the metric."),
+    Column("of", "Class or stratum; empty for all."),
+    Column("value", "Empty if undefined.", "number"),
     Column("low", "Lower bound of the 95% interval.", "number"),
     Column("high", "Upper bound of the 95% interval.", "number"),
-    Column("n", "Images, slices, series or patients behind it.", "integer"),
+    Column("n", "Number of images, slices, series or patients.", "integer"),
 )
 _DECIMALS = 6
 

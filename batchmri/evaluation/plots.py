@@ -24,7 +24,7 @@ def write_plots(subsets: Mapping[str, RowPredictions], folder: Path) -> None:
     """Write confusion, roc, precision_recall, reliability and coverage (.png)."""
     plots: dict[str, tuple[Callable[[RowPredictions, Axes], None], str]] = {
         "confusion": (_confusion, "Confusion matrix"),
-        "roc": (_roc, "ROC, each class against all others"),
+        "roc": (_roc, "ROC, each class against the others"),
         "precision_recall": (_precision_recall, "Precision and recall, each class"),
         "reliability": (_reliability, "Reliability"),
         "coverage": (_coverage, "Coverage against risk"),

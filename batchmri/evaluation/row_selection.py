@@ -34,5 +34,5 @@ def check_classes(data: Path, labels: Iterable[str], classes: Sequence[str]) -> 
     for label in labels:
         if label not in classes:
             raise UsageError(
-                f"{data}: class {label!r} is unknown to the model (knows {', '.join(classes)})"
+                f"{data}: class {label!r} is not a class of the model ({', '.join(classes)})"
             )

@@ -64,7 +64,7 @@ def _label(table: Path, data: Path, line: int, record: dict[str, str]) -> Volume
         raise UsageError(f"{where}: label is empty")
     index = record.get("slice_index") or record.get("slice") or ""
     if index and not index.isdigit():
-        raise UsageError(f"{where}: slice {index!r} is no number from 0 on")
+        raise UsageError(f"{where}: slice {index!r} is not a whole number of at least 0")
     return VolumeLabel(
         str(path),
         record["label"],

@@ -23,7 +23,7 @@ from batchmri.evaluation.volume_join import Case
 from batchmri.records import INDETERMINATE, TUMOR
 
 NO_VERDICT = "not classified"
-_TUMOR_PANEL = "any tumor against none"
+_TUMOR_PANEL = "any tumor against no tumor"
 
 
 def write_volume_plots(

@@ -24,7 +24,7 @@ def write_volume_mistakes(
     places = [_place(case) for case in shown]
     slices = read(places) if places else {}
     tiles = [_tile(case, slices.get(place)) for case, place in zip(shown, places, strict=True)]
-    title = "Series called wrong or indeterminate, the surest first"
+    title = "Wrong and indeterminate series, by descending confidence"
     write_sheet(folder / "mistakes.png", title, tiles)
 
 

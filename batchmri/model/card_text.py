@@ -14,16 +14,16 @@ def describe(card: Card) -> str:
 def _lines(card: Card) -> Iterator[str]:
     yield f"intended use   {card.intended_use}"
     yield f"classes        {', '.join(card.classes)} ({card.no_tumor_class} means no tumor)"
-    yield f"domain         {card.domain or 'not said'}"
-    yield f"license        {card.license or 'not said'}"
+    yield f"domain         {card.domain or 'not stated'}"
+    yield f"license        {card.license or 'not stated'}"
     stride = "kept" if card.last_stride else "removed"
     yield f"architecture   {card.architecture}, last stride {stride}"
     settings = ", ".join(f"{name} {value}" for name, value in card.preparation.items())
     yield f"preparation    {settings or 'defaults'}"
     yield f"temperature    {card.temperature:g}"
-    yield f"weights        sha256 {card.weights_digest or 'not said'}"
-    yield f"training data  sha256 {card.training_data_digest or 'not said'}"
-    yield f"created by     {card.created_by or 'not said'}"
+    yield f"weights        sha256 {card.weights_digest or 'not stated'}"
+    yield f"training data  sha256 {card.training_data_digest or 'not stated'}"
+    yield f"created by     {card.created_by or 'not stated'}"
     for name, figures in card.figures.items():
         yield ""
         yield f"figures: {name}"

@@ -47,7 +47,7 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
         raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != card.weights_digest:
         raise ModelError(
-            f"model {path}: its sha256 is not the one in its card: damaged or replaced"
+            f"model {path}: its sha256 differs from that in its card; it is damaged or replaced"
         )
     network = ClassMapNetwork(len(card.classes), card.last_stride)
     try:
@@ -57,7 +57,7 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
         detector = DomainModel.from_tensors(own)
     except (SafetensorError, RuntimeError, KeyError) as error:
         line = str(error).splitlines()[0]
-        raise ModelError(f"model {path}: not weights of this network ({line})") from None
+        raise ModelError(f"model {path}: these are not weights of this network ({line})") from None
     return network.eval(), card, detector
 
 

@@ -61,8 +61,8 @@ def export_model(model: Path, kind: Format, out: Path, tolerance: float = TOLERA
                 if not difference <= tolerance:  # also true for NaN
                     raise ExportError(
                         f"export of {model}: {name} differ from torch by {difference:.2g} of their "
-                        f"largest value, more than {tolerance:g}: nothing was kept; accept more "
-                        "with --tolerance, or try the other --format"
+                        f"largest value, more than {tolerance:g}; nothing was written; use "
+                        "a larger --tolerance, or the other --format"
                     )
             path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
             files = tuple(file.replace(out / file.name) for file in sorted(Path(folder).iterdir()))
@@ -75,7 +75,7 @@ def _input_size(card: Card) -> int:
     try:
         return int(card.preparation["size"])
     except (KeyError, TypeError, ValueError):
-        raise ModelError("the model's card: preparation names no size") from None
+        raise ModelError("model card: preparation has no size") from None
 
 
 def _write_onnx(network: ClassMapNetwork, card: Card, path: Path) -> _Runner:

@@ -32,17 +32,17 @@ def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool)
     """
     if allow_shrink:
         return
-    hint = "nothing was changed; --allow-shrink takes it as it is"
+    hint = "nothing was changed; --allow-shrink accepts this"
     for label, path in roots.items():
         known = store.files.count(label)
         if known and not store.files.n_walked(label):
             raise ArchiveError(
-                f"{path}: {known} files were known here and none is left (not mounted?); {hint}"
+                f"{path}: {known} files were known here and none exists now (not mounted?); {hint}"
             )
     known, gone = store.files.count(), store.files.gone()
     enough = gone.studies >= _MIN_GONE_STUDIES or gone.in_no_study >= _MIN_GONE_FILES
     if enough and gone.files > _MAX_GONE_FRACTION * known:
-        raise ArchiveError(f"{gone.files} of {known} known files are gone; {hint}")
+        raise ArchiveError(f"{gone.files} of {known} known files have disappeared; {hint}")
 
 
 def check_images(store: Store, roots: Mapping[str, str], named: Collection[str]) -> None:

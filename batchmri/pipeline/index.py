@@ -94,7 +94,9 @@ class _Headers:
         tries = self.store.files.put_header(entry, found, seen_s)
         self.n_failed += tries == 1
         if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
-            self.console.warn("given up after three runs", file=entry.source, reason=found.reason)
+            self.console.warn(
+                "failed in three runs, not tried again", file=entry.source, reason=found.reason
+            )
         self.progress.advance()
         self.bulk.tick()
 

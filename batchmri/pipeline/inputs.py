@@ -31,7 +31,9 @@ def find_roots(
             raise UsageError("an empty PATH was given: name a folder or a file to scan")
         if not Path(path).exists():
             if str(Path(path).absolute()) in _known_roots(database):
-                raise ArchiveError(f"{path}: was scanned before and is not there (not mounted?)")
+                raise ArchiveError(
+                    f"{path}: was scanned before and does not exist now (not mounted?)"
+                )
             shown = path if path.isprintable() and path == path.strip() else repr(path)
             raise UsageError(f"{shown}: no such file or folder")
     roots = label_roots(given, labels or {})
@@ -48,7 +50,7 @@ def check_output(roots: Mapping[str, str], output: Path) -> None:
     for root in roots.values():
         if _is_within(Path(root), output):
             raise UsageError(
-                f"--out {output}: contains the scanned PATH {root}, which would be left out; "
+                f"--out {output}: contains the scanned PATH {root}, which would be excluded; "
                 "choose another folder"
             )
 
@@ -60,7 +62,7 @@ def check_outside(roots: Mapping[str, str], output: Path, flag: str, path: Path 
     for root in roots.values():
         if _is_within(path, Path(root)):
             raise UsageError(
-                f"{flag} {path}: lies in the scanned PATH {root}, which is only read; "
+                f"{flag} {path}: is inside the scanned PATH {root}, where nothing is written; "
                 "choose another folder"
             )
 

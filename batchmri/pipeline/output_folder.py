@@ -16,7 +16,7 @@ def make_output(output: Path) -> None:
     try:
         make_folder(output)
     except OSError as error:
-        raise OutputError(f"{output}: cannot be made ({error.strerror})") from None
+        raise OutputError(f"{output}: cannot be created ({error.strerror})") from None
 
 
 def state_path(output: Path, elsewhere: Path | None) -> Path:
@@ -61,7 +61,7 @@ def _recorded_state(run: Path) -> str | None:
         found = json.loads(run.read_text(encoding="utf-8"))["state"]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise StateError(
-            f"{run}: damaged, so that it does not say where the state of this output is; name the "
+            f"{run}: damaged, so the folder of the state is unknown; name the "
             "folder of state.db with --state, or delete this file if there is none"
         ) from None
     return str(found)

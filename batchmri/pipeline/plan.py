@@ -16,7 +16,7 @@ from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 _STUDIES_PER_TRANSACTION = 256
-_ARRIVING = Decision(False, Reason.STILL_ARRIVING, "its study changed a moment ago")
+_ARRIVING = Decision(False, Reason.STILL_ARRIVING, "a file of its study changed recently")
 
 
 @dataclass(frozen=True, slots=True)

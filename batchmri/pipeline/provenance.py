@@ -26,8 +26,8 @@ def check_provenance(store: Store, now: Mapping[str, str]) -> None:
         if differing:
             differences = ", ".join(f"{k} {before.get(k)} (now {now[k]})" for k in differing)
             raise StateError(
-                f"this output was made with {differences}: use --rescan to make it anew, "
-                "or a new --out"
+                f"the results in this output were made with {differences}; "
+                "use --rescan to replace them, or a new --out"
             )
 
 

@@ -165,7 +165,7 @@ def _classify(
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
             if done.trouble is Trouble.PASSING and tries == TRIES:
-                console.warn("given up after three runs", series=result.series.source)
+                console.warn("failed in three runs, not tried again", series=result.series.source)
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
@@ -179,9 +179,9 @@ def _report_remaining(
         return
     if not archive_read:
         console.warn(
-            f"stopped: {stop.why}; the archive was not read to its end; the next run goes on there"
+            f"stopped: {stop.why}; the archive was not read completely; the next run continues"
         )
         return
     left = store.series.n_waiting()
     more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
-    console.warn(f"stopped: {stop.why}; {left} series are left{more}; the next run goes on there")
+    console.warn(f"stopped: {stop.why}; {left} series remain{more}; the next run continues")

@@ -42,7 +42,7 @@ class Shutdown:
     def requested(self) -> bool:
         """Whether to stop."""
         if not self.exit_code and self._deadline and time.monotonic() > self._deadline:
-            self.request(EXIT_BUDGET, "the time budget is spent")
+            self.request(EXIT_BUDGET, "the time budget is used up")
         return self.exit_code != 0
 
     def request(self, exit_code: int, why: str) -> None:

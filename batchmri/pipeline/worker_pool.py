@@ -98,7 +98,7 @@ def _run(
         except MemoryError:
             found.append(Lost(Reason.OUT_OF_MEMORY, _NO_MEMORY))
         except RecursionError:
-            found.append(Lost(unreadable, "it is nested too deeply"))
+            found.append(Lost(unreadable, "the header is nested too deeply"))
         except BaseException as error:  # includes the panic of a Rust decoder
             found.append(Lost(unreadable, f"the reader failed on it ({type(error).__name__})"))
         finally:

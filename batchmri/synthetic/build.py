@@ -41,13 +41,13 @@ def build_counterfactuals(
     used = [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
     if not any(row.mask and row.mask_use == "full" for row in used):
         raise UsageError(
-            f"table {table}: no image of split train has the outline of a tumor, so none can be "
+            f"table {table}: no image of split train has a tumor mask, so no tumor can be "
             "removed or transplanted; add the columns mask and mask_use (full)"
         )
     heads = read_heads(used)
     if not any(map(_outlined, heads)):
         raise UsageError(
-            f"table {table}: no outlined tumor is in a head of known plane; add "
+            f"table {table}: the plane of no image with a tumor mask is known; add "
             "slices of NIfTI volumes (columns slice and plane) to compare the images to"
         )
     random = np.random.default_rng(seed)

@@ -43,8 +43,8 @@ def find_images(folder: Path, val_step: int = VAL_STEP) -> list[Labeled]:
     if any(image.split == "val" for image in found):
         return found
     _log.warning(
-        "%s: no folder for val: one in %d images of train is taken; where images are "
-        "duplicated it judges too well (see batchmri data audit)",
+        "%s: no folder for val: one in %d images of train is used; if images are "
+        "duplicated, the validation is too optimistic (see batchmri data audit)",
         folder,
         val_step,
     )
@@ -61,7 +61,7 @@ def images_in(folder: Path) -> list[Labeled]:
     splits = [path for path in folders if path.name.lower() in _SPLITS]
     if splits:
         for other in sorted(set(folders) - set(splits)):
-            _log.warning("%s: left out, its name is no split", other)
+            _log.warning("%s: ignored, since its name is not that of a split", other)
         parts = [
             (_SPLITS[path.name.lower()], label) for path in splits for label in _subfolders(path)
         ]
@@ -94,7 +94,7 @@ def _images(label: Path) -> list[Path]:
     if not images:
         raise UsageError(f"class folder {label}: no images in it")
     if len(images) < len(files):
-        _log.warning("%s: %d files that are no images", label, len(files) - len(images))
+        _log.warning("%s: %d files are not images", label, len(files) - len(images))
     return images
 
 

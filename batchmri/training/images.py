@@ -62,7 +62,7 @@ def read_gray(path: Path) -> FloatImage:
     # OpenCV silently fills the missing part of a truncated JPEG with gray.
     cut = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
     if image is None or cut:
-        raise UsageError(f"{path}: {'a JPEG cut short' if cut else 'not a readable image'}")
+        raise UsageError(f"{path}: {'a truncated JPEG' if cut else 'not a readable image'}")
     return image.astype(np.float32)
 
 

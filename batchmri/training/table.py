@@ -132,7 +132,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> Row:
     if not row.weight >= 0:
         raise UsageError(f"table {path}, line {line}: weight {row.weight} is below 0")
     if (row.slice is None) != (row.plane is None):
-        raise UsageError(f"table {path}, line {line}: slice and plane go together")
+        raise UsageError(f"table {path}, line {line}: slice and plane must be given together")
     return row
 
 

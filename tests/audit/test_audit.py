@@ -156,7 +156,7 @@ def test_similar_patients_are_proposed_unless_one_person(data: Path, tmp_path: P
     [
         ("name,patient", "x,p", "no column 'file'"),
         ("file,fold", "x,1", "none of the columns patient, person, source"),
-        ("file,patient", "elsewhere.jpg,p", "names none of the pictures"),
+        ("file,patient", "elsewhere.jpg,p", "lists none of the audited files"),
     ],
 )
 def test_invalid_groups_tables_are_rejected(
@@ -175,7 +175,7 @@ def test_missing_groups_table_is_rejected(data: Path, tmp_path: Path) -> None:
 
 def test_folder_without_images_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(UsageError, match="no pictures in a folder per class"):
+    with pytest.raises(UsageError, match="no images in class folders"):
         audit_data([tmp_path / "a"], tmp_path / "out", None, Console("plain"))
 
 

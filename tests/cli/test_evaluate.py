@@ -68,5 +68,5 @@ def test_errors_are_one_line_and_exit_with_2(model: Path, tmp_path: Path) -> Non
     done = evaluate(image.parent.parent, "--out", tmp_path / "out", "--model", model)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "class 'cyst' is unknown to the model (knows notumor, tumor)" in done.stderr
+    assert "class 'cyst' is not a class of the model (notumor, tumor)" in done.stderr
     assert not (tmp_path / "out").exists()

@@ -67,7 +67,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *a
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (cut_short, "val/some/1.jpg: a JPEG cut short"),
+        (cut_short, "val/some/1.jpg: a truncated JPEG"),
         (no_image, "val/some/1.png: not a readable image"),
         (empty_class, "train/other: no images in it"),
         (only_in_test, "class 'other' is in test, not in train"),

@@ -115,7 +115,7 @@ def test_invalid_data_and_checkpoints_raise(random_model: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="third: no images in it"):
         evaluate(random_model, out, data)
     (data / "third" / "3.png").write_bytes((data / "spot" / "0.png").read_bytes())
-    with pytest.raises(UsageError, match=r"class 'third' is unknown .*knows notumor, spot"):
+    with pytest.raises(UsageError, match=r"class 'third' is not a class .*notumor, spot"):
         evaluate(random_model, out, data)
     table = write_csv(tmp_path / "t.csv", [{"file": "data/spot/0.png", "label": "spot"}])
     with pytest.raises(UsageError, match="no column 'split'"):

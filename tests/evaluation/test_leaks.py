@@ -134,5 +134,5 @@ def test_invalid_manifests_raise_usage_error(tmp_path: Path) -> None:
         check_leaks(rows, tmp_path / "none.csv", None, no_progress)
     record = dict.fromkeys(("dup_group", "suggested_split", "representative", "person"), "1")
     other = write_csv(tmp_path / "o.csv", [{"file": "b.png", **record}])
-    with pytest.raises(UsageError, match="names none of the images"):
+    with pytest.raises(UsageError, match="lists none of the evaluated images"):
         check_leaks(rows, other, None, no_progress)

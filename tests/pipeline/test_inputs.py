@@ -175,10 +175,10 @@ def test_state_and_metrics_are_not_written_into_the_archive(
     archive = tmp_path / "archive"
     write_series(archive)
     before = sorted(archive.iterdir())
-    with pytest.raises(UsageError, match=r"--state .*: lies in the scanned PATH"):
+    with pytest.raises(UsageError, match=r"--state .*: is inside the scanned PATH"):
         options = ScanOptions(state=archive / "state")
         scan([archive], out=tmp_path / "out", settings=settings, options=options)
     inside = changed(settings, "schedule", metrics_file=archive / "m.prom")
-    with pytest.raises(UsageError, match=r"--metrics-file .*: lies in the scanned PATH"):
+    with pytest.raises(UsageError, match=r"--metrics-file .*: is inside the scanned PATH"):
         scan([archive], out=tmp_path / "out", settings=inside)
     assert sorted(archive.iterdir()) == before

@@ -47,7 +47,7 @@ def test_a_root_that_is_not_mounted_changes_nothing(
     with pytest.raises(ArchiveError, match="not mounted"):
         scan([archive], out=out, settings=settings)
     archive.mkdir()
-    with pytest.raises(ArchiveError, match="12 files were known here and none is left"):
+    with pytest.raises(ArchiveError, match="12 files were known here and none exists now"):
         scan([archive], out=out, settings=settings)
     assert (contents(out), memory(out)) == before
 
@@ -61,7 +61,7 @@ def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(
     scan([archive], out=out, settings=settings)
     for study in ("a", "b", "c"):
         shutil.rmtree(archive / study)
-    with pytest.raises(ArchiveError, match="18 of 30 known files are gone"):
+    with pytest.raises(ArchiveError, match="18 of 30 known files have disappeared"):
         scan([archive], out=out, settings=settings)
     scan([archive], out=out, settings=settings, options=ScanOptions(allow_shrink=True))
     assert [row["change"] for row in table(out, "changes")] == ["gone"] * 3
@@ -87,7 +87,7 @@ def test_many_files_of_no_study_that_are_gone_are_refused(
     scan([archive], out=out, settings=settings)
     for path in archive.glob("note-*"):
         path.unlink()
-    with pytest.raises(ArchiveError, match="50 of 62 known files are gone"):
+    with pytest.raises(ArchiveError, match="50 of 62 known files have disappeared"):
         scan([archive], out=out, settings=settings)
 
 
@@ -101,7 +101,7 @@ def test_a_rescan_of_an_archive_that_is_gone_drops_nothing(
     archive.mkdir()
     # Also with another model: neither its classes nor its rules are stored.
     other = changed(settings, "report", identifiers=True)
-    with pytest.raises(ArchiveError, match="none is left"):
+    with pytest.raises(ArchiveError, match="none exists now"):
         scan([archive], out=out, settings=other, options=ScanOptions(rescan=True))
     assert (contents(out), memory(out)) == before
 
@@ -224,7 +224,7 @@ def test_a_passing_failure_is_tried_in_three_runs_and_reported_as_new_once(
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
-        assert "given up after three runs" in capsys.readouterr().err
+        assert "failed in three runs, not tried again" in capsys.readouterr().err
     assert codes == [1, 0, 0]
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert reasons(out) == {"stalled": "io_error"}, "given up: not tried any more"
@@ -246,7 +246,7 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
     tiny = changed(settings, "schedule", time_budget=timedelta(microseconds=1))
     assert scan([archive], out=hurried, settings=tiny).exit_code == 5
     stderr = capsys.readouterr().err
-    assert "the time budget is spent; the archive was not read to its end" in stderr
+    assert "the time budget is used up; the archive was not read completely" in stderr
     assert scan([archive], out=hurried, settings=settings).exit_code == 0
     assert contents(hurried) == whole
 

@@ -131,8 +131,8 @@ def test_sheet_contains_every_image() -> None:
 @pytest.mark.parametrize(
     ("dropped", "says"),
     [
-        (("mask",), "outline of a tumor.*columns mask and mask_use"),
-        (("slice", "plane"), "no outlined tumor is in a head of known plane.*slice and plane"),
+        (("mask",), "has a tumor mask.*columns mask and mask_use"),
+        (("slice", "plane"), "the plane of no image with a tumor mask is known.*slice and plane"),
     ],
 )
 def test_table_without_outlines_or_planes_raises_one_line_error(

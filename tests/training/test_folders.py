@@ -64,8 +64,8 @@ def test_hidden_and_other_files_and_folders_are_ignored(
     fill(tmp_path / "train" / ".cache", ["a.png"])
     fill(tmp_path / "masks", ["a.png"])
     assert len(read_data(tmp_path)) == 4
-    assert "masks: left out" in caplog.text
-    assert "1 files that are no images" in caplog.text
+    assert "masks: ignored" in caplog.text
+    assert "1 files are not images" in caplog.text
 
 
 def test_folders_of_operating_systems_are_not_classes(tmp_path: Path) -> None:

@@ -71,5 +71,5 @@ def test_truncated_images_raise(tmp_path: Path, kind: str, share: float) -> None
     path.write_bytes(whole)
     assert read_gray(path).shape == (64, 64)
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(UsageError, match=rf"cut\.{kind}: (a JPEG cut short|not a readable)"):
+    with pytest.raises(UsageError, match=rf"cut\.{kind}: (a truncated JPEG|not a readable)"):
         read_gray(path)

@@ -27,7 +27,7 @@ def test_paths_are_relative_to_the_table(heads: Path) -> None:
         ({"mask": "gone.png"}, "line 3: no file"),
         ({"weight": "heavy"}, "line 3: .*heavy"),
         ({"weight": "-1"}, "line 3: weight"),
-        ({"slice": "4"}, "line 3: slice and plane go together"),
+        ({"slice": "4"}, "line 3: slice and plane must be given together"),
         ({"slice": "4", "plane": "oblique"}, "line 3: plane 'oblique'"),
         ({"mask_use": "inside"}, "line 3: mask_use"),
         ({"label": "unheard of", "split": "test"}, "'unheard of' is in test, not in train"),

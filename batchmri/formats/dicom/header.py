@@ -186,7 +186,7 @@ def _inflated(file: BinaryIO, start: int) -> bytes:
     file.seek(start)
     content = inflater.decompress(file.read(), _MAX_INFLATED)
     if inflater.unconsumed_tail:
-        raise MemoryError(f"deflated, it holds more than {_MAX_INFLATED >> 20} MB")
+        raise MemoryError(f"the deflated data set contains more than {_MAX_INFLATED >> 20} MB")
     return content
 
 

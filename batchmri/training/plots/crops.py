@@ -55,8 +55,8 @@ def _quality(prepared: PreparedImages, path: Path) -> None:
         axes.stairs(shares, _BINS, color=color, label=name, linewidth=1.5)
         _log.info("%s", name)
     axes.set_title(told[0].upper() + told[1:], fontsize=10)
-    axes.set_xlabel("area of the brain box, share of the image")
-    axes.set_ylabel("share of the class")
+    axes.set_xlabel("area of the brain box, fraction of the image")
+    axes.set_ylabel("fraction of the class")
     axes.legend(frameon=False, fontsize=8)
     save_chart(figure, path)
     _log.info("%s", told)
@@ -71,8 +71,8 @@ def _doubtful(prepared: PreparedImages) -> list[tuple[str, list[int]]]:
     longest = found[np.argsort(-long, kind="stable")]
     return [
         (f"No box found: {len(failed)} images", _spread(failed)),
-        ("Smallest share of the image", smallest[:_SHOWN].tolist()),
-        ("Farthest from square", longest[:_SHOWN].tolist()),
+        ("Smallest fraction of the image", smallest[:_SHOWN].tolist()),
+        ("Least square", longest[:_SHOWN].tolist()),
     ]
 
 
