@@ -184,4 +184,4 @@ def test_command_prints_the_findings(data: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     assert "of these across splits" in done.output
-    assert "Testing: 4 of 5 pictures show an image of another split" in done.output
+    assert "Testing: 4 of 5 files show an image of another split" in done.output

@@ -114,7 +114,7 @@ def test_shared_patients_are_counted_and_grouped(tmp_path: Path) -> None:
 def test_note_if_no_leak_check_is_requested() -> None:
     leaks = check_leaks([Row(Path("a"), "x", "test")], None, None, no_progress)
     assert leaks.leak_free is None
-    assert leaks.notes == ("no leak check was asked for: see --manifest and --trained-on",)
+    assert leaks.notes == ("no leak check was requested; see --manifest and --trained-on",)
 
 
 def test_manifest_entries_match_the_end_of_a_path(tmp_path: Path) -> None:

@@ -103,5 +103,5 @@ def test_card_without_size_raises_one_line_error(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     card = Card(classes=("a", "b"), no_tumor_class="a", preparation={})
     save_checkpoint(path, ClassMapNetwork(2), card)
-    with pytest.raises(ModelError, match="names no size"):
+    with pytest.raises(ModelError, match="preparation has no size"):
         export.export_model(path, "openvino", tmp_path / "out")
