@@ -60,6 +60,21 @@ def outlined(canvas: Image, letter: str, center: tuple[int, int], size: int) -> 
     cv2.putText(canvas, letter, (x, y), BRIGHT, _font(), size, BOLD)
 
 
+def shortened(words: str, width: int, size: int) -> str:
+    """The words, with their middle left out if they are wider than `width` pixels."""
+    words = printable(words)
+    if text_width(words, size) <= width:
+        return words
+    keep = len(words) - 1
+    while keep > 2 and text_width(_without_middle(words, keep), size) > width:
+        keep -= 1
+    return _without_middle(words, keep)
+
+
+def _without_middle(words: str, keep: int) -> str:
+    return words[: keep // 2] + "…" + words[len(words) - (keep - keep // 2) :]
+
+
 def text_width(words: str, size: int, weight: int = REGULAR) -> int:
     """Width of a line of text in pixels."""
     _, _, width, _ = cv2.getTextSize((1 << 14, 64), words, (0, 0), _font(), size, weight)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 
 from batchmri.records import SeriesKey
 
@@ -15,10 +16,27 @@ def picture_path(key: SeriesKey, index: int) -> str:
 
     Raises ValueError for a UID or a part that is not safe in a path, as `montage_path` does.
     """
-    if not _PART.fullmatch(key.part):
-        raise ValueError(f"not a series part: {key.part!r}")
-    series = _checked(key.series_uid) + (f"_{key.part}" if key.part else "")
-    return f"{_folder(key.study_uid)}/{series}_{index + 1:04d}.png"
+    return f"{_series(key)}_{index + 1:04d}.png"
+
+
+@dataclass(frozen=True, slots=True)
+class StripPaths:
+    """Paths of the image strips of a series for the HTML report (`outputs.strips`)."""
+
+    slices: str
+    heat: str
+    thumbnail: str
+
+    @property
+    def all(self) -> tuple[str, str, str]:
+        """All paths."""
+        return self.slices, self.heat, self.thumbnail
+
+
+def strip_paths(key: SeriesKey) -> StripPaths:
+    """Paths of the strips of a series; raises ValueError as `picture_path` does."""
+    series = _series(key)
+    return StripPaths(f"{series}_slices.jpg", f"{series}_heat.png", f"{series}_thumb.jpg")
 
 
 def montage_path(study_uid: str) -> str:
@@ -28,13 +46,24 @@ def montage_path(study_uid: str) -> str:
 
 def dicom_folder(study_uid: str) -> str:
     """Folder of the DICOM objects of a study."""
-    return _folder(study_uid, "dicom")
+    return f"dicom/{study_path(study_uid)}"
 
 
-def _folder(study_uid: str, top: str = "gradcam") -> str:
-    # Two hex digits spread the studies over 256 folders.
+def study_path(study_uid: str) -> str:
+    """A folder of a study, such as `ab/1.2.3`; two hex digits spread studies over 256 folders."""
     digest = hashlib.blake2b(study_uid.encode(), digest_size=1).hexdigest()
-    return f"{top}/{digest}/{_checked(study_uid)}"
+    return f"{digest}/{_checked(study_uid)}"
+
+
+def _folder(study_uid: str) -> str:
+    return f"gradcam/{study_path(study_uid)}"
+
+
+def _series(key: SeriesKey) -> str:
+    if not _PART.fullmatch(key.part):
+        raise ValueError(f"not a series part: {key.part!r}")
+    series = _checked(key.series_uid) + (f"_{key.part}" if key.part else "")
+    return f"{_folder(key.study_uid)}/{series}"
 
 
 def _checked(uid: str) -> str:

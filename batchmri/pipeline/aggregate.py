@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchmri.pipeline.draw import current_pictures, wanted_pictures
+from batchmri.pipeline.draw import (
+    MAX_MONTAGE_PICTURES,
+    current_pictures,
+    drawn_as,
+    report_strips,
+    series_caption,
+    wanted_pictures,
+)
 from batchmri.reasons import Reason, Status
 from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
 from batchmri.settings import Settings
@@ -49,6 +56,34 @@ class AggregatedStudy:
         ordered = sorted(self.results, key=lambda r: r.series.key != self.deciding)
         return tuple(path for result in ordered for _, path in result.pictures)
 
+    def files(self, classes: Classes, settings: Settings) -> tuple[str, ...]:
+        """Paths of all pictures, and of the strips that the HTML report shows."""
+        strips = [
+            path
+            for result in self.results
+            if settings.report.html and result.picture_class
+            for path in report_strips(result.series, self.verdicts[result.series.key], classes)
+        ]
+        return (*self.pictures, *strips)
+
+    @property
+    def montage_pictures(self) -> tuple[str, ...]:
+        """The first pictures; more than usual if more slices of the deciding series decide."""
+        n_deciding = len(self.verdict.deciding) if self.verdict else 0
+        return self.pictures[: max(MAX_MONTAGE_PICTURES, n_deciding)]
+
+
+def montage_lines(
+    aggregated: AggregatedStudy, classes: Classes, settings: Settings
+) -> tuple[str, ...]:
+    """The lines above the montage of a study: its verdict, the deciding series, model and flags."""
+    assert aggregated.deciding is not None and aggregated.verdict is not None
+    deciding = next(r for r in aggregated.results if r.series.key == aggregated.deciding)
+    caption = series_caption(
+        deciding.series, aggregated.verdict, classes, deciding.model_digest, settings.report
+    )
+    return caption.title, caption.where, caption.notes
+
 
 def aggregate(
     uid: str, results: Sequence[SeriesResult], classes: Classes, settings: Settings
@@ -60,7 +95,9 @@ def aggregate(
         if result.status is Status.CLASSIFIED:
             verdict, pictures, _ = aggregate_series(result, classes, settings)
             verdicts[result.series.key] = verdict
-            result = replace(result, pictures=pictures)
+            current = result.picture_class == drawn_now(result, verdict, classes, settings)
+            picture_class = result.picture_class if current else ""
+            result = replace(result, pictures=pictures, picture_class=picture_class)
         kept.append(result)
     sequences = {r.series.key: r.series.sequence for r in results}
     decided = study_verdict({k: (sequences[k], v) for k, v in verdicts.items()}, classes)
@@ -73,8 +110,14 @@ def aggregate_series(
     """The verdict of a classified series, its pictures, and whether any picture is missing."""
     verdict = series_verdict(result.series, result.scores, classes, settings.verdict)
     wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
-    pictures = current_pictures(result, verdict, wanted)
+    pictures = current_pictures(result, drawn_now(result, verdict, classes, settings), wanted)
     return verdict, pictures, len(pictures) < len(wanted)
+
+
+def drawn_now(result: SeriesResult, verdict: Verdict, classes: Classes, settings: Settings) -> str:
+    """The `picture_class` of pictures that are up to date (`pipeline.draw.drawn_as`)."""
+    caption = series_caption(result.series, verdict, classes, result.model_digest, settings.report)
+    return drawn_as(caption, verdict)
 
 
 def pictures_are_current(
@@ -83,5 +126,9 @@ def pictures_are_current(
     """Whether a processed series has every wanted picture, up to date and on disk."""
     if result.status is not Status.CLASSIFIED:
         return True
-    _, pictures, missing = aggregate_series(result, classes, settings)
-    return not missing and all((output / path).is_file() for _, path in pictures)
+    verdict, pictures, missing = aggregate_series(result, classes, settings)
+    expected = [path for _, path in pictures]
+    if settings.report.html:
+        missing |= result.picture_class != drawn_now(result, verdict, classes, settings)
+        expected += report_strips(result.series, verdict, classes)
+    return not missing and all((output / path).is_file() for path in expected)

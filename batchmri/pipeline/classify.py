@@ -1,6 +1,6 @@
 """Classification of series: decode, prepare and classify slices, and draw pictures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,9 +10,16 @@ import numpy as np
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.model.gradcam import gradcam, tumor_gradcam
+from batchmri.outputs.strips import strip_slices
 from batchmri.pipeline.batcher import Batcher, Classified
 from batchmri.pipeline.decode_pool import DecodedChunk, load, load_some
-from batchmri.pipeline.draw import draw_pictures, drawn_as, wanted_pictures
+from batchmri.pipeline.draw import (
+    draw_pictures,
+    draw_report_strips,
+    drawn_as,
+    series_caption,
+    wanted_pictures,
+)
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
@@ -121,21 +128,23 @@ class SeriesClassifier:
         return FinishedSeries(result, tuple(accumulator.left_out()), accumulator.trouble)
 
     def _draw(self, accumulator: SeriesAccumulator, result: SeriesResult) -> SeriesResult:
-        classes = self._model.classes
-        verdict = series_verdict(result.series, result.scores, classes, self._settings.verdict)
-        wanted = wanted_pictures(result.scores, verdict, classes, self._settings.report)
-        if not wanted:
+        classes, rules = self._model.classes, self._settings.report
+        series, scores = result.series, accumulator.scores
+        verdict = series_verdict(series, result.scores, classes, self._settings.verdict)
+        wanted = wanted_pictures(result.scores, verdict, classes, rules)
+        strips = strip_slices(result.scores, verdict) if rules.html else ()
+        if not wanted and not strips:
             return result
         heat = self._heat_maps(accumulator, verdict.shown_class)
-        pixels = {index: accumulator.kept[index] for index in wanted if index in accumulator.kept}
-        if not accumulator.kept:
-            refs = [ref for ref in accumulator.series.slices if ref.index in wanted]
-            limit = self._settings.pixels.max_file_mb * _MEGABYTE
-            pixels = load_some(self._pool, accumulator.series, refs, limit)
+        pixels = self._pixels(accumulator, {*wanted, *strips})
+        caption = series_caption(series, verdict, classes, result.model_digest, rules)
+        pictured = {index: pixels[index] for index in wanted if index in pixels}
         drawn = draw_pictures(
-            accumulator.series, verdict, accumulator.scores, heat, pixels, classes, self._output
+            series, caption, verdict, scores, heat, pictured, classes, self._output
         )
-        return replace(result, pictures=drawn, picture_class=drawn_as(verdict))
+        if strips:
+            draw_report_strips(series, verdict, scores, heat, pixels, classes, self._output)
+        return replace(result, pictures=drawn, picture_class=drawn_as(caption, verdict))
 
     def _heat_maps(self, accumulator: SeriesAccumulator, shown: str) -> dict[int, FloatArray]:
         """The heat map of a class, or of any tumor, for every slice of a series."""
@@ -148,3 +157,13 @@ class SeriesClassifier:
             i: tumor_gradcam(maps, bias, accumulator.scores[i].probabilities, no_tumor)
             for i, maps in accumulator.maps.items()
         }
+
+    def _pixels(
+        self, accumulator: SeriesAccumulator, indices: Set[int]
+    ) -> Mapping[int, FloatArray]:
+        """The decoded slices at `indices`, read again if the series came in several chunks."""
+        if accumulator.kept:
+            return accumulator.kept
+        refs = [ref for ref in accumulator.series.slices if ref.index in indices]
+        limit = self._settings.pixels.max_file_mb * _MEGABYTE
+        return load_some(self._pool, accumulator.series, refs, limit)

@@ -4,9 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from batchmri.flags import in_words
 from batchmri.outputs.atomic_write import write_atomic
-from batchmri.outputs.paths import montage_path, picture_path
-from batchmri.outputs.pictures import Caption, montage, overlay
+from batchmri.outputs.paths import montage_path, picture_path, strip_paths
+from batchmri.outputs.pictures import Caption, SeriesCaption, montage, overlay
+from batchmri.outputs.strips import draw_strips, strip_slices
 from batchmri.preparation.heatmap_projection import map_to_slice
 from batchmri.reasons import VerdictReason
 from batchmri.records import (
@@ -20,8 +24,8 @@ from batchmri.records import (
 )
 from batchmri.settings.sections import ReportSettings
 
-_MAX_MONTAGE_PICTURES = 24
-_DRAWING_VERSION = "2"
+MAX_MONTAGE_PICTURES = 24
+_DRAWING_VERSION = "3"
 """Version of the drawing code; pictures drawn by another version are outdated."""
 FULL_HEAT = 8.0
 """Grad-CAM value (in logits) that is drawn at full strength, unless the series has a larger one.
@@ -45,22 +49,20 @@ def wanted_pictures(
     return verdict.shown[: max(count, len(verdict.deciding))]
 
 
-def drawn_as(verdict: Verdict) -> str:
+def drawn_as(caption: SeriesCaption, verdict: Verdict) -> str:
     """Digest of what pictures of a series show besides its slices; if it changes, redraw them."""
-    shown = (
-        _DRAWING_VERSION, verdict.name, verdict.reason, verdict.shown_class, verdict.deciding
-    )  # fmt: skip
+    shown = _DRAWING_VERSION, caption, verdict.shown_class, verdict.deciding
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 
 def current_pictures(
-    result: SeriesResult, verdict: Verdict, wanted: Sequence[int]
+    result: SeriesResult, drawn_now: str, wanted: Sequence[int]
 ) -> tuple[tuple[int, str], ...]:
     """The drawn pictures that are wanted and up to date, in the order of `wanted`.
 
     All pictures of a series are drawn for the same verdict.
     """
-    if result.picture_class != drawn_as(verdict):
+    if result.picture_class != drawn_now:
         return ()
     drawn = dict(result.pictures)
     return tuple((index, drawn[index]) for index in wanted if index in drawn)
@@ -71,15 +73,37 @@ def has_heat(verdict: Verdict) -> bool:
     return not verdict.reason.is_outside
 
 
-def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classes) -> Caption:
+def series_caption(
+    series: Series,
+    verdict: Verdict,
+    classes: Classes,
+    model_digest: str,
+    rules: ReportSettings,
+) -> SeriesCaption:
+    """What all pictures of a series say about it."""
+    description = series.header.series_description if rules.descriptions else ""
+    flags = sorted({*series.flags, *verdict.flags})
+    return SeriesCaption(
+        title=title_of(verdict, classes),
+        source=series.source,
+        description=description,
+        flags=tuple(in_words(flag) for flag in flags),
+        model=model_digest[:8],
+    )
+
+
+def caption_of(
+    series: Series, caption: SeriesCaption, verdict: Verdict, scores: Scores, classes: Classes
+) -> Caption:
     """The caption of the picture of one slice."""
     index = scores.ref.index
     called = verdict.name != INDETERMINATE
     tumor = classes.tumor_probability(scores.probabilities)
     shown = classes.probability(verdict.shown_class, scores.probabilities)
+    value = f"{_shortened(verdict.shown_class)} {shown:.2f}" if called else f"p_tumor {tumor:.2f}"
     return Caption(
-        title=f"{_shortened(verdict.name)}  {shown:.2f}" if called else title_of(verdict),
-        note=_note(verdict, tumor),
+        series=caption,
+        note=f"{value} in this slice" if has_heat(verdict) else "",
         heat_of=_shortened(verdict.shown_class) if has_heat(verdict) else "",
         slice_number=index + 1,
         n_slices=series.n_slices or len(series.slices),
@@ -88,30 +112,25 @@ def caption_of(series: Series, verdict: Verdict, scores: Scores, classes: Classe
     )
 
 
-def _note(verdict: Verdict, tumor: float) -> str:
-    if verdict.reason is VerdictReason.KIND_OPEN:
-        return verdict.reason.words
-    if verdict.name != INDETERMINATE or not has_heat(verdict):
-        return ""
-    return f"p_tumor {tumor:.2f} in this slice"
-
-
 def _shortened(name: str) -> str:
     return name if len(name) <= 32 else name[:31] + "…"
 
 
-def title_of(verdict: Verdict) -> str:
-    """A verdict in one line: class and confidence, or the reason for having no class."""
+def title_of(verdict: Verdict, classes: Classes) -> str:
+    """A verdict in one line: class, confidence and p_tumor, or the reason for having no class."""
+    if verdict.reason.is_outside:
+        return f"no verdict: {verdict.reason.words}"
+    if verdict.name == INDETERMINATE:
+        return f"{INDETERMINATE}: {verdict.reason.words}"
     if verdict.reason is VerdictReason.KIND_OPEN:
         return f"{verdict.name} {verdict.confidence:.2f}, {verdict.reason.words}"
-    if verdict.name != INDETERMINATE:
-        return f"{verdict.name} {verdict.confidence:.2f}"
-    called = "no verdict" if verdict.reason.is_outside else INDETERMINATE
-    return f"{called}: {verdict.reason.words}"
+    tumor = classes.tumor_probability(verdict.probabilities)
+    return f"{_shortened(verdict.name)} {verdict.confidence:.2f}, p_tumor {tumor:.2f}"
 
 
 def draw_pictures(
     series: Series,
+    caption: SeriesCaption,
     verdict: Verdict,
     scores: Mapping[int, Scores],
     heat: Mapping[int, FloatArray],
@@ -121,27 +140,83 @@ def draw_pictures(
 ) -> tuple[tuple[int, str], ...]:
     """Write the pictures of the slices in `pixels`; returns index and path relative to `output`.
 
-    `heat` contains the Grad-CAM (h, w) of the shown class, or of any tumor, for every slice of the
-    series. It is multiplied by the probability of that class in the slice, so that slices without a
-    tumor have no strong color.
+    `heat` contains the Grad-CAM (h, w) of the shown class, or of any tumor, for every slice.
     """
-    scale = max(FULL_HEAT, *(float(h.max()) for h in heat.values()))
+    scale = heat_scale(heat)
     drawn: list[tuple[int, str]] = []
     for index in sorted(pixels):
         picture, spacing = pixels[index], series.shown_spacing
         placed = None
         if has_heat(verdict):
-            row = scores[index].probabilities
-            evidence = heat[index] * classes.probability(verdict.shown_class, row)
-            placed = map_to_slice(evidence, scores[index].box, spacing, picture.shape)
-        caption = caption_of(series, verdict, scores[index], classes)
+            weighted = heat[index] * _weight(verdict, scores[index], classes)
+            placed = map_to_slice(weighted, scores[index].box, spacing, picture.shape)
         path = picture_path(series.key, index)
-        write_atomic(output / path, overlay(picture, placed, scale, spacing, caption))
+        shown = caption_of(series, caption, verdict, scores[index], classes)
+        known_spacing = spacing if series.pixel_spacing else None
+        write_atomic(output / path, overlay(picture, placed, scale, known_spacing, shown))
         drawn.append((index, path))
     return tuple(drawn)
 
 
+def draw_report_strips(
+    series: Series,
+    verdict: Verdict,
+    scores: Mapping[int, Scores],
+    heat: Mapping[int, FloatArray],
+    pixels: Mapping[int, FloatArray],
+    classes: Classes,
+    output: Path,
+) -> None:
+    """Write the strips of a series for the HTML report; slices without pixels stay black."""
+    indices = strip_slices(list(scores.values()), verdict)
+    assert verdict.deciding_slice is not None
+    first = indices.index(verdict.deciding_slice)
+    blank = np.zeros((1, 1), np.float32)
+    slices = [pixels.get(index, blank) for index in indices]
+    strengths = placed = None
+    if shows_tumor(verdict, classes):
+        scale = heat_scale(heat)
+        strengths = [
+            np.clip(heat[i] * _weight(verdict, scores[i], classes) / scale, 0, 1).astype(np.float32)
+            for i in indices
+        ]
+        placed = map_to_slice(
+            strengths[first],
+            scores[verdict.deciding_slice].box,
+            series.shown_spacing,
+            slices[first].shape,
+        )
+    strips = draw_strips(series, slices, strengths, first, placed)
+    paths = strip_paths(series.key)
+    write_atomic(output / paths.slices, strips.slices)
+    write_atomic(output / paths.thumbnail, strips.thumbnail)
+    if strips.heat is not None:
+        write_atomic(output / paths.heat, strips.heat)
+
+
+def report_strips(series: Series, verdict: Verdict, classes: Classes) -> tuple[str, ...]:
+    """Paths of the strips that the HTML report needs for a classified series."""
+    paths = strip_paths(series.key)
+    heat = (paths.heat,) if shows_tumor(verdict, classes) else ()
+    return (paths.slices, paths.thumbnail, *heat)
+
+
+def shows_tumor(verdict: Verdict, classes: Classes) -> bool:
+    """Whether the report shows heat maps of a series: not without a tumor or without a verdict."""
+    return has_heat(verdict) and verdict.name != classes.no_tumor
+
+
+def heat_scale(heat: Mapping[int, FloatArray]) -> float:
+    """The Grad-CAM value of a series that is drawn at full strength."""
+    return max(FULL_HEAT, *(float(h.max()) for h in heat.values()))
+
+
+def _weight(verdict: Verdict, scores: Scores, classes: Classes) -> float:
+    """The probability of the shown class, so that slices without a tumor have no strong color."""
+    return classes.probability(verdict.shown_class, scores.probabilities)
+
+
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:
-    """Write the montage of a study from its first pictures (`paths`, relative to `output`)."""
-    pictures = [(output / path).read_bytes() for path in paths[:_MAX_MONTAGE_PICTURES]]
+    """Write the montage of a study from its pictures (`paths`, relative to `output`)."""
+    pictures = [(output / path).read_bytes() for path in paths]
     write_atomic(output / montage_path(study_uid), montage(pictures, lines))

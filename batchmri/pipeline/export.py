@@ -12,9 +12,9 @@ from typing import Any, Self
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
 from batchmri.outputs.sinks import SINKS, Sink, SinkContext, chosen
-from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
+from batchmri.pipeline.aggregate import AggregatedStudy, aggregate, montage_lines
 from batchmri.pipeline.changes import Changes
-from batchmri.pipeline.draw import draw_montage, drawn_as, title_of
+from batchmri.pipeline.draw import draw_montage
 from batchmri.pipeline.last_export import export_record, last_export, what_it_is_made_from
 from batchmri.pipeline.provenance import known_card, known_provenance
 from batchmri.records import Classes
@@ -103,9 +103,11 @@ def export(
             aggregated = aggregate(uid, results, classes, settings)
             before = store.studies.get(uid)
             totals.first &= before is None
-            montage = _montage(aggregated, before, output, draw=draw)
+            montage = _montage(aggregated, before, classes, settings, output, draw=draw)
             if draw:  # otherwise keep pictures of other rules, which a later run may use again
-                _remove_outdated_pictures(output, uid, [*aggregated.pictures, montage.path])
+                _remove_outdated_pictures(
+                    output, uid, [*aggregated.files(classes, settings), montage.path]
+                )
             now = _exported(aggregated, montage.digest)
             change = _change(before, now) if aggregated.foreign else ""
             study = study_export(
@@ -187,21 +189,28 @@ class _Montage:
 
 
 def _montage(
-    aggregated: AggregatedStudy, before: ExportedStudy | None, output: Path, *, draw: bool
+    aggregated: AggregatedStudy,
+    before: ExportedStudy | None,
+    classes: Classes,
+    settings: Settings,
+    output: Path,
+    *,
+    draw: bool,
 ) -> _Montage:
     """The up-to-date montage of a study, drawn if needed and allowed; empty if there is none."""
     if aggregated.verdict is None or not aggregated.pictures:
         return _Montage()
     path = montage_path(aggregated.uid)
-    lines = [title_of(aggregated.verdict)]
-    drawn = (drawn_as(verdict) for verdict in aggregated.verdicts.values())
-    text = "\0".join([aggregated.version, *lines, *drawn, *aggregated.pictures])
+    lines = montage_lines(aggregated, classes, settings)
+    pictures = aggregated.montage_pictures
+    drawn = (result.picture_class for result in aggregated.results)
+    text = "\0".join([aggregated.version, *lines, *drawn, *pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     if before is not None and before.montage == digest and (output / path).is_file():
         return _Montage(path, digest)
     if not draw:
         return _Montage()
-    draw_montage(aggregated.uid, aggregated.pictures, lines, output)
+    draw_montage(aggregated.uid, pictures, lines, output)
     return _Montage(path, digest)
 
 
@@ -228,6 +237,6 @@ def _is_study_folder(folder: Path, output: Path) -> bool:
 def _remove_pictures(folder: Path, keep: Set[Path]) -> None:
     """Remove pictures and unfinished temporary files; files that cannot be removed are ignored."""
     for path in folder.glob("*"):
-        if path not in keep and path.suffix in (".png", ".tmp"):
+        if path not in keep and path.suffix in (".png", ".jpg", ".tmp"):
             with suppress(OSError):
                 path.unlink()

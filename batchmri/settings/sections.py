@@ -262,6 +262,7 @@ class ReportSettings(Section):
         description="top:K (the deciding slices, and others up to K), all or none.",
         **_allowed("top:K with K of at least 1, all or none"),
     )
+    html: bool = Field(True, description="Write the HTML report in OUT/report.")
     gradcam_notumor: bool = Field(False, description="Also draw series without a tumor.")
     slices: Literal["all", "deciding", "none"] = Field(
         "all", description="Rows of slices.csv: all, those that decided or were drawn, none."

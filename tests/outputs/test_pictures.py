@@ -6,9 +6,21 @@ import numpy as np
 import pytest
 
 from batchmri.outputs import drawing as canvas
-from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, Caption, montage, overlay
+from batchmri.outputs.pictures import (
+    _HEADER_HEIGHT,
+    _HEIGHT,
+    _LEFTS,
+    _PANEL,
+    _TILE,
+    _WIDTH,
+    Caption,
+    SeriesCaption,
+    montage,
+    overlay,
+)
 
-CAPTION = Caption("glioma  0.93", "", "glioma", 12, 24, "axial")
+SERIES = SeriesCaption("glioma 0.93, p_tumor 0.98", "root/a/b", "AX T1", ("gap",), "0a1b2c3d")
+CAPTION = Caption(SERIES, "", "glioma", 12, 24, "axial")
 
 
 def anatomy(height: int = 96, width: int = 96) -> np.ndarray:
@@ -36,8 +48,13 @@ def difference(png: bytes) -> np.ndarray:
     return np.abs(left - right).sum(axis=2)
 
 
-def draw(heat: np.ndarray, scale: float = 1.0, caption: Caption = CAPTION) -> bytes:
-    return overlay(anatomy(*heat.shape), heat, scale, (1.0, 1.0), caption)
+def draw(
+    heat: np.ndarray,
+    scale: float = 1.0,
+    caption: Caption = CAPTION,
+    spacing: tuple[float, float] | None = None,
+) -> bytes:
+    return overlay(anatomy(*heat.shape), heat, scale, spacing, caption)
 
 
 @pytest.mark.parametrize(("row", "column"), [(24, 24), (24, 72), (72, 24), (60, 80)])
@@ -54,7 +71,7 @@ def test_zero_heat_leaves_the_anatomy_unchanged() -> None:
 
 
 def test_heat_is_drawn_by_its_share_of_the_scale() -> None:
-    full, half, over = (difference(draw(spot(48, 48), s)).max() for s in (1.0, 2.0, 0.5))
+    full, half, over = (difference(draw(spot(48, 48), s))[194, 194] for s in (1.0, 2.0, 0.5))
     assert 0 < half < full
     assert over >= full
 
@@ -70,8 +87,8 @@ def test_pixels_are_square_by_spacing() -> None:
     picture = (np.indices((40, 80)).sum(axis=0) % 2).astype(np.float32)
     png = overlay(picture, np.zeros_like(picture), 1.0, (4.0, 1.0), replace(CAPTION, plane=""))
     left, _ = panels(png)
-    rows, columns = np.nonzero(left[..., 0] > 128)
-    assert np.ptp(rows) + 1 == pytest.approx(_PANEL, abs=4)
+    rows, columns = np.nonzero(left[: _PANEL - 40, :, 0] > 128)  # above the scale bar
+    assert np.ptp(rows) + 1 == pytest.approx(_PANEL - 40, abs=4)
     assert np.ptp(columns) + 1 == pytest.approx(_PANEL / 2, abs=4)
 
 
@@ -91,7 +108,7 @@ def test_letters_at_the_left_right_top_and_bottom(plane: str, letters: str) -> N
 
 
 def draw_blank(blank: np.ndarray, plane: str) -> bytes:
-    return overlay(blank, blank, 1.0, (1.0, 1.0), replace(CAPTION, plane=plane))
+    return overlay(blank, blank, 1.0, None, replace(CAPTION, plane=plane))
 
 
 def test_the_same_input_gives_the_same_bytes_without_metadata() -> None:
@@ -105,16 +122,56 @@ def test_the_same_input_gives_the_same_bytes_without_metadata() -> None:
     assert chunks == {b"IHDR", b"IDAT", b"IEND"}
 
 
-def test_a_caption_has_no_field_for_header_text() -> None:
-    fields = set(Caption.__dataclass_fields__)
-    assert fields == {
-        "title", "note", "heat_of", "slice_number", "n_slices", "plane", "deciding",
-    }  # fmt: skip
+def test_source_description_flags_and_model_are_named_below_the_panels() -> None:
+    plain = picture_of(draw(spot(9, 9)))
+    for field, value in {
+        "source": "root/other",
+        "description": "",
+        "flags": (),
+        "model": "ffffffff",
+    }.items():
+        other = replace(CAPTION, series=replace(SERIES, **{field: value}))
+        differing = np.abs(picture_of(draw(spot(9, 9), caption=other)) - plain).sum(axis=2) > 0
+        assert (
+            differing[_HEADER_HEIGHT + _PANEL :].any()
+            and not differing[: _HEADER_HEIGHT + _PANEL].any()
+        )
+
+
+def test_a_long_source_is_shortened_in_the_middle() -> None:
+    words = "root/" + "x" * 300 + "/last"
+    short = canvas.shortened(words, 400, 14)
+    assert canvas.text_width(short, 14) <= 400 < canvas.text_width(words, 14)
+    assert short.startswith("root/") and short.endswith("/last") and "…" in short
+    assert canvas.shortened("root/a", 400, 14) == "root/a"
+
+
+def test_the_half_maximum_region_has_a_contour() -> None:
+    heat = spot(48, 48)
+    right = panels(draw(heat))[1]
+    bright = right[100:284, 100:284].min(axis=2) == 255
+    y, x = np.nonzero(bright)
+    # exp(-r² / 40) is one half at r = 5.27 of 96 pixels, four times as large in the panel.
+    radius = np.hypot(y + 100 - 4 * 48.5, x + 100 - 4 * 48.5)
+    assert len(y) > 60
+    assert np.abs(radius - 21).max() < 3
+    faint = panels(draw(heat, scale=10.0))[1]
+    assert not (faint[100:284, 100:284].min(axis=2) == 255).any()
+
+
+@pytest.mark.parametrize(("spacing", "length_mm"), [(1.0, 20), (2.0, 50), (0.1, 2)])
+def test_the_scale_bar_is_as_long_as_it_says(spacing: float, length_mm: int) -> None:
+    blank = np.zeros((96, 96), np.float32)
+    caption = replace(CAPTION, plane="")
+    without = panels(overlay(blank, blank, 1.0, None, caption))[0]
+    with_bar = panels(overlay(blank, blank, 1.0, (spacing, spacing), caption))[0]
+    assert not without.any()
+    bar = np.nonzero(with_bar[_PANEL - 13].max(axis=1) > 200)[0]
+    assert len(bar) == pytest.approx(length_mm / spacing * _PANEL / 96, abs=2)
 
 
 def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
-    caption = replace(CAPTION, title="no verdict: looks unlike the training images", heat_of="")
-    png = overlay(anatomy(), None, 1.0, (1.0, 1.0), caption)
+    png = overlay(anatomy(), None, 1.0, (1.0, 1.0), replace(CAPTION, heat_of=""))
     whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert np.ptp(whole, axis=2).max() == 0
     left, right = panels(png)
@@ -124,7 +181,7 @@ def test_without_heat_there_is_no_second_panel_and_no_color() -> None:
 def test_texts_do_not_overlap() -> None:
     """The longest title has its own line; the note is in the line below."""
     title = "indeterminate: no tumor seen, but contrast is not stated"
-    caption = replace(CAPTION, title=title, note="")
+    caption = replace(CAPTION, series=replace(SERIES, title=title))
     noted = replace(caption, note="p_tumor 0.76 in this slice")
     differing = (
         np.abs(
@@ -170,17 +227,27 @@ def test_an_outlier_pixel_does_not_darken_the_image() -> None:
     assert left.mean() > 80
 
 
-@pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 1), (6, 2), (12, 3)])
-def test_a_montage_contains_every_overlay(n: int, columns: int) -> None:
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (3, 1), (6, 2), (12, 3), (24, 3)])
+def test_a_montage_contains_every_overlay_in_a_grid(n: int, columns: int) -> None:
     tiles = [draw(spot(8 * i % 96, 40)) for i in range(n)]
-    decoded = [cv2.imdecode(np.frombuffer(t, np.uint8), cv2.IMREAD_COLOR) for t in tiles]
-    height, width = decoded[0].shape[:2]
-    png = montage(tiles, ["glioma 0.93", "of 24 slices"])
-    whole = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    assert whole.shape[1] == columns * width
-    head = whole.shape[0] - -(-n // columns) * height
+    decoded = [picture_of(tile) for tile in tiles]
+    lines = ["glioma 0.93, p_tumor 0.98", "root/a/b · AX T1", "model 0a1b2c3d; gap"]
+    png = montage(tiles, lines)
+    whole = picture_of(png)
+    assert whole.shape[1] == columns * _WIDTH
+    head = whole.shape[0] - -(-n // columns) * _TILE
     for i, tile in enumerate(decoded):
-        y, x = head + i // columns * height, i % columns * width
-        assert (whole[y : y + height, x : x + width] == tile).all()
+        y, x = head + i // columns * _TILE, i % columns * _WIDTH
+        assert (whole[y : y + _TILE, x : x + _WIDTH] == tile[:_TILE]).all()
     assert whole[: head - 2].max() > 200
-    assert png == montage(tiles, ["glioma 0.93", "of 24 slices"])
+    assert png == montage(tiles, lines)
+
+
+def test_a_montage_states_research_use_once() -> None:
+    """The last line of a tile names it, and is not part of the montage."""
+    tile = picture_of(draw(spot(9, 9)))
+    assert tile.shape == (_HEIGHT, _WIDTH, 3)
+    assert tile[_TILE:].max() > 100
+    one = picture_of(montage([draw(spot(9, 9))], ["a", "b"]))
+    assert one.shape[0] == 44 + 2 * 24 + _TILE
+    assert one[44 + 24 : 44 + 2 * 24 - 2].max() > 100

@@ -7,8 +7,18 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
-from batchmri.pipeline.draw import caption_of, draw_pictures, drawn_as, title_of, wanted_pictures
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, SeriesCaption
+from batchmri.outputs.strips import MAX_SLICES, strip_slices
+from batchmri.pipeline.draw import (
+    caption_of,
+    draw_pictures,
+    draw_report_strips,
+    drawn_as,
+    report_strips,
+    series_caption,
+    title_of,
+    wanted_pictures,
+)
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, CropBox, Scores, SeriesKey, SliceRef, Verdict
 from batchmri.settings.sections import ReportSettings
@@ -36,6 +46,12 @@ def slice_scores(index: int, glioma: float = 0.9) -> Scores:
     return Scores(SliceRef("a", "a", "1", 1, index, 0.0), row, CropBox(0, 0, 64, 64))
 
 
+def header(verdict: Verdict = GLIOMA, **rules: object) -> SeriesCaption:
+    return series_caption(
+        SERIES, verdict, CLASSES, "0a1b2c3d4e5f", ReportSettings.model_validate(rules)
+    )
+
+
 def undecided(reason: VerdictReason) -> Verdict:
     return replace(GLIOMA, name="indeterminate", reason=reason)
 
@@ -48,6 +64,7 @@ def color(
     heat[1, 2] = evidence
     ((_, path),) = draw_pictures(
         SERIES,
+        header(verdict),
         verdict,
         {1: slice_scores(1, glioma)},
         {1: heat},
@@ -87,7 +104,7 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
 @pytest.mark.parametrize(
     ("verdict", "title", "note", "heat_of"),
     [
-        (GLIOMA, "glioma  0.70", "", "glioma"),
+        (GLIOMA, "glioma 0.90, p_tumor 0.96", "glioma 0.70 in this slice", "glioma"),
         (
             undecided(VerdictReason.OUT_OF_DISTRIBUTION),
             "no verdict: looks unlike the training images",
@@ -100,7 +117,7 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
             "",
             "",
         ),
-        (OPEN_KIND, "tumor  0.76", "kind open", "tumor"),
+        (OPEN_KIND, "tumor 0.96, kind open", "tumor 0.76 in this slice", "tumor"),
         (
             undecided(VerdictReason.BETWEEN_THRESHOLDS),
             "indeterminate: between the thresholds",
@@ -118,21 +135,23 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
 def test_the_caption_says_what_was_decided_or_why_nothing_was(
     verdict: Verdict, title: str, note: str, heat_of: str
 ) -> None:
-    caption = caption_of(SERIES, verdict, slice_scores(1, 0.7), CLASSES)
-    assert (caption.title, caption.note, caption.heat_of) == (title, note, heat_of)
+    caption = caption_of(SERIES, header(verdict), verdict, slice_scores(1, 0.7), CLASSES)
+    assert (caption.series.title, caption.note, caption.heat_of) == (title, note, heat_of)
     assert (caption.slice_number, caption.n_slices) == (2, 2)
 
 
 def test_only_deciding_slices_are_marked() -> None:
-    marked = [caption_of(SERIES, GLIOMA, slice_scores(i), CLASSES).deciding for i in range(4)]
+    marked = [
+        caption_of(SERIES, header(), GLIOMA, slice_scores(i), CLASSES).deciding for i in range(4)
+    ]
     assert marked == [False, True, True, False]
 
 
 def test_the_title_of_a_study() -> None:
-    assert title_of(GLIOMA) == "glioma 0.90"
-    assert title_of(OPEN_KIND) == "tumor 0.96, kind open"
+    assert title_of(GLIOMA, CLASSES) == "glioma 0.90, p_tumor 0.96"
+    assert title_of(OPEN_KIND, CLASSES) == "tumor 0.96, kind open"
     outside = undecided(VerdictReason.OUT_OF_DISTRIBUTION)
-    assert title_of(outside) == "no verdict: looks unlike the training images"
+    assert title_of(outside, CLASSES) == "no verdict: looks unlike the training images"
 
 
 @pytest.mark.parametrize(
@@ -144,13 +163,79 @@ def test_the_deciding_slices_are_always_drawn(gradcam: str, indices: tuple[int, 
     assert wanted_pictures(scores, GLIOMA, CLASSES, ReportSettings(gradcam=gradcam)) == indices
 
 
+def test_captions_name_source_description_flags_and_model() -> None:
+    caption = header()
+    assert (caption.source, caption.description, caption.model) == ("root/a/b", "AX T1", "0a1b2c3d")
+    assert caption.flags == ("slices are missing",)
+    assert header(descriptions=False).description == ""
+
+
 def test_pictures_are_outdated_if_anything_they_show_changes() -> None:
     changes = (
-        {"name": "indeterminate"},
-        {"reason": VerdictReason.CLASS_UNSURE},
+        {"name": "indeterminate", "reason": VerdictReason.BETWEEN_THRESHOLDS},
+        {"name": "indeterminate", "reason": VerdictReason.CLASS_UNSURE},
         {"shown_class": "meningioma"},
         {"deciding": (2, 3)},
+        {"confidence": 0.8},
+        {"flags": ("low_quality",)},
     )
-    shown = {drawn_as(replace(GLIOMA, **change)) for change in changes}  # type: ignore[arg-type]
-    assert len(shown | {drawn_as(GLIOMA)}) == 5
-    assert drawn_as(replace(GLIOMA, confidence=0.8, shown=(2, 1))) == drawn_as(GLIOMA)
+    changed = [replace(GLIOMA, **change) for change in changes]  # type: ignore[arg-type]
+    shown = {drawn_as(header(verdict), verdict) for verdict in changed}
+    now = drawn_as(header(), GLIOMA)
+    assert len(shown | {now}) == 7
+    assert drawn_as(header(descriptions=False), GLIOMA) != now
+    assert drawn_as(header(replace(GLIOMA, shown=(2, 1))), replace(GLIOMA, shown=(2, 1))) == now
+
+
+def strips(
+    folder: Path, verdict: Verdict = GLIOMA, n: int = 4
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The slice strip, and the heat strip if there is one; every slice has a spot at (1, 2)."""
+    heat = np.zeros((4, 4), np.float32)
+    heat[1, 2] = 20
+    scores = {index: slice_scores(index) for index in range(n)}
+    pixels = {i: np.linspace(0, i + 1, 64 * 64, dtype=np.float32).reshape(64, 64) for i in range(n)}
+    draw_report_strips(
+        SERIES, verdict, scores, dict.fromkeys(scores, heat), pixels, CLASSES, folder
+    )
+    paths = {path.split("_")[-1]: folder / path for path in report_strips(SERIES, verdict, CLASSES)}
+    assert all(path.is_file() for path in paths.values())
+    assert cv2.imread(str(paths["thumb.jpg"])).shape == (96, 96, 3)
+    drawn = cv2.imread(str(paths["slices.jpg"]), cv2.IMREAD_UNCHANGED)
+    if "heat.png" not in paths:
+        return drawn, None
+    return drawn, cv2.imread(str(paths["heat.png"]), cv2.IMREAD_UNCHANGED)
+
+
+def test_strips_have_a_cell_per_slice_and_heat_with_a_repeated_border(tmp_path: Path) -> None:
+    slices, heat = strips(tmp_path)
+    assert slices.shape == (4 * 256, 256)
+    assert heat is not None and heat.shape == (4 * 6, 6, 4)
+    for cell in np.split(heat, 4):
+        assert np.unravel_index(cell[..., 3].argmax(), (6, 6)) == (2, 3)
+        assert (cell[0] == cell[1]).all() and (cell[:, -1] == cell[:, -2]).all()
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        replace(GLIOMA, name="notumor", reason=VerdictReason.NO_TUMOR, shown_class="notumor"),
+        undecided(VerdictReason.OUT_OF_DISTRIBUTION),
+        undecided(VerdictReason.OTHER_SEQUENCE),
+    ],
+)
+def test_series_without_a_tumor_have_strips_without_heat(tmp_path: Path, verdict: Verdict) -> None:
+    slices, heat = strips(tmp_path, verdict)
+    assert slices.shape == (4 * 256, 256) and heat is None
+
+
+def test_a_long_series_is_sampled_and_its_deciding_slices_are_kept() -> None:
+    scores = [slice_scores(index) for index in range(200)]
+    verdict = replace(GLIOMA, deciding=(101, 102, 103))
+    chosen = strip_slices(scores, verdict)
+    assert {0, 101, 102, 103, 199} <= set(chosen)
+    assert MAX_SLICES - 3 <= len(chosen) <= MAX_SLICES
+    assert list(chosen) == sorted(chosen)
+    assert strip_slices(scores[:20], GLIOMA) == tuple(range(20))
+    many = replace(GLIOMA, deciding=tuple(range(50, 100)))
+    assert set(many.deciding) <= set(strip_slices(scores, many))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, _TILE
 from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray
@@ -95,9 +95,8 @@ def test_deciding_slices_are_drawn_and_come_first(
     assert best and series["deciding_slice"] == study["deciding_slice"]
     montage = cv2.imread(str(out / study["montage_png"]))
     first = cv2.imread(str(out / best))
-    head = montage.shape[0] % first.shape[0]
-    height, width = first.shape[:2]
-    assert (montage[head : head + height, :width] == first).all()
+    head = montage.shape[0] % _TILE
+    assert (montage[head : head + _TILE, : first.shape[1]] == first[:_TILE]).all()
 
 
 def test_a_series_of_another_sequence_gets_no_class_caption_and_no_color(
