@@ -24,6 +24,7 @@ _COMMANDS = {
     "reclassify": "Apply changed verdict rules to an output, without reading pixels.",
     "export": "Write the tables of an output in further formats, such as Parquet.",
     "dicom": "Write DICOM objects of the results, and send them on request.",
+    "report": "Write the HTML report of an output from earlier results.",
     "status": "Show the last runs and the contents of an output.",
     "config": "Show the effective settings.",
     "model": "Show, check and export a model.",

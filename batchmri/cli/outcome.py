@@ -71,7 +71,14 @@ def _output_folders(arguments: Sequence[str]) -> list[Path]:
     """The value of --out, or the argument OUT of other commands, if it is a folder."""
     named = [b for a, b in pairwise(arguments) if a == "--out"]
     named += [a.removeprefix("--out=") for a in arguments if a.startswith("--out=")]
-    if arguments and arguments[0] in ("reclassify", "verdict", "export", "dicom", "status"):
+    if arguments and arguments[0] in (
+        "reclassify",
+        "verdict",
+        "export",
+        "dicom",
+        "report",
+        "status",
+    ):
         named += [a for a in arguments[1:] if not a.startswith("-")]
     return [Path(name) for name in named if os.path.isdir(name)][:1]  # noqa: PTH112
 

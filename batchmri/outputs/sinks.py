@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from batchmri.errors import SettingsError
 from batchmri.outputs.rows import Row, StudyExport
 from batchmri.outputs.schema import Column, columns
-from batchmri.records import Classes
+from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
 from batchmri.settings import Settings
 
 
@@ -46,6 +46,10 @@ class Sink(Protocol):
     ) -> None: ...
 
 
+ExplainSeries = Callable[[Series, Sequence[Scores], Verdict], tuple[str, ...]]
+ExplainStudy = Callable[[SeriesKey, Mapping[SeriesKey, str], Mapping[SeriesKey, Verdict]], str]
+
+
 @dataclass(frozen=True, slots=True)
 class SinkContext:
     """What the factory of a sink receives.
@@ -53,6 +57,7 @@ class SinkContext:
     `settings` are the effective ones, including the verdict rules of the model card. `card` is the
     model card as JSON and `provenance` describes what produced the results (model, weights,
     preparation, device, precision). Both are empty if the state was written by version 0.1.
+    `explain_series` and `explain_study` put verdicts into words (`verdict.explanation`).
     """
 
     output: Path
@@ -60,6 +65,8 @@ class SinkContext:
     settings: Settings
     card: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    explain_series: ExplainSeries = lambda *_: ()
+    explain_study: ExplainStudy = lambda *_: ""
 
     def columns(self, table: str) -> tuple[Column, ...]:
         """The columns of a table in this output."""
@@ -80,10 +87,13 @@ def _lazy(module: str, name: str) -> Factory:
     return create
 
 
+HTML = "html"
+"""The sink of the HTML report, which a setting of its own selects."""
 SINKS: dict[str, Factory] = {
     "csv": _lazy("tables.csv", "CsvTables"),
     "parquet": _lazy("tables.parquet", "ParquetTables"),
     "jsonl": _lazy("tables.jsonl", "JsonLines"),
+    HTML: _lazy("html.sink", "HtmlReport"),
 }
 """All sinks by name."""
 
@@ -93,19 +103,21 @@ _REQUIRES = {"parquet": ("pyarrow", "parquet")}
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:
-    """The names of the sinks that the settings select; CSV is always written.
+    """The names of the sinks that the settings select: tables, always with CSV, and the report.
 
     Raises SettingsError for a format that is unknown or needs a package that is not installed.
     """
     for name in settings.report.formats:
         setting = settings.name("report.formats")
-        if name not in SINKS:
-            near = get_close_matches(name, SINKS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SINKS)}"
+        known = [sink for sink in SINKS if sink != HTML]
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise SettingsError(f"{setting}: unknown format {name!r}; {hint}")
         package, extra = _REQUIRES.get(name, ("", ""))
         if package and find_spec(package) is None:
             raise SettingsError(
                 f"{setting}: {name} needs {package}: pip install 'batchmri[{extra}]'"
             )
-    return tuple(dict.fromkeys(("csv", *settings.report.formats)))
+    report = (HTML,) if settings.report.html else ()
+    return tuple(dict.fromkeys(("csv", *settings.report.formats, *report)))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from batchmri.outputs.console import Console
+from batchmri.outputs.html.folder import INDEX
 from batchmri.outputs.inventory import SECTIONS, Inventory
 
 _NOTE = "Research use only, not a medical device."
@@ -40,6 +41,8 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     if not counted.first:
         console.counts("Since the last run", counted.changes, "change", "studies")
     console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
+    if (report := output / INDEX).is_file():
+        console.say(f"Report: {report}")
     console.say(_NOTE)
 
 

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from batchmri.outputs.html.folder import page_folders, remove_page
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
 from batchmri.outputs.sinks import SINKS, Sink, SinkContext, chosen
@@ -23,6 +25,7 @@ from batchmri.state.changes import Change
 from batchmri.state.pending import PendingExport
 from batchmri.state.store import Store
 from batchmri.state.studies import ExportedStudy
+from batchmri.verdict.explanation import explain_series, explain_study
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ def export(
     draw: bool,
     finished: bool = True,
     keep: bool = True,
+    sinks: Sequence[str] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Totals:
     """Feed all rows to the sinks and, with `draw`, draw montages that are missing or out of date.
@@ -85,11 +89,19 @@ def export(
     that no row refers to are removed. The state records the exported studies only after
     the tables are in place, so that a change is reported twice rather than never. Changes of a run
     that is not `finished` are reported again by the next one. Without `keep`, only the files are
-    written and the state stays as it was. `check` is called repeatedly; if it
-    raises an exception, the tables stay as they were.
+    written and the state stays as it was. `sinks` are those of the settings by default. `check` is
+    called repeatedly; if it raises an exception, the tables stay as they were.
     """
-    context = SinkContext(output, classes, settings, known_card(store), known_provenance(store))
-    names = chosen(settings)
+    context = SinkContext(
+        output,
+        classes,
+        settings,
+        known_card(store),
+        known_provenance(store),
+        partial(explain_series, classes=classes, rules=settings.verdict),
+        explain_study,
+    )
+    names = chosen(settings) if sinks is None else sinks
     made_from = what_it_is_made_from(store, context, names, draw=draw)
     last = last_export(store, made_from, output) if keep else None
     if last is not None:
@@ -97,7 +109,7 @@ def export(
     totals, pending = Totals(), store.pending_export()
     changes = Changes(pending.changes)
     with ExitStack() as stack:
-        sinks = [stack.enter_context(SINKS[name](context)) for name in names]
+        opened = [stack.enter_context(SINKS[name](context)) for name in names]
         for uid, results in store.series.studies():
             check()
             aggregated = aggregate(uid, results, classes, settings)
@@ -121,7 +133,7 @@ def export(
                 change=change,
             )
             totals.add(study)
-            _feed(sinks, study)
+            _feed(opened, study)
             if aggregated.foreign:
                 _record_change(pending, before, now, change, changes)
         for uid in store.studies.gone():
@@ -133,19 +145,20 @@ def export(
             pending.drop(uid)
         changes.end(finished=finished)
         for change_now in pending.changes.all():
-            for sink in sinks:
+            for sink in opened:
                 sink.add_change(change_row(*astuple(change_now)))
         for note in store.series.notes():
             check()
-            for sink in sinks:
+            for sink in opened:
                 sink.add_file(file_row(note))
             totals.file_reasons[note.reason] += 1
             totals.files_alone += not note.key.study_uid
     if not keep:
         return totals
-    files = [path for sink in sinks for path in sink.files]
+    files = [path for sink in opened for path in sink.files]
     pending.commit(export_record(made_from, files, context, totals.to_json()))
     _remove_pictures_of_gone_studies(store, output)
+    _remove_pages_of_gone_studies(store, output)
     return totals
 
 
@@ -225,6 +238,12 @@ def _remove_pictures_of_gone_studies(store: Store, output: Path) -> None:
             _remove_pictures(folder, set())
             with suppress(OSError):  # the folder contains files of others
                 folder.rmdir()
+
+
+def _remove_pages_of_gone_studies(store: Store, output: Path) -> None:
+    for page in page_folders(output).glob("*/*.html"):
+        if not store.studies.is_known(page.stem):
+            remove_page(output, page.stem)
 
 
 def _is_study_folder(folder: Path, output: Path) -> bool:

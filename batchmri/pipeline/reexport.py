@@ -5,6 +5,8 @@ from pathlib import Path
 
 from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import readers
+from batchmri.outputs.html.folder import INDEX
+from batchmri.outputs.sinks import HTML, chosen
 from batchmri.pipeline.export import export
 from batchmri.pipeline.last_export import last_settings
 from batchmri.pipeline.lock import hold
@@ -22,7 +24,24 @@ def reexport(
     Everything else is as in the last export: verdict rules, and which columns and slices are
     listed. Raises UsageError if `out` contains no results.
     """
-    output, given = Path(out), settings or Settings.load()
+    given = settings or Settings.load()
+    formats = tuple(dict.fromkeys(("csv", *given.report.formats)))
+    _write(Path(out), given, state, formats)
+    return formats
+
+
+def write_report(
+    out: str | Path, *, settings: Settings | None = None, state: Path | None = None
+) -> Path:
+    """Write the HTML report of an output from its state; returns the path of its index page.
+
+    Pictures appear where an earlier scan drew them. Raises UsageError if `out` contains no results.
+    """
+    _write(Path(out), settings or Settings.load(), state, (HTML,))
+    return Path(out) / INDEX
+
+
+def _write(output: Path, given: Settings, state: Path | None, sinks: Sequence[str]) -> None:
     database = state_path(output, state)
     if not database.is_file():
         raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
@@ -31,5 +50,6 @@ def reexport(
         report = last.report.model_copy(update={"formats": given.report.formats})
         now = given.model_copy(update={"verdict": last.verdict, "report": report})
         with readers(group=report.group_readable), hold(output, database.parent):
-            export(store, known_classes(store), now, output, draw=False, keep=False)
-    return tuple(dict.fromkeys(("csv", *report.formats)))
+            chosen(now)  # reports an unknown format
+            classes = known_classes(store)
+            export(store, classes, now, output, draw=False, keep=False, sinks=sinks)

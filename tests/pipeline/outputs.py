@@ -13,9 +13,10 @@ def table(output: Path, name: str) -> list[dict[str, str]]:
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    """The bytes of all tables and pictures that must be reproducible."""
-    pictures = sorted(output.glob("gradcam/**/*.png"))
-    paths = [output / name for name in SAME_EVERY_TIME] + pictures
+    """The bytes of all tables, pictures and pages that must be reproducible."""
+    folders = ("gradcam", "report/studies", "report/data", "report/assets")
+    files = sorted(p for name in folders for p in (output / name).rglob("*") if p.is_file())
+    paths = [output / name for name in SAME_EVERY_TIME] + files
     return {str(path.relative_to(output)): path.read_bytes() for path in paths}
 
 
