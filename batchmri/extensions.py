@@ -9,7 +9,7 @@ one without a change here, as an entry point in the group of the registry:
 Nothing is imported before it is used. See docs/extending.md.
 """
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from typing import Any
 
 from batchmri.errors import UsageError
@@ -23,14 +23,26 @@ class Registry:
 
     def __init__(self, group: str, **built_in: str) -> None:
         self.group = group
-        self._built_in = {name: EntryPoint(name, path, group) for name, path in built_in.items()}
+        self._built_in = built_in
 
     def __contains__(self, name: str) -> bool:
-        return name in self._built_in or name in self._found()
+        return name in self._built_in or name in self.others()
+
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names of this module, in the order below."""
+        return tuple(self._built_in)
+
+    def others(self) -> dict[str, str]:
+        """Names and import paths of other packages, sorted by name."""
+        from importlib.metadata import entry_points  # takes longer to import than this package
+
+        found = {point.name: point.value for point in entry_points(group=self.group)}
+        return {name: found[name] for name in sorted(found) if name not in self._built_in}
 
     def names(self) -> tuple[str, ...]:
-        """All names: those of this module in the order below, then those of other packages."""
-        return tuple(self._found())
+        """All names: those of this module, then those of other packages."""
+        return (*self._built_in, *self.others())
 
     def load(self, name: str) -> Any:
         """Import what `name` stands for.
@@ -38,21 +50,33 @@ class Registry:
         Raises UsageError for an unknown name, and if another package cannot be imported.
         """
         if name in self._built_in:
-            return self._built_in[name].load()
-        found = self._found()
-        if name not in found:
-            raise UsageError(f"{self.group}: {name} is not one of {', '.join(found)}")
+            return _imported(self._built_in[name])
+        others = self.others()
+        if name not in others:
+            raise UsageError(f"{self.group}: {name} is not one of {', '.join(self.names())}")
         try:
-            return found[name].load()
+            return _imported(others[name])
         except Exception as error:  # a plug-in may raise anything
             raise UsageError(
-                f"{self.group}: {name} ({found[name].value}) cannot be imported: "
+                f"{self.group}: {name} ({others[name]}) cannot be imported: "
                 f"{type(error).__name__}: {error}; repair or uninstall its package"
             ) from None
 
-    def _found(self) -> dict[str, EntryPoint]:
-        others = sorted(entry_points(group=self.group), key=lambda point: point.name)
-        return self._built_in | {p.name: p for p in others if p.name not in self._built_in}
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
 
 
+READERS = Registry(
+    "batchmri.readers",
+    dicom="batchmri.formats.dicom.reader:DicomReader",
+    nifti="batchmri.formats.nifti.reader:NiftiReader",
+)
+SELECTION_RULES = Registry("batchmri.selection_rules")
+BACKENDS = Registry(
+    "batchmri.backends",
+    openvino="batchmri.model.backends.openvino:OpenVINOBackend",
+    torch="batchmri.model.backends.torch:TorchBackend",
+)
 ENGINES = Registry("batchmri.engines", local="batchmri.pipeline.engines.local:LocalEngine")

@@ -18,7 +18,8 @@ from batchmri.reasons import Reason, Status, VerdictReason
 
 Vector = tuple[float, float, float]
 IDENTIFIERS = ("patient_id", "patient_name", "birth_date", "accession_number", "study_date")
-Format = Literal["dicom", "nifti"]
+Format = str
+"""The name of the reader of a file: dicom, nifti, or that of another package."""
 Tile = tuple[int, int, int, int]
 Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
 FloatArray = npt.NDArray[np.float32]

@@ -248,7 +248,7 @@ def _header_of(cell: Cell, part: Part) -> Header:
 
 
 def _file_name(instance: Instance) -> str:
-    return name_of(instance.source) if instance.format == "nifti" else ""
+    return "" if instance.format == "dicom" else name_of(instance.source)
 
 
 def _slice(cell: Cell, index: int, position: float | None) -> SliceRef:

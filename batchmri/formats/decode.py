@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal, Refused
-from batchmri.formats.dicom.pixels import read_dicom_pixels
-from batchmri.formats.nifti.pixels import read_nifti_pixels
 from batchmri.formats.quiet import quiet
+from batchmri.formats.registry import readers
 from batchmri.reasons import Reason
 
 __all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
-
-_READERS = {"dicom": read_dicom_pixels, "nifti": read_nifti_pixels}
 
 
 def decode(task: DecodeTask) -> Decoded:
     """Decode the requested frames; never raises because of the content of a file."""
     try:
         with quiet():
-            return _READERS[task.format](task)
+            return readers()[task.format].read_pixels(task)
     except Refused as refused:
         refusal = refused.refusal
     except OSError as error:

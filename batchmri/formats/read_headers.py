@@ -1,46 +1,31 @@
-"""Read the headers of a chunk of files in a worker process; a bad file affects no other file."""
+"""Read the headers of files in a worker process; a bad file affects no other file."""
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
-
-from batchmri.formats.dicom.header import read_dicom_header
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.header_error import CutError, HeaderError
-from batchmri.formats.nifti.header import (
-    companion_of,
-    header_beside,
-    header_entry,
-    read_nifti_header,
-)
+from batchmri.formats.inflate import SNIFFED_BYTES
 from batchmri.formats.quiet import quiet
+from batchmri.formats.registry import readers
 from batchmri.formats.safe_open import open_regular
-from batchmri.formats.sniffer import SNIFFED_BYTES, Kind, inflated, sniff
+from batchmri.formats.sniffer import Kind, sniff
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote, Instance
+from batchmri.records import COMPANION, FileEntry, FileNote, Instance
 
 __all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
 
 HEADER_VERSION = 2
 """Increment whenever a file yields a different Instance or FileNote: headers are read again."""
 
-# What nibabel, pydicom, zlib and Python raise for an invalid header.
-_INVALID_HEADER_ERRORS = (
-    HeaderDataError,
-    WrapStructError,
-    ValueError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    zlib.error,
-)
+# What Python, pydicom and nibabel raise for an invalid header.
+_INVALID_HEADER_ERRORS = (ValueError, KeyError, OverflowError, RecursionError, zlib.error)
 
 
 def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
-    """Return one Instance per DICOM or NIfTI file and one FileNote per other file, in order.
+    """Return one Instance per readable file and one FileNote per other file, in order.
 
     Never raises because of the content of a file.
     """
@@ -59,31 +44,52 @@ def _read(entry: FileEntry, context: HeaderContext) -> Instance | FileNote:
 
 
 def _read_open(entry: FileEntry, context: HeaderContext, file: BinaryIO) -> Instance | FileNote:
-    head = file.read(SNIFFED_BYTES)
-    kind = sniff(entry.path, head)
+    kind = sniff(entry.path, file.read(SNIFFED_BYTES))
+    if not kind.reader:
+        return _unrecognized(entry, context, kind)
+    reader = readers()[kind.reader]
+    file.seek(0)
     try:
-        if kind.reader == "dicom":
-            file.seek(0)
-            return read_dicom_header(entry, context, file)
-        if kind.reader:
-            content = inflated(head) if head[:2] == b"\x1f\x8b" else head
-            return read_nifti_header(entry, context, content, pair=kind.reader == "nifti_pair")
-        return _not_readable(entry, context, kind)
+        return reader.read_header(entry, context, file)
     except CutError:
         return FileNote(entry.source, Reason.TRUNCATED, "the file ends inside its header")
     except HeaderError as error:
         return FileNote(entry.source, Reason.BAD_HEADER, str(error))
     except _INVALID_HEADER_ERRORS:
         # The text of the error is not reported: it may contain header values.
-        name = "DICOM" if kind.reader == "dicom" else "NIfTI"
-        return FileNote(entry.source, Reason.BAD_HEADER, f"its {name} header cannot be parsed")
+        return FileNote(
+            entry.source, Reason.BAD_HEADER, f"its {reader.title} header cannot be parsed"
+        )
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # a reader of another package may raise anything
+        detail = f"the reader failed on it ({type(error).__name__})"
+        return FileNote(entry.source, Reason.BAD_HEADER, detail)
 
 
-def _not_readable(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
-    beside = header_beside(entry)
-    if beside is not None and kind.reason is not Reason.EMPTY_FILE:
-        header = _read(header_entry(entry, beside), context)
-        if isinstance(header, FileNote) or header.format == "nifti":
-            return companion_of(header, entry)
+def _unrecognized(entry: FileEntry, context: HeaderContext, kind: Kind) -> Instance | FileNote:
+    """Return the header of a file that has it in a separate file, or why it has none."""
+    if kind.reason is not Reason.EMPTY_FILE:
+        for name, reader in readers().items():
+            header_entry = reader.header_file(entry)
+            if header_entry is not None:
+                header = _read(header_entry, context)
+                if isinstance(header, FileNote) or header.format == name:
+                    return _companion(header, entry)
     assert kind.reason is not None
     return FileNote(entry.source, kind.reason, kind.name)
+
+
+def _companion(header: Instance | FileNote, entry: FileEntry) -> Instance | FileNote:
+    """Return the Instance or note of a file without header: that of its header, without frames."""
+    if isinstance(header, FileNote):
+        return replace(header, source=entry.source)
+    return replace(
+        header,
+        source=entry.source,
+        path=entry.path,
+        frames=(),
+        refusal=None,
+        detail="",
+        flags=(COMPANION,),
+    )

@@ -45,7 +45,7 @@ class Inventory:
             self.pictures += max(_PICTURES_PER_SERIES, ceil(_DECIDING_SHARE * n_slices))
         facts = (
             "classify" if decision.wanted else str(decision.reason),
-            header.modality or ("(nifti)" if series.format == "nifti" else ""),
+            header.modality or ("" if series.format == "dicom" else f"({series.format})"),
             series.sequence,
             series.plane,
             header.manufacturer,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from batchmri.extensions import READERS
 from batchmri.reasons import Reason, Status, VerdictReason
 from batchmri.records import IDENTIFIERS, INDETERMINATE, TUMOR
 
@@ -119,7 +120,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "series": (
         *_SERIES_KEY,
-        Column("format", "dicom or nifti.", allowed=("dicom", "nifti")),
+        Column("format", "dicom or nifti.", allowed=READERS.names()),
         _SOURCE,
         Column("n_files", "Files that belong to it, including excluded ones.", "integer"),
         Column("modality", "Modality in the header."),

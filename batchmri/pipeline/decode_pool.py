@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
+from batchmri.formats.registry import readers
 from batchmri.pipeline.shared_file import SharedFile
 from batchmri.pipeline.worker_pool import Lost, Pool, Task
 from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef
 
 _BYTES_PER_PIXEL = 4
-_MAX_STORED_BYTES_PER_VOXEL = 8  # of a NIfTI file
+_MAX_STORED_BYTES_PER_VOXEL = 8
 _FILES_PER_TASK = 8
 _REQUESTS_AHEAD_PER_WORKER = 4
 
@@ -33,7 +34,7 @@ class DecodedChunk:
 
 @dataclass(slots=True)
 class _Volume:
-    """A NIfTI volume that is decoded in several requests; the first one reads it for all."""
+    """A volume that is decoded in several requests; the first one reads it for all."""
 
     memory: SharedFile | None = None
     is_read: bool = False
@@ -87,7 +88,7 @@ def load(
     """Decode series in order; a series larger than a quarter of the budget is split into chunks.
 
     `budget` limits the bytes of decoded slices, including those that the caller still keeps
-    (`held`). `max_file_bytes` limits the stored values of all NIfTI volumes that the workers have
+    (`held`). `max_file_bytes` limits the stored values of all volumes that the workers have
     in memory at the same time.
     """
     in_flight: deque[_InFlight] = deque()
@@ -121,7 +122,7 @@ def _decode_requests(series: Series, max_bytes: int) -> Iterator[_DecodeRequest]
     refs = series.slices
     step = max(1, max_bytes // max(1, n_bytes(series, 1)))
     in_parts = step < len(refs) and len({ref.path for ref in refs}) == 1
-    volume = _Volume() if series.format == "nifti" and in_parts else None
+    volume = _Volume() if in_parts and _is_read_whole(series) else None
     for start in range(0, len(refs), step):
         part = refs[start : start + step]
         yield _DecodeRequest(series, part, start == 0, start + step >= len(refs), volume)
@@ -136,9 +137,13 @@ def _volume_fits(request: _DecodeRequest, in_flight: Sequence[Series], max_bytes
     return needed + sum(map(_stored_bytes, others.values())) <= max_bytes
 
 
+def _is_read_whole(series: Series) -> bool:
+    return readers()[series.format].reads_whole_file
+
+
 def _stored_bytes(series: Series) -> int:
-    """Maximum memory of the stored values of a NIfTI series during decoding; 0 for DICOM."""
-    if series.format != "nifti":
+    """Maximum memory of the stored values of a volume during decoding; 0 if read slice by slice."""
+    if not _is_read_whole(series):
         return 0
     return len(series.slices) * series.rows * series.columns * _MAX_STORED_BYTES_PER_VOXEL
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from batchmri.archive.walker import walk
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.read_headers import HEADER_VERSION
+from batchmri.formats.registry import header_version
 from batchmri.outputs.console import Console
 from batchmri.outputs.progress import Stage
 from batchmri.pipeline.archive_check import check_archive
@@ -42,6 +43,7 @@ def index(
     Raises ArchiveError without changing the state if the archive looks wrong. If `stop` is
     requested, headers read so far are kept.
     """
+    version = header_version(HEADER_VERSION)
     first_run = store.files.count() == 0
     _walk(store, roots, not_below, settings.archive, console, stop)
     if stop.requested:
@@ -50,9 +52,9 @@ def index(
     now_s = time.time()
     with store.transaction():
         begin()
-        if store.meta(_HEADER_VERSION_KEY) != str(HEADER_VERSION):
+        if store.meta(_HEADER_VERSION_KEY) != version:
             store.files.forget_headers()
-            store.set_meta(_HEADER_VERSION_KEY, str(HEADER_VERSION))
+            store.set_meta(_HEADER_VERSION_KEY, version)
         unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed, now_s=now_s)
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers

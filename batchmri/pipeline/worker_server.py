@@ -26,6 +26,8 @@ _PRELOAD = [
     "batchmri.pipeline.worker_quiet",
     "batchmri.formats.read_headers",
     "batchmri.formats.decode",
+    "batchmri.formats.dicom.reader",
+    "batchmri.formats.nifti.reader",
 ]
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 

@@ -3,15 +3,19 @@
 import re
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from batchmri.archive.selection import rules
+from batchmri.formats.registry import readers
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 MAX_LINES = 30
 
 
-def install(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _install(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install the module of an example and its entry point, for this process and its workers."""
     text = PAGE.read_text(encoding="utf-8")
     found = re.search(rf"```python\n# {name}\.py\n(.*?)```\n\n```toml\n(.*?)```", text, re.DOTALL)
@@ -28,3 +32,14 @@ def install(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(metadata.parent)
     monkeypatch.delitem(sys.modules, name, raising=False)
+    readers.cache_clear()
+    rules.cache_clear()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Install the example of a module until the end of the test."""
+    with monkeypatch.context() as patch:
+        yield lambda name: _install(name, tmp_path, patch)
+    readers.cache_clear()
+    rules.cache_clear()

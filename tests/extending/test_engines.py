@@ -1,5 +1,6 @@
 """Other engines give the same results as the engine `local`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from batchmri.extensions import ENGINES
 from batchmri.pipeline.dry_run import dry_run
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from tests.extending.examples import install
 from tests.pipeline.builders import changed, instance, save, write_series
 from tests.pipeline.outputs import contents
 
@@ -25,11 +25,15 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_an_engine_of_another_package_gives_the_same_bytes(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    install: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     local = scan([archive], out=tmp_path / "local", settings=settings)
     assert contents(tmp_path / "local")["slices.csv"].count(b"\n") > 12
-    install("serial_engine", tmp_path, monkeypatch)
+    install("serial_engine")
     monkeypatch.setattr("batchmri.pipeline.worker_pool.WorkerPool.__init__", None)
     serial = changed(settings, "engine", name="serial")
     assert scan([archive], out=tmp_path / "serial", settings=serial) == local
@@ -44,9 +48,9 @@ def test_an_unknown_engine_is_a_settings_error() -> None:
 
 
 def test_a_package_that_cannot_be_imported_is_named(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Settings, install: Callable[[str], None]
 ) -> None:
-    install("serial_engine", tmp_path, monkeypatch)
+    install("serial_engine")
     (tmp_path / "packages" / "serial_engine.py").write_text("import nowhere_to_be_found")
     broken = changed(settings, "engine", name="serial")
     write_series(tmp_path / "archive")

@@ -57,7 +57,7 @@ def test_an_error_in_the_middle_of_a_read(tmp_path: Path, monkeypatch) -> None:
     def broken(*_args: object) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("batchmri.formats.read_headers.read_dicom_header", broken)
+    monkeypatch.setattr("batchmri.formats.dicom.reader.read_dicom_header", broken)
     (found,) = read_headers([entry(dicom(tmp_path / "a"))], CONTEXT)
     assert isinstance(found, FileNote) and found.reason is Reason.IO_ERROR
 

@@ -43,7 +43,7 @@ def test_nifti_by_content_whatever_the_name(tmp_path: Path, kind, ending) -> Non
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Pair, nibabel.Nifti2Pair, nibabel.AnalyzeImage])
 def test_pairs(tmp_path: Path, kind) -> None:
     nibabel.save(kind(np.zeros((3, 4, 5), np.int16), np.eye(4)), tmp_path / "v.img")
-    assert sniff("v.hdr", _head(tmp_path / "v.hdr")).reader == "nifti_pair"
+    assert sniff("v.hdr", _head(tmp_path / "v.hdr")).reader == "nifti"
     assert sniff("v.img", _head(tmp_path / "v.img")).reader == ""
 
 

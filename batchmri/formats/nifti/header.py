@@ -4,7 +4,7 @@ import math
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from batchmri.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
 from batchmri.identifiers import folder_of, made_uid
 from batchmri.links import may_open
 from batchmri.reasons import Reason
-from batchmri.records import COMPANION, FileEntry, FileNote, Header, Instance
+from batchmri.records import FileEntry, FileNote, Header, Instance
 from batchmri.terms.body_part import body_part_of, modality_of
 from batchmri.terms.contrast import contrast_in_words
 from batchmri.terms.sequence import sequence_in_words
@@ -61,21 +61,6 @@ class _Volume:
 def header_beside(entry: FileEntry) -> str | None:
     """Return the path of the .hdr or .hdr.gz file of an .img or .img.gz file, if there is one."""
     return _partner_path(entry, _IMAGE_ENDING, ".hdr")
-
-
-def companion_of(header: Instance | FileNote, entry: FileEntry) -> Instance | FileNote:
-    """Return the Instance or note of an .img file: that of its .hdr file, without frames."""
-    if isinstance(header, FileNote):
-        return replace(header, source=entry.source)
-    return replace(
-        header,
-        source=entry.source,
-        path=entry.path,
-        frames=(),
-        refusal=None,
-        detail="",
-        flags=(COMPANION,),
-    )
 
 
 def header_entry(entry: FileEntry, path: str) -> FileEntry:

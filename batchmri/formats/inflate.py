@@ -1,0 +1,22 @@
+"""Inflate the beginning of a compressed file."""
+
+import zlib
+
+GZIP_MAGIC = b"\x1f\x8b"
+SNIFFED_BYTES = 4096
+
+
+def inflated(compressed: bytes, most: int = SNIFFED_BYTES, wbits: int = 31) -> bytes:
+    """Return at most `most` bytes of the content of a gzip stream (zlib if `wbits` is 15).
+
+    Fewer if the stream is truncated or damaged.
+    """
+    try:
+        return zlib.decompressobj(wbits).decompress(compressed, most)
+    except zlib.error:
+        return b""
+
+
+def inflated_head(head: bytes) -> bytes:
+    """Return the beginning of the content of a file, which may be gzipped."""
+    return inflated(head) if head[:2] == GZIP_MAGIC else head
