@@ -1,20 +1,16 @@
-"""Select the series to classify. The rules, in the order in which they are checked:
+"""Select the series to classify, by an ordered list of rules.
 
-1. refused when it was read or assembled (no pixels, color, screen capture, further volume …)
-2. `not_mr`: a modality that the settings do not select (NIfTI is MR unless its name says CT)
-3. `not_brain`: the header names another body part, or the images are too small for a human head
-4. `localizer`: by Image Type or description, or few slices in several planes
-5. `other_sequence`: a sequence that the settings do not select
-6. `not_brain`: the header names a phantom or an animal (checked after the sequence)
-7. `derived`: a map, phase, projection or subtraction. The value DERIVED alone does not count, nor
-   does a reformat of an acquisition (MPR) or a component that shows anatomy (water, in phase)
-8. `too_few_slices`
-9. `localizer`: few slices with a large spacing
+The list in docs/archive.md is generated: `python -m batchmri.archive.selection`.
 """
 
+import inspect
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
+from batchmri.extensions import SELECTION_RULES
 from batchmri.reasons import Reason
 from batchmri.records import Decision, Series
 from batchmri.settings.sections import SelectionSettings
@@ -42,37 +38,141 @@ _SIEMENS_MAP = re.compile(r"_[RT][12](?:[Ss]tar)?_Images(?![A-Za-z])")
 """A map of MapIt or MP2RAGE: `T1_Images` after the protocol name. "T1 images" is not a map."""
 
 
-def select(series: Series, rules: SelectionSettings) -> Decision:
-    """Decide whether to classify a series; the first rule that excludes it gives the reason."""
-    objection = next(_objections(series, rules), None)
-    return Decision(True) if objection is None else Decision(False, *objection)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that excludes series with a reason.
+
+    `excludes` returns the detail of the reason if it excludes a series, or None. Its docstring
+    describes the rule in the documentation.
+    """
+
+    reason: Reason
+    excludes: Callable[[Series, SelectionSettings], str | None]
+
+    @property
+    def name(self) -> str:
+        """The name of the rule."""
+        return self.excludes.__name__
+
+    @property
+    def description(self) -> str:
+        """What the rule excludes, in one line."""
+        return " ".join((inspect.getdoc(self.excludes) or "").split())
 
 
-def _objections(series: Series, rules: SelectionSettings) -> Iterator[tuple[Reason, str]]:
-    header = series.header
+def select(series: Series, settings: SelectionSettings) -> Decision:
+    """Decide whether to classify a series; the first rule that excludes it gives the reason.
+
+    A series that was refused when it was read or assembled keeps that reason.
+    """
     if series.refusal is not None:
-        yield series.refusal, series.detail
-    if (series.format == "dicom" or header.modality) and header.modality not in rules.modalities:
-        yield Reason.NOT_MR, header.modality or "modality not stated"
-    if header.body_part not in ("", BRAIN, *NO_PATIENT):
-        yield Reason.NOT_BRAIN, header.body_part
+        return Decision(False, series.refusal, series.detail)
+    for rule in rules():
+        detail = rule.excludes(series, settings)
+        if detail is not None:
+            return Decision(False, rule.reason, detail)
+    return Decision(True)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """All rules in order: RULES, then those of other packages, which are sorted by name."""
+    return (*RULES, *(SELECTION_RULES.load(name) for name in SELECTION_RULES.names()))
+
+
+def other_modality(series: Series, settings: SelectionSettings) -> str | None:
+    """Another modality. For NIfTI, the sidecar or the file name can state it, except `US` and `HU`
+    in a name that also contains an MR sequence.
+    """
+    modality = series.header.modality
+    states_none = series.format != "dicom" and not modality
+    if states_none or modality in settings.modalities:
+        return None
+    return modality or "modality not stated"
+
+
+def other_body_part(series: Series, settings: SelectionSettings) -> str | None:
+    """A text names another body part, or the coil is one for a joint, the breast or the heart."""
+    body_part = series.header.body_part
+    return None if body_part in ("", BRAIN, *NO_PATIENT) else body_part
+
+
+def small_field_of_view(series: Series, settings: SelectionSettings) -> str | None:
+    """Both sides of the image are under 80 mm. Ignored for voxels of 1 mm with the default affine
+    that writers use when the size is unknown.
+    """
     size = _field_of_view(series)
-    if size and max(size) < _SMALLEST_HEAD_MM:
-        yield Reason.NOT_BRAIN, f"field of view of {size[0]:.0f} x {size[1]:.0f} mm"
-    localizer = _localizer_detail(series)
-    if localizer:
-        yield Reason.LOCALIZER, localizer
-    if not rules.all_sequences and series.sequence not in rules.sequences:
-        yield Reason.OTHER_SEQUENCE, series.sequence
-    if header.body_part in NO_PATIENT:
-        yield Reason.NOT_BRAIN, header.body_part
-    derived = _derived_detail(series)
-    if derived:
-        yield Reason.DERIVED, derived
-    if len(series.slices) < rules.min_slices:
-        yield Reason.TOO_FEW_SLICES, f"{len(series.slices)} of at least {rules.min_slices}"
-    if _has_wide_spacing(series):
-        yield Reason.LOCALIZER, f"slices {series.slice_spacing:.0f} mm apart"
+    if size is None or max(size) >= _SMALLEST_HEAD_MM:
+        return None
+    return f"field of view of {size[0]:.0f} x {size[1]:.0f} mm"
+
+
+def localizer(series: Series, settings: SelectionSettings) -> str | None:
+    """By Image Type, by words, or by few slices in several planes."""
+    if _LOCALIZER_TYPES & set(series.header.image_type):
+        return "by Image Type"
+    if series.sequence == "localizer":
+        return "by description"
+    if "several_planes" in series.flags and len(series.slices) <= _LOCALIZER_MAX_SLICES:
+        return "few slices in several planes"
+    return None
+
+
+def other_sequence(series: Series, settings: SelectionSettings) -> str | None:
+    """The sequence is known and not selected by the settings."""
+    selected = settings.all_sequences or series.sequence in settings.sequences
+    return None if selected else series.sequence
+
+
+def no_patient(series: Series, settings: SelectionSettings) -> str | None:
+    """A text, or the name or ID of the patient, indicates a phantom; or a text or the species
+    indicates an animal.
+    """
+    body_part = series.header.body_part
+    return body_part if body_part in NO_PATIENT else None
+
+
+def derived(series: Series, settings: SelectionSettings) -> str | None:
+    """A map, phase image, projection or subtraction. The value DERIVED alone does not count.
+    Reformats (MPR) and the water or in-phase image of a Dixon sequence are not `derived` either.
+    """
+    types = [value for value in series.header.image_type if value in DERIVED]
+    if types:
+        return types[0]
+    description = series.header.series_description
+    found = _DERIVED_WORDS.search(normalized(description)) or _SIEMENS_MAP.search(description)
+    if series.format == "dicom":  # in the name of a BIDS file, `sub` begins the subject
+        found = found or _SUBTRACTION.search(normalized(description))
+    return "by description" if found else None
+
+
+def too_few_slices(series: Series, settings: SelectionSettings) -> str | None:
+    """Fewer slices than `selection.min_slices`."""
+    n_slices = len(series.slices)
+    return (
+        f"{n_slices} of at least {settings.min_slices}" if n_slices < settings.min_slices else None
+    )
+
+
+def wide_spacing(series: Series, settings: SelectionSettings) -> str | None:
+    """At most 15 slices that are more than 15 mm apart."""
+    few = len(series.slices) <= _LOCALIZER_MAX_SLICES
+    wide = (series.slice_spacing or 0) > _LOCALIZER_SPACING_MM
+    return f"slices {series.slice_spacing:.0f} mm apart" if few and wide else None
+
+
+RULES = (
+    Rule(Reason.NOT_MR, other_modality),
+    Rule(Reason.NOT_BRAIN, other_body_part),
+    Rule(Reason.NOT_BRAIN, small_field_of_view),
+    Rule(Reason.LOCALIZER, localizer),
+    Rule(Reason.OTHER_SEQUENCE, other_sequence),
+    Rule(Reason.NOT_BRAIN, no_patient),
+    Rule(Reason.DERIVED, derived),
+    Rule(Reason.TOO_FEW_SLICES, too_few_slices),
+    Rule(Reason.LOCALIZER, wide_spacing),
+)
+"""The rules of this package, in the order in which they are checked."""
 
 
 def _field_of_view(series: Series) -> tuple[float, float] | None:
@@ -87,27 +187,14 @@ def _field_of_view(series: Series) -> tuple[float, float] | None:
     return between_rows * series.rows, between_columns * series.columns
 
 
-def _localizer_detail(series: Series) -> str:
-    if _LOCALIZER_TYPES & set(series.header.image_type):
-        return "by Image Type"
-    if series.sequence == "localizer":
-        return "by description"
-    if "several_planes" in series.flags and len(series.slices) <= _LOCALIZER_MAX_SLICES:
-        return "few slices in several planes"
-    return ""
+def listing() -> str:
+    """The rules as the numbered list of docs/archive.md."""
+    items = (f"`{rule.reason}`, rule `{rule.name}`: {rule.description}" for rule in RULES)
+    return "".join(
+        textwrap.fill(f"{n}. {item}", 103, subsequent_indent=" " * 3, break_on_hyphens=False) + "\n"
+        for n, item in enumerate(items, 1)
+    )
 
 
-def _has_wide_spacing(series: Series) -> bool:
-    few = len(series.slices) <= _LOCALIZER_MAX_SLICES
-    return few and (series.slice_spacing or 0) > _LOCALIZER_SPACING_MM
-
-
-def _derived_detail(series: Series) -> str:
-    types = [value for value in series.header.image_type if value in DERIVED]
-    if types:
-        return types[0]
-    description = series.header.series_description
-    found = _DERIVED_WORDS.search(normalized(description)) or _SIEMENS_MAP.search(description)
-    if series.format == "dicom":  # in the name of a BIDS file, `sub` begins the subject
-        found = found or _SUBTRACTION.search(normalized(description))
-    return "by description" if found else ""
+if __name__ == "__main__":
+    print(listing(), end="")
