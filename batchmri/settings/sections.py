@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from batchmri.extensions import ENGINES
+from batchmri.extensions import BACKENDS, ENGINES
 from batchmri.renamed import without_removed
 from batchmri.settings.messages import Contradiction
 from batchmri.settings.values import (
@@ -143,6 +143,11 @@ class ClassifierSettings(Section):
     """The model and what it runs on."""
 
     model: Path | None = Field(None, description="Checkpoint (default: the shipped model).")
+    backend: Annotated[str, AfterValidator(registered(BACKENDS, "auto"))] = Field(
+        "auto",
+        description="Library that runs the network; auto: openvino on CPUs, torch on CUDA.",
+        **_allowed("auto, openvino, torch, or a backend of an installed package"),
+    )
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         "auto", description="auto, cpu, cuda or cuda:N.", **_allowed("auto, cpu, cuda or cuda:N")
     )

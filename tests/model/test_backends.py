@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from batchmri.errors import SettingsError
-from batchmri.model.backends import registry as select
 from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisions
 from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.backends.torch import TorchBackend
@@ -173,7 +172,7 @@ def test_choice_on_cpu(monkeypatch) -> None:
     assert chosen.engine == "openvino cpu"
     fixed = ClassifierSettings(device="cpu", precision="fp32", batch_size=5)
     assert choose(fixed) == Runtime("openvino", "cpu", "fp32", 5)
-    monkeypatch.setattr(select, "find_spec", lambda name: None)
+    monkeypatch.setattr(OpenVINOBackend, "available", lambda: False)
     assert choose(fixed) == Runtime("torch", "cpu", "fp32", 5)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from batchmri.model.network import ClassMapNetwork
 from batchmri.records import FloatArray
 
 
@@ -19,3 +20,33 @@ class Backend(Protocol):
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""
+
+
+class BackendType(Protocol):
+    """What the registry contains: a class whose objects are Backends."""
+
+    @classmethod
+    def available(cls) -> bool:
+        """Return whether the libraries of this backend are installed."""
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the devices of this machine that this backend can use, fastest first."""
+
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        """Return the precisions of a device, starting with the one that `auto` selects."""
+
+    @classmethod
+    def create(
+        cls,
+        network: ClassMapNetwork,
+        size: int,
+        device: str,
+        precision: str,
+        batch_size: int | None,
+    ) -> Backend:
+        """Load a network for slices of `size` × `size` pixels.
+
+        If `batch_size` is None, the backend chooses it.
+        """

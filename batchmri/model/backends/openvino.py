@@ -6,7 +6,8 @@ of threads.
 
 import sys
 import warnings
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -46,6 +47,33 @@ class OpenVINOBackend:
     If `batch_size` is None, a batch is large enough to keep every core busy. 0 `threads` means all
     cores.
     """
+
+    @classmethod
+    def available(cls) -> bool:
+        """Return whether OpenVINO is installed."""
+        return find_spec("openvino") is not None
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the device that this backend uses."""
+        return ("cpu",)
+
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        """Return the precisions of this CPU, fastest first."""
+        return supported_precisions()
+
+    @classmethod
+    def create(
+        cls,
+        network: ClassMapNetwork,
+        size: int,
+        device: str,
+        precision: str,
+        batch_size: int | None,
+    ) -> Self:
+        """Compile a network for slices of `size` × `size` pixels."""
+        return cls(network, size, precision, batch_size)
 
     def __init__(
         self,

@@ -1,20 +1,13 @@
 """Choice of backend, device, precision and batch size."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Literal
-
-import torch
 
 from batchmri.errors import SettingsError
-from batchmri.model.backends.base import Backend
+from batchmri.extensions import BACKENDS
+from batchmri.model.backends.base import Backend, BackendType
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
 from batchmri.settings.sections import ClassifierSettings
-
-_CUDA_BATCH = 256
-_CPU_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +17,7 @@ class Runtime:
     If `batch_size` is None, the backend chooses it.
     """
 
-    backend: Literal["openvino", "torch"]
+    backend: str
     device: str
     precision: str
     batch_size: int | None
@@ -38,57 +31,51 @@ class Runtime:
 def choose(settings: ClassifierSettings) -> Runtime:
     """Resolve the settings that are `auto`.
 
-    Raises SettingsError if this machine lacks the requested device or precision.
+    Automatically chosen are a CUDA device if there is one, and the first backend in
+    `batchmri.extensions` that is installed and can use the device. Backends of other packages are
+    chosen by name only. Raises SettingsError if this machine lacks what the settings name.
     """
-    device = _resolve_device(settings.device)
-    backend: Literal["openvino", "torch"] = (
-        "openvino" if device == "cpu" and find_spec("openvino") else "torch"
-    )
-    has = _supported_precisions(backend, device)
+    backends = _backends(settings.backend)
+    device = _resolve_device(settings.device, backends)
+    name = next(name for name, backend in backends.items() if device in backend.devices())
+    has = backends[name].precisions(device)
     precision = has[0] if settings.precision == "auto" else settings.precision
     if precision not in has:
         raise SettingsError(
             f"precision {precision}: {device} has {', '.join(has)} here; take one of them or auto"
         )
     batch_size = None if settings.batch_size == "auto" else settings.batch_size
-    return Runtime(backend, device, precision, batch_size)
+    return Runtime(name, device, precision, batch_size)
 
 
 def load_backend(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
     """Load the network into the chosen backend, for slices of the size that the card specifies."""
-    if chosen.backend == "openvino":
-        from batchmri.model.backends.openvino import OpenVINOBackend
-
-        size = int(card.preparation["size"])
-        return OpenVINOBackend(network, size, chosen.precision, chosen.batch_size)
-    from batchmri.model.backends.torch import TorchBackend
-
-    default = _CPU_BATCH if chosen.device == "cpu" else _CUDA_BATCH
-    return TorchBackend(network, chosen.device, chosen.precision, chosen.batch_size or default)
+    backend: BackendType = BACKENDS.load(chosen.backend)
+    size = int(card.preparation["size"])
+    return backend.create(network, size, chosen.device, chosen.precision, chosen.batch_size)
 
 
-def _resolve_device(requested: str) -> str:
-    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if requested == "auto":
-        return "cuda:0" if n_cuda else "cpu"
-    if requested == "cpu":
-        return requested
-    index = int(requested.partition(":")[2] or 0)
-    if index >= n_cuda:
+def _backends(requested: str) -> dict[str, BackendType]:
+    """The installed backends to choose from."""
+    names = BACKENDS.built_in if requested == "auto" else (requested,)
+    backends: dict[str, BackendType] = {name: BACKENDS.load(name) for name in names}
+    installed = {name: backend for name, backend in backends.items() if backend.available()}
+    if not installed:
         raise SettingsError(
-            f"device {requested}: torch sees {n_cuda} CUDA devices here; take cpu or auto"
+            f"backend {requested}: it is not installed here; install it or take auto"
         )
-    return f"cuda:{index}"
+    return installed
 
 
-def _supported_precisions(backend: str, device: str) -> tuple[str, ...]:
-    """Return the precisions of a backend and device, starting with the one that `auto` selects."""
-    if device != "cpu":
-        bf16 = ("bf16",) if torch.cuda.is_bf16_supported(including_emulation=False) else ()
-        return ("fp16", *bf16, "fp32")
-    if backend == "openvino":
-        from batchmri.model.backends.openvino import supported_precisions
-
-        return supported_precisions()
-    flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
-    return ("bf16", "fp32") if {"avx512_bf16", "amx_bf16"} & set(flags) else ("fp32",)
+def _resolve_device(requested: str, backends: dict[str, BackendType]) -> str:
+    devices = [device for backend in backends.values() for device in backend.devices()]
+    if requested == "auto":
+        return next((device for device in devices if device.startswith("cuda")), devices[0])
+    device = "cuda:0" if requested == "cuda" else requested
+    if device not in devices:
+        n_cuda = len({device for device in devices if device.startswith("cuda")})
+        names = " and ".join(backends)
+        raise SettingsError(
+            f"device {requested}: {names} can use {n_cuda} CUDA devices here; take cpu or auto"
+        )
+    return device

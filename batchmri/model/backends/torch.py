@@ -1,6 +1,7 @@
 """Torch backend for CUDA devices, and for CPUs without OpenVINO. Not yet run on a GPU."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -8,6 +9,8 @@ import torch
 from batchmri.model.network import ClassMapNetwork
 from batchmri.records import FloatArray
 
+_CUDA_BATCH = 256
+_CPU_BATCH = 32
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -17,6 +20,39 @@ class TorchBackend:
     If CUDA runs out of memory, this and all later batches are split into halves. Only then can the
     bits of a result depend on more than the slice itself.
     """
+
+    @classmethod
+    def available(cls) -> bool:
+        """Return True: torch is a dependency of batchmri."""
+        return True
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the CUDA devices and the CPU."""
+        n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return (*(f"cuda:{index}" for index in range(n_cuda)), "cpu")
+
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        """Return the precisions of a device, starting with the one that `auto` selects."""
+        if device != "cpu":
+            bf16 = ("bf16",) if torch.cuda.is_bf16_supported(including_emulation=False) else ()
+            return ("fp16", *bf16, "fp32")
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+        return ("bf16", "fp32") if {"avx512_bf16", "amx_bf16"} & set(flags) else ("fp32",)
+
+    @classmethod
+    def create(
+        cls,
+        network: ClassMapNetwork,
+        size: int,
+        device: str,
+        precision: str,
+        batch_size: int | None,
+    ) -> Self:
+        """Load a network onto a device."""
+        default = _CPU_BATCH if device == "cpu" else _CUDA_BATCH
+        return cls(network, device, precision, batch_size or default)
 
     def __init__(
         self, network: ClassMapNetwork, device: str, precision: str, batch_size: int
