@@ -91,6 +91,7 @@ def scan_flags(command: Command) -> Command:
         option_of("pixels.workers", "--workers", metavar="auto|N"),
         option_of("engine.name", "--engine", metavar="NAME"),
         option_of("report.gradcam", "--gradcam", metavar="top:K|all|none"),
+        option_of("report.heatmaps", "--heatmaps", metavar="none|nifti"),
         option_of("report.html", "--report/--no-report", default=None),
         option_of("report.slices", "--slices", metavar="all|deciding|none"),
         option_of("report.descriptions", "--descriptions/--no-descriptions", default=None),

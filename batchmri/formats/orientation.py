@@ -20,6 +20,15 @@ def as_displayed(image: npt.NDArray[np.generic], display: Display) -> npt.NDArra
     return image
 
 
+def as_stored(image: FloatArray, display: Display) -> FloatArray:
+    """Undo `as_displayed`: return a view of a displayed image in its stored orientation."""
+    if display.flip_columns:
+        image = image[:, ::-1]
+    if display.flip_rows:
+        image = image[::-1]
+    return image.T if display.transpose else image
+
+
 def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | Refusal:
     """Return the slice in display orientation, float32 and finite, or a Refusal if it is blank.
 

@@ -19,6 +19,11 @@ def picture_path(key: SeriesKey, index: int) -> str:
     return f"{_series(key)}_{index + 1:04d}.png"
 
 
+def heatmap_path(key: SeriesKey) -> str:
+    """Path of the NIfTI heat map of a series; raises ValueError as `picture_path` does."""
+    return f"{_series(key)}_heatmap.nii.gz"
+
+
 @dataclass(frozen=True, slots=True)
 class StripPaths:
     """Paths of the image strips of a series for the HTML report (`outputs.strips`)."""

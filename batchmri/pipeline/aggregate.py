@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.draw import (
     MAX_MONTAGE_PICTURES,
     current_pictures,
@@ -57,14 +58,19 @@ class AggregatedStudy:
         return tuple(path for result in ordered for _, path in result.pictures)
 
     def files(self, classes: Classes, settings: Settings) -> tuple[str, ...]:
-        """Paths of all pictures, and of the strips that the HTML report shows."""
+        """Paths of all pictures, of the strips that the HTML report shows, and of heat maps."""
         strips = [
             path
             for result in self.results
             if settings.report.html and result.picture_class
             for path in report_strips(result.series, self.verdicts[result.series.key], classes)
         ]
-        return (*self.pictures, *strips)
+        maps = [
+            heatmap_path(result.series.key)
+            for result in self.results
+            if settings.report.heatmaps == "nifti" and result.picture_class
+        ]
+        return (*self.pictures, *strips, *maps)
 
     @property
     def montage_pictures(self) -> tuple[str, ...]:
@@ -117,7 +123,7 @@ def aggregate_series(
 def drawn_now(result: SeriesResult, verdict: Verdict, classes: Classes, settings: Settings) -> str:
     """The `picture_class` of pictures that are up to date (`pipeline.draw.drawn_as`)."""
     caption = series_caption(result.series, verdict, classes, result.model_digest, settings.report)
-    return drawn_as(caption, verdict)
+    return drawn_as(caption, verdict, settings.report)
 
 
 def pictures_are_current(

@@ -17,10 +17,13 @@ from batchmri.pipeline.draw import (
     draw_pictures,
     draw_report_strips,
     drawn_as,
+    has_heat,
     series_caption,
     wanted_pictures,
+    weight,
 )
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
+from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
 from batchmri.pipeline.worker_pool import Pool
@@ -133,7 +136,8 @@ class SeriesClassifier:
         verdict = series_verdict(series, result.scores, classes, self._settings.verdict)
         wanted = wanted_pictures(result.scores, verdict, classes, rules)
         strips = strip_slices(result.scores, verdict) if rules.html else ()
-        if not wanted and not strips:
+        volumes = rules.heatmaps == "nifti" and has_heat(verdict)
+        if not wanted and not strips and not volumes:
             return result
         heat = self._heat_maps(accumulator, verdict.shown_class)
         pixels = self._pixels(accumulator, {*wanted, *strips})
@@ -144,7 +148,11 @@ class SeriesClassifier:
         )
         if strips:
             draw_report_strips(series, verdict, scores, heat, pixels, classes, self._output)
-        return replace(result, pictures=drawn, picture_class=drawn_as(caption, verdict))
+        if volumes:
+            weights = {i: weight(verdict, one, classes) for i, one in scores.items()}
+            whole = replace(series, slices=accumulator.series.slices)
+            write_heatmap(whole, scores, heat, weights, self._output)
+        return replace(result, pictures=drawn, picture_class=drawn_as(caption, verdict, rules))
 
     def _heat_maps(self, accumulator: SeriesAccumulator, shown: str) -> dict[int, FloatArray]:
         """The heat map of a class, or of any tumor, for every slice of a series."""

@@ -49,9 +49,9 @@ def wanted_pictures(
     return verdict.shown[: max(count, len(verdict.deciding))]
 
 
-def drawn_as(caption: SeriesCaption, verdict: Verdict) -> str:
+def drawn_as(caption: SeriesCaption, verdict: Verdict, rules: ReportSettings) -> str:
     """Digest of what pictures of a series show besides its slices; if it changes, redraw them."""
-    shown = _DRAWING_VERSION, caption, verdict.shown_class, verdict.deciding
+    shown = _DRAWING_VERSION, caption, verdict.shown_class, verdict.deciding, rules.heatmaps
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 
@@ -148,7 +148,7 @@ def draw_pictures(
         picture, spacing = pixels[index], series.shown_spacing
         placed = None
         if has_heat(verdict):
-            weighted = heat[index] * _weight(verdict, scores[index], classes)
+            weighted = heat[index] * weight(verdict, scores[index], classes)
             placed = map_to_slice(weighted, scores[index].box, spacing, picture.shape)
         path = picture_path(series.key, index)
         shown = caption_of(series, caption, verdict, scores[index], classes)
@@ -177,7 +177,7 @@ def draw_report_strips(
     if shows_tumor(verdict, classes):
         scale = heat_scale(heat)
         strengths = [
-            np.clip(heat[i] * _weight(verdict, scores[i], classes) / scale, 0, 1).astype(np.float32)
+            np.clip(heat[i] * weight(verdict, scores[i], classes) / scale, 0, 1).astype(np.float32)
             for i in indices
         ]
         placed = map_to_slice(
@@ -211,7 +211,7 @@ def heat_scale(heat: Mapping[int, FloatArray]) -> float:
     return max(FULL_HEAT, *(float(h.max()) for h in heat.values()))
 
 
-def _weight(verdict: Verdict, scores: Scores, classes: Classes) -> float:
+def weight(verdict: Verdict, scores: Scores, classes: Classes) -> float:
     """The probability of the shown class, so that slices without a tumor have no strong color."""
     return classes.probability(verdict.shown_class, scores.probabilities)
 

@@ -256,6 +256,6 @@ def _is_study_folder(folder: Path, output: Path) -> bool:
 def _remove_pictures(folder: Path, keep: Set[Path]) -> None:
     """Remove pictures and unfinished temporary files; files that cannot be removed are ignored."""
     for path in folder.glob("*"):
-        if path not in keep and path.suffix in (".png", ".jpg", ".tmp"):
+        if path not in keep and path.suffix in (".png", ".jpg", ".gz", ".tmp"):
             with suppress(OSError):
                 path.unlink()

@@ -268,6 +268,9 @@ class ReportSettings(Section):
         **_allowed("top:K with K of at least 1, all or none"),
     )
     html: bool = Field(True, description="Write the HTML report in OUT/report.")
+    heatmaps: Literal["none", "nifti"] = Field(
+        "none", description="Heat map of each classified series as a NIfTI volume in its space."
+    )
     gradcam_notumor: bool = Field(False, description="Also draw series without a tumor.")
     slices: Literal["all", "deciding", "none"] = Field(
         "all", description="Rows of slices.csv: all, those that decided or were drawn, none."

@@ -180,11 +180,13 @@ def test_pictures_are_outdated_if_anything_they_show_changes() -> None:
         {"flags": ("low_quality",)},
     )
     changed = [replace(GLIOMA, **change) for change in changes]  # type: ignore[arg-type]
-    shown = {drawn_as(header(verdict), verdict) for verdict in changed}
-    now = drawn_as(header(), GLIOMA)
+    shown = {drawn_as(header(verdict), verdict, ReportSettings()) for verdict in changed}
+    now = drawn_as(header(), GLIOMA, ReportSettings())
     assert len(shown | {now}) == 7
-    assert drawn_as(header(descriptions=False), GLIOMA) != now
-    assert drawn_as(header(replace(GLIOMA, shown=(2, 1))), replace(GLIOMA, shown=(2, 1))) == now
+    assert drawn_as(header(descriptions=False), GLIOMA, ReportSettings()) != now
+    other = replace(GLIOMA, shown=(2, 1))
+    assert drawn_as(header(other), other, ReportSettings()) == now
+    assert drawn_as(header(), GLIOMA, ReportSettings(heatmaps="nifti")) != now
 
 
 def strips(
