@@ -1,3 +1,4 @@
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,16 @@ def restored_signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def restored_logger() -> Iterator[None]:
+    """A console that a test creates writes the records of the logger to stderr from then on."""
+    logger = logging.getLogger("batchmri")
+    handlers, level = list(logger.handlers), logger.level
+    yield
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
