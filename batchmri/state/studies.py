@@ -39,6 +39,10 @@ class StudyIndex:
             (study.uid, study.source, study.version, study.verdict, study.montage),
         )
 
+    def drop(self, uid: str) -> None:
+        """Delete the record of a study, so that its absence is not reported as a change."""
+        self._db.execute("DELETE FROM studies WHERE study_uid = ?", (uid,))
+
     def forget_version(self, uid: str) -> None:
         """Mark the version of a study as unknown: it is not compared at the next export."""
         self._db.execute("UPDATE studies SET version = '' WHERE study_uid = ?", (uid,))

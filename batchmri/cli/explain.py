@@ -1,0 +1,26 @@
+"""`batchmri explain`."""
+
+from pathlib import Path
+
+import click
+
+from batchmri.cli.options import log_format_option, state_option
+from batchmri.outputs.console import LogFormat
+
+
+@click.command("explain")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("name", metavar="STUDY|PATH")
+@state_option
+@log_format_option
+def command(out: Path, name: str, state: Path | None, log_format: LogFormat) -> None:
+    """Show everything known of a study or a file, and how its verdict came about.
+
+    STUDY is a study_uid or source of studies.csv; PATH is a file of the archive, or its source.
+    """
+    from batchmri.outputs.console import Console
+    from batchmri.pipeline.explain import explain
+
+    console = Console(log_format)
+    for line in explain(out, name, state=state):
+        console.say(line)

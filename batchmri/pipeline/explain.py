@@ -1,0 +1,150 @@
+"""`batchmri explain`: everything that the state knows of a study or a file."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from batchmri.errors import UsageError
+from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
+from batchmri.pipeline.last_export import last_settings
+from batchmri.pipeline.output_folder import state_path
+from batchmri.pipeline.provenance import known_classes, known_rules
+from batchmri.reasons import TRIES, Reason
+from batchmri.records import Classes, Header, SeriesKey, SeriesResult
+from batchmri.settings import Settings
+from batchmri.state.lookup import KnownFile, KnownSeries
+from batchmri.state.store import Store
+from batchmri.verdict.explanation import explain_series, explain_study
+
+
+def explain(
+    out: str | Path, name: str, *, settings: Settings | None = None, state: Path | None = None
+) -> list[str]:
+    """Explain a study (UID or `source`) or a file (path or `source`) in indented lines.
+
+    The verdict rules are those of the last export. Raises UsageError if the output contains no
+    results, or if it knows neither a study nor a file of this name.
+    """
+    output = Path(out)
+    database = state_path(output, state)
+    if not database.is_file():
+        raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
+    with Store(database) as store:
+        rules = last_settings(store) or (settings or Settings.load()).with_model_rules(
+            known_rules(store)
+        )
+        if studies := store.lookup.studies(name):
+            classes = known_classes(store)
+            return [line for uid in studies for line in _study(store, uid, classes, rules)]
+        if (file := store.lookup.file(name)) is not None:
+            return list(_file(store, file))
+    raise UsageError(
+        f"{name}: neither a study nor a file of {output}; name a study_uid or source of "
+        "studies.csv, or a file of the archive"
+    )
+
+
+def _study(store: Store, uid: str, classes: Classes, settings: Settings) -> Iterator[str]:
+    series = store.lookup.series(uid)
+    results = [found[0] for s in series if (found := store.series.result(s.series.key))]
+    study = aggregate(uid, results, classes, settings)
+    exported = store.studies.get(uid)
+    yield f"study {uid}"
+    if exported is not None:
+        yield f"  source: {exported.source}"
+    if not series:
+        yield "  no series of it is known any more"
+        return
+    waiting = sum(not s.status for s in series)
+    if waiting:
+        yield f"  {waiting} of {len(series)} series wait for the next scan; not in the tables yet"
+    if study.deciding is not None:
+        verdict = study.verdicts[study.deciding]
+        yield f"  verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"
+        yield f"  decided by series {_name(study.deciding)}"
+        sequences = {s.series.key: s.series.sequence for s in series}
+        yield f"  {explain_study(study.deciding, sequences, study.verdicts)}"
+    else:
+        yield "  no verdict: no series was classified"
+    by_key = {result.series.key: result for result in study.results}
+    for known in series:
+        yield from _series(known, by_key.get(known.series.key), study, classes, settings)
+    for note in store.lookup.left_out(uid):
+        yield f"  file {note.source}: {_because(note.reason, note.detail)}"
+
+
+def _series(
+    known: KnownSeries,
+    result: SeriesResult | None,
+    study: AggregatedStudy,
+    classes: Classes,
+    settings: Settings,
+) -> Iterator[str]:
+    series = known.series
+    yield f"  series {_name(series.key)}"
+    yield f"    files: {series.n_files}, slices: {series.n_slices}, from {series.source}"
+    yield f"    header: {_header(series.header)}"
+    yield f"    assembled as: {series.format}, {series.plane or 'plane unknown'}, {series.sequence}"
+    if series.flags:
+        yield f"    flags: {', '.join(series.flags)}"
+    if known.reason is not None:
+        yield f"    {known.status}: {_because(known.reason, known.detail)}"
+    else:
+        yield f"    {known.status or 'waiting to be classified'}{_detail(known.detail)}"
+    if known.tries:
+        again = known.may_pass and known.tries < TRIES
+        yield f"    failed in {known.tries} runs; {'is' if again else 'not'} tried again"
+    if result is not None and (verdict := study.verdicts.get(series.key)) is not None:
+        yield f"    verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"
+        values = zip(classes.names, verdict.probabilities, strict=True)
+        yield "    probabilities: " + ", ".join(f"{name} {value:.4f}" for name, value in values)
+        for sentence in explain_series(series, result.scores, verdict, classes, settings.verdict):
+            yield f"    {sentence}"
+
+
+def _file(store: Store, file: KnownFile) -> Iterator[str]:
+    changed = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(file.mtime_ns / 1e9))
+    yield f"file {file.source}"
+    yield f"  path: {file.path}"
+    yield f"  size: {file.size} bytes, modified {changed} UTC"
+    if file.tries:
+        yield f"  reading its header failed in {file.tries} runs"
+    if file.reason is not None:
+        yield f"  {file.reason.status}: {_because(file.reason, file.detail)}"
+    if (instance := file.instance) is None:
+        return
+    yield f"  study {instance.study_uid}, series {instance.series_uid}"
+    yield f"  instance {instance.instance_uid}, {len(instance.frames)} frames"
+    yield f"  header: {_header(instance.header)}"
+    if instance.refusal is not None:
+        yield f"  {instance.refusal.status}: {_because(instance.refusal, instance.detail)}"
+    slices: dict[SeriesKey, list[int]] = {}
+    for key, index in store.lookup.slices_of(file.source):
+        slices.setdefault(key, []).append(index)
+    for key, indices in slices.items():
+        numbers = ", ".join(str(index + 1) for index in indices)
+        yield f"  classified as slice {numbers} of series {_name(key)}"
+    for note in store.lookup.notes_of(file.source):
+        yield f"  no slice in series {_name(note.key)}: {_because(note.reason, note.detail)}"
+
+
+def _name(key: SeriesKey) -> str:
+    return key.series_uid + (f" part {key.part}" if key.part else "")
+
+
+def _because(reason: Reason, detail: str) -> str:
+    return f"{reason}{_detail(detail)}. {reason.about.sentence}"
+
+
+def _detail(detail: str) -> str:
+    return f" ({detail})" if detail else ""
+
+
+def _header(header: Header) -> str:
+    """The header fields that decisions use, as far as they are stated."""
+    stated = {name: value for name, value in asdict(header).items() if value not in ("", None, ())}
+    return ", ".join(
+        f"{name} {'/'.join(value) if isinstance(value, tuple) else value}"
+        for name, value in stated.items()
+    )

@@ -1,0 +1,174 @@
+"""Look up studies and files in the state by what an administrator knows of them."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from batchmri.reasons import Reason
+from batchmri.records import FileNote, Instance, Series, SeriesKey
+
+_SERIES = TypeAdapter(Series)
+_INSTANCE = TypeAdapter(Instance)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file in the state; `instance` is None if its header could not be read, with `reason`."""
+
+    source: str
+    path: str
+    size: int
+    mtime_ns: int
+    tries: int
+    instance: Instance | None
+    reason: Reason | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSeries:
+    """A series in the state. `status` is empty while it waits; `tries` counts failed runs."""
+
+    series: Series
+    status: str
+    reason: Reason | None
+    detail: str
+    tries: int
+    may_pass: bool
+    processed: bool
+
+
+class Lookup:
+    """Queries that no scan needs."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def studies(self, name: str) -> list[str]:
+        """The studies with this UID, StudyInstanceUID in the header, or `source` in studies.csv."""
+        rows = self._db.execute(
+            "SELECT study_uid FROM series WHERE study_uid = ? OR header_study = ? "
+            "UNION SELECT study_uid FROM studies WHERE study_uid = ? OR source = ? ORDER BY 1",
+            (name, name, name, name.rstrip("/")),
+        )
+        return [uid for (uid,) in rows]
+
+    def header_studies(self, study_uid: str) -> list[str]:
+        """The StudyInstanceUIDs in the headers of the files of a study."""
+        rows = self._db.execute(
+            "SELECT DISTINCT header_study FROM series WHERE study_uid = ? ORDER BY 1", (study_uid,)
+        )
+        return [uid for (uid,) in rows]
+
+    def file(self, name: str) -> KnownFile | None:
+        """The file with this `source`, or at this path on disk; None if it is unknown."""
+        row = self._db.execute(
+            "SELECT source, path, size, mtime_ns, tries, instance, reason, detail FROM files "
+            "WHERE source = ? OR path = ? ORDER BY source = ? DESC LIMIT 1",
+            (name, os.fsencode(os.path.abspath(name)), name),  # noqa: PTH100
+        ).fetchone()
+        return _known_file(row) if row else None
+
+    def series(self, study_uid: str) -> list[KnownSeries]:
+        """All series of a study, including waiting ones, in order."""
+        rows = self._db.execute(
+            "SELECT record, coalesce(status, ''), reason, detail, tries, may_pass, processed "
+            "FROM series WHERE study_uid = ? ORDER BY series_uid, part",
+            (study_uid,),
+        )
+        return [_known_series(*row) for row in rows]
+
+    def left_out(self, study_uid: str) -> list[FileNote]:
+        """The files of a study without a classified slice, ordered by source."""
+        rows = self._db.execute(
+            "SELECT source, reason, detail, study_uid, series_uid, part FROM left_out "
+            "WHERE study_uid = ? ORDER BY source, reason",
+            (study_uid,),
+        )
+        return [FileNote(s, Reason(r), d, SeriesKey(*key)) for s, r, d, *key in rows]
+
+    def slices_of(self, source: str) -> Iterator[tuple[SeriesKey, int]]:
+        """The classified slices that a file contains."""
+        rows = self._db.execute(
+            "SELECT s.study_uid, s.series_uid, s.part, s.slice_index FROM slices s "
+            "JOIN series USING (study_uid, series_uid, part) WHERE header_study = "
+            "(SELECT header_study FROM files WHERE source = ?) "
+            "AND json_extract(s.scores, '$.ref.source') = ? ORDER BY 1, 2, 3, 4",
+            (source, source),
+        )
+        for study_uid, series_uid, part, index in rows:
+            yield SeriesKey(study_uid, series_uid, part), index
+
+    def notes_of(self, source: str) -> list[FileNote]:
+        """Why a file that belongs to a series has no classified slice."""
+        rows = self._db.execute(
+            "SELECT reason, detail, study_uid, series_uid, part FROM left_out WHERE source = ? "
+            "ORDER BY 3, 4, 5, 1",
+            (source,),
+        )
+        return [FileNote(source, Reason(r), d, SeriesKey(*key)) for r, d, *key in rows]
+
+    def rescan(self, header_study: str) -> int:
+        """Mark the files and series of a study to be processed again; returns the series."""
+        self._db.execute(
+            "UPDATE files SET tries = -1 - tries WHERE header_study = ? AND tries >= 0",
+            (header_study,),
+        )
+        for table in ("slices", "left_out"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE (study_uid, series_uid, part) IN "
+                "(SELECT study_uid, series_uid, part FROM series WHERE header_study = ?)",
+                (header_study,),
+            )
+        return self._db.execute(
+            "UPDATE series SET fingerprint = '', status = NULL, reason = NULL, detail = '', "
+            "processed = 0, tries = 0, may_pass = 0, picture_class = '', model_digest = '' "
+            "WHERE header_study = ?",
+            (header_study,),
+        ).rowcount
+
+    def forget(self, header_study: str) -> None:
+        """Delete the files, series and changes of a study."""
+        self._db.execute(
+            "DELETE FROM changes WHERE study_uid IN "
+            "(SELECT study_uid FROM series WHERE header_study = ?)",
+            (header_study,),
+        )
+        self._db.execute("DELETE FROM series WHERE header_study = ?", (header_study,))
+        self._db.execute("DELETE FROM files WHERE header_study = ?", (header_study,))
+
+    def compact(self) -> None:
+        """Rewrite the database file, so that nothing deleted remains in it."""
+        self._db.execute("VACUUM")
+
+
+def _known_file(row: tuple[Any, ...]) -> KnownFile:
+    source, path, size, mtime_ns, tries, instance, reason, detail = row
+    return KnownFile(
+        source,
+        os.fsdecode(path),
+        size,
+        mtime_ns,
+        tries if tries >= 0 else -1 - tries,
+        _INSTANCE.validate_json(instance) if instance else None,
+        Reason(reason) if reason else None,
+        detail or "",
+    )
+
+
+def _known_series(
+    record: str, status: str, reason: str, detail: str, tries: int, may_pass: int, processed: int
+) -> KnownSeries:
+    return KnownSeries(
+        _SERIES.validate_json(record),
+        status,
+        Reason(reason) if reason else None,
+        detail,
+        tries,
+        bool(may_pass),
+        bool(processed),
+    )

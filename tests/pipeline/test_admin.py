@@ -1,0 +1,143 @@
+"""explain, rescan, forget and compare."""
+
+import csv
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from batchmri.errors import UsageError
+from batchmri.pipeline.compare import compare
+from batchmri.pipeline.explain import explain
+from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.scan import scan
+from batchmri.pipeline.studies_command import forget, rescan
+from batchmri.settings import Settings
+from tests.pipeline.builders import changed, uid, write_series
+from tests.pipeline.outputs import contents, table
+from tests.pipeline.test_planted_model import Plant, plant
+
+__all__ = ["plant"]
+
+
+@pytest.fixture
+def archive(tmp_path: Path, plant: Plant) -> Path:
+    """Two studies in which a glioma is predicted; `a` also has a series that is skipped."""
+    plant(0)
+    root = tmp_path / "archive"
+    write_series(root / "a", "a", "head", SeriesDescription="AX T1 +C")
+    write_series(root / "a", "a", "scout", n=3, SeriesDescription="localizer", SeriesNumber=1)
+    write_series(root / "b", "b", "head", SeriesDescription="AX T1 +C")
+    (root / "a" / "damaged.dcm").write_bytes((root / "a" / "head-000").read_bytes()[:1500])
+    return root
+
+
+@pytest.fixture
+def out(tmp_path: Path, archive: Path, settings: Settings) -> Path:
+    scan([archive], out=tmp_path / "out", settings=settings)
+    return tmp_path / "out"
+
+
+def studies(output: Path) -> dict[str, str]:
+    return {row["study_uid"]: row["verdict"] for row in table(output, "studies")}
+
+
+def test_a_study_is_explained_with_every_series_and_the_rule_of_its_verdict(out: Path) -> None:
+    lines = explain(out, uid("a"))
+    text = "\n".join(lines)
+    row = next(row for row in table(out, "studies") if row["study_uid"] == uid("a"))
+    assert lines[0] == f"study {uid('a')}"
+    assert f"  verdict: glioma {row['confidence']} (tumor)" in lines
+    assert "(tumor_above): a tumor." in text
+    assert "series_description AX T1 +C" in text and "repetition_time 500.0" in text
+    assert "skipped: localizer (by description). A localizer (scout)." in text
+    assert f"probabilities: glioma {row['p_glioma']}" in text
+    assert "Name^a" not in text and "id-a" not in text
+
+
+def test_a_study_is_found_by_its_source_too(out: Path) -> None:
+    (source,) = [row["source"] for row in table(out, "studies") if row["study_uid"] == uid("b")]
+    assert explain(out, source) == explain(out, uid("b"))
+
+
+def test_verdicts_are_explained_under_the_rules_of_the_tables(
+    out: Path, settings: Settings
+) -> None:
+    reclassify(out, settings=changed(settings, "verdict", tumor_above=1.0, notumor_below=0.0))
+    text = "\n".join(explain(out, uid("a")))
+    assert "verdict: indeterminate" in text and "below 1 (tumor_above)" in text
+
+
+def test_a_file_is_explained_by_path_and_by_source(out: Path, archive: Path) -> None:
+    lines = explain(out, str(archive / "a" / "head-002"))
+    assert lines == explain(out, "archive/a/head-002")
+    assert f"  classified as slice 3 of series {uid('a', 'head')}" in lines
+    (reason,) = [
+        row["reason"] for row in table(out, "files") if row["source"] == "archive/a/damaged.dcm"
+    ]
+    assert any(reason in line for line in explain(out, "archive/a/damaged.dcm"))
+
+
+@pytest.mark.parametrize("name", ["1.2.3.4", "/nowhere", ""])
+def test_an_unknown_name_is_refused(out: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="neither a study nor a file"):
+        explain(out, name)
+
+
+def test_a_rescanned_study_returns_with_the_same_results(
+    out: Path, archive: Path, settings: Settings
+) -> None:
+    before = contents(out)
+    assert rescan(out, [uid("a")]) == [uid("a")]
+    assert list(studies(out)) == [uid("b")]
+    outcome = scan([archive], out=out, settings=settings)
+    assert contents(out) == before
+    assert dict(outcome.totals.changes) == {}
+
+
+def test_a_forgotten_study_leaves_nothing_behind(
+    out: Path, archive: Path, settings: Settings
+) -> None:
+    assert len(list(out.glob("gradcam/*/*"))) == 2
+    forget(out, [uid("a")])
+    assert list(studies(out)) == [uid("b")]
+    assert len(list(out.glob("gradcam/*/*"))) == 1
+    assert uid("a").encode() not in (out / "state.db").read_bytes()
+    with sqlite3.connect(out / "state.db") as connection:
+        assert connection.execute("SELECT count(*) FROM slices").fetchone() == (6,)
+    outcome = scan([archive], out=out, settings=settings)
+    assert dict(outcome.totals.changes) == {"new": 1}
+    assert sorted(studies(out)) == sorted([uid("a"), uid("b")])
+
+
+@pytest.mark.parametrize("command", [rescan, forget])
+def test_an_unknown_study_changes_nothing(out: Path, command) -> None:
+    before = contents(out)
+    with pytest.raises(UsageError, match="not a study"):
+        command(out, [uid("a"), "1.2.3"])
+    assert contents(out) == before and len(studies(out)) == 2
+
+
+def test_outputs_are_compared(
+    tmp_path: Path, out: Path, archive: Path, settings: Settings, plant: Plant
+) -> None:
+    plant(1)
+    write_series(archive / "c", "c", "head", SeriesDescription="AX T1 +C")
+    scan([archive], out=tmp_path / "new", settings=settings)
+    found = compare(out, tmp_path / "new", table=tmp_path / "differences.csv")
+    verdicts = {row["study_uid"]: (row["verdict_1"], row["verdict_2"]) for row in found.rows}
+    assert verdicts == {
+        uid("a"): ("glioma", "meningioma"),
+        uid("b"): ("glioma", "meningioma"),
+        uid("c"): ("", "meningioma"),
+    }
+    assert found.n_equal == 0
+    with (tmp_path / "differences.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == list(found.rows)
+    same = compare(out, out)
+    assert (same.rows, same.n_equal) == ((), 2)
+
+
+def test_an_output_without_tables_is_not_compared(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(UsageError, match=r"studies\.csv: cannot be read"):
+        compare(out, tmp_path)
