@@ -1,5 +1,6 @@
 """Options shared by several commands, and flags for settings."""
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,29 @@ log_format_option = click.option(
 state_option = click.option(
     "--state", type=click.Path(path_type=Path), help="Folder of state.db, if not OUT itself."
 )
+
+
+def _set_verbosity(_context: click.Context, _option: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        logging.getLogger("batchmri").setLevel(value)
+
+
+def verbosity_options(command: Command) -> Command:
+    """Add `-q` and `-v`, of which the last one counts."""
+    for flags, value, text in (
+        (("-v", "--verbose"), logging.DEBUG, "Also log every series with its outcome."),
+        (("-q", "--quiet"), logging.WARNING, "Print only warnings and errors."),
+    ):
+        command = click.option(
+            *flags,
+            flag_value=value,
+            type=int,
+            default=None,
+            expose_value=False,
+            callback=_set_verbosity,
+            help=text,
+        )(command)
+    return command
 
 
 _GROUPS = {
@@ -96,7 +120,7 @@ def scan_flags(command: Command) -> Command:
         option_of("report.slices", "--slices", metavar="all|deciding|none"),
         option_of("report.descriptions", "--descriptions/--no-descriptions", default=None),
         option_of("report.identifiers", "--identifiers", is_flag=True, default=None),
-        option_of("report.dicom_results", "--dicom-results", metavar="sr,sc,kos,pm"),
+        option_of("report.dicom_results", "--dicom-results", metavar="sr,sc,kos"),
         option_of("report.group_readable", "--group-readable", is_flag=True, default=None),
         option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB"),
         option_of("archive.follow_links", "--follow-links", is_flag=True, default=None),

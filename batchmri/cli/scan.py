@@ -13,6 +13,7 @@ from batchmri.cli.options import (
     log_format_option,
     scan_flags,
     state_option,
+    verbosity_options,
 )
 from batchmri.outputs.console import LogFormat
 
@@ -35,6 +36,7 @@ from batchmri.outputs.console import LogFormat
 @click.option("--retry-failed", is_flag=True, help="Retry everything that failed.")
 @state_option
 @log_format_option
+@verbosity_options
 def command(
     paths: tuple[str, ...],
     out: Path | None,

@@ -36,6 +36,9 @@ class Console:
     @contextmanager
     def stage(self, what: str, total: int | None = None) -> Iterator[Stage]:
         """Show the progress of one stage; `total` is None if it is unknown."""
+        if self._quiet:
+            yield Stage(lambda _stage, _n: None)
+            return
         if self._bars:
             with bar(self._err) as progress:
                 task = progress.add_task(what, total=total)
@@ -51,9 +54,17 @@ class Console:
         """Log an event; facts that are None are omitted."""
         self._log(logging.INFO, what, facts)
 
+    def detail(self, what: str, **facts: object) -> None:
+        """Log an event that only verbose output shows; facts that are None are omitted."""
+        self._log(logging.DEBUG, what, facts)
+
     def warn(self, what: str, **facts: object) -> None:
         """Log a warning; facts that are None are omitted."""
         self._log(logging.WARNING, what, facts)
+
+    @property
+    def _quiet(self) -> bool:
+        return not LOGGER.isEnabledFor(logging.INFO)
 
     def _log(self, level: int, what: str, facts: Mapping[str, object]) -> None:
         given = {key: value for key, value in facts.items() if value is not None}
@@ -62,6 +73,8 @@ class Console:
 
     def table(self, title: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
         """Write a table to stdout, or JSON lines if the log format is json."""
+        if self._quiet:
+            return
         if self._json:
             for row in rows:
                 self._result({"table": title, **dict(zip(head, row, strict=True))})
@@ -76,6 +89,8 @@ class Console:
 
     def say(self, line: str) -> None:
         """Write one line to stdout."""
+        if self._quiet:
+            return
         if self._json:
             self._result({"text": line})
         else:

@@ -20,8 +20,8 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record; text from files cannot control the terminal."""
-        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
-        mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        mark = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         details = " ".join(f"{key}={value}" for key, value in _facts(record).items())
         return printable(f"{stamp} {mark}{record.getMessage()} {details}")
 

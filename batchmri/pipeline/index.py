@@ -95,6 +95,10 @@ class _Headers:
         seen_s = min(self.now_s, entry.mtime_ns / 1e9) if self.first_run else self.now_s
         tries = self.store.files.put_header(entry, found, seen_s)
         self.n_failed += tries == 1
+        if isinstance(found, FileNote) and tries == 1:
+            self.console.warn(
+                "failed", file=entry.source, reason=found.reason, detail=found.detail or None
+            )
         if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
             self.console.warn(
                 "failed in three runs, not tried again", file=entry.source, reason=found.reason

@@ -8,10 +8,11 @@ from itertools import islice
 from batchmri.archive.assembly import assemble
 from batchmri.archive.fingerprint import is_same_files_in_older_version
 from batchmri.archive.selection import select
+from batchmri.outputs.console import Console
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import Shutdown
 from batchmri.reasons import TRIES, Reason, Status
-from batchmri.records import Decision, Series, SeriesResult, Study
+from batchmri.records import Decision, FileNote, Series, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
@@ -31,6 +32,7 @@ class Planner:
     settings: Settings
     options: ScanOptions
     is_current: Callable[[SeriesResult], bool]
+    console: Console
 
     def plan(self, stop: Shutdown) -> int:
         """Decide on every series; returns the number of new failures found in headers alone."""
@@ -51,9 +53,15 @@ class Planner:
         changed = {s.key: s for s in series if self._update_series(s, header_study, arriving)}
         notes = [n for study in studies for n in study.left_out if n.key in changed]
         index.put_left_out(notes)
-        reasons = [n.reason for n in notes]
-        reasons += [s.refusal for s in changed.values() if s.refusal]
-        return sum(reason.status is Status.FAILED for reason in reasons)
+        refused = [
+            FileNote(s.source, s.refusal, s.detail, s.key) for s in changed.values() if s.refusal
+        ]
+        failed = [note for note in (*notes, *refused) if note.reason.status is Status.FAILED]
+        for note in failed:
+            self.console.warn(
+                "failed", file=note.source, reason=note.reason, detail=note.detail or None
+            )
+        return len(failed)
 
     def _is_arriving(self, header_study: str) -> bool:
         settle_s = self.settings.schedule.settle.total_seconds()

@@ -27,7 +27,8 @@ from batchmri.pipeline.provenance import check_provenance, effective_settings, r
 from batchmri.pipeline.run_report import RunReport
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
-from batchmri.reasons import TRIES
+from batchmri.reasons import TRIES, Status
+from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
 from batchmri.state.store import Store
@@ -116,7 +117,8 @@ def scan(
                     is_current = lambda r: pictures_are_current(  # noqa: E731
                         r, model.classes, settings, output
                     )
-                    report.new_failures += Planner(store, settings, options, is_current).plan(stop)
+                    planner = Planner(store, settings, options, is_current, console)
+                    report.new_failures += planner.plan(stop)
                 archive_read = not stop.requested
             with report.stage("classify"):
                 _classify(engine, store, settings, console, stop, report)
@@ -164,12 +166,27 @@ def _classify(
             report.n_series += 1
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
+            _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
             if done.trouble is Trouble.PASSING and tries == TRIES:
                 console.warn("failed in three runs, not tried again", series=result.series.source)
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
                 )
+
+
+def _log_outcome(
+    console: Console, result: SeriesResult, left_out: Sequence[FileNote], *, newly_failed: bool
+) -> None:
+    """Name what failed for the first time; with `--verbose`, every series."""
+    source, detail = result.series.source, result.detail or None
+    if not newly_failed:
+        console.detail(str(result.status), series=source, reason=result.reason, detail=detail)
+        return
+    console.warn("failed", series=source, reason=result.reason, detail=detail)
+    for note in left_out:
+        if note.reason.status is Status.FAILED:
+            console.warn("failed", file=note.source, reason=note.reason, detail=note.detail or None)
 
 
 def _report_remaining(

@@ -251,7 +251,7 @@ class VerdictSettings(Section):
                 raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
 
 
-DicomKind = Literal["sr", "sc", "kos", "pm"]
+DicomKind = Literal["sr", "sc", "kos"]
 
 
 class ReportSettings(Section):
@@ -283,7 +283,7 @@ class ReportSettings(Section):
     dicom_results: tuple[DicomKind, ...] = Field(
         (),
         description="DICOM objects to write: structured report (sr), montage (sc), key images "
-        "(kos), heat maps (pm).",
+        "(kos).",
         **_allowed(f"one or more of {', '.join(get_args(DicomKind))}"),
     )
 

@@ -25,7 +25,7 @@ def test_plain_lines_are_logged_at_begin_and_end(capsys: Capture) -> None:
     out, err = capsys.readouterr()
     first, last = err.splitlines()
     assert out == ""
-    assert re.fullmatch(r"\d\d:\d\d:\d\d reading headers", first)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d reading headers", first)
     assert "done=3" in last
     assert "finished=True" in last
 

@@ -1,9 +1,12 @@
 import json
+import logging
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.formats.read_headers import read_headers
+from batchmri.outputs.logs import LOGGER
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
@@ -347,3 +351,52 @@ def test_a_rescan_reads_headers_again(
     monkeypatch.setattr("batchmri.pipeline.engines.local.read_headers", planted.reads_otherwise)
     scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
     assert {row["series_description"] for row in table(out, "series")} == {"AX T1", "T1 anew"}
+
+
+def test_log_lines_name_each_failure_once_with_its_reason(
+    tmp_path: Path, archive: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = save(instance("a", "one", 6), archive / "a" / "cut")
+    cut.write_bytes(cut.read_bytes()[:3000])
+    (archive / "empty").write_bytes(b"")
+    for _ in range(2):
+        scan([archive], out=tmp_path / "out", settings=settings, log_format="plain")
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning: failed" in line]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d warning: failed ", line) for line in lines)
+    failed = [r["source"] for r in table(tmp_path / "out", "files") if r["status"] == "failed"]
+    assert failed == ["archive/a/cut", "archive/empty"]
+    named = [re.search(r"file=(\S+) reason=\w+", line) for line in lines]
+    assert sorted(match[1] for match in named if match) == failed
+
+
+@pytest.fixture
+def log_level() -> Iterator[Callable[[int], None]]:
+    before = LOGGER.level
+    yield LOGGER.setLevel
+    LOGGER.setLevel(before)
+
+
+def test_a_quiet_scan_prints_only_warnings(
+    tmp_path: Path,
+    archive: Path,
+    settings: Settings,
+    log_level: Callable[[int], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log_level(logging.WARNING)
+    scan([archive], out=tmp_path / "out", settings=settings, log_format="plain")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+
+
+def test_a_verbose_scan_names_every_series(
+    tmp_path: Path,
+    archive: Path,
+    settings: Settings,
+    log_level: Callable[[int], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log_level(logging.DEBUG)
+    scan([archive], out=tmp_path / "out", settings=settings, log_format="plain")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("classified series=archive/" in line for line in lines) == 2

@@ -33,8 +33,6 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 DEVICE = CodedConcept("121007", "DCM", "Device")
 SOURCE = Code("260753009", "SCT", "Source")
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
-CLASS_ACTIVATION = Code("130403", "DCM", "Gradient-weighted class activation")
-NO_UNITS = Code("1", "UCUM", "no units")
 VERDICT_REASON = Code("verdict_reason", PRIVATE_SCHEME, "Reason for the verdict")
 DECIDES_STUDY = Code("deciding_series", PRIVATE_SCHEME, "Decides the verdict of the study")
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from batchmri.identifiers import OWN_UID_ROOT
 from batchmri.reasons import VerdictReason
-from batchmri.records import INDETERMINATE, Classes, FloatArray, Vector, Verdict
+from batchmri.records import INDETERMINATE, Classes, Verdict
 from batchmri.settings.sections import DicomKind
 
 Kind = DicomKind
-"""Structured report, Secondary Capture, Key Object Selection, Parametric Map."""
+"""Structured report, Secondary Capture, Key Object Selection."""
 CONTENT_VERSION = "1"
 """Version of the builders. Increase it if their objects change, so that these get new UIDs."""
 _DIGITS = 18
@@ -94,21 +94,6 @@ class StudyFacts:
     def is_tumor(self, verdict: str) -> bool:
         """Whether a verdict reports a tumor, of a known or of an open kind."""
         return verdict not in (INDETERMINATE, self.classes.no_tumor)
-
-
-@dataclass(frozen=True, slots=True)
-class HeatMap:
-    """Heat map of one class over a series, in stored orientation.
-
-    `values` is (slices, rows, columns) in logits. `positions` are the centers of the first pixels.
-    """
-
-    values: FloatArray
-    positions: tuple[Vector, ...]
-    orientation: tuple[Vector, Vector]
-    pixel_spacing: tuple[float, float]
-    slice_spacing: float
-    class_name: str
 
 
 def percentage(probability: float) -> float:
