@@ -99,4 +99,4 @@ def test_a_wrong_first_checkpoint_is_one_line(
     model.write_bytes(b"no model")
     config.write_text(CONFIG.replace("random", str(model)))
     line = fails(monkeypatch, capfd, "train", images, "--out", tmp_path / "run", "--config", config)
-    assert "own.safetensors: no card own.json beside it" in line
+    assert "own.safetensors: its card own.json cannot be read" in line
