@@ -7,11 +7,12 @@ paint, the time until the table is filled, and the memory of Chromium's renderer
 """
 
 import argparse
+import os
 import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def measure(output: Path) -> None:
         print(f"table filled: {filled:.2f} s")
         heap = page.evaluate("performance.memory.usedJSHeapSize")
         print(f"JavaScript heap: {heap / 1e6:.0f} MB")
-        sizes = dict(process_sizes())
+        sizes = process_sizes()
         print(
             f"renderer: {sizes['renderer']:.0f} MB; all of Chromium: {sum(sizes.values()):.0f} MB"
         )
@@ -166,20 +167,33 @@ def measure(output: Path) -> None:
         browser.close()
 
 
-def process_sizes() -> Iterator[tuple[str, float]]:
-    """Proportional memory (PSS) of Chromium's processes by type, in MB."""
-    sizes: dict[str, float] = {}
+def process_sizes() -> dict[str, float]:
+    """Proportional memory (PSS) of the processes started by this one, by type, in MB."""
+    parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().decode(errors="replace")
-            if "chromium" not in command.split("\0")[0] or "--headless" not in command:
-                continue
-            kind = command.partition("--type=")[2].partition("\0")[0].split(" ")[0] or "browser"
-            pss = (folder / "smaps_rollup").read_text().partition("Pss:")[2].split()[0]
-        except (OSError, IndexError):
+        with suppress(OSError):
+            stat = (folder / "stat").read_text()
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    sizes: dict[str, float] = {}
+    for pid in parents:
+        if not is_descendant(pid, parents):
             continue
-        sizes[kind] = sizes.get(kind, 0.0) + int(pss) / 1024
-    yield from sizes.items()
+        with suppress(OSError, IndexError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if "chromium" not in command.split(" ")[0]:
+                continue
+            kind = command.partition("--type=")[2].split(" ")[0] or "browser"
+            pss = Path(f"/proc/{pid}/smaps_rollup").read_text().partition("\nPss:")[2].split()[0]
+            sizes[kind] = sizes.get(kind, 0.0) + int(pss) / 1024
+    return sizes
+
+
+def is_descendant(pid: int, parents: dict[int, int]) -> bool:
+    while pid in parents:
+        pid = parents[pid]
+        if pid == os.getpid():
+            return True
+    return False
 
 
 if __name__ == "__main__":
