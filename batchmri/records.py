@@ -321,10 +321,14 @@ class SeriesResult:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Class names in the order of the model card, and the one that means "no tumor"."""
+    """Class names in the order of the model card, and the one that means "no tumor".
+
+    `temperature` is the one with which stored probabilities were calibrated.
+    """
 
     names: tuple[str, ...]
     no_tumor: str
+    temperature: float = 1.0
 
     def tumor_probability(self, probabilities: tuple[float, ...]) -> float:
         """The probability of any tumor: the sum over the tumor classes."""

@@ -22,6 +22,7 @@ from batchmri.renamed import COMMANDS, FLAGS, warn_renamed
 _COMMANDS = {
     "scan": "Classify the brain MRI in folders of DICOM or NIfTI files.",
     "reclassify": "Apply changed verdict rules to an output, without reading pixels.",
+    "calibrate": "Fit the verdict rules to labeled series of your site.",
     "export": "Write the tables of an output in further formats, such as Parquet.",
     "dicom": "Write DICOM objects of the results, and send them on request.",
     "report": "Write the HTML report of an output from earlier results.",

@@ -94,6 +94,9 @@ def option_of(setting: str, flag: str, **attributes: Any) -> Callable[[Command],
     return click.option(flag, setting.replace(".", "__"), cls=SettingFlag, help=text, **attributes)
 
 
+calibration_flag = option_of("classifier.calibration", "--calibration", metavar="FILE")
+
+
 def verdict_flags(command: Command) -> Command:
     """Add a flag for every verdict rule, such as `--tumor-above P`."""
     for key, field in reversed(VerdictSettings.model_fields.items()):
@@ -109,6 +112,7 @@ def scan_flags(command: Command) -> Command:
     flags = (
         option_of("classifier.model", "--model", metavar="FILE"),
         option_of("classifier.backend", "--backend", metavar="NAME"),
+        calibration_flag,
         option_of("classifier.device", "--device", metavar="auto|cpu|cuda[:N]"),
         option_of("classifier.precision", "--precision", metavar="auto|fp32|bf16|fp16"),
         option_of("classifier.batch_size", "--batch-size", metavar="auto|N"),

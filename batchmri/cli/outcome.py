@@ -20,6 +20,9 @@ from batchmri.errors import (
     as_output_error,
 )
 
+_WITH_OUTPUT = ("reclassify", "verdict", "calibrate", "export", "dicom", "report", "status")
+"""Commands whose first argument is an output folder."""
+
 
 def exit_code_of(run: Callable[[], int], arguments: Sequence[str]) -> int:
     """Run a command; an exception is reported as one line on stderr and an exit code."""
@@ -71,14 +74,7 @@ def _output_folders(arguments: Sequence[str]) -> list[Path]:
     """The value of --out, or the argument OUT of other commands, if it is a folder."""
     named = [b for a, b in pairwise(arguments) if a == "--out"]
     named += [a.removeprefix("--out=") for a in arguments if a.startswith("--out=")]
-    if arguments and arguments[0] in (
-        "reclassify",
-        "verdict",
-        "export",
-        "dicom",
-        "report",
-        "status",
-    ):
+    if arguments and arguments[0] in _WITH_OUTPUT:
         named += [a for a in arguments[1:] if not a.startswith("-")]
     return [Path(name) for name in named if os.path.isdir(name)][:1]  # noqa: PTH112
 

@@ -7,6 +7,7 @@ import click
 
 from batchmri.cli.options import (
     GroupedCommand,
+    calibration_flag,
     config_option,
     load_settings,
     log_format_option,
@@ -19,6 +20,7 @@ from batchmri.outputs.console import LogFormat
 @click.command("reclassify", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
+@calibration_flag
 @verdict_flags
 @state_option
 @log_format_option

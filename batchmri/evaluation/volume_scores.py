@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped, wilson
+from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped
 from batchmri.evaluation.volume_join import STRATA, Case, SliceCase
+from batchmri.proportions import wilson
 from batchmri.records import INDETERMINATE
 
 SHARES = ("sensitivity", "specificity", "right_class", "definite")

@@ -19,11 +19,15 @@ from batchmri.records import Classes, SeriesKey, SeriesResult, Verdict
 from batchmri.settings import Settings
 from batchmri.verdict.series import series_verdict
 from batchmri.verdict.study import study_verdict
+from batchmri.verdict.temperature import sharpened, sharpening
 
 
 @dataclass(frozen=True, slots=True)
 class AggregatedStudy:
-    """A study under the current settings; its results contain only pictures that are up to date."""
+    """A study under the current settings.
+
+    Its results are those of `aggregate_series`.
+    """
 
     uid: str
     results: tuple[SeriesResult, ...]
@@ -99,31 +103,38 @@ def aggregate(
     kept: list[SeriesResult] = []
     for result in results:
         if result.status is Status.CLASSIFIED:
-            verdict, pictures, _ = aggregate_series(result, classes, settings)
+            result, verdict, _ = aggregate_series(result, classes, settings)
             verdicts[result.series.key] = verdict
-            current = result.picture_class == drawn_now(result, verdict, classes, settings)
-            picture_class = result.picture_class if current else ""
-            result = replace(result, pictures=pictures, picture_class=picture_class)
         kept.append(result)
     sequences = {r.series.key: r.series.sequence for r in results}
     decided = study_verdict({k: (sequences[k], v) for k, v in verdicts.items()}, classes)
-    return AggregatedStudy(uid, tuple(kept), verdicts, decided[0] if decided else None)
+    deciding = decided[0] if decided else None
+    return AggregatedStudy(uid, tuple(kept), verdicts, deciding)
 
 
 def aggregate_series(
     result: SeriesResult, classes: Classes, settings: Settings
-) -> tuple[Verdict, tuple[tuple[int, str], ...], bool]:
-    """The verdict of a classified series, its pictures, and whether any picture is missing."""
-    verdict = series_verdict(result.series, result.scores, classes, settings.verdict)
-    wanted = wanted_pictures(result.scores, verdict, classes, settings.report)
-    pictures = current_pictures(result, drawn_now(result, verdict, classes, settings), wanted)
-    return verdict, pictures, len(pictures) < len(wanted)
+) -> tuple[SeriesResult, Verdict, bool]:
+    """A classified series under the current settings, and whether any picture is missing.
+
+    Its result contains probabilities of the current temperature, and the pictures that are up to
+    date; without any, `picture_class` is empty.
+    """
+    scores = sharpened(result.scores, sharpening(classes, settings.verdict))
+    verdict = series_verdict(result.series, scores, classes, settings.verdict)
+    wanted = wanted_pictures(scores, verdict, classes, settings.report)
+    now = drawn_now(result, verdict, classes, settings)
+    pictures = current_pictures(result, now, wanted)
+    picture_class = now if result.picture_class == now else ""
+    current = replace(result, scores=scores, pictures=pictures, picture_class=picture_class)
+    return current, verdict, len(pictures) < len(wanted)
 
 
 def drawn_now(result: SeriesResult, verdict: Verdict, classes: Classes, settings: Settings) -> str:
     """The `picture_class` of pictures that are up to date (`pipeline.draw.drawn_as`)."""
     caption = series_caption(result.series, verdict, classes, result.model_digest, settings.report)
-    return drawn_as(caption, verdict, settings.report)
+    exponent = sharpening(classes, settings.verdict)
+    return drawn_as(caption, verdict, settings.report, exponent)
 
 
 def pictures_are_current(
@@ -132,9 +143,9 @@ def pictures_are_current(
     """Whether a processed series has every wanted picture, up to date and on disk."""
     if result.status is not Status.CLASSIFIED:
         return True
-    verdict, pictures, missing = aggregate_series(result, classes, settings)
-    expected = [path for _, path in pictures]
+    current, verdict, missing = aggregate_series(result, classes, settings)
+    expected = [path for _, path in current.pictures]
     if settings.report.html:
-        missing |= result.picture_class != drawn_now(result, verdict, classes, settings)
+        missing |= not current.picture_class
         expected += report_strips(result.series, verdict, classes)
     return not missing and all((output / path).is_file() for path in expected)

@@ -40,6 +40,7 @@ from batchmri.records import (
     SliceRef,
 )
 from batchmri.verdict.series import series_verdict
+from batchmri.verdict.temperature import sharpened, sharpening
 
 _MEGABYTE = 1 << 20
 
@@ -132,14 +133,16 @@ class SeriesClassifier:
 
     def _draw(self, accumulator: SeriesAccumulator, result: SeriesResult) -> SeriesResult:
         classes, rules = self._model.classes, self._settings.report
-        series, scores = result.series, accumulator.scores
-        verdict = series_verdict(series, result.scores, classes, self._settings.verdict)
-        wanted = wanted_pictures(result.scores, verdict, classes, rules)
-        strips = strip_slices(result.scores, verdict) if rules.html else ()
+        series, exponent = result.series, sharpening(classes, self._settings.verdict)
+        current = sharpened(result.scores, exponent)
+        verdict = series_verdict(series, current, classes, self._settings.verdict)
+        wanted = wanted_pictures(current, verdict, classes, rules)
+        strips = strip_slices(current, verdict) if rules.html else ()
         volumes = rules.heatmaps == "nifti" and has_heat(verdict)
         if not wanted and not strips and not volumes:
             return result
-        heat = self._heat_maps(accumulator, verdict.shown_class)
+        scores = {s.ref.index: s for s in current}
+        heat = self._heat_maps(accumulator.maps, scores, verdict.shown_class)
         pixels = self._pixels(accumulator, {*wanted, *strips})
         caption = series_caption(series, verdict, classes, result.model_digest, rules)
         pictured = {index: pixels[index] for index in wanted if index in pixels}
@@ -152,18 +155,21 @@ class SeriesClassifier:
             weights = {i: weight(verdict, one, classes) for i, one in scores.items()}
             whole = replace(series, slices=accumulator.series.slices)
             write_heatmap(whole, scores, heat, weights, self._output)
-        return replace(result, pictures=drawn, picture_class=drawn_as(caption, verdict, rules))
+        drawn_for = drawn_as(caption, verdict, rules, exponent)
+        return replace(result, pictures=drawn, picture_class=drawn_for)
 
-    def _heat_maps(self, accumulator: SeriesAccumulator, shown: str) -> dict[int, FloatArray]:
+    def _heat_maps(
+        self, maps: Mapping[int, FloatArray], scores: Mapping[int, Scores], shown: str
+    ) -> dict[int, FloatArray]:
         """The heat map of a class, or of any tumor, for every slice of a series."""
         classes, bias = self._model.classes, self._model.backend.bias
         if shown != TUMOR:
             position = classes.names.index(shown)
-            return {i: gradcam(maps, bias)[position] for i, maps in accumulator.maps.items()}
+            return {index: gradcam(of_slice, bias)[position] for index, of_slice in maps.items()}
         no_tumor = classes.names.index(classes.no_tumor)
         return {
-            i: tumor_gradcam(maps, bias, accumulator.scores[i].probabilities, no_tumor)
-            for i, maps in accumulator.maps.items()
+            index: tumor_gradcam(of_slice, bias, scores[index].probabilities, no_tumor)
+            for index, of_slice in maps.items()
         }
 
     def _pixels(

@@ -49,9 +49,23 @@ def wanted_pictures(
     return verdict.shown[: max(count, len(verdict.deciding))]
 
 
-def drawn_as(caption: SeriesCaption, verdict: Verdict, rules: ReportSettings) -> str:
-    """Digest of what pictures of a series show besides its slices; if it changes, redraw them."""
-    shown = _DRAWING_VERSION, caption, verdict.shown_class, verdict.deciding, rules.heatmaps
+def drawn_as(
+    caption: SeriesCaption, verdict: Verdict, rules: ReportSettings, exponent: float = 1.0
+) -> str:
+    """Digest of what pictures of a series show besides its slices; if it changes, redraw them.
+
+    `exponent` is that of a temperature other than the model card's (`verdict.temperature`), which
+    changes the probabilities in captions.
+    """
+    shown: tuple[object, ...] = (
+        _DRAWING_VERSION,
+        caption,
+        verdict.shown_class,
+        verdict.deciding,
+        rules.heatmaps,
+    )
+    if exponent != 1:
+        shown = (*shown, exponent)
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 

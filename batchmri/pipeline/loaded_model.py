@@ -30,7 +30,8 @@ class Model:
     @property
     def classes(self) -> Classes:
         """The classes of the model card."""
-        return Classes(self.card.classes, self.card.no_tumor_class)
+        card = self.card
+        return Classes(card.classes, card.no_tumor_class, card.temperature)
 
     @property
     def provenance(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from batchmri.errors import ModelError, StateError, UsageError
 from batchmri.model.card import SHIPPED, Card, read_card
+from batchmri.pipeline.calibration_file import with_calibration
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -58,25 +59,31 @@ def known_classes(store: Store) -> Classes:
     if known is None:
         raise UsageError("this output contains no results yet; run batchmri scan first")
     names, no_tumor = json.loads(known)
-    return Classes(tuple(names), no_tumor)
+    provenance = json.loads(store.meta(_PROVENANCE_KEY) or "{}")
+    return Classes(tuple(names), no_tumor, float(provenance.get("temperature", 1)))
 
 
 def effective_settings(settings: Settings) -> Settings:
-    """The settings used by a scan, completed by the verdict rules of the model card.
+    """The settings used by a scan, completed by the calibration file and the model card.
 
-    Raises ModelError, and SettingsError if a rule of the card contradicts a setting.
+    Raises ModelError, and SettingsError if one of their rules contradicts a setting.
     """
     try:
         card = read_card(settings.classifier.model or SHIPPED)
     except ModelError as error:
         raise ModelError(f"{settings.name('classifier.model')}: {error}") from None
-    return settings.with_model_rules(card.verdict)
+    return with_calibration(settings, card.verdict, card.weights_digest)
 
 
 def known_rules(store: Store) -> dict[str, Any]:
     """The verdict rules of the model that produced the results."""
     rules: dict[str, Any] = json.loads(store.meta("verdict_rules") or "{}")
     return rules
+
+
+def known_model(store: Store) -> str:
+    """The digest of the model that produced the results; empty before the first scan."""
+    return str(json.loads(store.meta(_PROVENANCE_KEY) or "{}").get("model", ""))
 
 
 def known_card(store: Store) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.summary import print_summary
+from batchmri.pipeline.calibration_file import with_calibration
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.lock import hold
 from batchmri.pipeline.output_folder import state_path
-from batchmri.pipeline.provenance import known_classes, known_rules
+from batchmri.pipeline.provenance import known_classes, known_model, known_rules
+from batchmri.pipeline.run_report import record_reclassification
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
@@ -24,7 +26,8 @@ def reclassify(
     """Rewrite the tables of an output under the current verdict rules.
 
     Picture columns are blank where the pictures do not match the new rules, until the next scan.
-    Raises UsageError if `out` contains no results.
+    run.json keeps the record of the last scan, and records the rules of this call as
+    `reclassified`. Raises UsageError if `out` contains no results.
     """
     output, settings = Path(out), settings or Settings.load()
     database = state_path(output, state)
@@ -35,7 +38,9 @@ def reclassify(
         hold(output, database.parent),
         Store(database) as store,
     ):
-        rules = settings.with_model_rules(known_rules(store))
-        totals = export(store, known_classes(store), rules, output, draw=False)
+        classes, model_digest = known_classes(store), known_model(store)
+        rules = with_calibration(settings, known_rules(store), model_digest)
+        totals = export(store, classes, rules, output, draw=False)
+        record_reclassification(output, rules)
     print_summary(Console(log_format), totals, output)
     return totals

@@ -1,6 +1,7 @@
 """Reports on a run: run.json, a row for `batchmri status`, and a Prometheus text file."""
 
 import calendar
+import json
 import sqlite3
 import sys
 import time
@@ -14,6 +15,7 @@ from batchmri.errors import BatchmriError, OutputBusyError, exit_code_of
 from batchmri.outputs.atomic_write import write_json
 from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.metrics import prometheus, read_metric, write_metrics
+from batchmri.pipeline.calibration_file import calibration_record
 from batchmri.pipeline.export import Totals
 from batchmri.pipeline.loaded_model import Model
 from batchmri.reasons import Reason
@@ -121,6 +123,7 @@ class RunReport:
             "command": sys.argv,
             "state": store.location,
             "settings": settings.model_dump(mode="json"),
+            "calibration": calibration_record(settings),
             "model": {"path": str(model.path), **model.provenance},
             "card": model.card.model_dump(mode="json"),
             "seconds": self._seconds,
@@ -173,3 +176,17 @@ class RunReport:
                 started = time.strptime(run["started"], "%Y-%m-%dT%H:%M:%SZ")
                 return calendar.timegm(started) + float(run["seconds"])
         return read_metric(path, "last_success_timestamp_seconds") or 0.0
+
+
+def record_reclassification(output: Path, settings: Settings) -> None:
+    """Add the rules under which the tables were rewritten to run.json, if there is one."""
+    path = output / "run.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    document["reclassified"] = {
+        "verdict": settings.verdict.model_dump(mode="json"),
+        "calibration": calibration_record(settings),
+    }
+    write_json(path, document)

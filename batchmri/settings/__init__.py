@@ -1,11 +1,12 @@
 """All settings, with validation.
 
-Precedence: flag > environment (`BATCHMRI_…`) > config file > model card > default. In the
-environment, section and setting are separated by `__`: `BATCHMRI_VERDICT__TOP_SLICES=5`. The
-preparation of images is not a setting: it belongs to the model and is stored in its card.
+Precedence: flag > environment (`BATCHMRI_…`) > config file > calibration file > model card >
+default. In the environment, section and setting are separated by `__`:
+`BATCHMRI_VERDICT__TOP_SLICES=5`. The preparation of images is not a setting: it belongs to the
+model and is stored in its card.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +30,8 @@ from batchmri.settings.sections import (
     VerdictSettings,
 )
 from batchmri.settings.sources import environment, read_yaml, variable
+
+NamedRules = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 class Settings(Section):
@@ -77,14 +80,18 @@ class Settings(Section):
         settings._origins = origins
         return settings
 
-    def with_model_rules(self, rules: Mapping[str, Any]) -> Self:
+    def with_model_rules(self, rules: Mapping[str, Any], further: NamedRules = ()) -> Self:
         """Return these settings, with rules that are not set taken from a model card.
 
-        Raises SettingsError if the card has unknown rules, or rules that contradict the settings.
+        `further` contains rules that take precedence over the card, with the name of their source.
+        Raises SettingsError for unknown rules, or rules that contradict the settings.
         """
-        card = {f"verdict.{key}": f"model card: verdict.{key}" for key in rules}
-        origins = Origins(card | self._origins)
-        merged = dict(rules) | self.verdict.model_dump(exclude_unset=True)
+        origins, merged = Origins(), dict[str, Any]()
+        for source, given in (("model card", rules), *further):
+            origins.update({f"verdict.{key}": f"{source}: verdict.{key}" for key in given})
+            merged |= given
+        origins.update(self._origins)
+        merged |= self.verdict.model_dump(exclude_unset=True)
         try:
             whole = type(self).model_validate({"verdict": merged})
             whole.verdict.check_pairs(VerdictSettings.model_fields)

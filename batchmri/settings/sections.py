@@ -143,6 +143,9 @@ class ClassifierSettings(Section):
     """The model and what it runs on."""
 
     model: Path | None = Field(None, description="Checkpoint (default: the shipped model).")
+    calibration: Path | None = Field(
+        None, description="Verdict rules of this site, written by batchmri calibrate (YAML)."
+    )
     backend: Annotated[str, AfterValidator(registered(BACKENDS, "auto"))] = Field(
         "auto",
         description="Library that runs the network; auto: openvino on CPUs, torch on CUDA.",
@@ -184,6 +187,12 @@ class VerdictSettings(Section):
         ge=0,
         le=1,
         description="A slice with a brain box below this share of the largest does not decide.",
+    )
+    temperature: Annotated[float | None, BeforeValidator(or_none)] = Field(
+        None,
+        gt=0,
+        description="Temperature of the probabilities; none: that of the model card.",
+        **_allowed("a number above 0, or none"),
     )
     tumor_above: float = Field(
         0.5, ge=0, le=1, description="A tumor is reported at this p_tumor or above."

@@ -26,9 +26,12 @@ def environment() -> dict[str, str]:
     }
 
 
-def read_yaml(config: Path) -> dict[str, Any]:
-    """Read the top-level mapping of a YAML file. Raises SettingsError with the line of an error."""
-    where = f"config file {config}"
+def read_yaml(config: Path, what: str = "config file") -> dict[str, Any]:
+    """Read the top-level mapping of a YAML file. Raises SettingsError with the line of an error.
+
+    `what` is the kind of file in messages.
+    """
+    where = f"{what} {config}"
     try:
         # utf-8-sig accepts the byte order mark of Windows editors.
         content = yaml.load(config.read_text(encoding="utf-8-sig"), _UniqueKeyLoader)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import classification_report
 
 from batchmri.evaluation.coverage import coverage_scores, risk_by_coverage
-from batchmri.evaluation.intervals import bootstrapped, resampled, wilson
+from batchmri.evaluation.intervals import bootstrapped, resampled
 from batchmri.evaluation.scores import (
     confusion,
     ranking_measures,
@@ -13,6 +13,7 @@ from batchmri.evaluation.scores import (
     table_scores,
     tumor_scores,
 )
+from batchmri.proportions import wilson
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 CALLED = np.array([0, 0, 0, 1, 1, 2, 2, 2])
