@@ -54,6 +54,7 @@ _BIDS_ENTITY = re.compile(r"(?:^|_)ce-([a-z0-9+]+)(?![a-z0-9])")
 _REWRITES = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
+        (r"(?<![a-z0-9.])p\. ?c(?!\.?[a-z]|\.? *(?:mra|mrv|angio|veno|flow))\.?", " post ce "),
         (r"(?<![a-z])([a-z])\.([a-z])\.(?:([a-z])(?:\.|(?![a-z])))?", r"\1\2\3 "),
         (r"\+ ?/ ?-|±|(?<![a-z])(?:w ?[/&+] ?wo?|wwo|w ?/ ?w ?/ ?o)(?![a-z])", " either "),
         (r"(?<![a-z0-9])w ?[/_ ]? ?o(?:ut)?(?![a-z0-9])", " without "),
@@ -69,6 +70,8 @@ _REWRITES = tuple(
         (r"kontrastsiz|kontrastfrei|contrast[ -]?free", " nativ "),
         (rf"(?:^|(?<=[\s_(\[,;:/]))-(?=(?:{_SIGNED})(?![a-z]))", " minus "),
         (rf"(?<![a-z])((?:{_SIGNED}))-(?=$|[\s_)\],;:/])", r" minus \1 "),
+        # A sign right after T1, unless it joins another sequence.
+        (r"(?<![a-z0-9])(t1w?)\+(?=$|[\s_)\],;:])(?![\s_]*(?:t2|pd|dp|flair|swi|dwi))", r"\1 ce "),
         (r"(t1w?)c(?![a-z0-9])", r"\1 ce "),
         (r"(rage|spgr|bravo|vibe)c(?![a-z0-9])", r"\1 ce "),
         (

@@ -143,13 +143,16 @@ NO_CONTRAST = [
 CONTRAST = [
     *LANGUAGES["t1_contrast"],
     "(C+) T1", "T1 (+C)", "T1 KM +", "T1-GD", "cet1", "mprage+c", "T1 gadovist 7ml", "ce-GD_T1w",
-    "T2 FLAIR post contrast",
+    "T2 FLAIR post contrast", "T1+", "T1+ SAG", "(T1W+)", "T1 p.c.", "t1_p.c._tra", "T1 p. c. cor",
+    "P.C. T1 AX",
 ]  # fmt: skip
 UNSTATED = [
     "T1 SE tra", "T1 W/WO", "T1 +/- KM", "T1 mit/ohne KM", "T1 with and without contrast",
     "T1 pre/post contrast", "avec et sans gado T1", "T1 sin y con contraste", "T1 postop",
     "T1 pre-op", "T1 posterior fossa", "T1 ohne FS", "T1 no fatsat", "T1 cor", "C-spine T1",
     "T1 Kontrolle", "T1 control", "multi-contrast T1", "PD+T2", "T1 moco", "since t1", "",
+    "T1+T2", "T1+ T2", "T1 + T2", "T1+FLAIR", "T1+FS", "T1+/-", "T2+", "T1 pc", "P.C. MRA",
+    "p.c.angio", "T1 p.c. angio", "a.p.c. T1",
 ]  # fmt: skip
 
 

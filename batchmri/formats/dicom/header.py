@@ -119,6 +119,8 @@ def _instance(
     uids, flags = _uids(entry.source, tags, header)
     if frames and len(frames) < count:
         flags.add("multi_volume")
+    if frames and frames[0].pixel_spacing is None and tags.numbers(0x00280030):
+        flags.add("lost_spacing")  # stated, but not two numbers above zero
     return Instance(
         source=entry.source,
         path=entry.path,

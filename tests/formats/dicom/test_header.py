@@ -457,3 +457,17 @@ def test_the_key_of_cached_headers_contains_every_element_used(vendor: bytes) ->
     by_frame = {SHARED_GROUPS, FRAME_GROUPS, 0x00080005}
     assert len(dataset.requested) > 25
     assert dataset.requested - by_frame <= set(_SERIES_LEVEL)
+
+
+@pytest.mark.parametrize("spacing", [[0, 0], [1, 0], [-1, 1]])
+def test_a_pixel_spacing_that_is_not_above_zero_is_flagged(
+    tmp_path: Path, spacing: list[float]
+) -> None:
+    ds = dataset()
+    ds.PixelSpacing = spacing
+    found = read_instance(write(tmp_path / "lost", ds))
+    assert "lost_spacing" in found.flags and found.frames[0].pixel_spacing is None
+    ds.PixelSpacing = [0.5, 0.5]
+    assert "lost_spacing" not in read_instance(write(tmp_path / "kept", ds)).flags
+    del ds.PixelSpacing
+    assert "lost_spacing" not in read_instance(write(tmp_path / "none", ds)).flags
