@@ -18,6 +18,7 @@ FLAG_WORDS = {
     "series_joined": "joined from single-slice series",
     "several_planes": "stacks of several planes",
     "sidecar_ignored": "JSON sidecar ignored",
+    "skull_stripped": "skull and scalp removed",
     "trailing_bytes": "extra bytes ignored",
     "uid_replaced": "UID replaced",
     "uneven_spacing": "uneven slice distances",

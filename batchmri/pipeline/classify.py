@@ -27,6 +27,7 @@ from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
 from batchmri.pipeline.worker_pool import Pool
+from batchmri.preparation.skull_stripped import is_skull_stripped
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.reasons import Status
 from batchmri.records import (
@@ -39,6 +40,7 @@ from batchmri.records import (
     SeriesResult,
     SliceRef,
 )
+from batchmri.verdict.domain import SKULL_STRIPPED
 from batchmri.verdict.series import series_verdict
 from batchmri.verdict.temperature import sharpened, sharpening
 
@@ -50,6 +52,7 @@ class _Tag:
     accumulator: SeriesAccumulator
     ref: SliceRef
     box: CropBox
+    flags: tuple[str, ...] = ()
 
 
 class SeriesClassifier:
@@ -104,8 +107,9 @@ class SeriesClassifier:
             stack = np.stack([pixels for _, pixels in good])
             prepared = prepare(stack, accumulator.series.shown_spacing, self._preparation)
             images = prepared.pixels
-            for (ref, _), image, box in zip(good, images, prepared.boxes, strict=True):
-                for classified in batcher.put(image, _Tag(accumulator, ref, box)):
+            for (ref, pixels), image, box in zip(good, images, prepared.boxes, strict=True):
+                tag = _Tag(accumulator, ref, box, _slice_flags(pixels, box))
+                for classified in batcher.put(image, tag):
                     yield from self._score(classified)
         # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
@@ -114,11 +118,10 @@ class SeriesClassifier:
     def _score(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
         tag = classified.tag
         row = probabilities(classified.maps[None], self._model.card.temperature)[0]
-        flags = ("crop_failed",) if tag.box.failed else ()
         detector = self._model.ood_detector
         domain = detector.scores(classified.features[None])[0] if detector else None
         tag.accumulator.scores[tag.ref.index] = Scores(
-            tag.ref, tuple(map(float, row)), tag.box, flags, domain
+            tag.ref, tuple(map(float, row)), tag.box, tag.flags, domain
         )
         tag.accumulator.maps[tag.ref.index] = classified.maps
         if tag.accumulator.complete:
@@ -181,3 +184,8 @@ class SeriesClassifier:
         refs = [ref for ref in accumulator.series.slices if ref.index in indices]
         limit = self._settings.pixels.max_file_mb * _MEGABYTE
         return load_some(self._pool, accumulator.series, refs, limit)
+
+
+def _slice_flags(pixels: FloatArray, box: CropBox) -> tuple[str, ...]:
+    found = {"crop_failed": box.failed, SKULL_STRIPPED: is_skull_stripped(pixels)}
+    return tuple(flag for flag, is_set in found.items() if is_set)

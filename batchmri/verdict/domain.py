@@ -16,6 +16,7 @@ OTHER_SEQUENCE = "looks_other_sequence"
 LOW_QUALITY = "low_quality"
 WITHOUT_CONTRAST = "without_contrast"
 CONTRAST_UNSTATED = "contrast_unstated"
+SKULL_STRIPPED = "skull_stripped"
 
 OUTSIDE = frozenset({OUT_OF_DISTRIBUTION, NOT_BRAIN, OTHER_SEQUENCE})
 """A series with one of these flags is indeterminate, whatever its probabilities."""
@@ -41,6 +42,8 @@ def domain_flags(
     unlike_t1 = bool(domains) and median(domain.t1 for domain in domains) < rules.min_t1
     if series.sequence not in T1_SEQUENCES or unlike_t1:
         flags.append(OTHER_SEQUENCE)
+    if sum(SKULL_STRIPPED in s.flags for s in scores) > len(scores) / 2:
+        flags.append(SKULL_STRIPPED)
     if _is_coarse(series):
         flags.append(LOW_QUALITY)
     contrast = _stated_contrast(series)

@@ -454,3 +454,14 @@ def test_a_class_named_tumor_beside_others_means_any_tumor_too() -> None:
     verdict = series_verdict(series(), scores((0.3, 0.6, 0.1)), classes, VerdictSettings())
     assert (verdict.name, verdict.reason) == ("tumor", "tumor")
     assert verdict.confidence == pytest.approx(0.9)  # p_tumor, like every verdict `tumor`
+
+
+@pytest.mark.parametrize(("n_stripped", "flags"), [(3, ("skull_stripped",)), (2, ())])
+def test_most_eligible_slices_are_stripped_in_a_stripped_series(
+    n_stripped: int, flags: tuple[str, ...]
+) -> None:
+    found = [
+        replace(s, flags=("skull_stripped",) if s.ref.index < n_stripped else ()) for s in looking()
+    ]
+    verdict = verdict_on(found)
+    assert verdict.flags == flags and verdict.name == "glioma"  # a flag, no refusal
