@@ -53,7 +53,7 @@ def test_pictures_have_their_size_and_are_warm_where_the_tumor_is(output: Path) 
         rows = slices[slices["source"].str.startswith(folder)]
         clearest = rows.sort_values("confidence").iloc[-1]
         picture = cv2.imread(str(output / clearest["gradcam_png"]))
-        assert picture.shape == (470, 858, 3)
+        assert picture.shape == (498, 858, 3)
         left = _LEFTS[1]
         panel = picture[_HEADER_HEIGHT : _HEADER_HEIGHT + _PANEL, left : left + _PANEL].astype(int)
         colorful = cv2.blur(np.ptp(panel, axis=2).astype(np.float32), (9, 9))
