@@ -257,3 +257,12 @@ def test_every_sequence_that_headers_name_can_be_selected() -> None:
     codes |= {*patterns.ACQUISITION_CONTRASTS.values(), *patterns.BIDS_SUFFIXES.values()}
     named = codes - {"pd t2", "tirm"} | {"t1_contrast", "unknown"}  # these are told apart by times
     assert named == set(get_args(Sequence))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("pituitary=0.5", "glioma=0"), "pituitary=0.5, glioma=0", {"pituitary": 0.5, "glioma": 0}],
+)
+def test_shares_of_single_classes_are_mappings_or_texts(given: object) -> None:
+    verdict = Settings.load(None, {}, verdict={"min_class_shares": given}).verdict
+    assert verdict.min_class_shares == {"pituitary": 0.5, "glioma": 0.0}

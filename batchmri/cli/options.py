@@ -100,10 +100,11 @@ calibration_flag = option_of("classifier.calibration", "--calibration", metavar=
 def verdict_flags(command: Command) -> Command:
     """Add a flag for every verdict rule, such as `--tumor-above P`."""
     for key, field in reversed(VerdictSettings.model_fields.items()):
-        metavar = "K" if field.annotation is int else "X"
-        command = option_of(f"verdict.{key}", f"--{key.replace('_', '-')}", metavar=metavar)(
-            command
-        )
+        attributes: dict[str, Any] = {"metavar": "K" if field.annotation is int else "X"}
+        if key == "min_class_shares":
+            attributes = {"metavar": "CLASS=X", "multiple": True}
+        flag = f"--{key.replace('_', '-')}"
+        command = option_of(f"verdict.{key}", flag, **attributes)(command)
     return command
 
 

@@ -210,11 +210,18 @@ class VerdictSettings(Section):
         description="A tumor class with a smaller share of p_tumor is reported as tumor; "
         "0: always report the class, 1: never.",
     )
+    min_class_shares: Annotated[
+        dict[str, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(labels)
+    ] = Field(
+        {},
+        description="min_class_share of single classes: CLASS=SHARE.",
+        **_allowed("CLASS=SHARE with a share from 0 to 1"),
+    )
     min_class_share_without_contrast: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="The same without contrast, or if contrast is not stated.",
+        description="The same for a series without contrast, according to header or images.",
     )
     max_distance: float = Field(
         1.0, gt=0, description="A series with a higher ood_score is out of distribution."

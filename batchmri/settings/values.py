@@ -28,7 +28,7 @@ _LABEL = re.compile(r"[\w-][\w.-]*")
 
 
 def labels(value: object) -> object:
-    """Convert a mapping or texts `LABEL=PATH` to a mapping of labels to paths."""
+    """Convert a mapping or texts `LABEL=VALUE` to a mapping of labels to values."""
     texts = split(value) if isinstance(value, str) else value
     if isinstance(texts, Mapping):
         pairs = [(str(label), path) for label, path in texts.items()]
@@ -38,8 +38,8 @@ def labels(value: object) -> object:
         return value
     if len({label for label, _ in pairs}) < len(pairs):
         raise ValueError("a label is used twice")
-    if not all(_LABEL.fullmatch(label) and path for label, path in pairs):
-        raise ValueError("the label or the path is missing")
+    if not all(_LABEL.fullmatch(label) and path != "" for label, path in pairs):
+        raise ValueError("the label or its value is missing")
     return dict(pairs)
 
 

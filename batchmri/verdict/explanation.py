@@ -6,7 +6,7 @@ from statistics import median
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
 from batchmri.settings.sections import VerdictSettings
-from batchmri.verdict.domain import CONTRAST_IN_DOUBT, OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
+from batchmri.verdict.domain import OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
 from batchmri.verdict.series import eligible_slices, required_share, tumor_share
 
 _REASONS_OF_CLASS = (VerdictReason.TUMOR, VerdictReason.KIND_OPEN, VerdictReason.CLASS_UNSURE)
@@ -107,13 +107,14 @@ def _class_rule(verdict: Verdict, classes: Classes, rules: VerdictSettings) -> t
 def _kind_open(name: str, verdict: Verdict, classes: Classes, rules: VerdictSettings) -> str:
     share, required = (
         tumor_share(name, verdict.probabilities, classes),
-        required_share(verdict.flags, rules),
+        required_share(name, verdict.flags, rules),
     )
     if share >= required:
         value = rounded(classes.probability(name, verdict.probabilities), rules.min_confidence)
         return f"{name} {value} < {rules.min_confidence:g} (min_confidence): the kind is open."
-    in_doubt = CONTRAST_IN_DOUBT.intersection(verdict.flags)
-    setting = "min_class_share_without_contrast" if in_doubt else "min_class_share"
+    setting = "min_class_shares" if name in rules.min_class_shares else "min_class_share"
+    if WITHOUT_CONTRAST in verdict.flags:
+        setting = "min_class_share_without_contrast"
     return (
         f"{name} leads the tumor classes with only {rounded(share, required)} of p_tumor < "
         f"{required:g} ({setting}): the kind is open."

@@ -11,6 +11,7 @@ from batchmri.verdict.domain import (
     NOT_BRAIN,
     OTHER_SEQUENCE,
     OUT_OF_DISTRIBUTION,
+    WITHOUT_CONTRAST,
     domain_flags,
     ood_score,
 )
@@ -128,11 +129,14 @@ def tumor_share(name: str, probabilities: Row, classes: Classes) -> float:
     return probabilities[classes.names.index(name)] / tumor if tumor > 0 else 0.0
 
 
-def required_share(flags: Sequence[str], rules: VerdictSettings) -> float:
-    """The smallest share of a tumor class that is reported; 0 if a class is always reported."""
-    if CONTRAST_IN_DOUBT.intersection(flags):
+def required_share(name: str, flags: Sequence[str], rules: VerdictSettings) -> float:
+    """The smallest share of a tumor class that is reported; 0 if it is always reported.
+
+    If the header does not state contrast, the images decide (flag `without_contrast`).
+    """
+    if WITHOUT_CONTRAST in flags:
         return rules.min_class_share_without_contrast
-    return rules.min_class_share
+    return rules.min_class_shares.get(name, rules.min_class_share)
 
 
 def _choose_verdict(
@@ -166,7 +170,7 @@ def _stands_out(
     classes: Classes,
     rules: VerdictSettings,
 ) -> bool:
-    required = required_share(flags, rules)
+    required = required_share(name, flags, rules)
     if required == 0 or sum(n != classes.no_tumor for n in classes.names) == 1:
         return True
     is_sure = classes.probability(name, probabilities) >= rules.min_confidence

@@ -8,6 +8,7 @@ from batchmri.records import (
     Classes,
     CropBox,
     DomainScores,
+    Header,
     Scores,
     Series,
     SeriesKey,
@@ -77,7 +78,7 @@ def test_a_tumor_names_the_deciding_slices_the_threshold_and_the_class() -> None
         ),
         (
             (0.6, 0.3),
-            {"sequence": "t1"},
+            {"sequence": "t1", "header": Header(contrast_agent=False)},
             "glioma leads the tumor classes with only 0.67 of p_tumor < 0.7 "
             "(min_class_share_without_contrast): the kind is open.",
         ),

@@ -403,12 +403,12 @@ def test_a_tumor_of_which_no_class_stands_out_has_an_open_kind(
     [
         ("t1_contrast", None, "glioma"),
         ("unknown", True, "glioma"),
-        ("t1", None, "tumor"),
         ("t1", False, "tumor"),
-        ("unknown", None, "tumor"),
+        ("t1", None, "glioma"),  # the images decide, here without a probe for contrast
+        ("unknown", None, "glioma"),
     ],
 )
-def test_without_stated_contrast_the_share_has_a_threshold_of_its_own(
+def test_without_contrast_the_share_has_a_threshold_of_its_own(
     sequence: str, agent: bool | None, name: str
 ) -> None:
     rules = OPEN.model_copy(update={"min_class_share_without_contrast": 0.95})
@@ -417,6 +417,23 @@ def test_without_stated_contrast_the_share_has_a_threshold_of_its_own(
     always = OPEN.model_copy(update={"min_class_share": 1})
     if name == "tumor":
         assert verdict_on(scores(GLIOMA), always, sequence=sequence, header=header).name == "glioma"
+
+
+@pytest.mark.parametrize(("contrast", "name"), [(0.9, "glioma"), (0.1, "tumor")])
+def test_if_contrast_is_unstated_the_images_decide_which_share_is_needed(
+    contrast: float, name: str
+) -> None:
+    rules = OPEN.model_copy(update={"min_class_share_without_contrast": 0.95})
+    found = looking(contrast=contrast)
+    assert verdict_on(found, rules, sequence="unknown").name == name
+
+
+def test_a_class_can_have_a_share_of_its_own() -> None:
+    rules = OPEN.model_copy(update={"min_class_shares": {"glioma": 0.95}})
+    assert verdict_on(scores(GLIOMA), OPEN).name == "glioma"
+    assert verdict_on(scores(GLIOMA), rules).name == "tumor"
+    other = OPEN.model_copy(update={"min_class_share": 0.95, "min_class_shares": {"glioma": 0.5}})
+    assert verdict_on(scores(GLIOMA), other).name == "glioma"
 
 
 def test_the_deciding_slice_of_an_open_kind_has_the_highest_p_tumor() -> None:
