@@ -22,7 +22,7 @@ from batchmri.model.ood import DomainModel
 from batchmri.settings.sections import VerdictSettings
 from experiments.b1.cases import FINAL, Case, all_cases
 from experiments.b1.domain_limit import fit_limit
-from experiments.b1.margin import NO_CLASS, fit_margin, left_out_margins, margin_figures
+from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures
 from experiments.b1.outputs import Output, see
 from experiments.b1.temperature import fit_temperature, temperature_groups
 from experiments.b1.thresholds import (
@@ -86,7 +86,7 @@ def calibrate(
 
 def _fit_verdict(
     series: Sequence[Output], rules: Rules
-) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     first = judge(series, rules)
     thresholds = fit_thresholds(first)
 
@@ -105,17 +105,25 @@ def _fit_verdict(
         }
     }
     called = [one for one in judged if one.shows_tumor and one.p_tumor >= thresholds.tumor_above]
-    margins = {}
-    for name, contrast in (
-        ("min_class_share", True),
-        ("min_class_share_without_contrast", False),
-    ):
-        own = [one for one in called if one.case.contrast == contrast]
-        margins[name] = fit_margin(own)
-        figures[name] = {"series": len(own), "margin": margins[name]}
-        if margins[name] < NO_CLASS:
-            figures[name] |= margin_figures(own, margins[name]) | left_out_margins(own)
-    return thresholds.settings() | margins, figures
+    enhanced = [one for one in called if one.case.contrast]
+    plain = [one for one in called if not one.case.contrast]
+    margins = fit_margins(enhanced)
+    without = max(fit_margins(plain).values(), default=NO_CLASS)
+    figures["class margins"] = {
+        "series": len(enhanced),
+        "series without contrast": len(plain),
+        "margin without contrast": without,
+        **margins,
+        **margin_figures(enhanced, margins),
+        **left_out_margins(enhanced),
+    }
+    rules_found = {
+        **thresholds.settings(),
+        "min_class_share": max(margins.values(), default=NO_CLASS),
+        "min_class_shares": margins,
+        "min_class_share_without_contrast": without,
+    }
+    return rules_found, figures
 
 
 def main() -> None:
@@ -132,8 +140,7 @@ def main() -> None:
     card, domain = calibrate(outputs, card, domain)
     save_checkpoint(given.out, network, card, domain)
     print(f"temperature: {card.temperature:g}")
-    for name in ("temperature", "verdict", "min_class_share",
-                 "min_class_share_without_contrast", "domain"):  # fmt: skip
+    for name in ("temperature", "verdict", "class margins", "domain"):
         for what, value in card.figures[name].items():
             print(f"{name}: {what}: {value}")
 

@@ -1,7 +1,8 @@
 """The limit of the out-of-distribution score, from series of left-out sources.
 
-The limit admits ADMITTED of the series, where a source counts as much as the square root of the
-number of its series. How it carries over is measured by leaving out one source after the other.
+The limit is that of the training (95% of its validation images), or higher if that is needed to
+admit ADMITTED of the series, where a source counts as much as the square root of the number of its
+series. How it carries over is measured by leaving out one source after the other.
 """
 
 from collections import defaultdict
@@ -14,14 +15,15 @@ from experiments.b1.outputs import Floats, Output
 from experiments.b1.rates import rate
 from experiments.b1.temperature import Figures
 
-ADMITTED = 0.97
+ADMITTED = 0.99
 
 
 def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Figures]:
     """Return the limit and how many series of each group, and of left-out sources, it admits."""
     distances = np.array([float(np.median(domain.distances(one.features))) for one in series])
     sources = [one.case.source for one in series]
-    limit = weighted_quantile(distances, sources, ADMITTED)
+    trained = float(domain.limit[0])
+    limit = max(trained, weighted_quantile(distances, sources, ADMITTED))
     groups: dict[str, list[bool]] = defaultdict(list)
     left_out: list[bool] = []
     for one, distance in zip(series, distances, strict=True):
@@ -32,14 +34,14 @@ def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Fig
         if own.all():
             continue
         others = [other for other in sources if other != source]
-        limits.append(weighted_quantile(distances[~own], others, ADMITTED))
+        limits.append(max(trained, weighted_quantile(distances[~own], others, ADMITTED)))
         left_out += (distances[own] <= limits[-1]).tolist()
     figures: Figures = {
         "admitted share": ADMITTED,
-        "limit relative to that of the training": round(limit / float(domain.limit[0]), 3),
+        "limit relative to that of the training": round(limit / trained, 3),
     }
     if limits:
-        low, high = (bound / float(domain.limit[0]) for bound in (min(limits), max(limits)))
+        low, high = (bound / trained for bound in (min(limits), max(limits)))
         figures["without one source"] = f"{low:.3f}-{high:.3f}"
         figures["left-out source: admitted"] = rate(left_out)
     return limit, figures | {f"admitted {name}": rate(hits) for name, hits in groups.items()}

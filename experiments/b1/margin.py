@@ -1,12 +1,13 @@
-"""The margin of the tumor class: below it, a tumor is reported without its kind.
+"""The margins of the tumor classes: below its margin, a tumor is reported without its kind.
 
-The margin is the smallest share of the leading class in p_tumor for which, in series of left-out
-sources that are called a tumor, at most CLASS_ERROR of those that get a class get a wrong one, and
-at most OPEN_ERROR of all get a wrong one. A tumor of a kind outside the model's classes has no
-right class. A source counts as much as the square root of the number of its series.
+The margin of a class is the smallest share in p_tumor for which at most a certain part of the
+series of left-out sources that get this class show something else. This part is CLASS_ERROR, or as
+much less as is needed for at most OPEN_ERROR wrong classes among all tumors of the sources that
+contain other kinds of tumors than the classes of the model; such a tumor has no right class.
+Persons and sources are weighted as for the thresholds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,60 +18,90 @@ from experiments.b1.verdicts import Judged, source_weights
 
 CLASS_ERROR, OPEN_ERROR = 0.15, 0.10
 NO_CLASS = 1.0
-_FEWEST = 20  # series of known class; with fewer, no class is claimed
-_SHARES = np.arange(50, 100) / 100
+_FEWEST = 10  # right series; with fewer, the class is not claimed
+_SHARES = np.arange(500, 1000) / 1000
+_LEVELS = np.arange(round(100 * CLASS_ERROR), 0, -1) / 100
+_FOLDS = 10
+Margins = Mapping[str, float]
 
 
-def fit_margin(series: Sequence[Judged]) -> float:
-    """Return the margin; NO_CLASS if there is too little evidence or no share is large enough.
+def fit_margins(series: Sequence[Judged]) -> dict[str, float]:
+    """Return the margin of each tumor class; NO_CLASS if there is too little evidence.
 
     `series` are tumors that are called a tumor.
     """
-    known = [one for one in series if one.case.label != ANY_TUMOR]
-    if len(known) < _FEWEST:
-        return NO_CLASS
+    if not series:
+        return {}
+    names = series[0].classes.names
+    classes = [name for name in names if name != series[0].classes.no_tumor]
+    mixed = {one.case.source for one in series if one.case.label == ANY_TUMOR}
+    of_all_kinds = [one for one in series if one.case.source in mixed]
+    margins = {}
+    for level in _LEVELS:
+        margins = {name: _fit(name, series, float(level)) for name in classes}
+        wrong = [gets_class(o, margins) and o.tumor_class != o.case.label for o in of_all_kinds]
+        if sum(wrong) <= OPEN_ERROR * len(wrong):
+            return margins
+    return {name: NO_CLASS if mixed else margin for name, margin in margins.items()}
+
+
+def _fit(name: str, series: Sequence[Judged], level: float) -> float:
     weights = source_weights(series)
-    shares = np.array([one.share for one in series])
-    wrong = np.array([one.tumor_class != one.case.label for one in series])
-    is_known = np.array([one.case.label != ANY_TUMOR for one in series])
+    claimed = np.array([one.tumor_class == name for one in series])
+    right = np.array([one.case.label == name for one in series])[claimed]
+    shares = np.array([one.share for one in series])[claimed]
+    weight = weights[claimed]
     for share in _SHARES:
         given = shares >= share
-        of_known = weights[given & is_known].sum()
-        error = weights[given & is_known & wrong].sum() / of_known if of_known else 0.0
-        of_all = weights[given & wrong].sum() / weights.sum()
-        if error <= CLASS_ERROR and of_all <= OPEN_ERROR:
+        if right[given].sum() < _FEWEST:
+            break
+        if weight[given & ~right].sum() <= level * weight[given].sum():
             return float(share)
     return NO_CLASS
 
 
-def margin_figures(series: Sequence[Judged], margin: float, prefix: str = "") -> Figures:
+def gets_class(one: Judged, margins: Margins) -> bool:
+    """Return whether the share of the leading class is large enough."""
+    return one.share >= margins.get(one.tumor_class, NO_CLASS)
+
+
+def margin_figures(series: Sequence[Judged], margins: Margins, prefix: str = "") -> Figures:
     """Return how often a class is given and right, with exact intervals."""
     known = [one for one in series if one.case.label != ANY_TUMOR]
-    given = [one for one in known if one.share >= margin]
     others = [one for one in series if one.case.label == ANY_TUMOR]
-    right = [one.tumor_class == one.case.label for one in given]
-    fine = [one.share < margin or one.tumor_class == one.case.label for one in series]
     return {
-        f"{prefix}given a class": rate(one.share >= margin for one in known),
-        f"{prefix}right among those given a class": rate(right),
-        f"{prefix}other kinds given a class": rate(one.share >= margin for one in others),
-        f"{prefix}right or kind open": rate(fine),
+        f"{prefix}given a class": rate(gets_class(one, margins) for one in known),
+        f"{prefix}right among those given a class": rate(
+            one.tumor_class == one.case.label for one in known if gets_class(one, margins)
+        ),
+        f"{prefix}other kinds given a class": rate(gets_class(one, margins) for one in others),
+        f"{prefix}right or kind open": rate(
+            not gets_class(one, margins) or one.tumor_class == one.case.label for one in series
+        ),
     }
 
 
 def left_out_margins(series: Sequence[Judged]) -> Figures:
-    """Return the range of margins fitted without one source, and their results on that source."""
-    margins, right, fine = [], [], []
-    for source in sorted({one.case.source for one in series}):
-        margins.append(fit_margin([one for one in series if one.case.source != source]))
-        for one in (one for one in series if one.case.source == source):
-            given = one.share >= margins[-1]
-            is_right = one.tumor_class == one.case.label
-            fine.append(not given or is_right)
+    """Return the ranges of margins fitted without some persons, and their results on these."""
+    persons = sorted({(one.case.source, one.case.person or one.case.name) for one in series})
+    fold_of = {person: place % _FOLDS for place, person in enumerate(persons)}
+    folds = [fold_of[one.case.source, one.case.person or one.case.name] for one in series]
+    fitted: list[dict[str, float]] = []
+    known: list[bool] = []
+    fine: list[bool] = []
+    for fold in sorted(set(folds)):
+        others = [one for one, own in zip(series, folds, strict=True) if own != fold]
+        fitted.append(fit_margins(others))
+        for one in (one for one, own in zip(series, folds, strict=True) if own == fold):
+            given, right = gets_class(one, fitted[-1]), one.tumor_class == one.case.label
+            fine.append(not given or right)
             if given and one.case.label != ANY_TUMOR:
-                right.append(is_right)
-    return {
-        "without one source": f"{min(margins):.2f}-{max(margins):.2f}",
-        "left-out source: right among those given a class": rate(right),
-        "left-out source: right or kind open": rate(fine),
+                known.append(right)
+    figures: Figures = {}
+    for name in fitted[0] if fitted else ():
+        values = [margins[name] for margins in fitted if name in margins]
+        figures[f"{name} without a tenth"] = f"{min(values):.3f}-{max(values):.3f}"
+    return figures | {
+        "left-out tenth: right among those given a class": rate(known),
+        "left-out tenth: right or kind open": rate(fine),
     }

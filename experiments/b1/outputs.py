@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from batchmri.model.backends.base import Backend
+from batchmri.model.backends.registry import choose, load_backend
 from batchmri.model.checkpoint import load_checkpoint
-from batchmri.model.network import ClassMapNetwork, logits
+from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import FloatArray
-from batchmri.training.dataset import prepare_table
-from batchmri.training.evaluate import outputs
+from batchmri.settings.sections import ClassifierSettings
+from batchmri.training.dataset import PreparedImages, prepare_table
 from experiments.b1.cases import Case, rows_of
 
 Floats = npt.NDArray[np.float64]
@@ -41,14 +42,28 @@ def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Outpu
     prepared = prepare_table(rows_of(cases), work / "pictures", settings)
     kept = work / f"{name}-{weights_key(network)}-{len(prepared.rows)}.npz"
     if not kept.exists():
-        found = list(outputs(network, prepared, range(len(prepared.rows)), settings, half=True))
-        np.savez(
-            kept,
-            logits=torch.cat([logits(maps) for maps, _ in found]).numpy(),
-            features=torch.cat([features for _, features in found]).numpy(),
-        )
+        backend = load_backend(network, card, choose(ClassifierSettings()))
+        indices = range(len(prepared.rows))
+        values, features = run(backend, prepared, indices, settings)
+        np.savez(kept, logits=values, features=features)
     arrays = np.load(kept)
     return split(cases, arrays["logits"].astype(np.float64), arrays["features"], prepared.boxes)
+
+
+def run(
+    backend: Backend,
+    prepared: PreparedImages,
+    indices: Sequence[int],
+    settings: PreparationSettings,
+) -> tuple[Floats, FloatArray]:
+    """Return logits (n, classes) and features (n, k), computed as in a scan."""
+    logits, features = [], []
+    for start in range(0, len(indices), backend.batch_size):
+        batch = prepared.batch(indices[start : start + backend.batch_size], settings)
+        maps, found = backend.run(batch.numpy())
+        logits.append(maps.astype(np.float64).mean((2, 3)))
+        features.append(found)
+    return np.concatenate(logits), np.concatenate(features)
 
 
 def split(

@@ -1,10 +1,10 @@
 """Verdict thresholds from whole series of left-out sources.
 
-A threshold minimizes the cost of wrong verdicts: a false one (a tumor in a tumor-free head, or no
-tumor where there is one) costs as much as COST correct verdicts that are not given. A source counts
-as much as the square root of the number of its series, so that a large one does not dominate. Rates
-are smoothed on the logit scale, so that a single series does not decide. How the thresholds carry
-over is measured by leaving out one source after the other.
+The threshold for a tumor maximizes sensitivity + specificity (Youden, 1950). For the threshold for
+no tumor, a missed tumor costs as much as MISS_COST tumor-free heads without this verdict. A person
+counts once, and a source as much as the square root of the number of its persons, so that a large
+source does not dominate. Rates are smoothed on the logit scale, so that a single series does not
+decide. How the thresholds carry over is measured by leaving out one source after the other.
 
 Without contrast, the threshold for "no tumor" is the lowest one that admits HEADS of the tumor-free
 heads: there are too few tumors without contrast on which it could be fitted.
@@ -23,7 +23,7 @@ from experiments.b1.rates import rate
 from experiments.b1.temperature import Figures
 from experiments.b1.verdicts import Judged, source_weights
 
-COST = 5.0
+MISS_COST = 5.0
 HEADS = 0.95
 _BANDWIDTH = 0.5  # logits
 _LOWEST_TUMOR = 0.5  # below it, a tumor would be less probable than none
@@ -51,8 +51,8 @@ def fit_thresholds(series: Sequence[Judged]) -> Thresholds:
     enhanced = [one for one in tumor if one.case.contrast]
     plain_heads = [one for one in free if not one.case.contrast] or free
     false_alarms, missed = _above(free), 1 - _above(enhanced)
-    above = _cheapest(COST * false_alarms + missed, lowest=_LOWEST_TUMOR)
-    below = _cheapest(COST * missed + false_alarms, highest=above)
+    above = _cheapest(false_alarms + missed, lowest=_LOWEST_TUMOR)
+    below = _cheapest(MISS_COST * missed + false_alarms, highest=above)
     without = float(_GRID[int(np.argmax(_above(plain_heads) <= 1 - HEADS))])
     return Thresholds(above, below, min(without, below))
 

@@ -120,9 +120,19 @@ class Judged:
 
 
 def source_weights(series: Sequence[Judged]) -> Floats:
-    """Return the weight of each series; a source counts as the square root of its series."""
-    sizes = Counter(one.case.source for one in series)
-    return np.array([sizes[one.case.source] ** -0.5 for one in series])
+    """Return the weight of each series.
+
+    The series of a person share its weight; a source counts as the square root of its persons.
+    """
+    series_of = Counter(_person(one) for one in series)
+    persons_of = Counter(source for source, _ in series_of)
+    return np.array([
+        persons_of[one.case.source] ** -0.5 / series_of[_person(one)] for one in series
+    ])  # fmt: skip
+
+
+def _person(one: "Judged") -> tuple[str, str]:
+    return one.case.source, one.case.person or one.case.name
 
 
 def judge(outputs: Sequence[Output], rules: Rules) -> list[Judged]:

@@ -7,11 +7,11 @@ from batchmri.model.card import Card
 from batchmri.settings.sections import VerdictSettings
 from experiments.b1.calibrate import calibrate, series_of
 from experiments.b1.domain_limit import fit_limit, weighted_quantile
-from experiments.b1.margin import NO_CLASS, fit_margin, left_out_margins, margin_figures
+from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures
 from experiments.b1.rates import exact_interval, rate
 from experiments.b1.temperature import fit_temperature, temperature_groups
 from experiments.b1.thresholds import Thresholds, applied, fit_thresholds, left_out_figures
-from experiments.b1.verdicts import Judged, Rules, judge
+from experiments.b1.verdicts import Judged, Rules, judge, source_weights
 from tests.experiments.made_up import CARD, CLASSES, case, domain, found, output
 
 SURE, UNSURE = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
@@ -60,20 +60,32 @@ def test_volumes_with_a_tumor_do_not_fit_the_temperature() -> None:
 
 
 def heads(*values: float, source: str = "a") -> list[Judged]:
-    return [found("notumor", value, source=source, contrast=False) for value in values]
+    return [
+        found("notumor", value, source=source, contrast=False, person=f"{source} {place} {value}")
+        for place, value in enumerate(values)
+    ]
 
 
 def tumors(*values: float, source: str = "b", contrast: bool = True) -> list[Judged]:
-    return [found("glioma", v, source=source, contrast=contrast) for v in values]
+    return [
+        found("glioma", value, source=source, contrast=contrast, person=f"{place} {value}")
+        for place, value in enumerate(values)
+    ]
 
 
 def test_thresholds_lie_between_heads_and_tumors() -> None:
-    """Of two normal distributions at ±m with variance h², the cost is lowest at h² ln(5) / 2m."""
+    """Of normal distributions at ±m with variance h², one of which costs c times as much as the
+    other, the cost is lowest at h² ln(c) / 2m: at 0 for a tumor, at −0.0683 for no tumor."""
     fitted = fit_thresholds([*heads(*[0.05] * 20), *tumors(*[0.95] * 20)])
-    assert fitted.tumor_above == pytest.approx(0.517, abs=0.001)
+    assert fitted.tumor_above == pytest.approx(0.5, abs=0.001)
     assert fitted.notumor_below == pytest.approx(0.483, abs=0.001)
     # 95% of a normal distribution of 0.5 logits around 0.05
     assert fitted.notumor_below_without_contrast == pytest.approx(0.107, abs=0.002)
+
+
+def test_a_tumor_needs_at_least_one_half() -> None:
+    fitted = fit_thresholds([*heads(*[0.01] * 20), *tumors(*[0.6] * 20)])
+    assert fitted.tumor_above == 0.5
 
 
 def test_one_suspicious_head_does_not_decide() -> None:
@@ -82,17 +94,28 @@ def test_one_suspicious_head_does_not_decide() -> None:
     assert outlier.tumor_above == pytest.approx(without.tumor_above, abs=0.02)
 
 
-def test_false_alarms_cost_more_than_indeterminate_tumors() -> None:
-    free = [*heads(*[0.05] * 10), *heads(*[0.8] * 5)]
-    assert fit_thresholds([*free, *tumors(*[0.9] * 15)]).tumor_above > 0.85
+def test_suspicious_heads_raise_the_threshold() -> None:
+    free = [*heads(*[0.05] * 10), *heads(*[0.7] * 5)]
+    assert fit_thresholds([*free, *tumors(*[0.95] * 15)]).tumor_above > 0.8
 
 
-def test_a_small_source_counts_more_than_its_number_of_series() -> None:
-    large = heads(*[0.05] * 100, source="large")
-    small = heads(*[0.7] * 4, source="small")  # 4% of the series, 2 of 12 of the weight
-    series = [*large, *small, *tumors(*[0.9] * 25)]
-    merged = [*large, *heads(*[0.7] * 4, source="large"), *tumors(*[0.9] * 25)]
-    assert fit_thresholds(series).tumor_above > fit_thresholds(merged).tumor_above
+def test_a_missed_tumor_costs_more_than_an_indeterminate_head() -> None:
+    """A fifth of the tumors at 0.3 costs as much as all heads at 0.2: the middle of the logits."""
+    series = [*heads(*[0.2] * 20), *tumors(*[0.3] * 4, *[0.999] * 16)]
+    assert fit_thresholds(series).notumor_below == pytest.approx(0.247, abs=0.001)
+
+
+def test_a_person_counts_once() -> None:
+    once = [found("notumor", 0.8, person="p", source="a"), *heads(*[0.05] * 9)]
+    often = [*(found("notumor", 0.8, person="p", source="a") for _ in range(30)),
+             *heads(*[0.05] * 9)]  # fmt: skip
+    positive = tumors(*[0.9] * 20)
+    assert fit_thresholds([*once, *positive]) == fit_thresholds([*often, *positive])
+
+
+def test_a_source_counts_as_the_root_of_its_persons() -> None:
+    series = [*heads(*[0.1] * 16, source="large"), *heads(*[0.1] * 4, source="small")]
+    assert source_weights(series).tolist() == [0.25] * 16 + [0.5] * 4
 
 
 def test_a_left_out_source_is_judged_by_the_thresholds_of_the_others() -> None:
@@ -115,35 +138,49 @@ def rejudge(series: list[Judged], thresholds: Thresholds) -> list[Judged]:
 
 
 def classed(label: str, share: float, n: int = 1, source: str = "a") -> list[Judged]:
-    return [found(label, 0.9, share, source=source) for _ in range(n)]
+    """Images called a tumor, of which this share is glioma; each of another person."""
+    return [found(label, 0.9, share, source=source, person=f"{label} {p}") for p in range(n)]
 
 
-def test_the_margin_leaves_few_wrong_classes() -> None:
+def test_the_margin_of_a_class_leaves_few_wrong_claims() -> None:
     right, wrong = classed("glioma", 0.95, 20), classed("meningioma", 0.8, 5)
-    series = [*right, *wrong]  # 5 of 25 are wrong at a margin of 0.8
-    assert fit_margin(series) == pytest.approx(0.81)
-    figures = margin_figures(series, 0.81)
-    assert figures["given a class"].startswith("80% (20 of 25")
-    assert figures["right or kind open"].startswith("100%")
+    margins = fit_margins([*right, *wrong])  # 5 of 25 are wrong at a margin of 0.8
+    assert margins["glioma"] == pytest.approx(0.801)
+    assert margins["meningioma"] == NO_CLASS  # nobody is called meningioma
+    figures = margin_figures([*right, *wrong], margins)
+    assert str(figures["given a class"]).startswith("80% (20 of 25")
+    assert str(figures["right or kind open"]).startswith("100%")
 
 
 def test_a_tumor_of_another_kind_has_no_right_class() -> None:
-    known, other = classed("glioma", 0.95, 20), classed("tumor", 0.905, 4)
-    assert fit_margin(known) == 0.5
-    assert fit_margin([*known, *other]) == pytest.approx(0.91)  # 4 of 24 are above a tenth
+    known, few, many = (
+        classed("glioma", 0.95, 28), classed("tumor", 0.905, 3), classed("tumor", 0.905, 4),
+    )  # fmt: skip
+    assert fit_margins(known)["glioma"] == 0.5
+    assert fit_margins([*known, *few])["glioma"] == 0.5  # 3 of 31 are below a tenth
+    assert fit_margins([*known, *many])["glioma"] == pytest.approx(0.906)  # 4 of 32 are not
+
+
+def test_other_kinds_count_among_the_tumors_of_their_own_source() -> None:
+    """Many gliomas of another source do not dilute the wrong classes."""
+    mixed = [*classed("glioma", 0.95, 12), *classed("tumor", 0.905, 4)]
+    elsewhere = classed("glioma", 0.95, 300, "b")
+    assert fit_margins([*mixed, *elsewhere])["glioma"] == pytest.approx(0.906)
 
 
 def test_without_evidence_no_class_is_claimed() -> None:
-    assert fit_margin(classed("glioma", 0.99, 19)) == NO_CLASS
-    assert fit_margin(classed("meningioma", 0.999, 30)) == NO_CLASS  # all are wrong
+    assert fit_margins(classed("glioma", 0.99, 9))["glioma"] == NO_CLASS
+    assert fit_margins(classed("meningioma", 0.99, 30))["glioma"] == NO_CLASS  # all are wrong
+    assert fit_margins([]) == {}
 
 
-def test_the_margin_of_a_left_out_source_comes_from_the_others() -> None:
-    series = [*classed("glioma", 0.95, 20, "a"), *classed("meningioma", 0.8, 5, "b")]
-    figures = left_out_margins([*series, *classed("glioma", 0.95, 20, "c")])
-    assert figures["without one source"] == "0.50-0.81"
-    # The margin without source b is 0.5, so its five meningiomas are called glioma.
-    assert figures["left-out source: right or kind open"].startswith("89% (40 of 45")
+def test_the_margins_of_left_out_persons_come_from_the_others() -> None:
+    figures = left_out_margins([*classed("glioma", 0.95, 20), *classed("meningioma", 0.8, 5)])
+    low, high = str(figures["glioma without a tenth"]).split("-")
+    assert (float(low), float(high)) == (0.801, 0.801)
+    assert str(figures["left-out tenth: right or kind open"]).startswith("100% (25 of 25")
+    one_wrong = [*classed("glioma", 0.95, 40), *classed("meningioma", 0.99)]
+    assert str(left_out_margins(one_wrong)["left-out tenth: right or kind open"]).startswith("98%")
 
 
 def test_the_limit_admits_a_share_of_the_weighted_series() -> None:
@@ -160,7 +197,12 @@ def test_a_left_out_source_is_measured_by_the_limit_of_the_others() -> None:
     assert limit == pytest.approx(4.0)  # distance from the mean of 1
     assert figures["without one source"] == "1.000-4.000"
     assert figures["left-out source: admitted"] == "75% (3 of 4; 19-99)"
-    assert figures["admitted far"].startswith("100%")
+    assert str(figures["admitted far"]).startswith("100%")
+
+
+def test_the_limit_is_never_below_that_of_the_training() -> None:
+    limit, figures = fit_limit([output(case("notumor", n=2), [SURE] * 2)] * 3, domain())
+    assert (limit, figures["limit relative to that of the training"]) == (1.0, 1.0)
 
 
 def test_what_trained_fits_nothing_and_patients_are_series() -> None:
@@ -186,13 +228,14 @@ def test_the_card_contains_what_was_fitted() -> None:
     assert card.temperature == pytest.approx(0.501, abs=0.001)
     assert set(card.verdict) == {
         "tumor_above", "notumor_below", "notumor_below_without_contrast", "min_class_share",
-        "min_class_share_without_contrast",
+        "min_class_shares", "min_class_share_without_contrast",
     }  # fmt: skip
-    assert card.verdict["min_class_share"] == 0.5
+    assert card.verdict["min_class_shares"] == {"glioma": 0.5, "meningioma": NO_CLASS}
+    assert card.verdict["min_class_share"] == NO_CLASS  # of a class without a margin
     assert card.verdict["min_class_share_without_contrast"] == NO_CLASS
     assert card.figures["verdict"]["tumor_free_series"] == 3
     assert "false_alarms_stated" not in card.figures["verdict"]  # of the training
-    assert fitted.limit == pytest.approx(0.0)  # distance of textures of 1
+    assert fitted.limit == 1.0
 
 
 def replace_figures() -> Card:
