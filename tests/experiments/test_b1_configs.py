@@ -17,8 +17,10 @@ CONFIGS = Path(__file__).resolve().parents[2] / "experiments" / "b1"
         ("release-0.1/wider-b", 1.02),
         ("release-0.1/fold-a", 1.02),
         ("release-0.1/mean", 1.02),
-        ("tune-a", 1),
-        ("tune-b", 1),
+        ("tune", 1),
+        ("recipe-base", 1),
+        ("recipe-grow", 1),
+        ("recipe-tune", 1),
     ],
 )
 def test_configs_are_valid_and_their_weights_add_up(name: str, total: float) -> None:
