@@ -79,6 +79,7 @@ def calibrate(
     rules = Rules(card, domain, temperature, VerdictSettings()).everywhere()
     verdict, figures = _fit_verdict(series, rules)
     found = {name: value for name, value in card.figures.items() if name != "verdict"}
+    domain_figures = card.figures.get("domain", {}) | domain_figures
     found |= {"temperature": temperature_figures, **figures, "domain": domain_figures}
     changed = {"temperature": temperature, "verdict": verdict, "figures": found}
     return card.model_copy(update=changed), domain
