@@ -3,6 +3,7 @@
 Research use only: not a medical device.
 
     batchmri.scan(paths, out=…)                 the same as `batchmri scan`
+    batchmri.read_results(out)                  the tables of an earlier scan as DataFrames
     batchmri.load_classifier(model=None)        a callable on a list of 2-D arrays
 """
 
@@ -11,10 +12,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from batchmri.pipeline.api import load_classifier
+    from batchmri.pipeline.results import read_results
     from batchmri.pipeline.scan import scan
 
-__all__ = ["__version__", "load_classifier", "scan"]
-_MODULES = {"load_classifier": "batchmri.pipeline.api", "scan": "batchmri.pipeline.scan"}
+__all__ = ["__version__", "load_classifier", "read_results", "scan"]
+_MODULES = {
+    "load_classifier": "batchmri.pipeline.api",
+    "read_results": "batchmri.pipeline.results",
+    "scan": "batchmri.pipeline.scan",
+}
 
 
 def __getattr__(name: str) -> "Any":

@@ -59,7 +59,7 @@ def command(
     if dry_run:  # without torch, which takes seconds to import
         from batchmri.pipeline.dry_run import dry_run as run_dry
 
-        run_dry(paths, settings=settings, out=out, limit=limit, log_format=log_format)
+        run_dry(paths, settings=settings, out=out, limit=limit, state=state, log_format=log_format)
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")

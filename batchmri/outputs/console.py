@@ -102,5 +102,10 @@ class Console:
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             self.table(title, (name, value), ordered)
 
+    def document(self, document: Mapping[str, object]) -> None:
+        """Write a JSON object to stdout if the log format is json, else nothing."""
+        if self._json:
+            self._result(document)
+
     def _result(self, document: Mapping[str, object]) -> None:
         print(json.dumps(document, default=str), flush=True)

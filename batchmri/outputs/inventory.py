@@ -38,13 +38,13 @@ class Inventory:
     slices: Counter[tuple[str, str]] = field(default_factory=Counter)
     file_reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, series: Series, decision: Decision) -> None:
-        """Count a series."""
+    def add(self, series: Series, decision: Decision, *, is_done: bool = False) -> None:
+        """Count a series; with `is_done`, as one that needs no further work."""
         header, n_slices = series.header, len(series.slices)
-        if decision.wanted:
+        if decision.wanted and not is_done:
             self.pictures += max(_PICTURES_PER_SERIES, ceil(_DECIDING_SHARE * n_slices))
         facts = (
-            "classify" if decision.wanted else str(decision.reason),
+            ("done" if is_done else "classify") if decision.wanted else str(decision.reason),
             header.modality or ("" if series.format == "dicom" else f"({series.format})"),
             series.sequence,
             series.plane,
@@ -73,9 +73,9 @@ class Inventory:
         """Number of slices in these series."""
         return self.slices["decision", "classify"]
 
-    def seconds(self, cores: int) -> float:
-        """Estimated time of a scan in seconds, on `cores` cores without a GPU."""
-        return self.wanted_slices / (_SLICES_PER_SECOND * max(1, cores))
+    def seconds(self, cores: int, slices_per_second: float | None = None) -> float:
+        """Estimated time of a scan in seconds: at a measured rate, or on `cores` cores."""
+        return self.wanted_slices / (slices_per_second or _SLICES_PER_SECOND * max(1, cores))
 
     @property
     def disk_bytes(self) -> int:

@@ -221,6 +221,11 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
     return tuple(expanded)
 
 
+def column_named(table: str, name: str) -> Column:
+    """A column that does not depend on the classes."""
+    return next(column for column in _COLUMNS[table] if column.name == name)
+
+
 def markdown() -> str:
     """The content of docs/columns.md."""
     lines = [_INTRODUCTION]

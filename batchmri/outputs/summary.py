@@ -1,6 +1,7 @@
 """Summaries printed at the end of commands."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ class Counted(Protocol):
     series: Counter[str]
     series_reasons: Counter[str]
     file_reasons: Counter[str]
+    suspicious: list[tuple[str, float, str, str]]
     slices: int
     first: bool
 
@@ -40,13 +42,19 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
     if not counted.first:
         console.counts("Since the last run", counted.changes, "change", "studies")
+    if counted.suspicious:
+        head = ("verdict", "p_tumor", "study_uid", "source")
+        rows = [(name, f"{p:.4f}", *rest) for name, p, *rest in counted.suspicious]
+        console.table("Most suspicious studies", head, rows)
     console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
     if (report := output / INDEX).is_file():
         console.say(f"Report: {report}")
     console.say(_NOTE)
 
 
-def print_inventory(console: Console, inventory: Inventory, cores: int) -> None:
+def print_inventory(
+    console: Console, inventory: Inventory, cores: int, slices_per_second: float | None = None
+) -> None:
     """Print the contents of an archive and what a scan would do."""
     console.say(f"{inventory.files} files, {inventory.studies} studies")
     for section in SECTIONS:
@@ -57,13 +65,37 @@ def print_inventory(console: Console, inventory: Inventory, cores: int) -> None:
         ]
         console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
     console.counts("Files in no series", inventory.file_reasons, "reason", "files")
-    minutes = inventory.seconds(cores) / 60
+    minutes = inventory.seconds(cores, slices_per_second) / 60
     time = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute or less"
+    where = f"on {cores} cores"
+    if slices_per_second is not None:
+        where = f"at the {slices_per_second:.3g} slices/s of the last run"
     console.say(
         f"A scan would classify {inventory.wanted_series} series "
         f"with {inventory.wanted_slices} slices: "
-        f"roughly {time} on {cores} cores, {inventory.disk_bytes / 1e6:.0f} MB of disk "
+        f"roughly {time} {where}, {inventory.disk_bytes / 1e6:.0f} MB of disk "
         f"and {inventory.inodes} files at most. Some label maps show only when pixels are read."
+    )
+
+
+def print_json_summary(
+    console: Console, counted: Counted, output: Path, exit_code: int, paths: Mapping[str, Path]
+) -> None:
+    """With `--log-format json`, print the end of a run as one line: exit code, counts and paths."""
+    console.document(
+        {
+            "summary": "scan",
+            "exit_code": exit_code,
+            "output": output,
+            "paths": {name: path for name, path in paths.items() if path.exists()},
+            "studies": counted.studies,
+            "series": counted.series,
+            "slices": counted.slices,
+            "verdicts": counted.verdicts,
+            "changes": counted.changes,
+            "series_reasons": counted.series_reasons,
+            "file_reasons": counted.file_reasons,
+        }
     )
 
 

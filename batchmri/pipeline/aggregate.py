@@ -47,8 +47,7 @@ class AggregatedStudy:
     @property
     def version(self) -> str:
         """Digest of the study's files and model; objects written by batchmri do not change it."""
-        parts = [f"{r.series.fingerprint}:{r.model_digest}" for r in self.foreign]
-        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+        return study_version([(r.series.fingerprint, r.model_digest) for r in self.foreign])
 
     @property
     def foreign(self) -> list[SeriesResult]:
@@ -93,6 +92,12 @@ def montage_lines(
         deciding.series, aggregated.verdict, classes, deciding.model_digest, settings.report
     )
     return caption.title, caption.where, caption.notes
+
+
+def study_version(series: Sequence[tuple[str, str]]) -> str:
+    """Digest of the fingerprints and model digests of the series of a study, in their order."""
+    parts = [f"{fingerprint}:{model_digest}" for fingerprint, model_digest in series]
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def aggregate(

@@ -8,6 +8,7 @@ from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.inventory import INVENTORY_COLUMNS, Inventory
+from batchmri.outputs.series_list import SeriesList
 from batchmri.outputs.summary import print_inventory
 from batchmri.outputs.tables.csv import write_table
 from batchmri.pipeline.archive_check import check_images
@@ -17,6 +18,7 @@ from batchmri.pipeline.inputs import check_output, find_roots
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import Shutdown
 from batchmri.settings import Settings
+from batchmri.state.known_results import KnownResults
 from batchmri.state.store import Store
 
 
@@ -26,9 +28,14 @@ def dry_run(
     out: Path | None = None,
     settings: Settings | None = None,
     limit: int | None = None,
+    state: Path | None = None,
     log_format: LogFormat = "auto",
 ) -> Inventory:
-    """Print the contents of `paths` and what would be classified; with `out`, write dry-run.csv.
+    """Print the contents of `paths` and what would be classified.
+
+    With `out`, write the counts into dry-run.csv, and each series with its decision into
+    dry-run-series.csv and dry-run-series.jsonl. Series that `out` has finished are not counted
+    again, and the time is estimated from the rate of its last run. Its state is only read.
 
     Raises UsageError if `paths` cannot be scanned or contain no image, and InterruptedRunError
     after a signal.
@@ -37,30 +44,45 @@ def dry_run(
     roots = find_roots(paths, labels=settings.archive.root_labels)
     if out is not None:
         check_output(roots, out)
+    database = None if out is None else (state or out) / "state.db"
     console = Console(log_format)
     with (
         Shutdown() as stop,
         create_engine(EngineContext(settings, stop)) as engine,
         Store(None) as store,
+        KnownResults(database) as known,
+        SeriesList(out) as series_list,
     ):
+        if known.patient_key is not None:
+            store.set_meta("patient_key", known.patient_key)
         index(store, roots, out, settings, ScanOptions(), engine, console, stop)
         stop.check()
-        inventory = _inventory(store, settings, limit, stop)
+        inventory = _inventory(store, settings, limit, stop, known, series_list)
         stop.check()
-        print_inventory(console, inventory, settings.pixels.n_workers)
+        print_inventory(console, inventory, settings.pixels.n_workers, known.slices_per_second)
         check_images(store, roots, [str(path) for path in paths])
     if out is not None:
         write_table(out / "dry-run.csv", INVENTORY_COLUMNS, inventory.rows())
     return inventory
 
 
-def _inventory(store: Store, settings: Settings, limit: int | None, stop: Shutdown) -> Inventory:
+def _inventory(
+    store: Store,
+    settings: Settings,
+    limit: int | None,
+    stop: Shutdown,
+    known: KnownResults,
+    series_list: SeriesList,
+) -> Inventory:
     inventory = Inventory(files=store.files.count())
     for header_study in stop.until(islice(store.files.header_studies(), limit)):
         for study in assemble(*store.files.instances(header_study)):
             inventory.studies += 1
             for series in study.series:
-                inventory.add(series, select(series, settings.selection))
+                decision = select(series, settings.selection)
+                is_done = decision.wanted and known.has(series.key, series.fingerprint)
+                inventory.add(series, decision, is_done=is_done)
+                series_list.add(series, decision, is_done=is_done)
     for note in store.series.notes():
         inventory.add_note(note)
     return inventory

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field, fields
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
+from batchmri.outputs.atomic_write import NewFile
 from batchmri.outputs.html.folder import page_folders, remove_page
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
@@ -19,13 +22,18 @@ from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage
 from batchmri.pipeline.last_export import export_record, last_export, what_it_is_made_from
 from batchmri.pipeline.provenance import known_card, known_provenance
-from batchmri.records import Classes
+from batchmri.reasons import VerdictReason
+from batchmri.records import Classes, Verdict
 from batchmri.settings import Settings
 from batchmri.state.changes import Change
 from batchmri.state.pending import PendingExport
 from batchmri.state.store import Store
 from batchmri.state.studies import ExportedStudy
 from batchmri.verdict.explanation import explain_series, explain_study
+
+_MAX_SUSPICIOUS = 10
+Suspicious = tuple[str, float, str, str]
+"""Verdict, p_tumor, UID and source of a study."""
 
 
 @dataclass(slots=True)
@@ -38,6 +46,7 @@ class Totals:
     series: Counter[str] = field(default_factory=Counter)
     series_reasons: Counter[str] = field(default_factory=Counter)
     file_reasons: Counter[str] = field(default_factory=Counter)
+    suspicious: list[Suspicious] = field(default_factory=list)
     files_in_series: int = 0
     files_alone: int = 0
     slices: int = 0
@@ -61,6 +70,7 @@ class Totals:
         self.studies[str(study.study["status"])] += 1
         if study.deciding is not None:
             self.verdicts[study.verdicts[study.deciding].name] += 1
+            self._note_suspicious(study, study.verdicts[study.deciding])
         if study.change:
             self.changes[study.change] += 1
         for result in study.results:
@@ -69,6 +79,17 @@ class Totals:
             self.slices += len(result.scores)
             if result.reason:
                 self.series_reasons[result.reason] += 1
+
+    def _note_suspicious(self, study: StudyExport, verdict: Verdict) -> None:
+        """Keep the studies with the highest p_tumor among those that are not called tumor-free."""
+        if verdict.reason is VerdictReason.NO_TUMOR or verdict.reason.is_outside:
+            return
+        p_tumor = study.study["p_tumor"]
+        assert isinstance(p_tumor, float)
+        source = str(study.study["source"])
+        self.suspicious.append((verdict.name, round(p_tumor, 4), study.uid, source))
+        self.suspicious.sort(key=lambda one: (-one[1], one[2]))
+        del self.suspicious[_MAX_SUSPICIOUS:]
 
 
 def export(
@@ -155,11 +176,27 @@ def export(
             totals.files_alone += not note.key.study_uid
     if not keep:
         return totals
+    if totals.changes:
+        _keep_changes(output)
     files = [path for sink in opened for path in sink.files]
     pending.commit(export_record(made_from, files, context, totals.to_json()))
     _remove_pictures_of_gone_studies(store, output)
     _remove_pages_of_gone_studies(store, output)
     return totals
+
+
+def _keep_changes(output: Path) -> None:
+    """Keep changes.csv of this run under its time, so that later runs do not replace it."""
+    stamp = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
+    folder = output / "changes"
+    names = chain([f"{stamp}.csv"], (f"{stamp}-{number}.csv" for number in count(2)))
+    path = next(folder / name for name in names if not (folder / name).exists())
+    with (
+        (output / "changes.csv").open("rb") as changes,
+        NewFile(path) as kept,
+    ):
+        while chunk := changes.read(1 << 20):
+            kept.write(chunk)
 
 
 def _feed(sinks: Sequence[Sink], study: StudyExport) -> None:

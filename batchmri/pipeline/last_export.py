@@ -60,7 +60,11 @@ def last_export(store: Store, made_from: str, output: Path) -> str | None:
 
 
 def _relevant(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", include={"verdict", "report"})
+    return settings.model_dump(
+        mode="json",
+        include={"verdict", "report"},
+        exclude={"report": {"on_study", "on_study_timeout"}},
+    )
 
 
 def _stamp(path: Path) -> list[int] | None:

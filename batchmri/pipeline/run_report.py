@@ -43,6 +43,7 @@ class RunReport:
         self.new_failures = 0
         self.n_series = 0
         self.n_slices = 0
+        self.failed_commands = 0
         self.exit_code = 0
         self.metrics_file: Path | None = None
         self._ended = False
@@ -88,6 +89,7 @@ class RunReport:
                     "exit_code": exit_code,
                     "series": self.n_series,
                     "slices": self.n_slices,
+                    "slices_per_second": self._rate,
                     "new_failures": self.new_failures,
                     "left": store.series.n_waiting(),
                 }
@@ -135,6 +137,7 @@ class RunReport:
                 "files_in_no_series": totals.files_alone,
                 "series_waiting": store.series.n_waiting(),
                 "new_failures": self.new_failures,
+                "failed_commands": self.failed_commands,
                 "studies": dict(totals.studies),
                 "series": dict(totals.series),
                 "slices": totals.slices,

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,7 @@ from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.metrics import check_metrics_file
 from batchmri.outputs.sinks import chosen
-from batchmri.outputs.summary import print_summary
+from batchmri.outputs.summary import print_json_summary, print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
 from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.engines.base import Engine, EngineContext, create_engine
@@ -24,9 +23,12 @@ from batchmri.pipeline.lock import hold
 from batchmri.pipeline.output_folder import claim_state, make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.provenance import check_provenance, effective_settings, remember_model
+from batchmri.pipeline.results import Results
 from batchmri.pipeline.run_report import RunReport
 from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
+from batchmri.pipeline.study_command import StudyCommand
+from batchmri.pipeline.study_stream import StudyStream
 from batchmri.reasons import TRIES, Status
 from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
@@ -36,12 +38,13 @@ from batchmri.state.store import Store
 _EXPORT_GRACE_S = 1.0  # time limit of the export after an interrupt; the next run writes the rest
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Exit code and totals of a scan."""
+class Outcome(Results):
+    """The results of a scan: its tables as DataFrames, its exit code and totals."""
 
-    exit_code: int
-    totals: Totals
+    def __init__(self, exit_code: int, totals: Totals, output: Path) -> None:
+        super().__init__(output)
+        self.exit_code = exit_code
+        self.totals = totals
 
 
 def scan(
@@ -83,6 +86,7 @@ def scan(
         make_output(output)
         if options.state is not None:
             make_output(options.state)
+        on_study = stack.enter_context(StudyCommand(settings, stop, console.warn))
         stack.enter_context(hold(output, database.parent))
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
@@ -103,6 +107,7 @@ def scan(
             rescan=options.rescan,
         )
 
+        stream = stack.enter_context(StudyStream(store, model.classes, settings, output, on_study))
         archive_read = False
         with suppress(InterruptedRunError):  # every finished series is already in the state
             with report.stage("index"):
@@ -120,8 +125,11 @@ def scan(
                     planner = Planner(store, settings, options, is_current, console)
                     report.new_failures += planner.plan(stop)
                 archive_read = not stop.requested
+                if archive_read:
+                    stream.add_finished()
             with report.stage("classify"):
-                _classify(engine, store, settings, console, stop, report)
+                _classify(engine, store, settings, console, stop, report, stream)
+                on_study.finish()
         check = partial(stop.check, _EXPORT_GRACE_S)
         with report.stage("export"):
             totals = export(
@@ -139,11 +147,13 @@ def scan(
                 report.new_failures += results.write_dicom_results(
                     store, model.classes, settings, output, console, check
                 )
+        report.failed_commands = on_study.n_failed
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
         print_summary(console, totals, output)
+        print_json_summary(console, totals, output, report.exit_code, _paths(output, database))
         _report_remaining(console, store, stop, report.n_series, archive_read)
-    return Outcome(report.exit_code, totals)
+    return Outcome(report.exit_code, totals, output)
 
 
 def _classify(
@@ -153,6 +163,7 @@ def _classify(
     console: Console,
     stop: Shutdown,
     report: RunReport,
+    stream: StudyStream,
 ) -> None:
     """Commit every series that the engine has classified."""
     total = store.series.n_waiting()
@@ -163,6 +174,7 @@ def _classify(
                 result, result.series.fingerprint, done.left_out, done.trouble
             )
             progress.advance()
+            stream.add(result.series.key.study_uid)
             report.n_series += 1
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
@@ -173,6 +185,12 @@ def _classify(
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
                 )
+
+
+def _paths(output: Path, database: Path) -> dict[str, Path]:
+    names = ("studies.csv", "series.csv", "slices.csv", "files.csv", "changes.csv")
+    others = ("results.jsonl", "run.json", "datapackage.json")
+    return {name: output / name for name in (*names, *others)} | {"state.db": database}
 
 
 def _log_outcome(

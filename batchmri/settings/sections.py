@@ -292,6 +292,17 @@ class ReportSettings(Section):
         "all", description="Rows of slices.csv: all, those that decided or were drawn, none."
     )
     descriptions: bool = Field(True, description="Write series_description and manufacturer.")
+    on_study: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        None,
+        description="Command to run for every finished study, with its JSON on standard input.",
+        **_allowed("a program and its arguments"),
+    )
+    on_study_timeout: Duration = Field(
+        timedelta(minutes=1),
+        gt=timedelta(0),
+        description="Time that this command may take, such as 60s.",
+        **_allowed(DURATION_WORDS),
+    )
     identifiers: bool = Field(
         False, description="Write patient id, name, birth date, accession number and study date."
     )

@@ -11,6 +11,7 @@ left_out   files that belong to a series, but have no classified slice
 studies    the last exported row of each study, and a digest of its montage; `version` is empty
            if it is unknown, after a migration
 changes    the changes of the last run that changed anything, as JSON
+listed     which version of each study results.jsonl contains
 revision   a number that every change to series, slices, left_out or files increases (triggers)
 runs       one row per finished run, for `batchmri status`
 meta       key of patient digests, provenance of the results, version of the header reader, roots,
@@ -75,6 +76,7 @@ _EVENTS = {
 }
 _NEW_IN_2 = """
 CREATE TABLE changes (study_uid TEXT PRIMARY KEY, change TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE listed (study_uid TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (number INTEGER NOT NULL);
 INSERT INTO revision VALUES (1);
 """ + "".join(

@@ -194,14 +194,33 @@ class SeriesIndex:
     def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
         """The studies without a waiting series, each with its results, in order."""
         for uid in ordered(self._db, "SELECT min(study_uid) FROM series WHERE study_uid > ?"):
-            rows = self._db.execute(
-                "SELECT series_uid, part, record, status, reason, detail, picture_class, "
-                "model_digest FROM series WHERE study_uid = ? ORDER BY series_uid, part",
-                (uid,),
-            ).fetchall()
-            if all(row[3] is not None for row in rows):
-                keys = [SeriesKey(uid, row[0], row[1]) for row in rows]
-                yield uid, [self._result(k, row[2:]) for k, row in zip(keys, rows, strict=True)]
+            if results := self.study(uid):
+                yield uid, results
+
+    def study(self, uid: str) -> list[SeriesResult]:
+        """The results of a study; empty while any of its series is waiting."""
+        rows = self._db.execute(
+            "SELECT series_uid, part, record, status, reason, detail, picture_class, "
+            "model_digest FROM series WHERE study_uid = ? ORDER BY series_uid, part",
+            (uid,),
+        ).fetchall()
+        if any(row[3] is None for row in rows):
+            return []
+        return [self._result(SeriesKey(uid, row[0], row[1]), row[2:]) for row in rows]
+
+    def version_facts(self, uid: str) -> list[tuple[str, str]]:
+        """Fingerprint and model digest of each series of a study; empty while any is waiting.
+
+        Objects written by batchmri are omitted.
+        """
+        rows = self._db.execute(
+            "SELECT fingerprint, model_digest, status, reason FROM series WHERE study_uid = ? "
+            "ORDER BY series_uid, part",
+            (uid,),
+        ).fetchall()
+        if any(status is None for _, _, status, _ in rows):
+            return []
+        return [(row[0], row[1]) for row in rows if row[3] != Reason.OWN_RESULT]
 
     def _result(self, key: SeriesKey, row: tuple[str, ...]) -> SeriesResult:
         record, status, reason, detail, picture_class, model_digest = row

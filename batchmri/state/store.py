@@ -12,6 +12,7 @@ from typing import Any, Self
 from batchmri.errors import OutputBusyError, OutputError, StateError
 from batchmri.state.dicom import DicomIndex
 from batchmri.state.files import FileIndex
+from batchmri.state.listed import ListedStudies
 from batchmri.state.lookup import Lookup
 from batchmri.state.pending import OPEN_KEY, PendingExport
 from batchmri.state.schema import prepare
@@ -68,6 +69,7 @@ class Store:
         self.series = SeriesIndex(self._db)
         self.studies = StudyIndex(self._db)
         self.dicom = DicomIndex(self._db)
+        self.listed = ListedStudies(self._db)
         self.lookup = Lookup(self._db)
 
     def __enter__(self) -> Self:

@@ -91,10 +91,14 @@ def test_excluded_files_are_not_walked(archive: Path) -> None:
     assert "3 files" in done.stdout
 
 
-def test_a_dry_run_writes_its_table_and_nothing_else(archive: Path, tmp_path: Path) -> None:
+def test_a_dry_run_writes_its_tables_and_nothing_else(archive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert batchmri("scan", archive, "--dry-run", "--out", out).returncode == 0
-    assert [path.name for path in out.iterdir()] == ["dry-run.csv"]
+    assert {path.name for path in out.iterdir()} == {
+        "dry-run.csv",
+        "dry-run-series.csv",
+        "dry-run-series.jsonl",
+    }
     assert "decision,classify,1,6" in (out / "dry-run.csv").read_text()
 
 
