@@ -80,3 +80,10 @@ BACKENDS = Registry(
     torch="batchmri.model.backends.torch:TorchBackend",
 )
 ENGINES = Registry("batchmri.engines", local="batchmri.pipeline.engines.local:LocalEngine")
+SINKS = Registry(
+    "batchmri.sinks",
+    csv="batchmri.outputs.tables.csv:CsvTables",
+    parquet="batchmri.outputs.tables.parquet:ParquetTables",
+    jsonl="batchmri.outputs.tables.jsonl:JsonLines",
+    html="batchmri.outputs.html.sink:HtmlReport",
+)

@@ -1,15 +1,15 @@
-"""Sinks: what becomes of the rows of an export. One entry in `SINKS` adds an output format."""
+"""Sinks: what becomes of the rows of an export. One entry in `SINKS` (extensions.py) adds one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from batchmri.errors import SettingsError
+from batchmri.extensions import SINKS
 from batchmri.outputs.rows import Row, StudyExport
 from batchmri.outputs.schema import Column, columns
 from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
@@ -74,29 +74,8 @@ class SinkContext:
         return columns(table, self.classes.names, identifiers=identifiers)
 
 
-Factory = Callable[[SinkContext], Sink]
-
-
-def _lazy(module: str, name: str) -> Factory:
-    """A factory that imports its module at first use, so that optional packages stay optional."""
-
-    def create(context: SinkContext) -> Sink:
-        sink: Sink = getattr(import_module(f"batchmri.outputs.{module}"), name)(context)
-        return sink
-
-    return create
-
-
 HTML = "html"
 """The sink of the HTML report, which a setting of its own selects."""
-SINKS: dict[str, Factory] = {
-    "csv": _lazy("tables.csv", "CsvTables"),
-    "parquet": _lazy("tables.parquet", "ParquetTables"),
-    "jsonl": _lazy("tables.jsonl", "JsonLines"),
-    HTML: _lazy("html.sink", "HtmlReport"),
-}
-"""All sinks by name."""
-
 
 _REQUIRES = {"parquet": ("pyarrow", "parquet")}
 """The package that a sink needs in addition, and the extra of batchmri that installs it."""
@@ -109,7 +88,7 @@ def chosen(settings: Settings) -> tuple[str, ...]:
     """
     for name in settings.report.formats:
         setting = settings.name("report.formats")
-        known = [sink for sink in SINKS if sink != HTML]
+        known = [sink for sink in SINKS.names() if sink != HTML]
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"

@@ -12,11 +12,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
+from batchmri.extensions import SINKS
 from batchmri.outputs.atomic_write import NewFile
 from batchmri.outputs.html.folder import page_folders, remove_page
 from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
-from batchmri.outputs.sinks import SINKS, Sink, SinkContext, chosen
+from batchmri.outputs.sinks import Sink, SinkContext, chosen
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate, montage_lines
 from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage
@@ -130,7 +131,7 @@ def export(
     totals, pending = Totals(), store.pending_export()
     changes = Changes(pending.changes)
     with ExitStack() as stack:
-        opened = [stack.enter_context(SINKS[name](context)) for name in names]
+        opened: list[Sink] = [stack.enter_context(SINKS.load(name)(context)) for name in names]
         for uid, results in store.series.studies():
             check()
             aggregated = aggregate(uid, results, classes, settings)

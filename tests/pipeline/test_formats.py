@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from batchmri.errors import SettingsError
+from batchmri.extensions import SINKS
 from batchmri.outputs.rows import file_row, study_export
 from batchmri.outputs.schema import TABLES
-from batchmri.outputs.sinks import SINKS, SinkContext
+from batchmri.outputs.sinks import SinkContext
 from batchmri.pipeline.reexport import reexport
 from batchmri.pipeline.scan import scan
 from batchmri.reasons import Reason
@@ -27,7 +28,7 @@ def write(folder: Path, *formats: str, n: int = 1) -> None:
     settings = Settings()
     results = [classified(), not_classified(Reason.LOCALIZER, source=HOSTILE)]
     for name in formats:
-        with SINKS[name](SinkContext(folder, CLASSES, settings)) as sink:
+        with SINKS.load(name)(SinkContext(folder, CLASSES, settings)) as sink:
             for number in range(n):
                 study = study_export(
                     f"1.2.{number}", results, {KEY: VERDICT}, KEY, CLASSES, settings.report
@@ -120,7 +121,7 @@ def test_after_an_exception_the_old_files_stay(tmp_path: Path) -> None:
     for name in ("parquet", "jsonl"):
         with (
             pytest.raises(KeyboardInterrupt),
-            SINKS[name](SinkContext(tmp_path, CLASSES, Settings())),
+            SINKS.load(name)(SinkContext(tmp_path, CLASSES, Settings())),
         ):
             raise KeyboardInterrupt
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
