@@ -1,6 +1,6 @@
 """Sinks: what becomes of the rows of an export. One entry in `SINKS` (extensions.py) adds one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.util import find_spec

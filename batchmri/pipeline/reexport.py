@@ -45,11 +45,11 @@ def _write(output: Path, given: Settings, state: Path | None, sinks: Sequence[st
     database = state_path(output, state)
     if not database.is_file():
         raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
-    with Store(database) as store:
+    with hold(output, database.parent), Store(database) as store:
         last = last_settings(store) or given.with_model_rules(known_rules(store))
         report = last.report.model_copy(update={"formats": given.report.formats})
         now = given.model_copy(update={"verdict": last.verdict, "report": report})
-        with readers(group=report.group_readable), hold(output, database.parent):
+        with readers(group=report.group_readable):
             chosen(now)  # reports an unknown format
             classes = known_classes(store)
             export(store, classes, now, output, draw=False, keep=False, sinks=sinks)

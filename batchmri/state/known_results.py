@@ -11,9 +11,11 @@ from batchmri.errors import StateError
 from batchmri.records import SeriesKey
 from batchmri.state.schema import VERSION
 
+_BUSY_TIMEOUT_S = 30
+
 
 class KnownResults:
-    """Context manager for the results in a state.db; empty if there is none, or an older one.
+    """Context manager for the results in a state.db; empty if there is none or an older one.
 
     Raises StateError for a file that is not a state.db.
     """
@@ -23,9 +25,13 @@ class KnownResults:
         if path is None or not path.is_file():
             return
         try:
-            self._db = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+            address = f"file:{quote(str(path.resolve()))}?mode=ro"
+            self._db = sqlite3.connect(address, timeout=_BUSY_TIMEOUT_S, uri=True)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
+            self._db = None
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                return  # a scan was killed; the next one rolls its last transaction back
             raise StateError(f"{path}: not a state.db that can be read ({error})") from None
         if version != VERSION:
             self._db.close()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import duckdb
@@ -100,6 +101,36 @@ def test_pandas_polars_and_duckdb_read_the_same(written: Path) -> None:
     assert other.schema["flags"] == pl.List(pl.String)
     lines = pl.read_ndjson(written / "studies.jsonl")
     assert lines["series"][0].to_list()[0]["p_glioma"] == 0.9
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reading-results.md"
+RECIPES = re.findall(
+    r"^\| (pandas|polars|DuckDB)[^|]*\| `(.*)` \|$", PAGE.read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("program", "recipe"), RECIPES)
+def test_the_documented_recipes_work(
+    written: Path, monkeypatch: pytest.MonkeyPatch, program: str, recipe: str
+) -> None:
+    monkeypatch.chdir(written)
+    recipe = recipe.replace("OUT/", "")
+    frame = duckdb.sql(recipe).df() if program == "DuckDB" else eval(recipe, {"pd": pd, "pl": pl})
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        assert frame.schema.get("study_uid") == pl.String
+        assert frame.schema.get("crop_x", pl.Int64) == pl.Int64
+        return
+    if "series_uid" in frame and program == "pandas":
+        types = frame.dtypes.astype(str)
+        assert (types["series_uid"], types["n_files"]) == ("string", "Int64")
+    assert len(frame) > 0
+
+
+def test_there_are_recipes_for_every_program_and_format() -> None:
+    assert {program for program, _ in RECIPES} == {"pandas", "polars", "DuckDB"}
+    assert len(RECIPES) == 8
 
 
 def test_the_same_rows_give_the_same_bytes(written: Path, tmp_path: Path) -> None:

@@ -189,6 +189,16 @@ def test_a_state_of_another_output_is_locked_too(
         scan([archive], out=tmp_path / "out", settings=settings, options=elsewhere)
 
 
+def test_a_linked_state_is_locked_where_it_is(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "state.db").symlink_to(tmp_path / "local" / "state.db")
+    with hold(tmp_path / "local"), pytest.raises(OutputBusyError, match=r"local.*in use"):
+        scan([archive], out=tmp_path / "out", settings=settings)
+
+
 def test_a_state_belongs_to_one_output(archive: Path, tmp_path: Path, settings: Settings) -> None:
     out, moved, elsewhere = tmp_path / "out", tmp_path / "moved", ScanOptions(state=tmp_path / "s")
     scan([archive], out=out, settings=settings, options=elsewhere)
