@@ -36,7 +36,7 @@ def test_an_engine_of_another_package_gives_the_same_bytes(
     install("serial_engine")
     monkeypatch.setattr("batchmri.pipeline.worker_pool.WorkerPool.__init__", None)
     serial = changed(settings, "engine", name="serial")
-    assert scan([archive], out=tmp_path / "serial", settings=serial) == local
+    assert scan([archive], out=tmp_path / "serial", settings=serial).totals == local.totals
     assert contents(tmp_path / "serial") == contents(tmp_path / "local")
     dry_run([archive], settings=serial)
 

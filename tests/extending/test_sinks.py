@@ -1,21 +1,19 @@
 """A sink of another package is selected by its name."""
 
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from batchmri.pipeline.reexport import reexport
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from tests.extending.examples import install
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.outputs import table
 
 
 def test_a_sink_of_another_package_receives_the_studies(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Settings, install: Callable[[str], None]
 ) -> None:
-    install("verdict_list", tmp_path, monkeypatch)
+    install("verdict_list")
     archive, out = tmp_path / "archive", tmp_path / "out"
     write_series(archive)
     always = changed(settings, "verdict", tumor_above=0.0, notumor_below=0.0, min_confidence=0.0)

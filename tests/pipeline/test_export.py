@@ -102,7 +102,7 @@ def test_an_archive_of_version_0_1_is_not_classified_again(
     tmp_path: Path, settings: Settings
 ) -> None:
     archive, out = tmp_path / "archive", tmp_path / "out"
-    settings = changed(settings, "report", gradcam="none")
+    settings = changed(settings, "report", gradcam="none", html=False)
     write_series(archive / "one", study="one", n=5)
     for i in range(10):
         across = (
