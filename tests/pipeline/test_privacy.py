@@ -1,5 +1,6 @@
 """No name, ID, birth date, accession number or study date is written unless requested."""
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -65,6 +66,10 @@ def test_file_names_appear_only_in_source(tmp_path: Path, settings: Settings) ->
         )
         if not names_source:
             assert b"zzplanted" not in path.read_bytes(), path
+    for line in (out / "results.jsonl").read_text().splitlines():
+        study = json.loads(line)
+        for row in (*study.pop("series"), study):
+            assert not any("zzplanted" in str(v) for key, v in row.items() if key != "source")
     for name in ("studies", "series", "slices", "files"):
         for row in table(out, name):
             assert not any("zzplanted" in value for key, value in row.items() if key != "source")
