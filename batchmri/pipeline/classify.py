@@ -1,18 +1,16 @@
-"""Classification of series: decode, prepare and classify slices, and draw pictures."""
+"""Classification of series: workers decode and prepare slices, and this process runs the model."""
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 
-import numpy as np
-
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.outputs.strips import strip_slices
 from batchmri.pipeline.batcher import Batcher, Classified
-from batchmri.pipeline.decode_pool import DecodedChunk, load, load_some
+from batchmri.pipeline.decode_pool import PreparedChunk, load, load_some
 from batchmri.pipeline.draw import (
     draw_pictures,
     draw_report_strips,
@@ -27,8 +25,7 @@ from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.pipeline.loaded_model import Model
 from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
 from batchmri.pipeline.worker_pool import Pool
-from batchmri.preparation.skull_stripped import is_skull_stripped
-from batchmri.preparation.transforms import PreparationSettings, prepare
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Status
 from batchmri.records import (
     TUMOR,
@@ -40,7 +37,6 @@ from batchmri.records import (
     SeriesResult,
     SliceRef,
 )
-from batchmri.verdict.domain import SKULL_STRIPPED
 from batchmri.verdict.series import series_verdict
 from batchmri.verdict.temperature import sharpened, sharpening
 
@@ -56,7 +52,7 @@ class _Tag:
 
 
 class SeriesClassifier:
-    """Classifies series with slices that a worker pool decodes; the model runs in this process."""
+    """Classifies series with slices that a worker pool prepares; the model runs in this process."""
 
     def __init__(self, pool: Pool, model: Model, context: EngineContext) -> None:
         if context.output is None:
@@ -71,13 +67,15 @@ class SeriesClassifier:
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
         """Yield each series once its pictures have been written."""
-        pixels = self._settings.pixels
+        pixels, report = self._settings.pixels, self._settings.report
         chunks = load(
             self._pool,
             waiting,
             budget=pixels.memory_mb * _MEGABYTE,
             max_file_bytes=pixels.max_file_mb * _MEGABYTE,
-            held=lambda: held_bytes(list(self._accumulators.values())),
+            held=lambda: held_bytes(self._accumulators.values()),
+            preparation=self._preparation,
+            keep_pixels=report.html or report.gradcam != "none",
         )
         first = next(chunks, None)
         if first is None:
@@ -95,22 +93,18 @@ class SeriesClassifier:
         thread.shutdown(wait=False)
         return self._stop.result(future)
 
-    def _take(self, chunk: DecodedChunk, batcher: Batcher[_Tag]) -> Iterator[FinishedSeries]:
+    def _take(self, chunk: PreparedChunk, batcher: Batcher[_Tag]) -> Iterator[FinishedSeries]:
         whole = chunk.last and chunk.series.key not in self._accumulators
         accumulator = self._accumulators.setdefault(
             chunk.series.key, SeriesAccumulator(chunk.series)
         )
         good = accumulator.add(chunk)
         if whole:
-            accumulator.kept = {ref.index: pixels for ref, pixels in good}
-        if good:
-            stack = np.stack([pixels for _, pixels in good])
-            prepared = prepare(stack, accumulator.series.shown_spacing, self._preparation)
-            images = prepared.pixels
-            for (ref, pixels), image, box in zip(good, images, prepared.boxes, strict=True):
-                tag = _Tag(accumulator, ref, box, _slice_flags(pixels, box))
-                for classified in batcher.put(image, tag):
-                    yield from self._score(classified)
+            accumulator.kept = {ref.index: one.pixels for ref, one in good if one.pixels}
+        for ref, prepared in good:
+            tag = _Tag(accumulator, ref, prepared.box, prepared.flags)
+            for classified in batcher.put(prepared.image, tag):
+                yield from self._score(classified)
         # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
             yield self._finish(accumulator)
@@ -180,12 +174,7 @@ class SeriesClassifier:
     ) -> Mapping[int, FloatArray]:
         """The decoded slices at `indices`, read again if the series came in several chunks."""
         if accumulator.kept:
-            return accumulator.kept
+            return {i: one.read() for i, one in accumulator.kept.items() if i in indices}
         refs = [ref for ref in accumulator.series.slices if ref.index in indices]
         limit = self._settings.pixels.max_file_mb * _MEGABYTE
         return load_some(self._pool, accumulator.series, refs, limit)
-
-
-def _slice_flags(pixels: FloatArray, box: CropBox) -> tuple[str, ...]:
-    found = {"crop_failed": box.failed, SKULL_STRIPPED: is_skull_stripped(pixels)}
-    return tuple(flag for flag, is_set in found.items() if is_set)

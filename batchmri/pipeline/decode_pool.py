@@ -1,14 +1,25 @@
-"""Decoding of series in worker processes, ahead of the network, within a fixed memory budget."""
+"""Decoding and preparation of series in workers, ahead of the network, within a memory budget."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
-from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
+from batchmri.formats.decode import DecodeTask, Refusal, decode_many
 from batchmri.formats.registry import readers
+from batchmri.pipeline.prepared_slices import (
+    PreparedFile,
+    PreparedSlice,
+    PrepareTask,
+    SharedPixels,
+    SliceMemory,
+    prepare_files,
+)
 from batchmri.pipeline.shared_file import SharedFile
 from batchmri.pipeline.worker_pool import Lost, Pool, Task
+from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef
 
@@ -19,15 +30,15 @@ _REQUESTS_AHEAD_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedChunk:
-    """Some or all slices of a series, decoded.
+class PreparedChunk:
+    """Some or all slices of a series, prepared.
 
     `last` marks the last chunk of the series; `flags` were set during decoding.
     """
 
     series: Series
     refs: tuple[SliceRef, ...]
-    decoded: tuple[FloatArray | Refusal, ...]
+    prepared: tuple[PreparedSlice | Refusal, ...]
     last: bool
     flags: frozenset[str] = frozenset()
 
@@ -69,7 +80,8 @@ class _DecodeRequest:
 @dataclass(frozen=True, slots=True)
 class _InFlight:
     request: _DecodeRequest
-    tasks: tuple[Task[DecodeTask, Decoded], ...]
+    memory: SliceMemory
+    tasks: tuple[Task[PrepareTask, PreparedFile], ...] = ()
 
 
 def n_bytes(series: Series, n_slices: int) -> int:
@@ -84,12 +96,14 @@ def load(
     budget: int,
     max_file_bytes: int,
     held: Callable[[], int],
-) -> Iterator[DecodedChunk]:
-    """Decode series in order; a series larger than a quarter of the budget is split into chunks.
+    preparation: PreparationSettings,
+    keep_pixels: bool,
+) -> Iterator[PreparedChunk]:
+    """Prepare series in order; a series larger than a quarter of the budget is split into chunks.
 
     `budget` limits the bytes of decoded slices, including those that the caller still keeps
     (`held`). `max_file_bytes` limits the stored values of all volumes that the workers have
-    in memory at the same time.
+    in memory at the same time. With `keep_pixels`, chunks also contain the decoded slices.
     """
     in_flight: deque[_InFlight] = deque()
     for request in (r for series in waiting for r in _decode_requests(series, budget // 4)):
@@ -99,23 +113,25 @@ def load(
             or held() + sum(f.request.n_bytes for f in in_flight) + request.n_bytes > budget
             or not _volume_fits(request, [f.request.series for f in in_flight], max_file_bytes)
         ):
-            yield _decoded_chunk(pool, in_flight.popleft())
-        in_flight.append(_submit(pool, request, max_file_bytes))
+            yield _prepared_chunk(pool, in_flight.popleft())
+        in_flight.append(_submit(pool, request, max_file_bytes, preparation, keep_pixels))
     while in_flight:
-        yield _decoded_chunk(pool, in_flight.popleft())
+        yield _prepared_chunk(pool, in_flight.popleft())
 
 
 def load_some(
     pool: Pool, series: Series, refs: Sequence[SliceRef], max_file_bytes: int
 ) -> dict[int, FloatArray]:
     """Decode a few slices of a series again; slices that can no longer be read are omitted."""
-    request = _DecodeRequest(series, tuple(refs), first=True, last=True)
-    chunk = _decoded_chunk(pool, _submit(pool, request, max_file_bytes, again=True))
-    return {
-        ref.index: pixels
-        for ref, pixels in zip(chunk.refs, chunk.decoded, strict=True)
-        if not isinstance(pixels, Refusal)
-    }
+    tasks = _decode_tasks(series, refs, max_file_bytes, again=True)
+    found: dict[int, FloatArray] = {}
+    for task, part in zip(tasks, _parts(refs), strict=True):
+        (decoded,) = pool.gather(pool.submit(decode_many, (task,), unreadable=Reason.BAD_PIXELS))
+        slices = () if isinstance(decoded, Lost) else decoded.slices
+        for ref, pixels in zip(part, slices, strict=False):
+            if not isinstance(pixels, Refusal):
+                found[ref.index] = pixels
+    return found
 
 
 def _decode_requests(series: Series, max_bytes: int) -> Iterator[_DecodeRequest]:
@@ -148,56 +164,100 @@ def _stored_bytes(series: Series) -> int:
     return len(series.slices) * series.rows * series.columns * _MAX_STORED_BYTES_PER_VOXEL
 
 
-def _submit(
-    pool: Pool, request: _DecodeRequest, max_file_bytes: int, *, again: bool = False
-) -> _InFlight:
-    series, volume = request.series, request.volume
-    if volume is not None and volume.refusal is not None:
-        return _InFlight(request, ())
-    files = [
+def _parts(refs: Sequence[SliceRef]) -> Iterator[tuple[SliceRef, ...]]:
+    """The slices of each file."""
+    for _, group in groupby(refs, key=lambda ref: ref.path):
+        yield tuple(group)
+
+
+def _decode_tasks(
+    series: Series,
+    refs: Sequence[SliceRef],
+    max_file_bytes: int,
+    shared: str = "",
+    *,
+    again: bool = False,
+) -> list[DecodeTask]:
+    return [
         DecodeTask(
             format=series.format,
-            path=path,
-            frames=tuple(ref.frame for ref in refs),
-            tiles=tuple(ref.tile for ref in refs),
+            path=part[0].path,
+            frames=tuple(ref.frame for ref in part),
+            tiles=tuple(ref.tile for ref in part),
             slice_axis=series.slice_axis,
             display=series.display,
             max_bytes=max_file_bytes,
-            shared=volume.path() if volume else "",
+            shared=shared,
             again=again,
         )
-        for path, group in groupby(request.refs, key=lambda ref: ref.path)
-        for refs in (tuple(group),)
+        for part in _parts(refs)
     ]
+
+
+def _submit(
+    pool: Pool,
+    request: _DecodeRequest,
+    max_file_bytes: int,
+    preparation: PreparationSettings,
+    keep_pixels: bool,
+) -> _InFlight:
+    series, refs, volume = request.series, request.refs, request.volume
+    slot = n_bytes(series, 1) if keep_pixels else 0
+    memory = SliceMemory.allocate(len(refs), preparation.size, slot)
+    if volume is not None and volume.refusal is not None:
+        return _InFlight(request, memory)
+    files: list[PrepareTask] = []
+    first = 0
+    for task in _decode_tasks(series, refs, max_file_bytes, volume.path() if volume else ""):
+        files.append(PrepareTask(task, first))
+        first += len(task.frames)
+    run = partial(
+        prepare_files,
+        decode=decode_many,
+        # A copy does not own the memory: the pool keeps its last task for an unknown time.
+        memory=replace(memory, file=copy(memory.file)),
+        spacing=series.shown_spacing,
+        settings=preparation,
+    )
     chunks = [files[i : i + _FILES_PER_TASK] for i in range(0, len(files), _FILES_PER_TASK)]
-    tasks = tuple(pool.submit(decode_many, chunk, unreadable=Reason.BAD_PIXELS) for chunk in chunks)
-    return _InFlight(request, tasks)
+    tasks = tuple(pool.submit(run, chunk, unreadable=Reason.BAD_PIXELS) for chunk in chunks)
+    return _InFlight(request, memory, tasks)
 
 
-def _decoded_chunk(pool: Pool, in_flight: _InFlight) -> DecodedChunk:
+def _prepared_chunk(pool: Pool, in_flight: _InFlight) -> PreparedChunk:
     request, volume = in_flight.request, in_flight.request.volume
-    decoded: list[FloatArray | Refusal] = []
+    slices: list[PreparedSlice | Refusal] = []
     flags: set[str] = set()
+    memory, images = in_flight.memory, in_flight.memory.images()
     for found in _results(pool, in_flight.tasks):
-        decoded += found.slices
+        for stored in found.slices:
+            index = len(slices)
+            if isinstance(stored, Refusal):
+                slices.append(stored)
+                continue
+            start = memory.pixels_start(index)
+            pixels = SharedPixels(memory.file, start, stored.shape) if memory.slot else None
+            slices.append(PreparedSlice(images[index], stored.box, stored.flags, pixels))
         flags.update(found.flags)
         if volume is not None and request.first:
             volume.is_read, volume.refusal = True, found.refusal
     if volume is not None and volume.refusal is not None:
-        decoded = [volume.refusal] * len(request.refs)
+        slices = [volume.refusal] * len(request.refs)
     if volume is not None and request.last:
         volume.close()
-    return DecodedChunk(
-        request.series, request.refs, tuple(decoded), request.last, frozenset(flags)
+    return PreparedChunk(
+        request.series, request.refs, tuple(slices), request.last, frozenset(flags)
     )
 
 
-def _results(pool: Pool, tasks: Iterable[Task[DecodeTask, Decoded]]) -> Iterator[Decoded]:
+def _results(
+    pool: Pool, tasks: Iterable[Task[PrepareTask, PreparedFile]]
+) -> Iterator[PreparedFile]:
     for task in tasks:
         gathered = pool.gather(task)
         for item, outcome in zip(task.items, gathered, strict=True):
             if isinstance(outcome, Lost):
                 refusal = Refusal(outcome.reason, outcome.detail)
-                yield Decoded((refusal,) * len(item.frames), refusal)
+                yield PreparedFile((refusal,) * len(item.frames), refusal)
             else:
                 yield outcome

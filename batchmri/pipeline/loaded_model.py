@@ -7,8 +7,8 @@ from pathlib import Path
 from batchmri.model.backends.base import Backend
 from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.card import SHIPPED, Card, read_card
-from batchmri.model.checkpoint import load_checkpoint
 from batchmri.model.ood import DomainModel
+from batchmri.model.weights import read_weights as load_checkpoint
 from batchmri.records import Classes
 from batchmri.settings.sections import ClassifierSettings
 

@@ -1,9 +1,13 @@
 """Planning: assemble every study and determine which series have to be classified."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from itertools import islice
+from pathlib import Path
 
 from batchmri.archive.assembly import assemble
 from batchmri.archive.fingerprint import is_same_files_in_older_version
@@ -17,6 +21,7 @@ from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 _STUDIES_PER_TRANSACTION = 256
+_PLANNED_KEY = "planned"
 _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "a file of its study changed recently")
 
 
@@ -33,9 +38,15 @@ class Planner:
     options: ScanOptions
     is_current: Callable[[SeriesResult], bool]
     console: Console
+    output: Path | None = None
 
     def plan(self, stop: Shutdown) -> int:
-        """Decide on every series; returns the number of new failures found in headers alone."""
+        """Decide on every series; returns the number of new failures found in headers alone.
+
+        Does nothing if nothing has changed since the last run that finished (`remember`).
+        """
+        if self._is_up_to_date():
+            return 0
         failed = 0
         self.store.series.drop_orphans()
         with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
@@ -44,6 +55,28 @@ class Planner:
                 failed += self._plan_studies(header_study, _studies(self.store, header_study))
                 bulk.tick()
         return failed
+
+    def remember(self) -> None:
+        """Record that every series is planned and processed, so that the next run may skip this."""
+        self.store.set_meta(_PLANNED_KEY, self._depends_on())
+
+    def _is_up_to_date(self) -> bool:
+        output, series = self.output, self.store.series
+        return (
+            output is not None
+            and not self.options.retry_failed
+            and self.store.meta(_PLANNED_KEY) == self._depends_on()
+            and series.is_settled()
+            and all((output / path).is_file() for path in series.pictures())
+        )
+
+    def _depends_on(self) -> str:
+        """Digest of everything that decisions depend on: state, settings and version."""
+        settings = self.settings.model_dump(
+            mode="json", include={"selection", "schedule", "verdict", "report"}
+        )
+        parts = [version("batchmri"), self.store.revision, self.options.limit, settings]
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
     def _plan_studies(self, header_study: str, studies: list[Study]) -> int:
         index = self.store.series

@@ -122,7 +122,7 @@ def scan(
                     is_current = lambda r: pictures_are_current(  # noqa: E731
                         r, model.classes, settings, output
                     )
-                    planner = Planner(store, settings, options, is_current, console)
+                    planner = Planner(store, settings, options, is_current, console, output)
                     report.new_failures += planner.plan(stop)
                 archive_read = not stop.requested
                 if archive_read:
@@ -130,6 +130,8 @@ def scan(
             with report.stage("classify"):
                 _classify(engine, store, settings, console, stop, report, stream)
                 on_study.finish()
+            if not stop.requested:
+                planner.remember()
         check = partial(stop.check, _EXPORT_GRACE_S)
         with report.stage("export"):
             totals = export(

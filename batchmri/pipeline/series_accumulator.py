@@ -1,11 +1,12 @@
 """Results of one series while its slices are decoded and classified."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from batchmri.formats.decode import Refusal
-from batchmri.pipeline.decode_pool import DecodedChunk
+from batchmri.pipeline.decode_pool import PreparedChunk
+from batchmri.pipeline.prepared_slices import PreparedSlice, SharedPixels
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
 from batchmri.state.series import Trouble
@@ -16,7 +17,7 @@ class SeriesAccumulator:
     """Collects scores, class maps, decoded slices, refusals and flags of a series."""
 
     series: Series
-    kept: dict[int, FloatArray] = field(default_factory=dict)
+    kept: dict[int, SharedPixels] = field(default_factory=dict)
     scores: dict[int, Scores] = field(default_factory=dict)
     maps: dict[int, FloatArray] = field(default_factory=dict)
     refused: list[tuple[SliceRef, Refusal]] = field(default_factory=list)
@@ -29,14 +30,14 @@ class SeriesAccumulator:
         """Whether every slice has scores, or a reason for having none."""
         return self.closed and len(self.scores) == self.expected
 
-    def add(self, chunk: DecodedChunk) -> list[tuple[SliceRef, FloatArray]]:
+    def add(self, chunk: PreparedChunk) -> list[tuple[SliceRef, PreparedSlice]]:
         """Add a chunk; returns its slices that can be classified."""
-        good: list[tuple[SliceRef, FloatArray]] = []
-        for ref, decoded in zip(chunk.refs, chunk.decoded, strict=True):
-            if isinstance(decoded, Refusal):
-                self.refused.append((ref, decoded))
+        good: list[tuple[SliceRef, PreparedSlice]] = []
+        for ref, prepared in zip(chunk.refs, chunk.prepared, strict=True):
+            if isinstance(prepared, Refusal):
+                self.refused.append((ref, prepared))
             else:
-                good.append((ref, decoded))
+                good.append((ref, prepared))
         self.flags |= chunk.flags
         self.expected += len(good)
         self.closed = chunk.last
@@ -92,8 +93,8 @@ class SeriesAccumulator:
         return "; ".join(f"{counts[reason]} x {reason}" for reason in sorted(counts))
 
 
-def held_bytes(accumulators: Sequence[SeriesAccumulator]) -> int:
+def held_bytes(accumulators: Iterable[SeriesAccumulator]) -> int:
     """Memory in bytes of the decoded slices that are kept for drawing."""
     return sum(
-        pixels.nbytes for accumulator in accumulators for pixels in accumulator.kept.values()
+        pixels.n_bytes for accumulator in accumulators for pixels in accumulator.kept.values()
     )

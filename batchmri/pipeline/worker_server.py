@@ -28,6 +28,7 @@ _PRELOAD = [
     "batchmri.formats.decode",
     "batchmri.formats.dicom.reader",
     "batchmri.formats.nifti.reader",
+    "batchmri.pipeline.prepared_slices",
 ]
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 

@@ -247,6 +247,19 @@ class SeriesIndex:
         )
         return {(status, reason): count for status, reason, count in rows}
 
+    def is_settled(self) -> bool:
+        """Whether no series waits, is still arriving, or may be processed again after a failure."""
+        found = self._db.execute(
+            "SELECT 1 FROM series WHERE status IS NULL OR may_pass OR reason = ? LIMIT 1",
+            (Reason.STILL_ARRIVING,),
+        ).fetchone()
+        return found is None
+
+    def pictures(self) -> Iterator[str]:
+        """The paths of all pictures, relative to the output."""
+        for (path,) in self._db.execute("SELECT picture FROM slices WHERE picture IS NOT NULL"):
+            yield path
+
     def n_waiting(self) -> int:
         """Number of series waiting to be classified."""
         return int(

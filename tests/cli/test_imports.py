@@ -36,3 +36,9 @@ def test_help_and_a_dry_run_import_no_heavy_libraries(tmp_path: Path) -> None:
     commands = [["--help"], ["--version"], *([name, "--help"] for name in names)]
     commands.append(["scan", str(tmp_path / "archive"), "--dry-run"])
     assert loaded_by(*commands).endswith(" []")
+
+
+def test_a_scan_with_nothing_to_classify_imports_no_torch(tmp_path: Path) -> None:
+    write_series(tmp_path / "archive", SeriesDescription="AX T2")
+    scan = ["scan", str(tmp_path / "archive"), "--out", str(tmp_path / "out")]
+    assert loaded_by(scan, scan).endswith((" []", " ['openvino']"))

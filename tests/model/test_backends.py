@@ -16,7 +16,9 @@ from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisio
 from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
+from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.network import ClassMapNetwork
+from batchmri.model.weights import read_weights
 from batchmri.settings.sections import ClassifierSettings
 
 SIZE = 64
@@ -111,6 +113,30 @@ sys.exit(str(opened) if opened else 0)
     )
     assert ran.returncode == 0, ran.stderr
     assert not list(home.iterdir())
+
+
+@pytest.mark.slow
+def test_weights_read_without_torch_give_the_same_bits(network, batch, tmp_path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, network, CARD)
+    loaded, _, _ = load_checkpoint(path)
+    weights, card, detector = read_weights(path)
+    assert detector is None and card.classes == CARD.classes
+    expected = OpenVINOBackend(loaded, SIZE, "fp32").run(batch[:6])
+    for _ in range(2):  # first converted, then from the cache
+        backend = OpenVINOBackend(weights, SIZE, "fp32")
+        for got, wanted in zip(backend.run(batch[:6]), expected, strict=True):
+            assert got.tobytes() == wanted.tobytes()
+        np.testing.assert_array_equal(backend.bias, loaded.linear.bias.detach().numpy())
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_torch_is_asked_for_gpus_only_if_there_is_a_driver(gpu, tmp_path, monkeypatch) -> None:
+    found = str(tmp_path if gpu else tmp_path / "none")
+    monkeypatch.setattr("batchmri.model.backends.torch._GPU_FILES", (found,))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert TorchBackend.devices() == (("cuda:0", "cuda:1", "cpu") if gpu else ("cpu",))
 
 
 def test_torch_on_cpu(network, batch, expected) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import StateError, UsageError
+from batchmri.pipeline import plan
 from batchmri.pipeline.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.scan_options import ScanOptions
@@ -211,3 +212,29 @@ def test_no_patient_data_anywhere(archive: Path, tmp_path: Path, settings: Setti
             content = path.read_bytes()
             assert b"Name^" not in content, path
             assert b"id-a" not in content, path
+
+
+def test_a_run_with_nothing_new_assembles_no_study(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, assembled = tmp_path / "out", []
+    real = plan.assemble
+    monkeypatch.setattr(plan, "assemble", lambda *args: assembled.append(1) or real(*args))
+
+    def n_assembled(used: Settings = settings, **options: bool) -> int:
+        assembled.clear()
+        scan([archive], out=out, settings=used, options=ScanOptions(**options))
+        return len(assembled)
+
+    assert n_assembled() > 0
+    assert n_assembled() == 0
+    assert n_assembled(changed(settings, "selection", all_sequences=True)) > 0
+    n_assembled()
+    assert n_assembled(retry_failed=True) > 0
+    assert n_assembled() == 0
+    for picture in out.glob("gradcam/**/*.png"):
+        picture.unlink()
+    assert n_assembled() > 0, "pictures are missing"
+    write_series(archive / "new", "new", "one")
+    assert n_assembled() > 0
+    assert n_assembled() == 0

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.pipeline.decode_pool import DecodedChunk
+from batchmri.pipeline.decode_pool import PreparedChunk
+from batchmri.pipeline.prepared_slices import PreparedSlice
 from batchmri.pipeline.series_accumulator import SeriesAccumulator
 from batchmri.records import CropBox, Scores
 from tests.pipeline.test_decode_pool import nifti_series, noise
@@ -13,10 +14,10 @@ from tests.pipeline.test_decode_pool import nifti_series, noise
 def test_flags_found_while_decoding_reach_the_series(tmp_path: Path) -> None:
     series = nifti_series(tmp_path, noise(8, 8, 6))
     accumulator = SeriesAccumulator(series)
-    picture = np.zeros((8, 8), np.float32)
+    prepared = PreparedSlice(np.zeros((1, 8, 8), np.float32), CropBox(0, 0, 8, 8), (), None)
     for number, ref in enumerate(series.slices):
         flags = frozenset({"trailing_bytes"} if number == 0 else ())
-        accumulator.add(DecodedChunk(series, (ref,), (picture,), number == 5, flags))
+        accumulator.add(PreparedChunk(series, (ref,), (prepared,), number == 5, flags))
         accumulator.scores[ref.index] = Scores(ref, (1.0,), CropBox(0, 0, 8, 8))
     assert accumulator.complete
     assert "trailing_bytes" in accumulator.result("digest").series.flags

@@ -1,14 +1,16 @@
 """Training and scanning prepare the same slice to the same tensor."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from batchmri.pipeline import classify as run
+from batchmri.pipeline.batcher import Batcher
 from batchmri.pipeline.scan import scan
-from batchmri.preparation.transforms import PreparationSettings, Prepared, prepare
+from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.settings import Settings
 from batchmri.training.dataset import prepare_table
 from batchmri.training.images import read_image
@@ -31,17 +33,17 @@ def test_scanning_and_training_prepare_equal_tensors(
     shutil.copy(shared_data / "volumes/tumor/gbm-01/Post_Scan_T1.nii.gz", volume)
     scanned: list[np.ndarray] = []
 
-    def recording(stack: np.ndarray, *rest: object) -> Prepared:
-        prepared = prepare(stack, *rest)  # type: ignore[arg-type]
-        scanned.append(prepared.pixels.copy())
-        return prepared
+    def recording(batcher: Batcher[Any], image: np.ndarray, tag: Any) -> Iterator[Any]:
+        scanned.append(image.copy())
+        return put(batcher, image, tag)
 
-    monkeypatch.setattr(run, "prepare", recording)
+    put = Batcher.put
+    monkeypatch.setattr(Batcher, "put", recording)
     settings = Settings.model_validate(
         {"classifier": {"model": random_model, "device": "cpu"}, "pixels": {"workers": 1}}
     )
     assert scan([volume.parent], out=tmp_path / "out", settings=settings).exit_code == 0
-    slices = np.concatenate(scanned)
+    slices = np.stack(scanned)
     # This volume is padded with blank slices, which are not classified.
     indices = [int(row["slice_index"]) for row in table(tmp_path / "out", "slices")]
     assert len(slices) == len(indices) == 20

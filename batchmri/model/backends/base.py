@@ -1,9 +1,11 @@
 """Interface of the inference backends."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from batchmri.model.network import ClassMapNetwork
 from batchmri.records import FloatArray
+
+if TYPE_CHECKING:  # imports torch
+    from batchmri.model.network import ClassMapNetwork
 
 
 class Backend(Protocol):
@@ -40,7 +42,7 @@ class BackendType(Protocol):
     @classmethod
     def create(
         cls,
-        network: ClassMapNetwork,
+        network: "ClassMapNetwork",
         size: int,
         device: str,
         precision: str,
@@ -48,5 +50,6 @@ class BackendType(Protocol):
     ) -> Backend:
         """Load a network for slices of `size` × `size` pixels.
 
+        A backend with a true attribute `uses_weights` may get the Weights of a checkpoint instead.
         If `batch_size` is None, the backend chooses it.
         """

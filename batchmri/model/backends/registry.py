@@ -1,13 +1,17 @@
 """Choice of backend, device, precision and batch size."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from batchmri.errors import SettingsError
 from batchmri.extensions import BACKENDS
 from batchmri.model.backends.base import Backend, BackendType
 from batchmri.model.card import Card
-from batchmri.model.network import ClassMapNetwork
+from batchmri.model.weights import Weights
 from batchmri.settings.sections import ClassifierSettings
+
+if TYPE_CHECKING:  # imports torch
+    from batchmri.model.network import ClassMapNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,14 @@ def choose(settings: ClassifierSettings) -> Runtime:
     return Runtime(name, device, precision, batch_size)
 
 
-def load_backend(network: ClassMapNetwork, card: Card, chosen: Runtime) -> Backend:
+def load_backend(network: "ClassMapNetwork | Weights", card: Card, chosen: Runtime) -> Backend:
     """Load the network into the chosen backend, for slices of the size that the card specifies."""
     backend: BackendType = BACKENDS.load(chosen.backend)
     size = int(card.preparation["size"])
-    return backend.create(network, size, chosen.device, chosen.precision, chosen.batch_size)
+    source: Any = network
+    if isinstance(network, Weights) and not getattr(backend, "uses_weights", False):
+        source = network.network()
+    return backend.create(source, size, chosen.device, chosen.precision, chosen.batch_size)
 
 
 def _backends(requested: str) -> dict[str, BackendType]:

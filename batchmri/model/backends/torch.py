@@ -1,17 +1,20 @@
 """Torch backend for CUDA devices, and for CPUs without OpenVINO. Not yet run on a GPU."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 
-from batchmri.model.network import ClassMapNetwork
 from batchmri.records import FloatArray
+
+if TYPE_CHECKING:  # imports torch: only this backend needs it, and only when it is used
+    from batchmri.model.network import ClassMapNetwork
 
 _CUDA_BATCH = 256
 _CPU_BATCH = 32
-_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
+_GPU_FILES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Files of the drivers of NVIDIA and AMD, one of which exists if torch can use a GPU."""
 
 
 class TorchBackend:
@@ -28,7 +31,11 @@ class TorchBackend:
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """Return the CUDA devices and the CPU."""
+        """Return the CUDA devices and the CPU; torch is not imported without a driver."""
+        if not any(Path(name).exists() for name in _GPU_FILES):
+            return ("cpu",)
+        import torch
+
         n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
         return (*(f"cuda:{index}" for index in range(n_cuda)), "cpu")
 
@@ -36,6 +43,8 @@ class TorchBackend:
     def precisions(cls, device: str) -> tuple[str, ...]:
         """Return the precisions of a device, starting with the one that `auto` selects."""
         if device != "cpu":
+            import torch
+
             bf16 = ("bf16",) if torch.cuda.is_bf16_supported(including_emulation=False) else ()
             return ("fp16", *bf16, "fp32")
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
@@ -44,7 +53,7 @@ class TorchBackend:
     @classmethod
     def create(
         cls,
-        network: ClassMapNetwork,
+        network: "ClassMapNetwork",
         size: int,
         device: str,
         precision: str,
@@ -55,8 +64,14 @@ class TorchBackend:
         return cls(network, device, precision, batch_size or default)
 
     def __init__(
-        self, network: ClassMapNetwork, device: str, precision: str, batch_size: int
+        self,
+        network: "ClassMapNetwork",
+        device: str,
+        precision: str,
+        batch_size: int,
     ) -> None:
+        import torch
+
         self.batch_size = batch_size
         self.device = device
         self.precision = precision
@@ -67,6 +82,8 @@ class TorchBackend:
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""
+        import torch
+
         while True:
             try:
                 starts = range(0, len(batch), self._max_batch)
@@ -82,7 +99,10 @@ class TorchBackend:
             torch.cuda.empty_cache()
 
     def _forward(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
-        device_type, half = torch.device(self.device).type, _TYPES.get(self.precision)
+        import torch
+
+        half = getattr(torch, _TYPES[self.precision]) if self.precision in _TYPES else None
+        device_type = torch.device(self.device).type
         with (
             torch.inference_mode(),
             torch.autocast(device_type, dtype=half, enabled=half is not None),

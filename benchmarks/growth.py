@@ -1,0 +1,101 @@
+"""Growth of the state: python -m benchmarks.growth [FILES ...] (default 100000 1000000).
+
+Puts the headers of FILES files into a state.db without reading any file: 100 slices per series,
+one series in ten is T1 and gets the results of a stubbed network. Then plans and exports. Shows how
+size, time and memory grow; the largest archive that was simulated is in docs/performance.md.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from batchmri.outputs.console import Console
+from batchmri.pipeline.export import export
+from batchmri.pipeline.plan import Planner, waiting
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.shutdown import Shutdown
+from batchmri.reasons import Status
+from batchmri.records import Classes, CropBox, FileEntry, Header, Scores, SeriesResult
+from batchmri.settings import Settings
+from batchmri.state.series import Trouble
+from batchmri.state.store import Store
+from benchmarks.archives import machine
+from tests.builders import instance
+
+_SLICES, _SERIES_PER_STUDY, _CLASSIFIED = 100, 5, 10
+CLASSES = Classes(("glioma", "meningioma", "notumor", "pituitary"), "notumor")
+
+
+def fill(store: Store, n_files: int) -> None:
+    with store.bulk(4096) as bulk:
+        for number in range(n_files):
+            series = number // _SLICES
+            words = "AX T2" if series % _CLASSIFIED else "AX T1"
+            one = instance(
+                number % _SLICES,
+                source=f"archive/{series // 100}/{series}/{number}.dcm",
+                study_uid=f"1.2.{series // _SERIES_PER_STUDY}",
+                series_uid=f"1.2.{series}.1",
+                instance_uid=f"1.2.{series}.1.{number}",
+                header=Header(modality="MR", series_description=words),
+            )
+            entry = FileEntry(one.source, f"/{one.source}", 140_000, number)
+            store.files.put_header(entry, replace(one, path=entry.path), 1.0)
+            bulk.tick()
+
+
+def classify(store: Store) -> None:
+    scores = (0.1, 0.1, 0.7, 0.1)
+    for series in waiting(store):
+        found = tuple(
+            Scores(replace(ref, path=""), scores, CropBox(10, 10, 200, 200))
+            for ref in series.slices
+        )
+        result = SeriesResult(series, Status.CLASSIFIED, scores=found, model_digest="stub")
+        store.series.put_result(result, series.fingerprint, (), Trouble.NONE)
+
+
+def measure(n_files: int) -> None:
+    settings = Settings.model_validate({"report": {"gradcam": "none"}})
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        seconds = []
+        with Store(out / "state.db") as store:
+
+            def timed(function: object, *arguments: object) -> None:
+                start = time.perf_counter()
+                function(*arguments)  # type: ignore[operator]
+                seconds.append(time.perf_counter() - start)
+
+            planner = Planner(
+                store, settings, ScanOptions(), lambda result: True, Console("plain", "")
+            )
+            timed(fill, store, n_files)
+            timed(planner.plan, Shutdown())
+            timed(classify, store)
+            timed(planner.plan, Shutdown())
+            timed(lambda: export(store, CLASSES, settings, out, draw=False))
+        size = (out / "state.db").stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    times = " | ".join(f"{spent:.1f}" for spent in seconds)
+    print(
+        f"| {n_files} | {n_files // _SLICES} | {size / 2**20:.0f} | {times} | {peak:.0f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    print(f"{machine()}\n")
+    print(
+        "| files | series | state.db (MB) | put headers (s) | plan (s) | put results (s) "
+        "| plan again (s) | export (s) | peak (MB) |\n|" + "---|" * 9
+    )
+    for count in [int(argument) for argument in sys.argv[1:]] or [100_000, 1_000_000]:
+        measure(count)
+
+
+if __name__ == "__main__":
+    main()
