@@ -166,4 +166,4 @@ def test_an_output_on_a_read_only_file_system(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", out], check=True)
     assert_one_line(scanned, 2, "out", "Read-only file system")
-    assert_one_line(surveyed, 2, "dry-run.csv", "Read-only file system")
+    assert_one_line(surveyed, 2, "dry-run-series.csv", "Read-only file system")
