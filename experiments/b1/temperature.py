@@ -54,7 +54,8 @@ def fit_temperature(
         if known:
             errors.append(left_out_error(known, without, classes))
             figures[f"calibration error {name}"] = round(errors[-1], 3)
-    figures["mean calibration error of left-out groups"] = round(float(np.mean(errors)), 3)
+    if errors:
+        figures["mean calibration error of left-out groups"] = round(float(np.mean(errors)), 3)
     return _lowest(list(losses.values())), figures
 
 
