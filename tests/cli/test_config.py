@@ -34,7 +34,7 @@ def with_rules(model: Path, folder: Path, **rules: object) -> Path:
 
 def test_the_rules_of_the_card_are_shown() -> None:
     rules = shown()["verdict"]
-    assert (rules["notumor_below"], rules["tumor_above"]) == (0.261, 0.643)
+    assert (rules["notumor_below"], rules["tumor_above"]) == (0.38, 0.584)
     assert shown("--tumor-above", "0.7")["verdict"]["tumor_above"] == 0.7
 
 
@@ -49,7 +49,7 @@ def test_flags_environment_and_file_precede_the_card(
 
 
 def test_a_contradiction_with_the_card_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"model card: verdict.notumor_below is 0.261"):
+    with pytest.raises(SettingsError, match=r"model card: verdict.notumor_below is 0.38"):
         shown("--tumor-above", "0.2")
 
 
