@@ -30,6 +30,7 @@ _COMMANDS = {
     "explain": "Show what is known of a study or a file, and why.",
     "rescan": "Let the next scan process studies again.",
     "forget": "Delete the results of studies.",
+    "merge": "Join outputs that were made separately.",
     "compare": "List studies whose verdicts differ between two outputs.",
     "config": "Show the effective settings.",
     "model": "Show, check and export a model.",

@@ -22,7 +22,7 @@ from batchmri.settings.sections import ArchiveSettings
 from batchmri.state.store import Store
 from batchmri.state.transaction import Bulk
 
-_HEADER_VERSION_KEY = "header_version"
+HEADER_VERSION_KEY = "header_version"
 _FILES_PER_TRANSACTION = 4096
 
 
@@ -52,9 +52,9 @@ def index(
     now_s = time.time()
     with store.transaction():
         begin()
-        if store.meta(_HEADER_VERSION_KEY) != version:
+        if store.meta(HEADER_VERSION_KEY) != version:
             store.files.forget_headers()
-            store.set_meta(_HEADER_VERSION_KEY, version)
+            store.set_meta(HEADER_VERSION_KEY, version)
         unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed, now_s=now_s)
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers

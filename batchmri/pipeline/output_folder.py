@@ -39,6 +39,16 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
     return path
 
 
+def find_state(output: Path) -> Path:
+    """Path of the state.db of an output, wherever it is. Raises UsageError if there is none."""
+    path, run = output / _DATABASE, output / "run.json"
+    if not path.is_file() and run.is_file():
+        path = Path(str(_recorded_state(run)))
+    if not path.is_file():
+        raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
+    return path.resolve()
+
+
 def claim_state(store: Store, output: Path) -> None:
     """Record `output` as the output of `store`; the output may have been moved since the last run.
 

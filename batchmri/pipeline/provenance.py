@@ -11,7 +11,10 @@ from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
-_PROVENANCE_KEY = "made_with"  # the name in outputs of version 0.1
+PROVENANCE_KEY = "made_with"  # the name in outputs of version 0.1
+CLASSES_KEY = "classes"
+_RULES_KEY = "verdict_rules"
+_CARD_KEY = "card"
 
 
 def check_provenance(store: Store, now: Mapping[str, str]) -> None:
@@ -20,7 +23,7 @@ def check_provenance(store: Store, now: Mapping[str, str]) -> None:
     That is another model, temperature, preparation, device, precision, or use of identifiers. The
     message names both values.
     """
-    known = store.meta(_PROVENANCE_KEY)
+    known = store.meta(PROVENANCE_KEY)
     if known is not None:
         before: dict[str, str] = json.loads(known)
         differing = [key for key in now if before.get(key) != now[key]]
@@ -47,19 +50,26 @@ def remember_model(
     if rescan:
         store.series.forget_results()
         store.files.forget_headers()
-    store.set_meta(_PROVENANCE_KEY, json.dumps(now, sort_keys=True))
-    store.set_meta("classes", json.dumps([classes.names, classes.no_tumor]))
-    store.set_meta("verdict_rules", json.dumps(card.verdict))
-    store.set_meta("card", json.dumps(card.model_dump(mode="json")))
+    store.set_meta(PROVENANCE_KEY, json.dumps(now, sort_keys=True))
+    store.set_meta(CLASSES_KEY, json.dumps([classes.names, classes.no_tumor]))
+    store.set_meta(_RULES_KEY, json.dumps(card.verdict))
+    store.set_meta(_CARD_KEY, json.dumps(card.model_dump(mode="json")))
+
+
+def copy_provenance(source: Store, target: Store) -> None:
+    """Store the provenance of the results of another state with the same model."""
+    for key in (PROVENANCE_KEY, CLASSES_KEY, _RULES_KEY, _CARD_KEY):
+        if (value := source.meta(key)) is not None:
+            target.set_meta(key, value)
 
 
 def known_classes(store: Store) -> Classes:
     """The classes of the probabilities in the state. Raises UsageError before the first scan."""
-    known = store.meta("classes")
+    known = store.meta(CLASSES_KEY)
     if known is None:
         raise UsageError("this output contains no results yet; run batchmri scan first")
     names, no_tumor = json.loads(known)
-    provenance = json.loads(store.meta(_PROVENANCE_KEY) or "{}")
+    provenance = json.loads(store.meta(PROVENANCE_KEY) or "{}")
     return Classes(tuple(names), no_tumor, float(provenance.get("temperature", 1)))
 
 
@@ -77,22 +87,22 @@ def effective_settings(settings: Settings) -> Settings:
 
 def known_rules(store: Store) -> dict[str, Any]:
     """The verdict rules of the model that produced the results."""
-    rules: dict[str, Any] = json.loads(store.meta("verdict_rules") or "{}")
+    rules: dict[str, Any] = json.loads(store.meta(_RULES_KEY) or "{}")
     return rules
 
 
 def known_model(store: Store) -> str:
     """The digest of the model that produced the results; empty before the first scan."""
-    return str(json.loads(store.meta(_PROVENANCE_KEY) or "{}").get("model", ""))
+    return str(json.loads(store.meta(PROVENANCE_KEY) or "{}").get("model", ""))
 
 
 def known_card(store: Store) -> dict[str, Any]:
     """The card of the model that produced the results; empty in states of version 0.1."""
-    card: dict[str, Any] = json.loads(store.meta("card") or "{}")
+    card: dict[str, Any] = json.loads(store.meta(_CARD_KEY) or "{}")
     return card
 
 
 def known_provenance(store: Store) -> dict[str, str]:
     """What produced the results: model, preparation, device, precision."""
-    known: dict[str, str] = json.loads(store.meta(_PROVENANCE_KEY) or "{}")
+    known: dict[str, str] = json.loads(store.meta(PROVENANCE_KEY) or "{}")
     return known

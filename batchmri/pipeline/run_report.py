@@ -131,21 +131,7 @@ class RunReport:
             "seconds": self._seconds,
             "slices_classified_now": self.n_slices,
             "slices_per_second": self._rate,
-            "counts": {
-                "files": store.files.count(),
-                "files_in_series": totals.files_in_series,
-                "files_in_no_series": totals.files_alone,
-                "series_waiting": store.series.n_waiting(),
-                "new_failures": self.new_failures,
-                "failed_commands": self.failed_commands,
-                "studies": dict(totals.studies),
-                "series": dict(totals.series),
-                "slices": totals.slices,
-                "verdicts": dict(totals.verdicts),
-                "changes": dict(totals.changes),
-                "series_reasons": dict(totals.series_reasons),
-                "file_reasons": dict(totals.file_reasons),
-            },
+            "counts": counts(store, totals, self.new_failures, self.failed_commands),
         }
 
     def _metrics(self, path: Path, store: Store | None, exit_code: int) -> bytes:
@@ -193,3 +179,24 @@ def record_reclassification(output: Path, settings: Settings) -> None:
         "calibration": calibration_record(settings),
     }
     write_json(path, document)
+
+
+def counts(
+    store: Store, totals: Totals, new_failures: int = 0, failed_commands: int = 0
+) -> dict[str, Any]:
+    """The counts in run.json."""
+    return {
+        "files": store.files.count(),
+        "files_in_series": totals.files_in_series,
+        "files_in_no_series": totals.files_alone,
+        "series_waiting": store.series.n_waiting(),
+        "new_failures": new_failures,
+        "failed_commands": failed_commands,
+        "studies": dict(totals.studies),
+        "series": dict(totals.series),
+        "slices": totals.slices,
+        "verdicts": dict(totals.verdicts),
+        "changes": dict(totals.changes),
+        "series_reasons": dict(totals.series_reasons),
+        "file_reasons": dict(totals.file_reasons),
+    }

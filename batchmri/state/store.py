@@ -14,6 +14,7 @@ from batchmri.state.dicom import DicomIndex
 from batchmri.state.files import FileIndex
 from batchmri.state.listed import ListedStudies
 from batchmri.state.lookup import Lookup
+from batchmri.state.merge import Merge
 from batchmri.state.pending import OPEN_KEY, PendingExport
 from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
@@ -106,6 +107,10 @@ class Store:
     def bulk(self, size: int) -> Bulk:
         """Context manager for many small writes, committed every `size` ticks and at the end."""
         return Bulk(self._db, size)
+
+    def merge(self, other: Path) -> Merge:
+        """Context manager that reads another state.db into this one."""
+        return Merge(self._db, other)
 
     def pending_export(self) -> PendingExport:
         """What the export that begins now will change in the state."""

@@ -1,0 +1,231 @@
+"""`batchmri merge`: join outputs that were made separately, without reading the archive."""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchmri.errors import OutputError, StateError, UsageError
+from batchmri.outputs.atomic_write import make_folder, readers, write_json
+from batchmri.outputs.console import Console, LogFormat
+from batchmri.outputs.datapackage import CONTRACT
+from batchmri.outputs.summary import print_summary
+from batchmri.pipeline.export import Totals, export
+from batchmri.pipeline.index import HEADER_VERSION_KEY
+from batchmri.pipeline.last_export import last_settings
+from batchmri.pipeline.lock import hold
+from batchmri.pipeline.output_folder import claim_state, find_state, make_output
+from batchmri.pipeline.provenance import (
+    CLASSES_KEY,
+    copy_provenance,
+    known_classes,
+    known_provenance,
+)
+from batchmri.pipeline.run_report import counts
+from batchmri.settings import Settings
+from batchmri.state.store import Store
+
+_PICTURES = ("gradcam", "dicom")
+# Settings on which results depend; verdict rules and reports may have been changed since the scan.
+_SCANNED = {"selection": None, "archive": ("nifti_study",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """An output to be merged: its state, its run.json, and everything that must be the same."""
+
+    folder: Path
+    database: Path
+    run: Mapping[str, Any]
+    settings: Settings
+    facts: Mapping[str, str]
+
+
+def merge(
+    outputs: Sequence[str | Path], *, out: str | Path, log_format: LogFormat = "auto"
+) -> Totals:
+    """Join the results of several outputs in a new one, as if one scan had made it.
+
+    Raises UsageError if an output has no results, is unfinished, or was made with another model,
+    other settings or another contract, and if a study or a file differs between two outputs.
+    Nothing is written then.
+    """
+    output, folders = Path(out), [Path(path) for path in outputs]
+    _check_folders(folders, output)
+    databases = [find_state(folder) for folder in folders]
+    make_output(output)
+    with hold(output, *folders, *(path.parent for path in databases)):
+        inputs = [_read(folder, path) for folder, path in zip(folders, databases, strict=True)]
+        for other in inputs[1:]:
+            _check_alike(inputs[0], other)
+        # The state appears under its name when everything else is in place.
+        unfinished = output / ".state.db.tmp"
+        unfinished.unlink(missing_ok=True)
+        with readers(group=inputs[0].settings.report.group_readable):
+            try:
+                with Store(unfinished) as store:
+                    _join(store, inputs)
+                    for each in inputs:
+                        _link_pictures(each.folder, output)
+                    totals = _write(store, inputs, output)
+                unfinished.replace(output / "state.db")
+            finally:
+                unfinished.unlink(missing_ok=True)
+    print_summary(Console(log_format), totals, output)
+    return totals
+
+
+def _check_folders(folders: Sequence[Path], output: Path) -> None:
+    resolved = [folder.resolve() for folder in folders]
+    for folder in folders:
+        if resolved.count(folder.resolve()) > 1:
+            raise UsageError(f"{folder}: named twice")
+    if output.resolve() in resolved or (output / "state.db").exists():
+        raise UsageError(f"--out {output}: contains results already; choose a new folder")
+
+
+def _read(folder: Path, database: Path) -> _Input:
+    """Read what has to be the same in all outputs. Raises UsageError for an unfinished output."""
+    with Store(database) as store:
+        known_classes(store)  # raises UsageError before the first scan
+        left = store.series.n_waiting()
+        settings = last_settings(store)
+        run = _run(folder)
+        if left or store.changes_are_open or settings is None or run is None:
+            raise UsageError(
+                f"{folder}: its scan is not finished; run it again until it ends with exit code 0 "
+                "or 1"
+            )
+        facts = {
+            "contract": str(run.get("contract_version")),
+            "header reader": str(store.meta(HEADER_VERSION_KEY)),
+            "classes": str(store.meta(CLASSES_KEY)),
+            **known_provenance(store),
+            **_settings_facts(run["settings"], settings),
+        }
+    if facts["contract"] != CONTRACT:
+        raise StateError(
+            f"{folder}: its tables follow contract {facts['contract']}, and this version writes "
+            f"contract {CONTRACT}; scan it again first"
+        )
+    return _Input(folder, database, run, settings, facts)
+
+
+def _run(folder: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return found if isinstance(found["settings"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _settings_facts(scanned: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """The settings on which results and tables depend, by full name."""
+    sections = {
+        name: {key: scanned[name][key] for key in keys or scanned[name]}
+        for name, keys in _SCANNED.items()
+    }
+    sections |= settings.model_dump(mode="json", include={"verdict", "report"})
+    return {
+        f"{section}.{key}": json.dumps(value)
+        for section, values in sections.items()
+        for key, value in values.items()
+    }
+
+
+def _check_alike(first: _Input, other: _Input) -> None:
+    differing = [key for key in first.facts if other.facts.get(key) != first.facts[key]]
+    if differing:
+        differences = "; ".join(
+            f"{key} {other.facts.get(key)}, not {first.facts[key]}" for key in differing
+        )
+        raise StateError(
+            f"{other.folder}: cannot be merged with {first.folder}, because it was made with "
+            f"{differences}"
+        )
+
+
+def _join(store: Store, inputs: Sequence[_Input]) -> None:
+    """Add all states to `store`. Raises UsageError if a study or a file differs."""
+    for position, each in enumerate(inputs):
+        with store.merge(each.database) as other:
+            if (uid := other.differing_study()) is not None:
+                found = _first_with(inputs[:position], uid, each)
+                raise UsageError(
+                    f"study {uid}: {found} and {each.folder} have different files or results of "
+                    "it; scan all of its files into one output"
+                )
+            if (source := other.differing_file()) is not None:
+                raise UsageError(
+                    f"{source}: another file in {each.folder} than in the outputs named before "
+                    "it; scan the folders with different names (--root-label)"
+                )
+            other.add()
+    with Store(inputs[0].database) as first:
+        copy_provenance(first, store)
+    for each in inputs:
+        with Store(each.database) as one:
+            store.remember_roots({path: path for path in one.known_roots()})
+    # Patient digests of different outputs cannot be compared: a scan reads all headers once more.
+    store.files.forget_headers()
+    store.set_meta(HEADER_VERSION_KEY, inputs[0].facts["header reader"])
+
+
+def _first_with(inputs: Iterable[_Input], header_study: str, other: _Input) -> Path:
+    """The first of the outputs that contains a study."""
+    for each in inputs:
+        with Store(each.database) as store:
+            if store.files.instances(header_study)[0]:
+                return each.folder
+    return other.folder
+
+
+def _link_pictures(folder: Path, output: Path) -> None:
+    """Link pictures and DICOM objects into `output`, or copy them to another file system.
+
+    Links are safe, since batchmri replaces files and never changes them. Raises OutputError.
+    """
+    try:
+        for path in (p for name in _PICTURES for p in (folder / name).rglob("*") if p.is_file()):
+            target = output / path.relative_to(folder)
+            if path.suffix == ".tmp" or target.exists():
+                continue
+            make_folder(target.parent)
+            try:
+                os.link(path, target)
+            except OSError:
+                shutil.copy2(path, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror} ({error.filename})") from None
+
+
+def _write(store: Store, inputs: Sequence[_Input], output: Path) -> Totals:
+    """Write the tables, run.json, and a row for `batchmri status`."""
+    started = time.time()
+    claim_state(store, output)
+    totals = export(store, known_classes(store), inputs[0].settings, output, draw=True)
+    run = {
+        "run": secrets.token_hex(4),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+    }
+    document = {
+        **inputs[0].run,
+        **run,
+        "command": sys.argv,
+        "state": str((output / "state.db").resolve()),
+        "merged_from": [str(each.folder.resolve()) for each in inputs],
+        "seconds": {"export": round(time.time() - started, 3)},
+        "slices_classified_now": 0,
+        "slices_per_second": 0.0,
+        "counts": counts(store, totals),
+    }
+    write_json(output / "run.json", document)
+    done = {"seconds": round(time.time() - started), "exit_code": 0, "series": 0, "slices": 0}
+    store.put_run({**run, **done, "new_failures": 0, "left": 0})
+    return totals

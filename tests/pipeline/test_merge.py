@@ -1,0 +1,182 @@
+"""batchmri merge: the tables of separate outputs equal those of one scan."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from batchmri.errors import OutputBusyError, UsageError
+from batchmri.pipeline.lock import hold
+from batchmri.pipeline.merge import merge
+from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.scan import scan
+from batchmri.pipeline.scan_options import ScanOptions
+from batchmri.pipeline.status import status
+from batchmri.settings import Settings
+from batchmri.state.store import Store
+from tests.pipeline.builders import changed, head, uid, write_series
+from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
+from tests.pipeline.test_planted_model import Plant, plant
+
+__all__ = ["plant"]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, plant: Plant) -> list[Path]:
+    """Two folders: two DICOM studies with a skipped series and damaged files; a NIfTI file."""
+    plant(0)
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_series(one / "a", "a", "head", SeriesDescription="AX T1 +C")
+    write_series(one / "a", "a", "scout", n=3, SeriesDescription="localizer", SeriesNumber=1)
+    (one / "a" / "cut").write_bytes((one / "a" / "head-000").read_bytes()[:1500])
+    write_series(two / "b", "b", "head", PatientID="id-a")
+    slices = np.stack([head(seed=n) for n in range(6)], axis=2).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(slices, np.diag([-3, -3, 15, 1])), two / "c_T1w.nii.gz")
+    (two / "notes.txt").write_text("no image")
+    return [one, two]
+
+
+@pytest.fixture
+def outputs(folders: list[Path], tmp_path: Path, settings: Settings) -> list[Path]:
+    outs = [tmp_path / "out-one", tmp_path / "out-two"]
+    for folder, out in zip(folders, outs, strict=True):
+        scan([folder], out=out, settings=settings)
+    return outs
+
+
+def test_merged_tables_and_pictures_are_those_of_one_scan(
+    folders: list[Path], outputs: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    whole, merged = tmp_path / "whole", tmp_path / "merged"
+    scan(folders, out=whole, settings=settings)
+    before = [contents(out) for out in outputs]
+    for folder in folders:
+        shutil.rmtree(folder)  # the archive is not needed
+    totals = merge(outputs[::-1], out=merged)
+    assert contents(merged) == contents(whole)
+    assert (merged / "changes.csv").read_bytes() == (whole / "changes.csv").read_bytes()
+    assert [contents(out) for out in outputs] == before
+    assert totals.studies == {"classified": 3}
+    run, of_scan = (json.loads((out / "run.json").read_text()) for out in (merged, whole))
+    assert run["counts"] == of_scan["counts"] | {"new_failures": 0}
+    assert run["merged_from"] == [str(out) for out in outputs[::-1]]
+    assert len(status(merged).runs) == 1
+    assert_every_file_accounted_for(merged, 18)
+
+
+def test_a_scan_continues_a_merged_output_without_classifying_again(
+    folders: list[Path],
+    outputs: list[Path],
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    merged = tmp_path / "merged"
+    merge(outputs, out=merged)
+    before = contents(merged)
+    monkeypatch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", None)
+    assert scan(folders, out=merged, settings=settings).exit_code == 0
+    assert contents(merged) == before
+
+
+def test_an_equal_study_in_two_outputs_is_merged_once(
+    outputs: list[Path], tmp_path: Path, folders: list[Path], settings: Settings
+) -> None:
+    scan([folders[0]], out=tmp_path / "again", settings=settings)
+    merge([*outputs, tmp_path / "again"], out=tmp_path / "merged")
+    merge(outputs, out=tmp_path / "plain")
+    assert contents(tmp_path / "merged") == contents(tmp_path / "plain")
+
+
+def test_a_study_with_different_files_is_refused_by_name(
+    outputs: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    other = tmp_path / "three"
+    write_series(other, "b", "head")
+    scan([other], out=tmp_path / "out-three", settings=settings)
+    with pytest.raises(UsageError, match=f"study {uid('b')}: .*out-two and .*out-three have"):
+        merge([*outputs, tmp_path / "out-three"], out=tmp_path / "merged")
+    assert not (tmp_path / "merged" / "state.db").exists()
+    assert not list((tmp_path / "merged").glob("*.csv"))
+
+
+def test_a_study_with_different_results_is_refused(
+    outputs: list[Path], folders: list[Path], tmp_path: Path, settings: Settings, plant: Plant
+) -> None:
+    plant(2)
+    scan([folders[0]], out=tmp_path / "other", settings=settings)
+    with pytest.raises(UsageError, match=f"study {uid('a')}: .*out-one and .*other have"):
+        merge([*outputs, tmp_path / "other"], out=tmp_path / "merged")
+
+
+def test_files_of_equal_names_in_folders_of_equal_names_are_refused(
+    outputs: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / "two"
+    write_series(elsewhere / "d", "d", "head")
+    (elsewhere / "notes.txt").write_text("other notes")
+    scan([elsewhere], out=tmp_path / "out-three", settings=settings)
+    with pytest.raises(UsageError, match=r"two/notes\.txt: another file in .*--root-label"):
+        merge([*outputs, tmp_path / "out-three"], out=tmp_path / "merged")
+
+
+def test_other_settings_are_refused_by_name(
+    outputs: list[Path], folders: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    with_rules = changed(settings, "verdict", top_slices=4)
+    other = changed(with_rules, "selection", min_slices=4)
+    scan([folders[1]], out=tmp_path / "other", settings=other)
+    with pytest.raises(UsageError, match=r"min_slices 4, not 5; verdict\.top_slices 4, not 3$"):
+        merge([outputs[0], tmp_path / "other"], out=tmp_path / "merged")
+    reclassify(outputs[0], settings=with_rules)
+    with pytest.raises(UsageError, match=r"made with verdict\.top_slices 3, not 4$"):
+        merge(outputs, out=tmp_path / "merged")
+
+
+def test_another_model_or_header_reader_is_refused(outputs: list[Path], tmp_path: Path) -> None:
+    with Store(outputs[1] / "state.db") as store:
+        before = str(store.meta("made_with"))
+        store.set_meta("made_with", json.dumps(json.loads(before) | {"model": "x"}))
+    with pytest.raises(UsageError, match=r"out-two: cannot .* made with model x, not"):
+        merge(outputs, out=tmp_path / "merged")
+    with Store(outputs[1] / "state.db") as store:
+        store.set_meta("made_with", before)
+        store.set_meta("header_version", "0")
+    with pytest.raises(UsageError, match="made with header reader 0, not"):
+        merge(outputs, out=tmp_path / "merged")
+
+
+def test_another_contract_is_refused(outputs: list[Path], tmp_path: Path) -> None:
+    run = json.loads((outputs[1] / "run.json").read_text())
+    (outputs[1] / "run.json").write_text(json.dumps(run | {"contract_version": "1"}))
+    with pytest.raises(UsageError, match="out-two: its tables follow contract 1, and this version"):
+        merge(outputs, out=tmp_path / "merged")
+
+
+def test_outputs_without_results_or_in_use_are_refused(outputs: list[Path], tmp_path: Path) -> None:
+    merged = tmp_path / "merged"
+    with pytest.raises(UsageError, match="no results here"):
+        merge([outputs[0], tmp_path], out=merged)
+    with pytest.raises(UsageError, match="out-one: named twice"):
+        merge([outputs[0], outputs[0]], out=merged)
+    with pytest.raises(UsageError, match="contains results already"):
+        merge(outputs, out=outputs[0])
+    with hold(outputs[1]), pytest.raises(OutputBusyError):
+        merge(outputs, out=merged)
+    (outputs[1] / "run.json").unlink()
+    with pytest.raises(UsageError, match="out-two: its scan is not finished"):
+        merge(outputs, out=merged)
+
+
+def test_a_state_outside_of_its_output_is_found(
+    folders: list[Path], outputs: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    elsewhere = ScanOptions(state=tmp_path / "state")
+    scan([folders[1]], out=tmp_path / "far", settings=settings, options=elsewhere)
+    merge([outputs[0], tmp_path / "far"], out=tmp_path / "merged")
+    merge(outputs, out=tmp_path / "plain")
+    assert contents(tmp_path / "merged") == contents(tmp_path / "plain")
+    assert table(tmp_path / "merged", "studies")
