@@ -8,9 +8,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydicom.config import IGNORE
-from pydicom.uid import UID
-
 from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
 from batchmri.settings.sections import ReportSettings
@@ -257,5 +254,8 @@ def _flags(names: Iterable[str]) -> tuple[str, ...]:
 
 def transfer_syntax(value: str) -> str:
     """The keyword of a known UID; other values are returned unchanged."""
+    from pydicom.config import IGNORE  # imported only for tables that are written
+    from pydicom.uid import UID
+
     # IGNORE: pydicom would warn about invalid UIDs in headers.
     return UID(value, validation_mode=IGNORE).keyword or value

@@ -3,10 +3,12 @@
 import json
 from functools import cached_property
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from batchmri.errors import UsageError
+
+if TYPE_CHECKING:  # takes half a second to import, which a scan on the command line does not need
+    import pandas as pd
 
 _TYPES = {"string": "string", "integer": "Int64", "number": "float64"}
 
@@ -22,31 +24,33 @@ class Results:
         self.output = Path(output)
 
     @cached_property
-    def studies(self) -> pd.DataFrame:
+    def studies(self) -> "pd.DataFrame":
         """A row per study: verdict, probabilities, and numbers of series."""
         return self._table("studies")
 
     @cached_property
-    def series(self) -> pd.DataFrame:
+    def series(self) -> "pd.DataFrame":
         """A row per series, classified or not, with the reason."""
         return self._table("series")
 
     @cached_property
-    def slices(self) -> pd.DataFrame:
+    def slices(self) -> "pd.DataFrame":
         """A row per classified slice."""
         return self._table("slices")
 
     @cached_property
-    def files(self) -> pd.DataFrame:
+    def files(self) -> "pd.DataFrame":
         """A row per file that gave no slice."""
         return self._table("files")
 
     @cached_property
-    def changes(self) -> pd.DataFrame:
+    def changes(self) -> "pd.DataFrame":
         """A row per study that changed in the last run that changed anything."""
         return self._table("changes")
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def _table(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
         package = json.loads((self.output / "datapackage.json").read_text(encoding="utf-8"))
         (resource,) = (one for one in package["resources"] if one["name"] == name)
         return pd.read_csv(

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import islice
+from functools import cached_property, partial
+from itertools import chain, islice
 from types import TracebackType
 
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.read_headers import read_headers
-from batchmri.pipeline.engines.base import EngineContext, FinishedSeries, LocalModel
+from batchmri.pipeline.engines.base import FinishedSeries, LocalModel
 from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance, Series
@@ -19,20 +19,22 @@ _FILES_PER_TASK = 32
 class LocalEngine(LocalModel):
     """Worker processes on this machine; see `Engine`."""
 
-    def __init__(self, context: EngineContext) -> None:
-        super().__init__(context)
-        settings = context.settings
-        self._pool = WorkerPool(
+    @cached_property
+    def _pool(self) -> WorkerPool:
+        """The workers, which are started when there is something to read."""
+        settings = self.context.settings
+        return WorkerPool(
             settings.pixels.n_workers,
             settings.archive.file_timeout_s,
             settings.pixels.max_file_mb << 20,
-            context.stop,
+            self.context.stop,
         )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self._pool.close()
+        if "_pool" in vars(self):
+            self._pool.close()
 
     def read_headers(
         self, entries: Iterable[FileEntry], context: HeaderContext
@@ -60,6 +62,9 @@ class LocalEngine(LocalModel):
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
         """Yield every series with its result, once its pictures have been written."""
-        from batchmri.pipeline.classify import SeriesClassifier
+        remaining = iter(waiting)
+        for first in remaining:  # imported and started only if there is something to classify
+            from batchmri.pipeline.classify import SeriesClassifier
 
-        return SeriesClassifier(self._pool, self.model, self.context).classify(waiting)
+            classifier = SeriesClassifier(self._pool, self.model, self.context)
+            yield from classifier.classify(chain((first,), remaining))
