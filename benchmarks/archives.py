@@ -3,7 +3,6 @@
 import platform
 from pathlib import Path
 
-import gdcm
 import nibabel
 import numpy as np
 
@@ -34,6 +33,8 @@ def make(folder: Path, kind: str, n_series: int) -> None:
 
 
 def _compress(path: Path) -> None:
+    import gdcm  # not above: once it is loaded, writing gzipped NIfTI crashes in free()
+
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     reader.Read()
