@@ -79,7 +79,11 @@ BACKENDS = Registry(
     openvino="batchmri.model.backends.openvino:OpenVINOBackend",
     torch="batchmri.model.backends.torch:TorchBackend",
 )
-ENGINES = Registry("batchmri.engines", local="batchmri.pipeline.engines.local:LocalEngine")
+ENGINES = Registry(
+    "batchmri.engines",
+    local="batchmri.pipeline.engines.local:LocalEngine",
+    ray="batchmri.pipeline.engines.ray:RayEngine",
+)
 SINKS = Registry(
     "batchmri.sinks",
     csv="batchmri.outputs.tables.csv:CsvTables",

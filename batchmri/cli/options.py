@@ -119,6 +119,8 @@ def scan_flags(command: Command) -> Command:
         option_of("classifier.batch_size", "--batch-size", metavar="auto|N"),
         option_of("pixels.workers", "--workers", metavar="auto|N"),
         option_of("engine.name", "--engine", metavar="NAME"),
+        option_of("engine.ray_address", "--ray-address", metavar="auto|HOST:PORT"),
+        option_of("engine.actors", "--actors", metavar="auto|N"),
         option_of("report.gradcam", "--gradcam", metavar="top:K|all|none"),
         option_of("report.heatmaps", "--heatmaps", metavar="none|nifti"),
         option_of("report.html", "--report/--no-report", default=None),

@@ -167,8 +167,19 @@ class EngineSettings(Section):
 
     name: Annotated[str, AfterValidator(registered(ENGINES))] = Field(
         "local",
-        description="local: worker processes on this machine.",
-        **_allowed("local, or an engine of an installed package"),
+        description="local: worker processes on this machine; ray: a Ray cluster.",
+        **_allowed("local, ray, or an engine of an installed package"),
+    )
+    ray_address: str | None = Field(
+        None,
+        description="Address of a Ray cluster (auto: the one of this machine); without one, the "
+        "engine ray starts one on this machine.",
+    )
+    actors: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Processes of the engine ray that run the model; auto: one per GPU, or one "
+        "per machine.",
+        **_allowed(_COUNT_OR_AUTO),
     )
 
 

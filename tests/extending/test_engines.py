@@ -42,8 +42,8 @@ def test_an_engine_of_another_package_gives_the_same_bytes(
 
 
 def test_an_unknown_engine_is_a_settings_error() -> None:
-    assert ENGINES.names() == ("local",)
-    with pytest.raises(SettingsError, match="'spark' is not allowed; expected local"):
+    assert ENGINES.names() == ("local", "ray")
+    with pytest.raises(SettingsError, match="'spark' is not allowed; expected local, ray, or"):
         Settings.load(engine={"name": "spark"})
 
 

@@ -1,0 +1,126 @@
+"""Actors that end, with a stand-in for Ray that runs calls one after the other."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from batchmri.pipeline.engines.ray_crew import CALLS_AHEAD, ClusterError, Crew
+
+
+class RayError(Exception):
+    pass
+
+
+class RayTaskError(RayError):
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
+
+
+class ActorError(RayError):
+    pass
+
+
+class Calls:
+    """A call in flight of an actor."""
+
+    def __init__(self, actor: "FakeActor", item: str) -> None:
+        self.actor, self.item = actor, item
+
+
+class FakeActor:
+    """An actor that ends when it gets the item `killer`."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.had: list[str] = []
+        self.ready = SimpleNamespace(remote=lambda: Calls(self, "ready"))
+
+    def call(self, item: str) -> Calls:
+        self.had.append(item)
+        return Calls(self, item)
+
+
+class FakeRay:
+    exceptions = SimpleNamespace(
+        RayTaskError=RayTaskError, RayActorError=ActorError, ObjectLostError=ActorError
+    )
+
+    def __init__(self, on_start: bool = True) -> None:
+        self.actors: list[FakeActor] = []
+        self.most_in_flight = 0
+        self.on_start = on_start
+
+    def new_actor(self) -> FakeActor:
+        self.actors.append(FakeActor())
+        return self.actors[-1]
+
+    def wait(self, calls: list[Calls], **_: Any) -> tuple[list[Calls], list[Calls]]:
+        self.most_in_flight = max(self.most_in_flight, len(calls))
+        return calls[-1:], calls[:-1]  # the last one first: results come in any order
+
+    def get(self, call: Calls) -> str:
+        if call.item == "killer" or not self.on_start:
+            call.actor.alive = False
+        if not call.actor.alive:
+            raise ActorError
+        if call.item == "bug":
+            raise RayTaskError(ZeroDivisionError())
+        return call.item.upper()
+
+    def kill(self, actor: FakeActor) -> None:
+        actor.alive = False
+
+
+def run(ray: FakeRay, items: Iterator[str], n_actors: int) -> tuple[list[str], list[str]]:
+    """The items with results, and those that were given up."""
+    crew: Crew[str] = Crew(ray, n_actors, ray.new_actor)
+    call: Callable[[Any, str], Any] = lambda actor, item: actor.call(item)  # noqa: E731
+    found, lost = [], []
+    while crew.give_work(items, call):
+        for item, result in crew.collect():
+            assert result == item.upper()
+            found.append(item)
+        lost += crew.given_up()
+    crew.dismiss()
+    return found, lost
+
+
+@pytest.mark.parametrize("n_actors", [1, 2, 4])
+def test_only_the_item_that_ends_actors_is_given_up(n_actors: int) -> None:
+    ray = FakeRay()
+    items = [*"abcdef", "killer", *"ghijkl"]
+    found, lost = run(ray, iter(items), n_actors)
+    assert sorted(found) == list("abcdefghijkl")
+    assert lost == ["killer"]
+    had = [actor for actor in ray.actors if "killer" in actor.had]
+    assert len(had) == 3
+    assert all(actor.had[-1] == "killer" for actor in had[1:]), "it is tried again alone"
+    assert not any(actor.alive for actor in ray.actors), "no actor is left behind"
+
+
+def test_items_are_taken_only_a_few_ahead() -> None:
+    ray, taken = FakeRay(), []
+
+    def take() -> Iterator[str]:
+        for number in range(100):
+            taken.append(number)
+            yield str(number)
+
+    crew: Crew[str] = Crew(ray, 2, ray.new_actor)
+    items, n_done = take(), 0
+    while crew.give_work(items, FakeActor.call):
+        n_done += len(list(crew.collect()))
+        assert len(taken) <= n_done + 2 * CALLS_AHEAD
+    assert n_done == 100
+
+
+def test_the_exception_of_a_call_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(FakeRay(), iter(["a", "bug"]), 1)
+
+
+def test_a_cluster_on_which_every_actor_ends_is_an_error() -> None:
+    with pytest.raises(ClusterError, match="10 actors ended before one of them returned"):
+        run(FakeRay(on_start=False), iter("abc"), 2)
