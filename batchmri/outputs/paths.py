@@ -54,6 +54,11 @@ def dicom_folder(study_uid: str) -> str:
     return f"dicom/{study_path(study_uid)}"
 
 
+def parametric_map_path(key: SeriesKey) -> str:
+    """Path of the Parametric Map of a series; raises ValueError as `picture_path` does."""
+    return f"{dicom_folder(key.study_uid)}/pm-{_series_name(key)}.dcm"
+
+
 def study_path(study_uid: str) -> str:
     """A folder of a study, such as `ab/1.2.3`; two hex digits spread studies over 256 folders."""
     digest = hashlib.blake2b(study_uid.encode(), digest_size=1).hexdigest()
@@ -65,10 +70,13 @@ def _folder(study_uid: str) -> str:
 
 
 def _series(key: SeriesKey) -> str:
+    return f"{_folder(key.study_uid)}/{_series_name(key)}"
+
+
+def _series_name(key: SeriesKey) -> str:
     if not _PART.fullmatch(key.part):
         raise ValueError(f"not a series part: {key.part!r}")
-    series = _checked(key.series_uid) + (f"_{key.part}" if key.part else "")
-    return f"{_folder(key.study_uid)}/{series}"
+    return _checked(key.series_uid) + (f"_{key.part}" if key.part else "")
 
 
 def _checked(uid: str) -> str:

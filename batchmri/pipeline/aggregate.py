@@ -10,6 +10,7 @@ from batchmri.pipeline.draw import (
     MAX_MONTAGE_PICTURES,
     current_pictures,
     drawn_as,
+    has_heat,
     report_strips,
     series_caption,
     wanted_pictures,
@@ -71,7 +72,7 @@ class AggregatedStudy:
         maps = [
             heatmap_path(result.series.key)
             for result in self.results
-            if settings.report.heatmaps == "nifti" and result.picture_class
+            if settings.report.writes_heatmaps and result.picture_class
         ]
         return (*self.pictures, *strips, *maps)
 
@@ -150,6 +151,8 @@ def pictures_are_current(
         return True
     current, verdict, missing = aggregate_series(result, classes, settings)
     expected = [path for _, path in current.pictures]
+    if settings.report.writes_heatmaps and has_heat(verdict):
+        missing |= not current.picture_class
     if settings.report.html:
         missing |= not current.picture_class
         expected += report_strips(result.series, verdict, classes)

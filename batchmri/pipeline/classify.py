@@ -135,7 +135,7 @@ class SeriesClassifier:
         verdict = series_verdict(series, current, classes, self._settings.verdict)
         wanted = wanted_pictures(current, verdict, classes, rules)
         strips = strip_slices(current, verdict) if rules.html else ()
-        volumes = rules.heatmaps == "nifti" and has_heat(verdict)
+        volumes = rules.writes_heatmaps and has_heat(verdict)
         if not wanted and not strips and not volumes:
             return result
         scores = {s.ref.index: s for s in current}

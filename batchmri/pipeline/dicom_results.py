@@ -3,9 +3,10 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from pydicom import config
@@ -17,19 +18,24 @@ from batchmri.outputs.console import Console
 from batchmri.outputs.dicom.capture import secondary_capture
 from batchmri.outputs.dicom.facts import CONTENT_VERSION, ClassCode, Kind, StudyFacts
 from batchmri.outputs.dicom.key_images import key_object_selection
+from batchmri.outputs.dicom.parametric_map import parametric_map
 from batchmri.outputs.dicom.report import structured_report
-from batchmri.outputs.paths import dicom_folder, montage_path
+from batchmri.outputs.paths import dicom_folder, montage_path, parametric_map_path
 from batchmri.outputs.rows import common_source
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.dicom_sources import SourceHeaderError, class_codes, study_facts
+from batchmri.pipeline.parametric_maps import heat_map_of, heat_maps
 from batchmri.pipeline.provenance import known_card
-from batchmri.records import Classes
+from batchmri.records import Classes, SeriesKey
 from batchmri.settings import Settings
 from batchmri.state.dicom import DicomObject
 from batchmri.state.store import Store
 
 FOLDER = "dicom"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_NAMED = 5
+Built = tuple[Kind, str, Dataset]
+"""Kind of an object, its path relative to the output folder, and the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class DicomTotals:
     objects: int = 0
     written: int = 0
     nifti: int = 0
+    without_map: list[str] = field(default_factory=list)  # sources of series without heat map
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -107,6 +114,13 @@ def report_totals(console: Console, totals: DicomTotals, output: Path) -> None:
         console.warn("no DICOM results", study=failure.source, reason=failure.detail)
     if totals.nifti:
         console.log("NIfTI studies have no DICOM results", studies=totals.nifti)
+    if totals.without_map:
+        named = totals.without_map[:_NAMED]
+        console.log(
+            "no Parametric Map (without a heat map: scan with --dicom-results pm)",
+            series=len(totals.without_map),
+            sources=", ".join(named) + (", …" if len(totals.without_map) > _NAMED else ""),
+        )
     console.log(
         "DICOM results",
         studies=totals.studies,
@@ -119,7 +133,7 @@ def report_totals(console: Console, totals: DicomTotals, output: Path) -> None:
 def _update_study(writer: "_Writer", study: AggregatedStudy, totals: DicomTotals) -> None:
     totals.studies += 1
     try:
-        n_written, objects = writer.update(study)
+        n_written, objects = writer.update(study, totals.without_map)
     except SourceHeaderError as error:
         detail = str(error)
     except (BatchmriError, OSError, MemoryError):
@@ -143,27 +157,36 @@ class _Writer:
     output: Path
     kinds: tuple[Kind, ...]
 
-    def update(self, study: AggregatedStudy) -> tuple[int, tuple[DicomObject, ...]]:
+    def update(
+        self, study: AggregatedStudy, without_map: list[str]
+    ) -> tuple[int, tuple[DicomObject, ...]]:
         """Write the objects of a study unless they are up to date.
 
-        Returns the number of files that changed, and all objects.
+        Returns the number of files that changed, and all objects. The sources of series without a
+        heat map are added to `without_map`.
         """
         montage = self._montage(study.uid)
-        digest = self._digest(study, montage)
-        known = self.store.dicom.get(study.uid)
-        if known and known[0] == digest and all((self.output / o.path).is_file() for o in known[1]):
-            return 0, known[1]
+        maps, missing = heat_maps(study, self.output) if "pm" in self.kinds else ({}, [])
+        without_map += missing
+        digest = self._digest(study, montage, maps)
+        known_digest, known = self.store.dicom.get(study.uid) or ("", ())
+        paths = {one.path for one in known}.union(parametric_map_path(key) for key in maps)
+        if known_digest == digest and len(paths) == len(known) and self._exist(paths):
+            return 0, known
+        objects: list[DicomObject] = []
+        n_written = 0
         with warnings.catch_warnings(action="ignore"), config.disable_value_validation():
             facts = study_facts(self.store, study, self.classes, self.codes)
             built = list(self._build(facts, montage))
-            n_written = sum(self._write(study.uid, kind, ds) for kind, ds in built)
-        objects = tuple(
-            DicomObject(kind, self._path(study.uid, kind), str(ds.SOPInstanceUID))
-            for kind, ds in built
-        )
+            for kind, path, ds in chain(built, self._maps(study, facts, maps, without_map)):
+                n_written += self._write(path, ds)
+                objects.append(DicomObject(kind, path, str(ds.SOPInstanceUID)))
         self._remove_files(study.uid, {self.output / one.path for one in objects})
-        self.store.dicom.put(study.uid, digest, objects)
-        return n_written, objects
+        self.store.dicom.put(study.uid, digest, tuple(objects))
+        return n_written, tuple(objects)
+
+    def _exist(self, paths: Iterable[str]) -> bool:
+        return all((self.output / path).is_file() for path in paths)
 
     def remove(self, study_uid: str) -> None:
         """Remove the objects of a study."""
@@ -178,8 +201,13 @@ class _Writer:
             return None
         return exported.montage, path
 
-    def _digest(self, study: AggregatedStudy, montage: tuple[str, Path] | None) -> str:
-        made_from = (
+    def _digest(
+        self,
+        study: AggregatedStudy,
+        montage: tuple[str, Path] | None,
+        maps: Mapping[SeriesKey, str],
+    ) -> str:
+        made_from: tuple[object, ...] = (
             CONTENT_VERSION,
             self.kinds,
             study.version,
@@ -188,25 +216,48 @@ class _Writer:
             montage and montage[0],
             sorted(self.codes.items()),
         )
+        if maps:
+            made_from = (*made_from, sorted(maps.items()))
         return hashlib.blake2b(repr(made_from).encode(), digest_size=16).hexdigest()
 
-    def _build(
-        self, facts: StudyFacts, montage: tuple[str, Path] | None
-    ) -> Iterator[tuple[Kind, Dataset]]:
+    def _build(self, facts: StudyFacts, montage: tuple[str, Path] | None) -> Iterator[Built]:
+        folder = dicom_folder(facts.study_uid)
         if "sr" in self.kinds:
-            yield "sr", structured_report(facts)
+            yield "sr", f"{folder}/sr.dcm", structured_report(facts)
         if "sc" in self.kinds and montage is not None:
-            yield "sc", secondary_capture(facts, montage[1].read_bytes())
+            yield "sc", f"{folder}/sc.dcm", secondary_capture(facts, montage[1].read_bytes())
         if "kos" in self.kinds and (selection := key_object_selection(facts)) is not None:
-            yield "kos", selection
+            yield "kos", f"{folder}/kos.dcm", selection
 
-    def _path(self, study_uid: str, kind: Kind) -> str:
-        return f"{dicom_folder(study_uid)}/{kind}.dcm"
+    def _maps(
+        self,
+        study: AggregatedStudy,
+        facts: StudyFacts,
+        maps: Mapping[SeriesKey, str],
+        without_map: list[str],
+    ) -> Iterator[Built]:
+        """Parametric Maps, one at a time; a series that cannot have one does not affect others."""
+        results = {result.series.key: result for result in study.results}
+        for key, series in zip(study.verdicts, facts.series, strict=True):
+            if key not in maps:
+                continue
+            result, shown = results[key], study.verdicts[key].shown_class
+            try:
+                heat = heat_map_of(self.store, result, series, shown, self.output)
+                ds = parametric_map(study.uid, series, heat, result.model_digest)
+            except SourceHeaderError as error:
+                without_map.append(f"{result.series.source} ({error})")
+            except (BatchmriError, OSError, MemoryError):
+                raise
+            except Exception as error:  # geometry that highdicom does not accept
+                without_map.append(f"{result.series.source} ({type(error).__name__})")
+            else:
+                yield "pm", parametric_map_path(key), ds
 
-    def _write(self, study_uid: str, kind: Kind, ds: Dataset) -> bool:
+    def _write(self, path: str, ds: Dataset) -> bool:
         encoded = io.BytesIO()
         ds.save_as(encoded, enforce_file_format=True)
-        with NewFile(self.output / self._path(study_uid, kind), _FILE_MODE) as new:
+        with NewFile(self.output / path, _FILE_MODE) as new:
             new.write(encoded.getvalue())
         return new.changed
 

@@ -60,7 +60,7 @@ def _series(
     series, verdict = result.series, study.verdicts[result.series.key]
     source, attributes = _source(store, result)
     by_index = {scores.ref.index: scores.ref for scores in result.scores}
-    several = _instances_with_frames(result.scores)
+    several = instances_with_frames(result.scores)
     return series_facts(
         verdict,
         classes,
@@ -69,7 +69,7 @@ def _series(
         part=series.key.part,
         number=series.header.series_number,
         deciding=tuple(
-            _reference(by_index[index], several, source.images[0].sop_class)
+            reference_to(by_index[index], several, source.images[0].sop_class)
             for index in sorted(verdict.deciding)
         ),
         decides_study=series.key == study.deciding,
@@ -114,7 +114,7 @@ def _read_header(store: Store, source: str) -> Dataset:
         raise SourceHeaderError(f"the source header is damaged ({type(error).__name__})") from None
 
 
-def _instances_with_frames(scores: tuple[Scores, ...]) -> set[str]:
+def instances_with_frames(scores: tuple[Scores, ...]) -> set[str]:
     """The instances of which several frames were classified; tiles of a mosaic are no frames."""
     frames: dict[str, set[int]] = {}
     for ref in (one.ref for one in scores if one.ref.tile is None):
@@ -122,6 +122,7 @@ def _instances_with_frames(scores: tuple[Scores, ...]) -> set[str]:
     return {uid for uid, numbers in frames.items() if len(numbers) > 1}
 
 
-def _reference(ref: SliceRef, several: set[str], sop_class: str) -> SliceReference:
+def reference_to(ref: SliceRef, several: set[str], sop_class: str) -> SliceReference:
+    """The slice in its source instance; `several` is that of `instances_with_frames`."""
     frame = ref.frame if ref.instance_uid in several else None
     return SliceReference(ref.instance_uid, sop_class, frame)

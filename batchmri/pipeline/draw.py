@@ -62,7 +62,7 @@ def drawn_as(
         caption,
         verdict.shown_class,
         verdict.deciding,
-        rules.heatmaps,
+        "nifti" if rules.writes_heatmaps else "none",
     )
     if exponent != 1:
         shown = (*shown, exponent)

@@ -78,7 +78,7 @@ def _nifti_space(series: Series) -> tuple[Affine, int] | None:
 
 def _dicom_space(series: Series) -> tuple[Affine, int] | None:
     """The affine of a stack from its first and last slice; slices count as evenly spaced."""
-    first, last = (_frame_of(series.slices[i]) for i in (0, -1))
+    first, last = (frame_of(series.slices[i]) for i in (0, -1))
     if first is None or last is None or first.orientation is None or first.pixel_spacing is None:
         return None
     if first.position is None or last.position is None:
@@ -96,7 +96,7 @@ def _dicom_space(series: Series) -> tuple[Affine, int] | None:
     return _LPS_TO_RAS @ lps, n
 
 
-def _frame_of(ref: SliceRef) -> Frame | None:
+def frame_of(ref: SliceRef) -> Frame | None:
     """The geometry of a slice, read from the header of its file again."""
     try:
         size = Path(ref.path).stat().st_size

@@ -278,7 +278,7 @@ class VerdictSettings(Section):
                 raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
 
 
-DicomKind = Literal["sr", "sc", "kos"]
+DicomKind = Literal["sr", "sc", "kos", "pm"]
 
 
 class ReportSettings(Section):
@@ -321,9 +321,14 @@ class ReportSettings(Section):
     dicom_results: tuple[DicomKind, ...] = Field(
         (),
         description="DICOM objects to write: structured report (sr), montage (sc), key images "
-        "(kos).",
+        "(kos), heat maps (pm, which switches on heatmaps = nifti).",
         **_allowed(f"one or more of {', '.join(get_args(DicomKind))}"),
     )
+
+    @property
+    def writes_heatmaps(self) -> bool:
+        """Whether heat maps are written as NIfTI volumes; Parametric Maps are made from them."""
+        return self.heatmaps == "nifti" or "pm" in self.dicom_results
 
 
 class ScheduleSettings(Section):

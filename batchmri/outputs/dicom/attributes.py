@@ -21,11 +21,12 @@ STUDY_KEYWORDS = (
 SERIES_KEYWORDS = ("SeriesInstanceUID", "FrameOfReferenceUID")
 _NO_DATE, _NO_TIME = "19000101", "000000"
 _UTF8 = "ISO_IR 192"
-SERIES_NUMBERS: dict[Kind, int] = {"sr": 9801, "sc": 9802, "kos": 9803}
+SERIES_NUMBERS: dict[Kind, int] = {"sr": 9801, "sc": 9802, "kos": 9803, "pm": 9804}
 DESCRIPTIONS: dict[Kind, str] = {
     "sr": "batchmri report (research use only)",
     "sc": "batchmri montage (research use only)",
     "kos": "batchmri key images (research use only)",
+    "pm": "batchmri heat map (research use only)",
 }
 _CLOCK = (
     "InstanceCreationDate", "InstanceCreationTime",

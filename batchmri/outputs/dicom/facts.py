@@ -9,7 +9,7 @@ from batchmri.records import INDETERMINATE, Classes, Verdict
 from batchmri.settings.sections import DicomKind
 
 Kind = DicomKind
-"""Structured report, Secondary Capture, Key Object Selection."""
+"""Structured report, Secondary Capture, Key Object Selection, Parametric Map."""
 CONTENT_VERSION = "1"
 """Version of the builders. Increase it if their objects change, so that these get new UIDs."""
 _DIGITS = 18

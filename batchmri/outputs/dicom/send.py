@@ -23,6 +23,7 @@ _CONTEXTS = (
     sop_class.Comprehensive3DSRStorage,  # type: ignore[attr-defined]
     sop_class.SecondaryCaptureImageStorage,  # type: ignore[attr-defined]
     sop_class.KeyObjectSelectionDocumentStorage,  # type: ignore[attr-defined]
+    sop_class.ParametricMapStorage,  # type: ignore[attr-defined]
 )
 
 
