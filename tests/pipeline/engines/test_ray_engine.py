@@ -1,0 +1,123 @@
+"""The engine `ray` with a stand-in for Ray that runs actors in this process."""
+
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from batchmri.errors import ModelError, UsageError
+from batchmri.pipeline.engines.ray_actor import Actor
+from batchmri.pipeline.engines.ray_cluster import connect
+from batchmri.pipeline.scan import scan
+from batchmri.settings import Settings
+from batchmri.settings.sections import EngineSettings
+from tests.pipeline.builders import changed, write_series
+from tests.pipeline.conftest import compiled_once, random_model, settings
+from tests.pipeline.outputs import contents
+
+__all__ = ["compiled_once", "random_model", "settings"]
+
+
+class TaskError(Exception):
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
+
+
+class Call:
+    """A call of a method, made when its result is requested."""
+
+    def __init__(self, method: Callable[..., Any], arguments: bytes) -> None:
+        self.method, self.arguments = method, arguments
+
+
+class Handle:
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._actor, name)
+        return SimpleNamespace(remote=lambda *given: Call(method, pickle.dumps(given)))
+
+
+class InProcess:
+    """Everything that is sent is pickled; `n_bytes` are the arguments and results of each call."""
+
+    exceptions = SimpleNamespace(
+        RayTaskError=TaskError, RayActorError=KeyError, ObjectLostError=KeyError
+    )
+
+    def __init__(self) -> None:
+        self.n_bytes: dict[str, list[int]] = {}
+        self.provenance: dict[str, str] = {}
+
+    def remote(self, kind: type[Actor]) -> Any:
+        def create(settings: Settings, output: Path, provenance: dict[str, str]) -> Handle:
+            return Handle(kind(settings, output, provenance | self.provenance))
+
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=create))
+
+    def nodes(self) -> list[dict[str, bool]]:
+        return [{"Alive": True}, {"Alive": True}, {"Alive": False}]
+
+    def wait(self, calls: list[Call], **_: Any) -> tuple[list[Call], list[Call]]:
+        return calls[-1:], calls[:-1]
+
+    def get(self, call: Call) -> Any:
+        try:
+            result = pickle.dumps(call.method(*pickle.loads(call.arguments)))
+        except ModelError as error:
+            raise TaskError(error) from None
+        sizes = self.n_bytes.setdefault(call.method.__name__, [])
+        sizes.append(len(call.arguments) + len(result))
+        return pickle.loads(result)
+
+    def kill(self, actor: Handle) -> None:
+        actor._actor._stack.close()
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    fake = InProcess()
+    monkeypatch.setattr("batchmri.pipeline.engines.ray.connect", lambda _: (fake, lambda: None))
+    return fake
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    root = tmp_path / "archive"
+    for name in ("a", "b", "c"):
+        write_series(root / name, name, "series", n=20)
+    (root / "notes.txt").write_text("no image")
+    return root
+
+
+def test_results_are_the_same_and_only_small_objects_are_sent(
+    archive: Path, tmp_path: Path, settings: Settings, ray: InProcess
+) -> None:
+    on_ray = changed(settings, "engine", name="ray")
+    scan([archive], out=tmp_path / "ray", settings=on_ray)
+    scan([archive], out=tmp_path / "local", settings=settings)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    assert ray.n_bytes["ready"][:2] and len(ray.n_bytes["classify"]) == 3
+    assert max(ray.n_bytes["classify"]) < 16 << 10, "bytes of a series of 20 slices"
+
+
+def test_an_actor_with_another_precision_is_an_error(
+    archive: Path, tmp_path: Path, settings: Settings, ray: InProcess
+) -> None:
+    ray.provenance = {"precision": "fp16"}
+    with pytest.raises(ModelError, match=r"would use precision .*, not fp16; set --device and"):
+        scan([archive], out=tmp_path / "out", settings=changed(settings, "engine", name="ray"))
+
+
+def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    with pytest.raises(UsageError, match=r"pip install 'batchmri\[ray\]'"):
+        connect(EngineSettings(name="ray"))
