@@ -86,12 +86,14 @@ def walk(
     """Yield every file below the roots (label → path), in no particular order.
 
     `exclude` contains globs for paths below a root and for names; a folder that matches is skipped
-    with all its files. `not_below` lists folders to skip, such as the output. `FileEntry.path` is
-    the path to open. Links that are not followed, pipes, sockets and devices yield a note and are
-    never opened; a folder that cannot be read yields a note with `io_error`.
+    with all its files. `not_below` lists folders to skip, such as the output. Links that are not
+    followed, pipes, sockets and devices yield a note and are never opened; a folder that cannot be
+    read yields a note with `io_error`. `FileEntry.path` is absolute, because other commands read
+    the files from other working directories.
     """
     walker = _Walker(roots, exclude, not_below, follow_links)
-    for label, path in roots.items():
+    for label, given in roots.items():
+        path = _absolute(given)
         try:
             status = Path(path).stat()
         except OSError as error:
@@ -101,6 +103,14 @@ def walk(
             yield _entry(label, path, status)
         elif _identity(status) not in walker.left_alone:
             yield from walker.below(label, path)
+
+
+def _absolute(path: str) -> str:
+    """The absolute path, without `..` unless that would lead elsewhere because of a link."""
+    clean = os.path.abspath(path)  # noqa: PTH100
+    return (
+        clean if os.path.realpath(clean) == os.path.realpath(path) else str(Path(path).absolute())
+    )
 
 
 class _Walker:

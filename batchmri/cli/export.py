@@ -8,8 +8,8 @@ import click
 from batchmri.cli.options import (
     GroupedCommand,
     config_option,
+    formats_flag,
     load_settings,
-    option_of,
     state_option,
 )
 
@@ -17,7 +17,7 @@ from batchmri.cli.options import (
 @click.command("export", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
-@option_of("report.formats", "--format", multiple=True, metavar="csv,parquet,jsonl")
+@formats_flag
 @state_option
 def command(out: Path, config: Path | None, state: Path | None, **flags: Any) -> None:
     """Write the tables of OUT in further formats, from earlier results.

@@ -96,6 +96,8 @@ def option_of(setting: str, flag: str, **attributes: Any) -> Callable[[Command],
 
 calibration_flag = option_of("classifier.calibration", "--calibration", metavar="FILE")
 
+formats_flag = option_of("report.formats", "--format", metavar="csv,parquet,jsonl")
+
 
 def verdict_flags(command: Command) -> Command:
     """Add a flag for every verdict rule, such as `--tumor-above P`."""
@@ -123,6 +125,7 @@ def scan_flags(command: Command) -> Command:
         option_of("engine.actors", "--actors", metavar="auto|N"),
         option_of("report.gradcam", "--gradcam", metavar="top:K|all|none"),
         option_of("report.heatmaps", "--heatmaps", metavar="none|nifti"),
+        formats_flag,
         option_of("report.html", "--report/--no-report", default=None),
         option_of("report.slices", "--slices", metavar="all|deciding|none"),
         option_of("report.descriptions", "--descriptions/--no-descriptions", default=None),

@@ -88,13 +88,14 @@ class Console:
         self._out.print(table)
 
     def say(self, line: str) -> None:
-        """Write one line to stdout."""
+        """Write one line to stdout, with its indentation unless the log format is json."""
         if self._quiet:
             return
         if self._json:
             self._result({"text": line})
         else:
-            self._out.print(Text(printable(line)), soft_wrap=True)
+            indent = " " * (len(line) - len(line.lstrip(" ")))
+            self._out.print(Text(indent + printable(line)), soft_wrap=True)
 
     def counts(self, title: str, counts: Mapping[str, int], name: str, value: str) -> None:
         """Write a table of counts, the largest first; nothing if `counts` is empty."""

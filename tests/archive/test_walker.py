@@ -251,3 +251,14 @@ def test_unreadable_folder_is_noted_and_the_rest_walked(open_folder: Path) -> No
     assert _sources(found) == ["r/closed", "r/open/a", "r/z"]
     (note,) = [item for item in found if isinstance(item, FileNote)]
     assert (note.source, note.reason) == ("r/closed", Reason.IO_ERROR)
+
+
+def test_paths_to_open_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _put(tmp_path, "here/r/a", "elsewhere/real/b", "elsewhere/sibling/c")
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere" / "real")
+    monkeypatch.chdir(tmp_path / "here" / "r")
+    found = list(walk({"r": ".", "up": "../r", "sibling": "../link/../sibling"}, (), ()))
+    paths = {item.source: item.path for item in found if isinstance(item, FileEntry)}
+    assert paths["r/a"] == paths["up/a"] == str(tmp_path / "here" / "r" / "a")
+    assert Path(paths["sibling/c"]).is_absolute()
+    assert Path(paths["sibling/c"]).read_bytes() == b"content"
