@@ -6,7 +6,9 @@ from pathlib import Path
 
 from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import readers
+from batchmri.outputs.erase import erase_studies
 from batchmri.outputs.paths import dicom_folder
+from batchmri.outputs.sinks import chosen
 from batchmri.pipeline.export import export
 from batchmri.pipeline.last_export import last_settings
 from batchmri.pipeline.lock import hold
@@ -36,7 +38,8 @@ def rescan(out: str | Path, studies: Sequence[str], *, state: Path | None = None
 def forget(out: str | Path, studies: Sequence[str], *, state: Path | None = None) -> list[str]:
     """Delete the results of these studies: rows, pictures, DICOM objects, and what the state knows.
 
-    A later scan that finds their files treats them as new. Returns the UIDs of the studies. Raises
+    That includes results.jsonl, `changes/`, the lists of a dry run, and tables in other formats. A
+    later scan that finds their files treats them as new. Returns the UIDs of the studies. Raises
     UsageError for a study that is unknown; then nothing is changed.
     """
     output = Path(out)
@@ -48,8 +51,10 @@ def forget(out: str | Path, studies: Sequence[str], *, state: Path | None = None
                     store.lookup.forget(header_study)
                 store.studies.drop(uid)
                 store.dicom.drop(uid)
+                store.listed.drop(uid)
         for uid in found:
             _remove_objects(output / dicom_folder(uid))
+        erase_studies(output, found)
         _rewrite_tables(store, output)
         store.lookup.compact()
     return found
@@ -77,8 +82,10 @@ def _find(store: Store, output: Path, names: Sequence[str]) -> list[str]:
 
 def _rewrite_tables(store: Store, output: Path) -> None:
     settings = last_settings(store) or Settings.load().with_model_rules(known_rules(store))
+    others = [name for name in ("parquet", "jsonl") if (output / f"studies.{name}").exists()]
+    sinks = tuple(dict.fromkeys((*chosen(settings), *others)))
     with readers(group=settings.report.group_readable):
-        export(store, known_classes(store), settings, output, draw=True)
+        export(store, known_classes(store), settings, output, draw=True, sinks=sinks)
 
 
 def _remove_objects(folder: Path) -> None:

@@ -21,6 +21,10 @@ class ListedStudies:
         """Store the listed version of a study."""
         self._db.execute("INSERT OR REPLACE INTO listed VALUES (?, ?)", (uid, version))
 
+    def drop(self, uid: str) -> None:
+        """Forget a study whose lines are deleted."""
+        self._db.execute("DELETE FROM listed WHERE study_uid = ?", (uid,))
+
     def clear(self) -> None:
         """Forget all studies, because results.jsonl does not exist."""
         self._db.execute("DELETE FROM listed")

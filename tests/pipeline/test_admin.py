@@ -4,12 +4,15 @@ import csv
 import sqlite3
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from batchmri.errors import UsageError
 from batchmri.pipeline.compare import compare
+from batchmri.pipeline.dry_run import dry_run
 from batchmri.pipeline.explain import explain
 from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.reexport import reexport
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.studies_command import forget, rescan
 from batchmri.settings import Settings
@@ -95,11 +98,24 @@ def test_a_rescanned_study_returns_with_the_same_results(
     assert dict(outcome.totals.changes) == {}
 
 
+def _mentions(path: Path, study: str) -> bool:
+    return path.is_file() and uid(study).encode() in path.read_bytes()
+
+
 def test_a_forgotten_study_leaves_nothing_behind(
     out: Path, archive: Path, settings: Settings
 ) -> None:
     assert len(list(out.glob("gradcam/*/*"))) == 2
+    reexport(out, settings=Settings.load(report={"formats": ["parquet", "jsonl"]}))
+    dry_run([archive], out=out, settings=settings)
+    (out / "results.jsonl").open("a").write("a line of another program\n")
     forget(out, [uid("a")])
+    assert [path for path in out.rglob("*") if uid("a") in str(path)] == []
+    assert [path.name for path in out.rglob("*") if _mentions(path, "a")] == []
+    listed = (out / "results.jsonl").read_text().splitlines()
+    assert uid("b") in listed[0] and listed[1] == "a line of another program"
+    assert _mentions(out / "dry-run-series.csv", "b") and _mentions(out / "studies.jsonl", "b")
+    assert len(pd.read_parquet(out / "studies.parquet")) == 1
     assert list(studies(out)) == [uid("b")]
     assert len(list(out.glob("gradcam/*/*"))) == 1
     assert uid("a").encode() not in (out / "state.db").read_bytes()
