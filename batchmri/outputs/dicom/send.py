@@ -58,6 +58,8 @@ class Tls:
 
     def context(self) -> ssl.SSLContext:
         """The SSL context. Raises UsageError if a file cannot be used."""
+        if self.key and not self.certificate:
+            raise UsageError("--tls-key needs --tls-cert, the certificate of this key")
         try:
             context = ssl.create_default_context(cafile=self.ca)
             if self.certificate:
@@ -106,6 +108,7 @@ class _Connection:
     ) -> None:
         self._peer, self._pause = peer, pause
         self._tls = (context, peer.host) if context else None
+        self._hint = " over TLS (check --tls-ca, --tls-cert and --tls-key)" if context else ""
         self._ae = AE(ae_title=title)
         self._ae.connection_timeout = self._ae.acse_timeout = _TIMEOUT_S
         self._ae.dimse_timeout = self._ae.network_timeout = _TIMEOUT_S
@@ -129,7 +132,7 @@ class _Connection:
                 self._pause(_PAUSE_S * number)
             association = self._established()
             if association is None:
-                error = f"no association with {self._peer}"
+                error = f"no association with {self._peer}{self._hint}"
                 continue
             try:
                 status = association.send_c_store(dcmread(path))
