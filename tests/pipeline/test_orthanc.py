@@ -89,11 +89,12 @@ def test_objects_are_stored_found_and_recognized_as_own_results(
 ) -> None:
     plant(0)
     archive, out = tmp_path / "archive", tmp_path / "out"
-    write_series(archive, SeriesDescription="AX T1 +C")
-    wanted = changed(settings, "report", dicom_results=("sr", "sc", "kos"))
+    place = uid("frame of reference")
+    write_series(archive, SeriesDescription="AX T1 +C", FrameOfReferenceUID=place)
+    wanted = changed(settings, "report", dicom_results=("sr", "sc", "kos", "pm"))
     scan([archive], out=out, settings=wanted)
     written = {path.stem: dcmread(path) for path in out.glob("dicom/*/*/*.dcm")}
-    assert len(written) == 3
+    assert len(written) == 4
     for _ in range(2):  # sending twice does not double them
         assert dicom(out, destination=Destination(orthanc.peer)) == 0
 
@@ -116,6 +117,6 @@ def test_objects_are_stored_found_and_recognized_as_own_results(
     assert (outcome.exit_code, dict(outcome.totals.changes)) == (0, {})
     assert table(out, "slices") == before
     own = [row for row in table(out, "series") if row["reason"] == "own_result"]
-    assert len(own) == 3
+    assert len(own) == 4
     assert dicom(out, destination=Destination(orthanc.peer)) == 0
-    assert len(orthanc.json("instances")) == 3
+    assert len(orthanc.json("instances")) == 4
