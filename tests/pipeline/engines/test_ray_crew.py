@@ -1,5 +1,6 @@
 """Actors that end, with a stand-in for Ray that runs calls one after the other."""
 
+import random
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,7 @@ class FakeRay:
     def __init__(self, on_start: bool = True) -> None:
         self.actors: list[FakeActor] = []
         self.most_in_flight = 0
+        self.dice = random.Random(1)
         self.on_start = on_start
 
     def new_actor(self) -> FakeActor:
@@ -58,7 +60,8 @@ class FakeRay:
 
     def wait(self, calls: list[Calls], **_: Any) -> tuple[list[Calls], list[Calls]]:
         self.most_in_flight = max(self.most_in_flight, len(calls))
-        return calls[-1:], calls[:-1]  # the last one first: results come in any order
+        done = self.dice.choice(calls)  # results come in any order
+        return [done], [call for call in calls if call is not done]
 
     def get(self, call: Calls) -> str:
         if call.item == "killer" or not self.on_start:
@@ -90,9 +93,10 @@ def run(ray: FakeRay, items: Iterator[str], n_actors: int) -> tuple[list[str], l
 @pytest.mark.parametrize("n_actors", [1, 2, 4])
 def test_only_the_item_that_ends_actors_is_given_up(n_actors: int) -> None:
     ray = FakeRay()
-    items = [*"abcdef", "killer", *"ghijkl"]
+    names = [f"item {n}" for n in range(60)]
+    items = ["killer", *names]
     found, lost = run(ray, iter(items), n_actors)
-    assert sorted(found) == list("abcdefghijkl")
+    assert sorted(found) == sorted(names)
     assert lost == ["killer"]
     had = [actor for actor in ray.actors if "killer" in actor.had]
     assert len(had) == 3
