@@ -132,12 +132,13 @@ class Lookup:
         ).rowcount
 
     def forget(self, header_study: str) -> None:
-        """Delete the files, series and changes of a study."""
-        self._db.execute(
-            "DELETE FROM changes WHERE study_uid IN "
-            "(SELECT study_uid FROM series WHERE header_study = ?)",
-            (header_study,),
-        )
+        """Delete the files and series of a study, and what other tables contain of it."""
+        for table in ("changes", "listed"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE study_uid IN "
+                "(SELECT study_uid FROM series WHERE header_study = ?)",
+                (header_study,),
+            )
         self._db.execute("DELETE FROM series WHERE header_study = ?", (header_study,))
         self._db.execute("DELETE FROM files WHERE header_study = ?", (header_study,))
 

@@ -14,7 +14,7 @@ def test_show_prints_the_card_of_the_shipped_model() -> None:
     shown = CliRunner().invoke(cli, ["model", "show"]).output
     assert "Not a medical device" in shown
     assert "glioma, meningioma, notumor, pituitary (notumor means no tumor)" in shown
-    assert "figures: gbm_slices" in shown and "TCGA-LGG" in shown
+    assert "figures: test" in shown and "TCGA-LGG" in shown
     stored = CliRunner().invoke(cli, ["model", "show", str(SHIPPED), "--json"]).output
     assert json.loads(stored)["no_tumor_class"] == "notumor"
 

@@ -173,7 +173,7 @@ def test_read_volume_labels(tmp_path: Path) -> None:
         ({"path": "../x.nii"}, "line 2: path '../x.nii' is not below"),
         ({"path": ""}, "line 2: path '' is not below"),
         ({"label": ""}, "line 2: label is empty"),
-        ({"label": "cyst"}, "class 'cyst' is unknown"),
+        ({"label": "cyst"}, "class 'cyst' is not a class of the model"),
         ({"slice": "top"}, "line 2: slice 'top'"),
         ({"split": "dev"}, "no rows of split test"),
     ],

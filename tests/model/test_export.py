@@ -89,6 +89,7 @@ def test_tolerance_is_relative_to_the_largest_output(scale: float, wrong: float)
     assert wrong / scale / 2 < differences["maps"] < export.TOLERANCE
 
 
+@pytest.mark.slow
 def test_tolerance_can_be_increased(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

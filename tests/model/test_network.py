@@ -64,11 +64,12 @@ class _Logits(nn.Module):
         return maps.mean((2, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_stride", [True, False])
 def test_maps_equal_grad_cam_by_backward_pass(last_stride: bool) -> None:
     # Maps of random weights have little contrast, which requires double precision.
     network = trained_looking(ClassMapNetwork(4, last_stride)).double()
-    assert _distance_to_monais_grad_cam(network, images().double()) < 1e-9
+    assert _distance_to_monais_grad_cam(network, images()[:1].double()) < 1e-9
 
 
 def test_maps_of_the_shipped_network_equal_grad_cam() -> None:

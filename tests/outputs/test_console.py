@@ -109,6 +109,7 @@ def counted() -> SimpleNamespace:
         changes=Counter(new=3),
         series_reasons=Counter(localizer=4, truncated=1),
         file_reasons=Counter(not_an_image=7),
+        suspicious=[("glioma", 0.99, "1.2.3", "archive/a")],
         slices=72,
         first=False,
     )
@@ -117,7 +118,15 @@ def counted() -> SimpleNamespace:
 def test_the_summary_is_written_to_stdout(capsys: Capture) -> None:
     print_summary(Console("plain"), counted(), Path("/out"))
     out, err = capsys.readouterr()
-    for words in ("localizer", "not_an_image", "glioma", "72 slices", "/out"):
+    for words in (
+        "localizer",
+        "not_an_image",
+        "glioma",
+        "0.9900",
+        "archive/a",
+        "72 slices",
+        "/out",
+    ):
         assert words in out
     assert "Research use only" in out
     assert err == ""

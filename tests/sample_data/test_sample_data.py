@@ -135,6 +135,7 @@ def test_files_share_no_uid_but_the_duplicate() -> None:
     assert len(uids) - len(set(uids)) == 1
 
 
+@pytest.mark.slow
 def test_the_script_makes_what_is_committed(tmp_path: Path) -> None:
     pytest.importorskip("nilearn")
     command = [sys.executable, str(SAMPLE / "make.py"), "--out", str(tmp_path), "--only", "beta"]
