@@ -23,4 +23,4 @@ def command(first: Path, second: Path, table: Path | None, log_format: LogFormat
     rows = [tuple(row[name] for name in names) for row in found.rows]
     if rows:
         console.table("Studies with different verdicts", names, rows)
-    console.say(f"{len(rows)} studies differ, {found.n_equal} have the same verdict.")
+    console.say(f"Studies with different verdicts: {len(rows)}; with the same: {found.n_equal}.")

@@ -17,6 +17,7 @@ def command(out: Path, name: str, state: Path | None, log_format: LogFormat) -> 
     """Show everything known of a study or a file, and how its verdict came about.
 
     STUDY is a study_uid or source of studies.csv; PATH is a file of the archive, or its source.
+    Slices are counted from 1, as in pictures; slice_index and deciding_slice count from 0.
     """
     from batchmri.outputs.console import Console
     from batchmri.pipeline.explain import explain

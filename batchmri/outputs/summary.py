@@ -41,12 +41,14 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     console.counts("Series not classified", counted.series_reasons, "reason", "series")
     console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
     if not counted.first:
+        if not counted.changes:
+            console.say("No study has changed since the last run.")
         console.counts("Since the last run", counted.changes, "change", "studies")
     if counted.suspicious:
         head = ("verdict", "p_tumor", "study_uid", "source")
         rows = [(name, f"{p:.4f}", *rest) for name, p, *rest in counted.suspicious]
         console.table("Most suspicious studies", head, rows)
-    console.say(f"{counted.slices} slices classified. Tables and pictures are in {output}")
+    console.say(f"{counted.slices} classified slices. Tables and pictures are in {output}")
     if (report := output / INDEX).is_file():
         console.say(f"Report: {report}")
     console.say(_NOTE)

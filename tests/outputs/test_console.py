@@ -124,7 +124,7 @@ def test_the_summary_is_written_to_stdout(capsys: Capture) -> None:
         "glioma",
         "0.9900",
         "archive/a",
-        "72 slices",
+        "72 classified slices",
         "/out",
     ):
         assert words in out
@@ -139,9 +139,22 @@ def test_a_first_run_has_no_changes_and_a_small_scan_no_minutes(capsys: Capture)
     print_summary(Console("plain"), first, Path("/out"))
     assert "Since the last run" not in capsys.readouterr().out
     print_summary(Console("plain"), counted(), Path("/out"))
-    assert "Since the last run" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Since the last run" in out and "No study has changed" not in out
     print_inventory(Console("plain"), inventory(), cores=2)
     assert "roughly a minute or less on 2 cores" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_without_anything_new_says_so(capsys: Capture) -> None:
+    repeated = counted()
+    repeated.changes.clear()
+    print_summary(Console("plain"), repeated, Path("/out"))
+    assert "No study has changed since the last run." in capsys.readouterr().out
+
+
+def test_lines_keep_their_indentation_and_lose_control_characters(capsys: Capture) -> None:
+    Console("plain").say("    a\x1bb ")
+    assert capsys.readouterr().out == "    a b\n"
 
 
 def test_no_rate_before_the_first_second(capsys: Capture) -> None:
