@@ -89,7 +89,7 @@ INSERT INTO revision VALUES (1);
 def prepare(connection: sqlite3.Connection, path: str) -> None:
     """Create the tables, or migrate those of an older version in one transaction.
 
-    Raises StateError for a state.db of a newer version.
+    Raises StateError for a state.db of a newer version or of another program.
     """
     version = _version(connection)
     if version == VERSION:
@@ -103,6 +103,10 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
                 f"reads {VERSION}); update batchmri, or choose a new --out"
             )
         if version == 0:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise StateError(
+                    f"{path}: is a database of another program; choose a new --out or --state"
+                )
             _execute(connection, _TABLES + _NEW_IN_2)
         if version == 1:
             _execute(connection, _NEW_IN_2)

@@ -224,3 +224,15 @@ def test_a_clock_that_was_set_back_does_not_make_files_new_forever(tmp_path: Pat
         store.files.put_header(entry("a"), instance("a"), NOW + 1e9)
         walked(store, entry("a"))
         assert store.files.last_change_s("1.1") == NOW
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as foreign:
+        foreign.execute("CREATE TABLE invoices (number INTEGER)")
+    foreign.close()
+    with pytest.raises(StateError, match="database of another program"), Store(path):
+        pass
+    with sqlite3.connect(path) as foreign:
+        assert foreign.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
+    foreign.close()
