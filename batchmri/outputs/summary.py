@@ -67,6 +67,9 @@ def print_inventory(
         ]
         console.table(section.replace("_", " "), ("value", "series", "slices"), rows)
     console.counts("Files in no series", inventory.file_reasons, "reason", "files")
+    if not inventory.wanted_series:
+        console.say("A scan would classify no series.")
+        return
     minutes = inventory.seconds(cores, slices_per_second) / 60
     time = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute or less"
     where = f"on {cores} cores"

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from batchmri.outputs.console import Console
+from batchmri.outputs.inventory import Inventory
 from batchmri.outputs.progress import Lines, Stage
 from batchmri.outputs.summary import print_inventory, print_summary
 from tests.outputs.records import HOSTILE
@@ -150,6 +151,12 @@ def test_a_run_without_anything_new_says_so(capsys: Capture) -> None:
     repeated.changes.clear()
     print_summary(Console("plain"), repeated, Path("/out"))
     assert "No study has changed since the last run." in capsys.readouterr().out
+
+
+def test_nothing_is_estimated_if_there_is_nothing_to_do(capsys: Capture) -> None:
+    print_inventory(Console("plain"), Inventory(files=3), cores=2)
+    out = capsys.readouterr().out
+    assert out.endswith("A scan would classify no series.\n") and "roughly" not in out
 
 
 def test_lines_keep_their_indentation_and_lose_control_characters(capsys: Capture) -> None:
