@@ -17,12 +17,13 @@ def restored_signals() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def restored_logger() -> Iterator[None]:
-    """A console that a test creates writes the records of the logger to stderr from then on."""
-    logger = logging.getLogger("batchmri")
-    handlers, level = list(logger.handlers), logger.level
+    """A console or a training that a test starts writes log records to stderr from then on."""
+    loggers = [logging.getLogger(name) for name in ("", "batchmri")]
+    before = [(list(logger.handlers), logger.level) for logger in loggers]
     yield
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

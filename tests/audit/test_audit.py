@@ -125,6 +125,7 @@ def test_proposed_split_is_a_training_table(audited: Path) -> None:
     assert {row.split for row in read} == {"train", "val", "test"}
 
 
+@pytest.mark.slow
 def test_repeated_audits_are_byte_identical(audited: Path) -> None:
     one, two = audited / "out", audited / "again"
     audit(audited / "data", two)
@@ -134,6 +135,7 @@ def test_repeated_audits_are_byte_identical(audited: Path) -> None:
         assert (one / file).read_bytes() == (two / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_similar_patients_are_proposed_unless_one_person(data: Path, tmp_path: Path) -> None:
     again = data / "Testing" / "b" / "again.jpg"
     moved = np.zeros((220, 220), np.uint8)

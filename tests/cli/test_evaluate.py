@@ -33,6 +33,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.slow
 def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     write_series(archive / "one", study="one", series="one")

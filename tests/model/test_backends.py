@@ -69,6 +69,7 @@ def test_openvino_fp32_matches_the_network(compiled, batch, expected) -> None:
         np.testing.assert_allclose(got, wanted, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("bf16" not in supported_precisions(), reason="needs a processor with bf16")
 def test_openvino_bf16_is_close_to_the_network(compiled, batch, expected) -> None:
     maps = compiled("bf16", 0).run(batch[:10])[0]
@@ -76,6 +77,7 @@ def test_openvino_bf16_is_close_to_the_network(compiled, batch, expected) -> Non
     assert 0 < error < 0.1 * np.ptp(expected[0].mean((2, 3)))
 
 
+@pytest.mark.slow
 def test_openvino_results_are_bit_identical(compiled, batch) -> None:
     """Results do not depend on batch size and threads; 66 slices leave a request half full."""
     fastest = supported_precisions()[0]
@@ -220,6 +222,7 @@ def test_batch_size(network, compiled) -> None:
     assert (fixed.batch_size, fixed.device, fixed.precision) == (7, "cpu", "fp32")
 
 
+@pytest.mark.slow
 def test_openvino_input_size_is_that_of_the_card(network) -> None:
     backend = load_backend(network, CARD, Runtime("openvino", "cpu", "fp32", 5))
     maps, features = backend.run(np.zeros((5, 1, SIZE, SIZE), np.float32))

@@ -27,6 +27,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_weights_are_restored_in_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     network = ClassMapNetwork(4, last_stride=False).eval()

@@ -39,6 +39,7 @@ def test_openvino_export_matches_torch_and_contains_the_card(model: Path, tmp_pa
     assert found["maps"].shape == (3, 3, 2, 2) and len(found["features"]) == 3
 
 
+@pytest.mark.slow
 def test_onnx_export_matches_torch_and_contains_no_local_paths(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="needs batchmri[export]")
     onnx = pytest.importorskip("onnx", reason="needs batchmri[export]")

@@ -42,6 +42,7 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
+@pytest.mark.slow
 def test_own_classes_are_trained_on_and_scanned_with(images: Path, tmp_path: Path) -> None:
     card = train(images, tmp_path / "run", SETTINGS)
     assert card.classes == ("cyst", "metastasis", "nothing")

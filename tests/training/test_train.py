@@ -28,6 +28,7 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(run / "model.safetensors")[0].state_dict()
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def test_frozen_stages_keep_weights_and_batch_statistics(heads: Path, tmp_path: 
     assert not later & same
 
 
+@pytest.mark.slow
 def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> None:
     files = []
     for seed in (1, 2):
