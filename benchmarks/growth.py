@@ -15,8 +15,8 @@ from pathlib import Path
 from batchmri.outputs.console import Console
 from batchmri.pipeline.export import export
 from batchmri.pipeline.plan import Planner, waiting
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.scan_options import ScanOptions
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import Status
 from batchmri.records import Classes, CropBox, FileEntry, Header, Scores, SeriesResult
 from batchmri.settings import Settings

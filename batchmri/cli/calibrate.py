@@ -61,7 +61,7 @@ def command(
     A label is a class of the model, or tumor for another or an unknown kind. No pixels are read.
     The file is used with --calibration. Research use only, not a medical device.
     """
-    from batchmri.pipeline.calibrate import calibrate
+    from batchmri.pipeline.commands.calibrate import calibrate
     from batchmri.verdict.site_rules import Targets
 
     calibrate(

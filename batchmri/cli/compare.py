@@ -16,7 +16,7 @@ from batchmri.outputs.console import LogFormat
 def command(first: Path, second: Path, table: Path | None, log_format: LogFormat) -> None:
     """List the studies whose verdicts differ between two outputs, such as those of two models."""
     from batchmri.outputs.console import Console
-    from batchmri.pipeline.compare import COLUMNS, compare
+    from batchmri.pipeline.commands.compare import COLUMNS, compare
 
     found, console = compare(first, second, table=table), Console(log_format)
     names = tuple(column.name for column in COLUMNS[1:])

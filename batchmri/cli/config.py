@@ -22,6 +22,6 @@ def show(config: Path | None, **flags: Any) -> None:
     Takes the flags, the environment and the config file of a scan, then the verdict rules of the
     model card. `batchmri scan --config` with the printed file does the same scan.
     """
-    from batchmri.pipeline.provenance import effective_settings
+    from batchmri.pipeline.run.provenance import effective_settings
 
     click.echo(effective_settings(load_settings(config, flags)).dump(), nl=False)

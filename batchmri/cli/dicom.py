@@ -48,7 +48,7 @@ def command(
     the archive; no network and no model is needed to write them.
     """
     from batchmri.outputs.dicom.send import Peer, Tls
-    from batchmri.pipeline.dicom_command import Destination, dicom
+    from batchmri.pipeline.commands.dicom_command import Destination, dicom
 
     settings = load_settings(config, flags)
     destination = None

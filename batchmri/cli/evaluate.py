@@ -74,8 +74,8 @@ def command(
     from batchmri.evaluation.evaluate_volumes import evaluate_volumes
     from batchmri.evaluation.volume_labels import read_volume_labels
     from batchmri.model.card import SHIPPED, read_card
+    from batchmri.pipeline.engines.slice_access import read_slices
     from batchmri.pipeline.scan import scan
-    from batchmri.pipeline.slice_access import read_slices
 
     # Volumes are matched by `source`, which root labels would change.
     archive = settings.archive.model_copy(update={"root_labels": {}})

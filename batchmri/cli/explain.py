@@ -20,7 +20,7 @@ def command(out: Path, name: str, state: Path | None, log_format: LogFormat) -> 
     Slices are counted from 1, as in pictures; slice_index and deciding_slice count from 0.
     """
     from batchmri.outputs.console import Console
-    from batchmri.pipeline.explain import explain
+    from batchmri.pipeline.commands.explain import explain
 
     console = Console(log_format)
     for line in explain(out, name, state=state):

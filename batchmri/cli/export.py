@@ -24,7 +24,7 @@ def command(out: Path, config: Path | None, state: Path | None, **flags: Any) ->
 
     Verdict rules and contents are those of the last scan or reclassification.
     """
-    from batchmri.pipeline.reexport import reexport
+    from batchmri.pipeline.commands.reexport import reexport
 
     formats = reexport(out, settings=load_settings(config, flags), state=state)
     click.echo(f"Wrote the tables as {', '.join(formats)} into {out}")

@@ -17,7 +17,7 @@ def command(out: Path, studies: tuple[str, ...], state: Path | None) -> None:
     STUDY is a study_uid or source of studies.csv. Files of the archive are not touched: a later
     scan that finds them treats the study as new.
     """
-    from batchmri.pipeline.studies_command import forget
+    from batchmri.pipeline.commands.studies_command import forget
 
     for uid in forget(out, studies, state=state):
         click.echo(f"{uid}: forgotten")

@@ -20,6 +20,6 @@ def command(outputs: tuple[Path, ...], out: Path, log_format: LogFormat) -> None
     The tables are those of one scan of all folders. The archive is not read. The outputs must have
     been made with the same model and settings.
     """
-    from batchmri.pipeline.merge import merge
+    from batchmri.pipeline.commands.merge import merge
 
     merge(outputs, out=out, log_format=log_format)

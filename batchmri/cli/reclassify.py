@@ -31,7 +31,7 @@ def command(
 
     Pictures that the new rules require but that do not exist yet are blank until the next scan.
     """
-    from batchmri.pipeline.reclassify import reclassify
+    from batchmri.pipeline.commands.reclassify import reclassify
 
     settings = load_settings(config, flags)
     reclassify(out, settings=settings, state=state, log_format=log_format)

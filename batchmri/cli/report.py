@@ -18,7 +18,7 @@ def command(out: Path, config: Path | None, state: Path | None, **flags: Any) ->
     Verdict rules are those of the last scan or reclassification. Pictures appear where an earlier
     scan drew them.
     """
-    from batchmri.pipeline.reexport import write_report
+    from batchmri.pipeline.commands.reexport import write_report
 
     index = write_report(out, settings=load_settings(config, flags), state=state)
     click.echo(f"Report: {index}")

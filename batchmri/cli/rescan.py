@@ -17,7 +17,7 @@ def command(out: Path, studies: tuple[str, ...], state: Path | None) -> None:
     STUDY is a study_uid or source of studies.csv. Until the next scan, the studies are missing in
     the tables. To repeat all work, use scan --rescan.
     """
-    from batchmri.pipeline.studies_command import rescan
+    from batchmri.pipeline.commands.studies_command import rescan
 
     for uid in rescan(out, studies, state=state):
         click.echo(f"{uid}: the next scan processes it again")

@@ -57,15 +57,15 @@ def command(
     """
     settings = load_settings(config, flags)
     if dry_run:  # without torch, which takes seconds to import
-        from batchmri.pipeline.dry_run import dry_run as run_dry
+        from batchmri.pipeline.commands.dry_run import dry_run as run_dry
 
         run_dry(paths, settings=settings, out=out, limit=limit, state=state, log_format=log_format)
         return
     if out is None:
         raise click.UsageError("--out DIR is needed (or --dry-run)")
 
+    from batchmri.pipeline.run.scan_options import ScanOptions
     from batchmri.pipeline.scan import scan
-    from batchmri.pipeline.scan_options import ScanOptions
 
     options = ScanOptions(
         limit=limit,

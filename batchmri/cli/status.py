@@ -16,6 +16,6 @@ def command(out: Path, state: Path | None, log_format: LogFormat) -> None:
     """Show the last runs of OUT, its contents, failures and pending work."""
     from batchmri.outputs.console import Console
     from batchmri.outputs.summary import print_status
-    from batchmri.pipeline.status import status
+    from batchmri.pipeline.commands.status import status
 
     print_status(Console(log_format), status(out, state=state))

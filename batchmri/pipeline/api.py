@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from batchmri.errors import UsageError
 from batchmri.model.calibration import probabilities
-from batchmri.pipeline.loaded_model import Model
+from batchmri.pipeline.run.loaded_model import Model
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.records import FloatArray
 from batchmri.settings import Settings

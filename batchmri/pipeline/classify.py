@@ -9,8 +9,6 @@ from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.outputs.strips import strip_slices
-from batchmri.pipeline.batcher import Batcher, Classified
-from batchmri.pipeline.decode_pool import PreparedChunk, load, load_some
 from batchmri.pipeline.draw import (
     draw_pictures,
     draw_report_strips,
@@ -21,10 +19,12 @@ from batchmri.pipeline.draw import (
     weight,
 )
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
+from batchmri.pipeline.engines.batcher import Batcher, Classified
+from batchmri.pipeline.engines.decode_pool import PreparedChunk, load, load_some
+from batchmri.pipeline.engines.series_accumulator import SeriesAccumulator, held_bytes
+from batchmri.pipeline.engines.worker_pool import Pool
 from batchmri.pipeline.heatmaps import write_heatmap
-from batchmri.pipeline.loaded_model import Model
-from batchmri.pipeline.series_accumulator import SeriesAccumulator, held_bytes
-from batchmri.pipeline.worker_pool import Pool
+from batchmri.pipeline.run.loaded_model import Model
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Status
 from batchmri.records import (

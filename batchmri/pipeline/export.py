@@ -19,10 +19,10 @@ from batchmri.outputs.paths import montage_path
 from batchmri.outputs.rows import StudyExport, change_row, common_source, file_row, study_export
 from batchmri.outputs.sinks import Sink, SinkContext, chosen
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate, montage_lines
-from batchmri.pipeline.changes import Changes
 from batchmri.pipeline.draw import draw_montage
-from batchmri.pipeline.last_export import export_record, last_export, what_it_is_made_from
-from batchmri.pipeline.provenance import known_card, known_provenance
+from batchmri.pipeline.run.changes import Changes
+from batchmri.pipeline.run.last_export import export_record, last_export, what_it_is_made_from
+from batchmri.pipeline.run.provenance import known_card, known_provenance
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, Verdict
 from batchmri.settings import Settings

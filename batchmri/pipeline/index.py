@@ -11,10 +11,10 @@ from batchmri.formats.read_headers import HEADER_VERSION
 from batchmri.formats.registry import header_version
 from batchmri.outputs.console import Console
 from batchmri.outputs.progress import Stage
-from batchmri.pipeline.archive_check import check_archive
 from batchmri.pipeline.engines.base import Engine
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.archive_check import check_archive
+from batchmri.pipeline.run.scan_options import ScanOptions
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import TRIES
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import Settings

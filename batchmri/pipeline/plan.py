@@ -13,8 +13,8 @@ from batchmri.archive.assembly import assemble
 from batchmri.archive.fingerprint import is_same_files_in_older_version
 from batchmri.archive.selection import select
 from batchmri.outputs.console import Console
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.scan_options import ScanOptions
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import TRIES, Reason, Status
 from batchmri.records import Decision, FileNote, Series, SeriesResult, Study
 from batchmri.settings import Settings

@@ -14,21 +14,21 @@ from batchmri.outputs.metrics import check_metrics_file
 from batchmri.outputs.sinks import chosen
 from batchmri.outputs.summary import print_json_summary, print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
-from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.engines.base import Engine, EngineContext, create_engine
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import index
-from batchmri.pipeline.inputs import check_output, check_outside, find_roots
-from batchmri.pipeline.lock import hold
-from batchmri.pipeline.output_folder import claim_state, make_output, state_path
 from batchmri.pipeline.plan import Planner, waiting
-from batchmri.pipeline.provenance import check_provenance, effective_settings, remember_model
 from batchmri.pipeline.results import Results
-from batchmri.pipeline.run_report import RunReport
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
-from batchmri.pipeline.study_command import StudyCommand
-from batchmri.pipeline.study_stream import StudyStream
+from batchmri.pipeline.run.archive_check import check_images
+from batchmri.pipeline.run.inputs import check_output, check_outside, find_roots
+from batchmri.pipeline.run.lock import hold
+from batchmri.pipeline.run.output_folder import claim_state, make_output, state_path
+from batchmri.pipeline.run.provenance import check_provenance, effective_settings, remember_model
+from batchmri.pipeline.run.run_report import RunReport
+from batchmri.pipeline.run.scan_options import ScanOptions
+from batchmri.pipeline.run.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
+from batchmri.pipeline.run.study_command import StudyCommand
+from batchmri.pipeline.run.study_stream import StudyStream
 from batchmri.reasons import TRIES, Status
 from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
@@ -145,7 +145,7 @@ def scan(
             )
         if settings.report.dicom_results and not stop.exit_code:
             with report.stage("dicom"):
-                results = import_module("batchmri.pipeline.dicom_results")
+                results = import_module("batchmri.pipeline.dicom.dicom_results")
                 report.new_failures += results.write_dicom_results(
                     store, model.classes, settings, output, console, check
                 )

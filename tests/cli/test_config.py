@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from batchmri.cli import cli
 from batchmri.errors import SettingsError
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series

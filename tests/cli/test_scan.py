@@ -70,7 +70,7 @@ def test_a_foreign_checkpoint_exits_with_2(archive: Path, tmp_path: Path) -> Non
 
 
 def test_a_locked_output_exits_with_4_and_names_the_process(archive: Path, tmp_path: Path) -> None:
-    from batchmri.pipeline.lock import hold
+    from batchmri.pipeline.run.lock import hold
 
     out = tmp_path / "out"
     out.mkdir()

@@ -7,7 +7,7 @@ import pytest
 
 from batchmri.errors import SettingsError, UsageError
 from batchmri.extensions import ENGINES
-from batchmri.pipeline.dry_run import dry_run
+from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, instance, save, write_series
@@ -34,7 +34,7 @@ def test_an_engine_of_another_package_gives_the_same_bytes(
     local = scan([archive], out=tmp_path / "local", settings=settings)
     assert contents(tmp_path / "local")["slices.csv"].count(b"\n") > 12
     install("serial_engine")
-    monkeypatch.setattr("batchmri.pipeline.worker_pool.WorkerPool.__init__", None)
+    monkeypatch.setattr("batchmri.pipeline.engines.worker_pool.WorkerPool.__init__", None)
     serial = changed(settings, "engine", name="serial")
     assert scan([archive], out=tmp_path / "serial", settings=serial).totals == local.totals
     assert contents(tmp_path / "serial") == contents(tmp_path / "local")

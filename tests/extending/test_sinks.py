@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from batchmri.pipeline.reexport import reexport
+from batchmri.pipeline.commands.reexport import reexport
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-import batchmri.pipeline.loaded_model
+import batchmri.pipeline.run.loaded_model
 from batchmri.outputs import atomic_write as files
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from batchmri.state.transaction import Transaction
 
@@ -83,8 +83,8 @@ def main() -> None:
     archive, out, model, *planted = sys.argv[1:]
     if planted:
         plant(planted[0], int(planted[1]))
-    batchmri.pipeline.loaded_model.load_checkpoint = lambda _: (None, None, None)  # type: ignore[assignment]
-    batchmri.pipeline.loaded_model.load_backend = (  # type: ignore[assignment]
+    batchmri.pipeline.run.loaded_model.load_checkpoint = lambda _: (None, None, None)  # type: ignore[assignment]
+    batchmri.pipeline.run.loaded_model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)
     )
     settings = Settings.model_validate(

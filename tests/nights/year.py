@@ -92,9 +92,11 @@ def fill(disk: Path) -> Path:
 
 def simulate(nights: int, seed: int, patch: pytest.MonkeyPatch) -> bool:
     """Run the nights; returns whether a disk was full. Raises AssertionError on a difference."""
-    patch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", lambda _: (None, None, None))
     patch.setattr(
-        "batchmri.pipeline.loaded_model.load_backend",
+        "batchmri.pipeline.run.loaded_model.load_checkpoint", lambda _: (None, None, None)
+    )
+    patch.setattr(
+        "batchmri.pipeline.run.loaded_model.load_backend",
         lambda network, card, chosen: Arithmetic(chosen.batch_size),
     )
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as full_disk:

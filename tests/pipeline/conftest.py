@@ -51,5 +51,5 @@ def compiled_once() -> Iterator[None]:
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batchmri.pipeline.loaded_model.load_backend", load)
+        patch.setattr("batchmri.pipeline.run.loaded_model.load_backend", load)
         yield

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from batchmri.errors import UsageError
-from batchmri.pipeline.compare import compare
-from batchmri.pipeline.dry_run import dry_run
-from batchmri.pipeline.explain import explain
-from batchmri.pipeline.reclassify import reclassify
-from batchmri.pipeline.reexport import reexport
+from batchmri.pipeline.commands.compare import compare
+from batchmri.pipeline.commands.dry_run import dry_run
+from batchmri.pipeline.commands.explain import explain
+from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.commands.reexport import reexport
+from batchmri.pipeline.commands.studies_command import forget, rescan
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.studies_command import forget, rescan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, uid, write_series
 from tests.pipeline.outputs import contents, table

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from batchmri.pipeline.batcher import Batcher
+from batchmri.pipeline.engines.batcher import Batcher
 
 
 class Recording:

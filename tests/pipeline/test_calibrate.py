@@ -11,9 +11,9 @@ from batchmri.cli import cli
 from batchmri.cli.outcome import exit_code_of
 from batchmri.errors import UsageError
 from batchmri.model.card import Card
-from batchmri.pipeline.calibrate import calibrate
-from batchmri.pipeline.provenance import remember_model
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.calibrate import calibrate
+from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.run.provenance import remember_model
 from batchmri.reasons import Reason, Status
 from batchmri.records import Classes, CropBox, DomainScores, Scores, SeriesKey, SliceRef
 from batchmri.records import SeriesResult as Result

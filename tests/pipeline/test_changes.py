@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.pipeline.changes import Changes
+from batchmri.pipeline.run.changes import Changes
 from batchmri.state.changes import Change
 from batchmri.state.store import Store
 from batchmri.state.studies import ExportedStudy

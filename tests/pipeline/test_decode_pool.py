@@ -11,9 +11,9 @@ import pytest
 from batchmri.archive.assembly import assemble
 from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
 from batchmri.formats.read_headers import HeaderContext, read_headers
-from batchmri.pipeline.decode_pool import load, load_some, n_bytes
-from batchmri.pipeline.prepared_slices import PreparedSlice, PrepareTask
-from batchmri.pipeline.worker_pool import Task, WorkerPool
+from batchmri.pipeline.engines.decode_pool import load, load_some, n_bytes
+from batchmri.pipeline.engines.prepared_slices import PreparedSlice, PrepareTask
+from batchmri.pipeline.engines.worker_pool import Task, WorkerPool
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, Series
@@ -213,7 +213,7 @@ def larger_than_declared(tasks: Sequence[DecodeTask]) -> list[Decoded]:
 def test_a_slice_larger_than_its_header_said_is_refused(
     tmp_path: Path, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", larger_than_declared)
+    monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", larger_than_declared)
     series = series_of(tmp_path, "s", 2)
     (chunk,) = load(
         pool, [series], budget=1 << 30, max_file_bytes=1 << 30, held=lambda: 0, **PREPARED

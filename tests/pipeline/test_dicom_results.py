@@ -15,8 +15,8 @@ from pynetdicom.sop_class import Verification
 
 from batchmri.errors import UsageError
 from batchmri.outputs.dicom.send import _CONTEXTS, Peer, send
-from batchmri.pipeline.dicom_command import Destination, dicom
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.dicom_command import Destination, dicom
+from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.outputs.dicom.test_objects import codes, items

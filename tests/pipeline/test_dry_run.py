@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.pipeline.dry_run import dry_run
+from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import write_series

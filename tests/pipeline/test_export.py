@@ -11,10 +11,10 @@ import pytest
 
 from batchmri.outputs.rows import StudyExport
 from batchmri.outputs.tables.csv import CsvTables
-from batchmri.pipeline.loaded_model import Model
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.run.loaded_model import Model
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, instance, save, write_series
 from tests.pipeline.outputs import contents, table

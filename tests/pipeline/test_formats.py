@@ -16,7 +16,7 @@ from batchmri.extensions import SINKS
 from batchmri.outputs.rows import file_row, study_export
 from batchmri.outputs.schema import TABLES
 from batchmri.outputs.sinks import SinkContext
-from batchmri.pipeline.reexport import reexport
+from batchmri.pipeline.commands.reexport import reexport
 from batchmri.pipeline.scan import scan
 from batchmri.reasons import Reason
 from batchmri.records import FileNote

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from batchmri.errors import ArchiveError, UsageError
-from batchmri.pipeline.dry_run import dry_run
-from batchmri.pipeline.inputs import find_roots
+from batchmri.pipeline.commands.dry_run import dry_run
+from batchmri.pipeline.run.inputs import find_roots
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, head, write_series
@@ -170,7 +170,7 @@ def test_an_output_that_contains_the_archive_is_refused(tmp_path: Path, settings
 def test_state_and_metrics_are_not_written_into_the_archive(
     tmp_path: Path, settings: Settings
 ) -> None:
-    from batchmri.pipeline.scan_options import ScanOptions
+    from batchmri.pipeline.run.scan_options import ScanOptions
 
     archive = tmp_path / "archive"
     write_series(archive)

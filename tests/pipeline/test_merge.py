@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from batchmri.errors import OutputBusyError, UsageError
-from batchmri.pipeline.lock import hold
-from batchmri.pipeline.merge import merge
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.merge import merge
+from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.commands.status import status
+from batchmri.pipeline.run.lock import hold
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.status import status
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 from tests.pipeline.builders import changed, head, uid, write_series
@@ -77,7 +77,7 @@ def test_a_scan_continues_a_merged_output_without_classifying_again(
     merged = tmp_path / "merged"
     merge(outputs, out=merged)
     before = contents(merged)
-    monkeypatch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", None)
+    monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
     assert scan(folders, out=merged, settings=settings).exit_code == 0
     assert contents(merged) == before
 

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from batchmri.errors import ArchiveError, BatchmriError, OutputBusyError, UsageError
 from batchmri.outputs.metrics import prometheus, read_metric
-from batchmri.pipeline.lock import hold
+from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series

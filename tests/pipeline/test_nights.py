@@ -15,8 +15,8 @@ import pytest
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.formats.read_headers import read_headers
 from batchmri.outputs.logs import LOGGER
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline import planted
 from tests.pipeline.builders import changed, instance, save, uid, write_series
@@ -201,7 +201,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
 def test_a_hang_and_a_crash_affect_only_their_own_files(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
     for study in range(10):
         write_series(tmp_path / "archive" / str(study), f"study-{study}", "one", n=50)
     for name in ("hang", "crash"):
@@ -226,7 +226,7 @@ def test_a_passing_failure_is_tried_in_three_runs_and_reported_as_new_once(
     save(instance("a", "one", 6), archive / "a" / "stalled")
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
+        patch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
         assert "failed in three runs, not tried again" in capsys.readouterr().err
     assert codes == [1, 0, 0]
@@ -258,7 +258,7 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
 def test_more_failures_than_allowed_end_with_3(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
     for study in ("a", "b", "c"):
         save(instance(study, "one", 6), archive / study / "stalled")
     strict = changed(settings, "schedule", max_failures="0")

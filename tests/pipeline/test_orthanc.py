@@ -13,7 +13,7 @@ import pytest
 from pydicom import dcmread
 
 from batchmri.outputs.dicom.send import Peer
-from batchmri.pipeline.dicom_command import Destination, dicom
+from batchmri.pipeline.commands.dicom_command import Destination, dicom
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, uid, write_series

@@ -9,7 +9,7 @@ import pytest
 from pydicom import dcmread
 
 from batchmri.outputs.paths import heatmap_path
-from batchmri.pipeline.dicom_command import dicom
+from batchmri.pipeline.commands.dicom_command import dicom
 from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray, SeriesKey
 from batchmri.settings import Settings
@@ -39,7 +39,9 @@ class BrightestCell:
 
 @pytest.fixture(autouse=True)
 def backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchmri.pipeline.loaded_model.load_backend", lambda *_: BrightestCell())
+    monkeypatch.setattr(
+        "batchmri.pipeline.run.loaded_model.load_backend", lambda *_: BrightestCell()
+    )
 
 
 @pytest.fixture

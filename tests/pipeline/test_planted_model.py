@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, _TILE
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.records import FloatArray
 from batchmri.settings import Settings
@@ -41,7 +41,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
 
     def planted(position: int) -> None:
         monkeypatch.setattr(
-            "batchmri.pipeline.loaded_model.load_backend", lambda *_: Planted(position)
+            "batchmri.pipeline.run.loaded_model.load_backend", lambda *_: Planted(position)
         )
 
     return planted

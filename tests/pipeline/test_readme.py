@@ -11,9 +11,9 @@ from tests.pipeline.builders import write_series
 # Compiling a network takes seconds and does not matter for this test.
 PRELUDE = """
 open("executed", "a").write("x")
-import batchmri.pipeline.loaded_model
+import batchmri.pipeline.run.loaded_model
 from tests.nights.driver import Arithmetic
-loaded_model = batchmri.pipeline.loaded_model
+loaded_model = batchmri.pipeline.run.loaded_model
 loaded_model.load_checkpoint = lambda _: (None, None, None)
 loaded_model.load_backend = lambda network, card, chosen: Arithmetic(chosen.batch_size)
 """

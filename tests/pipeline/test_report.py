@@ -7,9 +7,9 @@ import pytest
 
 from batchmri.errors import UsageError
 from batchmri.outputs.html.folder import page_path
-from batchmri.pipeline.reexport import write_report
+from batchmri.pipeline.commands.reexport import write_report
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline.builders import uid, write_series
 from tests.pipeline.outputs import contents

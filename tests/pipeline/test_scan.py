@@ -6,9 +6,9 @@ import pytest
 
 from batchmri.errors import StateError, UsageError
 from batchmri.pipeline import plan
-from batchmri.pipeline.reclassify import reclassify
+from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, head, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
@@ -67,7 +67,7 @@ def test_a_second_run_does_no_finished_work_again(
     scan([archive], out=out, settings=settings)
     before = {path: path.stat().st_mtime_ns for path in out.glob("gradcam/**/*.png")}
     changes = table(out, "changes")
-    monkeypatch.setattr("batchmri.pipeline.loaded_model.load_checkpoint", None)
+    monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert table(out, "changes") == changes, "those of the last run that changed anything"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.pipeline.decode_pool import PreparedChunk
-from batchmri.pipeline.prepared_slices import PreparedSlice
-from batchmri.pipeline.series_accumulator import SeriesAccumulator
+from batchmri.pipeline.engines.decode_pool import PreparedChunk
+from batchmri.pipeline.engines.prepared_slices import PreparedSlice
+from batchmri.pipeline.engines.series_accumulator import SeriesAccumulator
 from batchmri.records import CropBox, Scores
 from tests.pipeline.test_decode_pool import nifti_series, noise
 

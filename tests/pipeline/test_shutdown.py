@@ -7,7 +7,7 @@ import pytest
 
 from batchmri.errors import InterruptedRunError
 from batchmri.interrupts import SIGNALS
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.shutdown import Shutdown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,8 +5,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from batchmri.pipeline.engines.slice_access import read_slices
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.slice_access import read_slices
 from batchmri.records import SeriesKey
 from batchmri.settings import Settings
 from tests.pipeline.builders import head, write_series

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import ArchiveError, StateError, UsageError
+from batchmri.pipeline.commands.status import status
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.status import status
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.outputs import contents

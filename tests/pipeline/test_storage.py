@@ -16,10 +16,10 @@ import pytest
 
 from batchmri.errors import InterruptedRunError, OutputBusyError, OutputError, StateError
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
-from batchmri.pipeline.lock import hold
+from batchmri.pipeline.commands.status import status
+from batchmri.pipeline.run.lock import hold
+from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.status import status
 from batchmri.settings import Settings
 from tests.cli.command import UNPRIVILEGED, assert_one_line, batchmri_process
 from tests.pipeline import planted
@@ -102,7 +102,7 @@ def test_a_file_that_vanishes_while_it_waits_is_named(
 ) -> None:
     victim = save(instance("a", "one", 6), archive / "a" / "vanishes")
     real = planted.fails_for_some
-    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", real)
+    monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", real)
     monkeypatch.setattr(
         "batchmri.pipeline.scan.waiting", _after(lambda: victim.unlink(missing_ok=True))
     )
@@ -129,7 +129,7 @@ def test_a_decoder_that_exceeds_its_memory_loses_only_its_file(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(instance("a", "one", 6), archive / "a" / "glutton")
-    monkeypatch.setattr("batchmri.pipeline.decode_pool.decode_many", planted.fails_for_some)
+    monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
     small = settings.model_copy(
         update={"pixels": settings.pixels.model_copy(update={"max_file_mb": 64})}
     )
@@ -234,7 +234,7 @@ def test_an_interrupt_while_the_network_is_loaded_ends_the_scan(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("batchmri.pipeline.loaded_model.load_backend", load)
+        patch.setattr("batchmri.pipeline.run.loaded_model.load_backend", load)
         assert scan([archive], out=out, settings=settings).exit_code == 130
     loaded.set()
     assert [run["exit_code"] for run in status(out).runs] == [130]

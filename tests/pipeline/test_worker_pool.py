@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from batchmri.pipeline import worker_pool as workers
-from batchmri.pipeline.worker_pool import Lost, WorkerPool
-from batchmri.pipeline.worker_server import SERVER
+from batchmri.pipeline.engines import worker_pool as workers
+from batchmri.pipeline.engines.worker_pool import Lost, WorkerPool
+from batchmri.pipeline.engines.worker_server import SERVER
 from batchmri.reasons import Reason
 
 
@@ -83,7 +83,7 @@ def test_pools_in_several_threads_do_not_disturb_each_other() -> None:
 def test_a_pool_that_is_closed_while_it_starts_leaves_no_traceback() -> None:
     """Workers that are still starting find their locks closed."""
     script = """
-from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.pipeline.engines.worker_pool import WorkerPool
 from tests.pipeline.test_worker_pool import numbered
 for _ in range(10):
     with WorkerPool(4, timeout_s=60) as pool:

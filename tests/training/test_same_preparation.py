@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batchmri.pipeline.batcher import Batcher
+from batchmri.pipeline.engines.batcher import Batcher
 from batchmri.pipeline.scan import scan
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.settings import Settings

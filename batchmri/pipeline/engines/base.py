@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from batchmri.extensions import ENGINES
 from batchmri.formats.header_context import HeaderContext
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.records import FileEntry, FileNote, Instance, Series, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
 
 if TYPE_CHECKING:  # imports torch, which a dry run does not need
-    from batchmri.pipeline.loaded_model import Model
+    from batchmri.pipeline.run.loaded_model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class LocalModel:
     @cached_property
     def model(self) -> "Model":
         """The model of the settings; its weights are loaded when the first slice is classified."""
-        from batchmri.pipeline.loaded_model import Model
+        from batchmri.pipeline.run.loaded_model import Model
 
         return Model.describe(self.context.settings.classifier)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.read_headers import read_headers
 from batchmri.pipeline.engines.base import FinishedSeries, LocalModel
-from batchmri.pipeline.worker_pool import Lost, Task, WorkerPool
+from batchmri.pipeline.engines.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance, Series
 

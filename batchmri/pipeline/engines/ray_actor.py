@@ -13,7 +13,7 @@ from batchmri.formats.header_context import HeaderContext
 from batchmri.outputs.atomic_write import readers
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.engines.local import LocalEngine
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.records import FileEntry, FileNote, Instance, Series, SeriesKey
 from batchmri.settings import Settings
 

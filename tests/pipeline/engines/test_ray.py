@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchmri.pipeline.dry_run import dry_run
+from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.engines.base import FinishedSeries
 from batchmri.pipeline.engines.ray import RayEngine
 from batchmri.pipeline.scan import scan

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from batchmri.formats.decode import Refusal
-from batchmri.pipeline.decode_pool import PreparedChunk
-from batchmri.pipeline.prepared_slices import PreparedSlice, SharedPixels
+from batchmri.pipeline.engines.decode_pool import PreparedChunk
+from batchmri.pipeline.engines.prepared_slices import PreparedSlice, SharedPixels
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
 from batchmri.state.series import Trouble

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from batchmri.errors import SettingsError
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.settings import Settings
 
 _MAX_WAITING = 64

@@ -11,12 +11,12 @@ from batchmri.outputs.inventory import INVENTORY_COLUMNS, Inventory
 from batchmri.outputs.series_list import SeriesList
 from batchmri.outputs.summary import print_inventory
 from batchmri.outputs.tables.csv import write_table
-from batchmri.pipeline.archive_check import check_images
 from batchmri.pipeline.engines.base import EngineContext, create_engine
 from batchmri.pipeline.index import index
-from batchmri.pipeline.inputs import check_output, find_roots
-from batchmri.pipeline.scan_options import ScanOptions
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.archive_check import check_images
+from batchmri.pipeline.run.inputs import check_output, find_roots
+from batchmri.pipeline.run.scan_options import ScanOptions
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.settings import Settings
 from batchmri.state.known_results import KnownResults
 from batchmri.state.store import Store

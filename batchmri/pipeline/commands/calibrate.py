@@ -6,10 +6,10 @@ from pathlib import Path
 from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.console import Console, LogFormat
-from batchmri.pipeline.calibration_file import FITTED, Calibration
-from batchmri.pipeline.output_folder import state_path
-from batchmri.pipeline.provenance import known_classes, known_model, known_rules
-from batchmri.pipeline.site_labels import SiteLabel, match_labels, read_labels
+from batchmri.pipeline.commands.calibration_file import FITTED, Calibration
+from batchmri.pipeline.commands.site_labels import SiteLabel, match_labels, read_labels
+from batchmri.pipeline.run.output_folder import state_path
+from batchmri.pipeline.run.provenance import known_classes, known_model, known_rules
 from batchmri.proportions import wilson
 from batchmri.records import TUMOR, Classes, SeriesResult, Verdict
 from batchmri.settings import Settings

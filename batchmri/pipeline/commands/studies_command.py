@@ -10,10 +10,10 @@ from batchmri.outputs.erase import erase_studies
 from batchmri.outputs.paths import dicom_folder
 from batchmri.outputs.sinks import chosen
 from batchmri.pipeline.export import export
-from batchmri.pipeline.last_export import last_settings
-from batchmri.pipeline.lock import hold
-from batchmri.pipeline.output_folder import state_path
-from batchmri.pipeline.provenance import known_classes, known_rules
+from batchmri.pipeline.run.last_export import last_settings
+from batchmri.pipeline.run.lock import hold
+from batchmri.pipeline.run.output_folder import state_path
+from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from batchmri.errors import UsageError
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
-from batchmri.pipeline.last_export import last_settings
-from batchmri.pipeline.output_folder import state_path
-from batchmri.pipeline.provenance import known_classes, known_rules
+from batchmri.pipeline.run.last_export import last_settings
+from batchmri.pipeline.run.output_folder import state_path
+from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.reasons import TRIES, Reason
 from batchmri.records import Classes, Header, SeriesKey, SeriesResult
 from batchmri.settings import Settings

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from batchmri.formats.decode import DecodeTask, Refusal, decode_many
 from batchmri.formats.registry import readers
-from batchmri.pipeline.prepared_slices import (
+from batchmri.pipeline.engines.prepared_slices import (
     PreparedFile,
     PreparedSlice,
     PrepareTask,
@@ -17,8 +17,8 @@ from batchmri.pipeline.prepared_slices import (
     SliceMemory,
     prepare_files,
 )
-from batchmri.pipeline.shared_file import SharedFile
-from batchmri.pipeline.worker_pool import Lost, Pool, Task
+from batchmri.pipeline.engines.shared_file import SharedFile
+from batchmri.pipeline.engines.worker_pool import Lost, Pool, Task
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef

@@ -18,16 +18,16 @@ from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.summary import print_summary
 from batchmri.pipeline.export import Totals, export
 from batchmri.pipeline.index import HEADER_VERSION_KEY
-from batchmri.pipeline.last_export import last_settings
-from batchmri.pipeline.lock import hold
-from batchmri.pipeline.output_folder import claim_state, find_state, make_output
-from batchmri.pipeline.provenance import (
+from batchmri.pipeline.run.last_export import last_settings
+from batchmri.pipeline.run.lock import hold
+from batchmri.pipeline.run.output_folder import claim_state, find_state, make_output
+from batchmri.pipeline.run.provenance import (
     CLASSES_KEY,
     copy_provenance,
     known_classes,
     known_provenance,
 )
-from batchmri.pipeline.run_report import counts
+from batchmri.pipeline.run.run_report import counts
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from batchmri.pipeline.decode_pool import load_some
-from batchmri.pipeline.output_folder import state_path
-from batchmri.pipeline.worker_pool import WorkerPool
+from batchmri.pipeline.engines.decode_pool import load_some
+from batchmri.pipeline.engines.worker_pool import WorkerPool
+from batchmri.pipeline.run.output_folder import state_path
 from batchmri.records import Place, Scores, Shown, SliceRef
 from batchmri.settings import Settings
 from batchmri.state.store import Store

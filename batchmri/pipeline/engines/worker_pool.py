@@ -22,8 +22,8 @@ import cv2
 from pebble import ProcessExpired
 
 from batchmri.formats.quiet import silence
-from batchmri.pipeline.shutdown import Shutdown
-from batchmri.pipeline.worker_server import ServerPool
+from batchmri.pipeline.engines.worker_server import ServerPool
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import Reason
 
 Item = TypeVar("Item")

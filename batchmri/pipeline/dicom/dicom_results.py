@@ -23,9 +23,9 @@ from batchmri.outputs.dicom.report import structured_report
 from batchmri.outputs.paths import dicom_folder, montage_path, parametric_map_path
 from batchmri.outputs.rows import common_source
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
-from batchmri.pipeline.dicom_sources import SourceHeaderError, class_codes, study_facts
-from batchmri.pipeline.parametric_maps import heat_map_of, heat_maps
-from batchmri.pipeline.provenance import known_card
+from batchmri.pipeline.dicom.dicom_sources import SourceHeaderError, class_codes, study_facts
+from batchmri.pipeline.dicom.parametric_maps import heat_map_of, heat_maps
+from batchmri.pipeline.run.provenance import known_card
 from batchmri.records import Classes, SeriesKey
 from batchmri.settings import Settings
 from batchmri.state.dicom import DicomObject

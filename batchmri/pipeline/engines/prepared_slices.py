@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal
-from batchmri.pipeline.shared_file import SharedFile
+from batchmri.pipeline.engines.shared_file import SharedFile
 from batchmri.preparation.skull_stripped import is_skull_stripped
 from batchmri.preparation.transforms import PreparationSettings, Spacing, prepare_slice
 from batchmri.reasons import Reason

@@ -11,7 +11,7 @@ import numpy as np
 
 from batchmri.errors import InterruptedRunError
 from batchmri.model.backends.base import Backend
-from batchmri.pipeline.shutdown import Shutdown
+from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.records import FloatArray
 
 Tag = TypeVar("Tag")

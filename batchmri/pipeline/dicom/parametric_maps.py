@@ -13,7 +13,11 @@ from batchmri.outputs.dicom.facts import SeriesFacts
 from batchmri.outputs.dicom.parametric_map import HeatMap, Plane
 from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.aggregate import AggregatedStudy
-from batchmri.pipeline.dicom_sources import SourceHeaderError, instances_with_frames, reference_to
+from batchmri.pipeline.dicom.dicom_sources import (
+    SourceHeaderError,
+    instances_with_frames,
+    reference_to,
+)
 from batchmri.pipeline.draw import has_heat
 from batchmri.pipeline.heatmaps import frame_of
 from batchmri.records import FloatArray, Frame, Scores, SeriesKey, SeriesResult

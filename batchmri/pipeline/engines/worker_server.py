@@ -23,12 +23,12 @@ from typing import Any
 from pebble import ProcessPool
 
 _PRELOAD = [
-    "batchmri.pipeline.worker_quiet",
+    "batchmri.pipeline.engines.worker_quiet",
     "batchmri.formats.read_headers",
     "batchmri.formats.decode",
     "batchmri.formats.dicom.reader",
     "batchmri.formats.nifti.reader",
-    "batchmri.pipeline.prepared_slices",
+    "batchmri.pipeline.engines.prepared_slices",
 ]
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmri.errors import UsageError
-from batchmri.pipeline.output_folder import state_path
+from batchmri.pipeline.run.output_folder import state_path
 from batchmri.state.store import Store
 
 _RUNS = 10

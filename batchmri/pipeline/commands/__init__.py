@@ -1,0 +1,1 @@
+"""Commands on a finished output, one file each, and their helpers."""

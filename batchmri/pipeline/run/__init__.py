@@ -1,0 +1,1 @@
+"""What surrounds the stages of one run: inputs, lock, provenance, reports, shutdown."""
