@@ -45,7 +45,7 @@ class Registry:
         return (*self._built_in, *self.others())
 
     def load(self, name: str) -> Any:
-        """Import what `name` stands for.
+        """Import the implementation of `name`.
 
         Raises UsageError for an unknown name, and if another package cannot be imported.
         """

@@ -1,6 +1,6 @@
 """Log lines of the logger `batchmri` on stderr, as plain text or JSON.
 
-A program that embeds batchmri adds a handler of its own to this logger
+A program that embeds batchmri adds its handler to this logger
 (`logging.getLogger("batchmri").addHandler(…)`); then nothing is written to stderr. A record has the
 attributes `facts`, a dictionary, and `run`, the ID of the run.
 """

@@ -75,7 +75,7 @@ class SinkContext:
 
 
 HTML = "html"
-"""The sink of the HTML report, which a setting of its own selects."""
+"""The sink of the HTML report, selected by the setting `report.html`."""
 
 _REQUIRES = {"parquet": ("pyarrow", "parquet")}
 """The package that a sink needs in addition, and the extra of batchmri that installs it."""

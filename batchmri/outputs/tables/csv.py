@@ -1,7 +1,6 @@
 """CSV tables (RFC 4180), streamed, replaced atomically, and only if their content changed."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,9 +9,10 @@ import pandas as pd
 
 from batchmri.outputs.atomic_write import NewFile, write_json
 from batchmri.outputs.datapackage import datapackage
-from batchmri.outputs.rows import Row, StudyExport
-from batchmri.outputs.schema import TABLES, Column
+from batchmri.outputs.rows import Row
+from batchmri.outputs.schema import Column
 from batchmri.outputs.sinks import SinkContext
+from batchmri.outputs.tables.base import TableSink
 from batchmri.outputs.values import cell
 
 _ROWS_PER_CHUNK = 2048
@@ -65,41 +65,17 @@ class TableWriter:
         self._new.__exit__(kind, error, trace)
 
 
-class CsvTables:
+class CsvTables(TableSink):
     """Sink for studies.csv, series.csv, slices.csv, files.csv, changes.csv and datapackage.json."""
 
+    suffix = ".csv"
+
     def __init__(self, context: SinkContext) -> None:
-        self._context = context
-        self._tables: dict[str, TableWriter] = {}
-        self._stack = ExitStack()
-        names = [*(f"{table}.csv" for table in TABLES), "datapackage.json"]
-        self.files = [context.output / name for name in names]
+        super().__init__(context)
+        self.files.append(context.output / "datapackage.json")
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for name in TABLES:
-                path = self._context.output / f"{name}.csv"
-                self._tables[name] = stack.enter_context(
-                    TableWriter(path, self._context.columns(name))
-                )
-            self._stack = stack.pop_all()
-        return self
-
-    def add_study(self, study: StudyExport) -> None:
-        """Append the rows of a study, its series and its slices."""
-        self._tables["studies"].add(study.study)
-        for row in study.series:
-            self._tables["series"].add(row)
-        for row in study.listed_slices(self._context.settings.report):
-            self._tables["slices"].add(row)
-
-    def add_file(self, row: Row) -> None:
-        """Append a row to files.csv."""
-        self._tables["files"].add(row)
-
-    def add_change(self, row: Row) -> None:
-        """Append a row to changes.csv."""
-        self._tables["changes"].add(row)
+    def _writer(self, table: str, path: Path) -> TableWriter:
+        return TableWriter(path, self._context.columns(table))
 
     def __exit__(
         self,
@@ -107,7 +83,7 @@ class CsvTables:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
         if kind is None:
             context = self._context
             identifiers = context.settings.report.identifiers

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from io import RawIOBase
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,9 +13,9 @@ import pyarrow.parquet as pq
 
 from batchmri.outputs.atomic_write import NewFile
 from batchmri.outputs.datapackage import CONTRACT
-from batchmri.outputs.rows import Row, StudyExport
+from batchmri.outputs.rows import Row
 from batchmri.outputs.schema import TABLES, Column
-from batchmri.outputs.sinks import SinkContext
+from batchmri.outputs.tables.base import TableSink
 from batchmri.outputs.values import stored
 
 _ROWS_PER_GROUP = 16384
@@ -76,45 +77,13 @@ class ParquetWriter:
         self._stack.__exit__(kind, error, trace)
 
 
-class ParquetTables:
+class ParquetTables(TableSink):
     """Sink for studies.parquet, series.parquet, slices.parquet, files.parquet, changes.parquet."""
 
-    def __init__(self, context: SinkContext) -> None:
-        self._context = context
-        self._tables: dict[str, ParquetWriter] = {}
-        self.files = [context.output / f"{table}.parquet" for table in TABLES]
+    suffix = ".parquet"
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for table, path in zip(TABLES, self.files, strict=True):
-                writer = ParquetWriter(NewFile(path), table, self._context.columns(table))
-                self._tables[table] = stack.enter_context(writer)
-            self._stack = stack.pop_all()
-        return self
-
-    def add_study(self, study: StudyExport) -> None:
-        """Append the rows of a study, its series and its slices."""
-        self._tables["studies"].add(study.study)
-        for row in study.series:
-            self._tables["series"].add(row)
-        for row in study.listed_slices(self._context.settings.report):
-            self._tables["slices"].add(row)
-
-    def add_file(self, row: Row) -> None:
-        """Append a row to files.parquet."""
-        self._tables["files"].add(row)
-
-    def add_change(self, row: Row) -> None:
-        """Append a row to changes.parquet."""
-        self._tables["changes"].add(row)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
+    def _writer(self, table: str, path: Path) -> ParquetWriter:
+        return ParquetWriter(NewFile(path), table, self._context.columns(table))
 
 
 def arrow_schema(table: str, columns: Sequence[Column]) -> pa.Schema:
