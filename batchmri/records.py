@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AliasChoices, Field
 
+from batchmri.header import Header
 from batchmri.reasons import Reason, Status, VerdictReason
 
 Vector = tuple[float, float, float]
@@ -84,33 +85,6 @@ class Frame:
     component: str = ""
     tile: Tile | None = None
     slice_location: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Series-level header fields; empty or None if the header does not state them.
-
-    Only `series_description` and `manufacturer` are free text from the header. All other fields
-    are numbers, UIDs or known codes, so that a person's name in an unexpected header element is
-    never copied. `body_part` and `named_sequence` are derived from all text elements of the header.
-    """
-
-    modality: str = ""
-    manufacturer: str = ""
-    series_description: str = ""
-    series_number: int | None = None
-    transfer_syntax: str = ""
-    sop_class: str = ""
-    image_type: tuple[str, ...] = ()
-    body_part: str = ""
-    named_sequence: str = ""
-    scanning_sequence: str = ""
-    echo_time: float | None = None
-    repetition_time: float | None = None
-    inversion_time: float | None = None
-    flip_angle: float | None = None
-    b_value: float | None = None
-    contrast_agent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from batchmri.header import Header
 from batchmri.outputs.console import Console
 from batchmri.pipeline.export import export
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import Status
-from batchmri.records import Classes, CropBox, FileEntry, Header, Scores, SeriesResult
+from batchmri.records import Classes, CropBox, FileEntry, Scores, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
 from batchmri.state.store import Store

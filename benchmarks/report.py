@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from batchmri.header import Header
 from batchmri.outputs.html.sink import HtmlReport
 from batchmri.outputs.rows import StudyExport, study_export
 from batchmri.outputs.sinks import SinkContext
@@ -24,7 +25,6 @@ from batchmri.records import (
     Classes,
     CropBox,
     DomainScores,
-    Header,
     Scores,
     Series,
     SeriesKey,

@@ -11,7 +11,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from batchmri.archive.assembly import assemble
 from batchmri.archive.walker import label_roots, walk
 from batchmri.formats.read_headers import HeaderContext, read_headers
-from batchmri.records import FileEntry, FileNote, Frame, Header, Instance, Study
+from batchmri.header import Header
+from batchmri.records import FileEntry, FileNote, Frame, Instance, Study
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"

@@ -16,18 +16,10 @@ from batchmri.archive.places import Cell
 from batchmri.archive.slice_order import Stack, stacked
 from batchmri.archive.split_stacks import Part, parts_of
 from batchmri.geometry import display_of, plane_of
+from batchmri.header import Header
 from batchmri.identifiers import common_folder, name_of, part_name
 from batchmri.reasons import Reason, Status
-from batchmri.records import (
-    COMPANION,
-    FileNote,
-    Header,
-    Instance,
-    Series,
-    SeriesKey,
-    SliceRef,
-    Study,
-)
+from batchmri.records import COMPANION, FileNote, Instance, Series, SeriesKey, SliceRef, Study
 from batchmri.terms.coded_values import MR_CLASSES
 from batchmri.terms.sequence import contradicts_times, has_b_value, sequence_of
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from batchmri.header import SHOWN
 from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
 from batchmri.settings.sections import ReportSettings
@@ -127,7 +128,6 @@ def series_row(
         "n_files": series.n_files,
         "modality": header.modality,
         "sequence": series.sequence,
-        "series_number": header.series_number,
         "transfer_syntax": transfer_syntax(header.transfer_syntax),
         "rows": series.rows or None,
         "columns": series.columns or None,
@@ -140,6 +140,7 @@ def series_row(
         "detail": result.detail,
         "flags": _flags((*series.flags, *(verdict.flags if verdict else ()))),
         "model_digest": result.model_digest,
+        **{one.column(name): getattr(header, name) for name, one in SHOWN.items()},
     }
     if settings.descriptions:
         row["series_description"] = header.series_description

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from batchmri.extensions import READERS
+from batchmri.header import SHOWN, Stated
 from batchmri.reasons import Reason, Status, VerdictReason
 from batchmri.records import IDENTIFIERS, INDETERMINATE, TUMOR
 
@@ -51,6 +52,13 @@ def probability(name: str, description: str) -> Column:
 def millimeters(name: str, description: str) -> Column:
     """A column of lengths in mm, with three decimals at most."""
     return Column(name, description, "number", "mm", decimals=3, trim=True)
+
+
+def _stated_column(name: str, one: Stated) -> Column:
+    """The column of a number that is read as the header states it."""
+    if one.whole:
+        return Column(one.column(name), one.description, "integer", one.unit)
+    return Column(one.column(name), one.description, "number", one.unit, decimals=3, trim=True)
 
 
 _EACH_CLASS = probability("p_<class>", "Calibrated probability of each class.")
@@ -126,7 +134,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("modality", "Modality in the header."),
         Column("sequence", "Sequence as estimated from the header."),
         Column("series_description", "SeriesDescription in the header, or the BIDS entities."),
-        Column("series_number", "SeriesNumber in the header.", "integer"),
+        *(_stated_column(name, one) for name, one in SHOWN.items()),
         Column("manufacturer", "Manufacturer in the header."),
         Column("transfer_syntax", "Transfer syntax by its keyword; empty for NIfTI."),
         Column("rows", "Stored rows of a slice.", "integer"),

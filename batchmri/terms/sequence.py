@@ -5,7 +5,7 @@ The words are in sequence_patterns.py. Timing thresholds apply to clinical scann
 
 import re
 
-from batchmri.records import Header
+from batchmri.header import Header
 from batchmri.terms import sequence_patterns as table
 from batchmri.terms.body_part import normalized
 from batchmri.terms.contrast import contrast_in_words, contrast_of

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from batchmri.header import Header
 from batchmri.model.card import Card
 from batchmri.model.ood import DomainModel
 from batchmri.records import (
@@ -14,7 +15,6 @@ from batchmri.records import (
     Classes,
     CropBox,
     DomainScores,
-    Header,
     Scores,
     Series,
     SeriesKey,

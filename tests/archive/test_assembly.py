@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmri.archive.assembly import assemble
+from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import Header, Instance, Series, Study
+from batchmri.records import Instance, Series, Study
 from batchmri.terms.coded_values import MR_CLASSES, MR_IMAGE
 from tests.builders import instance
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from batchmri.archive.assembly import assemble
+from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import Header, Instance, Series
+from batchmri.records import Instance, Series
 from tests.builders import instance
 
 HEADER = Header(

@@ -5,8 +5,9 @@ import pytest
 
 from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
+from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import Header, Series
+from batchmri.records import Series
 from batchmri.settings.sections import SelectionSettings
 from tests.builders import instance
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from batchmri.header import Header
 from batchmri.reasons import Reason, Status, VerdictReason
 from batchmri.records import (
     Classes,
     CropBox,
-    Header,
     Scores,
     Series,
     SeriesKey,

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import StateError
+from batchmri.header import Header
 from batchmri.reasons import Reason, Status
 from batchmri.records import (
     CropBox,
     FileEntry,
     FileNote,
-    Header,
     Instance,
     Scores,
     Series,

@@ -7,8 +7,8 @@ import pytest
 
 from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
+from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import Header
 from batchmri.settings.sections import SelectionSettings
 from batchmri.terms.contrast import contrast_in_words
 from batchmri.terms.sequence import sequence_of

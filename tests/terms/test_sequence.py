@@ -1,6 +1,6 @@
 import pytest
 
-from batchmri.records import Header
+from batchmri.header import Header
 from batchmri.terms.sequence import named_sequence, sequence_in_words, sequence_of
 
 WORDS = {

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from batchmri.header import Header
 from batchmri.records import (
     Classes,
     CropBox,
     DomainScores,
-    Header,
     Scores,
     Series,
     SeriesKey,

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from batchmri.header import Header
 from batchmri.records import (
     Classes,
     CropBox,
     DomainScores,
-    Header,
     Scores,
     Series,
     SeriesKey,
@@ -360,6 +360,8 @@ def test_another_sequence_by_its_header_is_flagged_whatever_it_looks_like() -> N
 
 def test_coarse_pictures_are_flagged() -> None:
     assert verdict_on(scores(HEALTHY), pixel_spacing=(4.0, 4.0)).flags == ("low_quality",)
+    assert verdict_on(scores(HEALTHY), pixel_spacing=(1.0, 3.5)).flags == ("low_quality",)
+    assert verdict_on(scores(HEALTHY), pixel_spacing=(3.0, 3.0)).flags == ()
     assert verdict_on(scores(HEALTHY), rows=40).flags == ("low_quality",)
 
 
@@ -482,3 +484,53 @@ def test_most_eligible_slices_are_stripped_in_a_stripped_series(
     ]
     verdict = verdict_on(found)
     assert verdict.flags == flags and verdict.name == "glioma"  # a flag, no refusal
+
+
+TWO_TUMORS = Classes(("glioma", "meningioma", "notumor"), "notumor")
+
+
+@pytest.mark.parametrize(
+    ("row", "rules", "expected"),
+    [
+        ((0.5, 0.25, 0.25), {"tumor_above": 0.75}, ("glioma", "tumor")),
+        ((0.125, 0.125, 0.75), {"notumor_below": 0.25}, ("notumor", "no_tumor")),
+        ((0.5, 0.0, 0.5), {"tumor_above": 0.75, "min_confidence": 0.5}, "between_thresholds"),
+        ((0.25, 0.25, 0.5), {"tumor_above": 0.5, "min_confidence": 0.25}, ("glioma", "tumor")),
+        ((0.375, 0.375, 0.25), {"min_class_share": 0.5}, ("glioma", "tumor")),
+        ((0.375, 0.375, 0.25), {"min_class_share": 0.501}, ("tumor", "kind_open")),
+        ((0.375, 0.375, 0.25), {"min_confidence": 0.375}, ("glioma", "tumor")),
+    ],
+)
+def test_a_value_equal_to_a_limit_meets_it(
+    row: tuple[float, ...], rules: dict[str, float], expected: tuple[str, str] | str
+) -> None:
+    """The numbers are sums of powers of two, so that nothing is rounded."""
+    limits = {"tumor_above": 0.5, "notumor_below": 0.25, "min_confidence": 0.25, **rules}
+    chosen = VerdictSettings.model_validate(limits)
+    verdict = series_verdict(series(), scores(*[row] * 4), TWO_TUMORS, chosen)
+    if isinstance(expected, str):
+        expected = ("indeterminate", expected)
+    assert (verdict.name, verdict.reason) == expected
+
+
+@pytest.mark.parametrize(("notumor", "name"), [(0.875, "notumor"), (0.8125, "indeterminate")])
+def test_p_tumor_equal_to_the_limit_without_contrast_is_no_tumor(notumor: float, name: str) -> None:
+    rules = VerdictSettings(notumor_below=0.25, notumor_below_without_contrast=0.125)
+    row = (1 - notumor, 0.0, notumor, 0.0)
+    assert verdict_on(scores(row), rules, sequence="t1").name == name
+
+
+def test_slices_with_p_tumor_equal_to_the_limit_affect_the_class() -> None:
+    run, others = [(0.46875, 0.5, 0.03125)] * 3, [(0.75, 0.0, 0.25)] * 10
+    rules = VerdictSettings(tumor_above=0.75)
+    assert series_verdict(series(), scores(*run), TWO_TUMORS, rules).name == "meningioma"
+    assert series_verdict(series(), scores(*run, *others), TWO_TUMORS, rules).name == "glioma"
+
+
+def test_domain_scores_equal_to_their_limits_raise_no_flag() -> None:
+    at_limits = {"max_distance": 1.0, "brain_distance": 1.5, "min_t1": 0.5, "min_contrast": 0.5}
+    rules = VerdictSettings.model_validate(at_limits)
+    found = looking(distance=1.0, t1=0.5, contrast=0.5)
+    assert verdict_on(found, rules, sequence="unknown").flags == ("contrast_unstated",)
+    farther = verdict_on(looking(distance=1.5), rules)
+    assert farther.flags == ("out_of_distribution",)

@@ -116,8 +116,7 @@ class Tags:
 
     def integer(self, tag: int, vr: str = "") -> int | None:
         """Return the first value as an integer that fits in four bytes."""
-        value = self.number(tag, vr)
-        return int(value) if value is not None and abs(value) < 2**31 else None
+        return whole_number(self.number(tag, vr))
 
     def items(self, tag: int) -> "list[Tags]":
         """Return the items of a sequence."""
@@ -135,6 +134,11 @@ class Tags:
     def item(self, tag: int) -> "Tags":
         """Return the first item of a sequence, or an empty dataset."""
         return next(iter(self.items(tag)), NOTHING)
+
+
+def whole_number(value: float | None) -> int | None:
+    """Return a number as an integer if it fits in four bytes."""
+    return int(value) if value is not None and abs(value) < 2**31 else None
 
 
 NOTHING = Tags({}, Encoding(implicit=False, little=True), ())

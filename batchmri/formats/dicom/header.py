@@ -13,13 +13,19 @@ from pydicom.uid import (
 from batchmri.formats.dicom import sop_classes
 from batchmri.formats.dicom.dataset import NOTHING, Tags
 from batchmri.formats.dicom.frames import frames_of
-from batchmri.formats.dicom.header_fields import FRAME_GROUPS, SHARED_GROUPS, header_of
+from batchmri.formats.dicom.header_fields import (
+    FRAME_GROUPS,
+    SHARED_GROUPS,
+    STATED_TAGS,
+    header_of,
+)
 from batchmri.formats.dicom.parser import UNDEFINED, Dataset, ElementReader, Encoding
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.header_error import CutError
+from batchmri.header import Header
 from batchmri.identifiers import folder_of, is_valid_uid, made_uid
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote, Frame, Header, Instance
+from batchmri.records import FileEntry, FileNote, Frame, Instance
 from batchmri.terms.coded_values import MR_CLASSES
 
 _FIRST_OF_DATASET, _FIRST_PIXELS = 0x00030000, 0x7FE00008
@@ -39,15 +45,14 @@ _WANTED = frozenset((
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00081030, 0x00080060, 0x00080064, 0x00080070,
     0x0008103E, 0x00081090, 0x00089209, 0x00100010, 0x00100020, 0x00102201, 0x00180010,
     0x00180012, 0x00180015,
-    0x00180020, 0x00180022, 0x00180024, 0x00180050, 0x00180080, 0x00180081, 0x00180082, 0x00180086,
-    0x00180088,
-    0x00181060, 0x00181063, 0x00181065, 0x00181250, 0x00181310, 0x00181030, 0x00181314, 0x00189005,
+    0x00180020, 0x00180022, 0x00180024, 0x00180050, 0x00180086, 0x00180088,
+    0x00181060, 0x00181063, 0x00181065, 0x00181250, 0x00181310, 0x00181030, 0x00189005,
     0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100A, 0x0019100C, 0x0020000D, 0x0020000E,
-    0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037, 0x00200100, 0x00201041, 0x00280002,
+    0x00200012, 0x00200013, 0x00200032, 0x00200037, 0x00200100, 0x00201041, 0x00280002,
     0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280301, 0x00291010,
     0x001910BB, 0x001910BC, 0x001910BD, 0x001910E0, 0x0043102F, 0x00431039,
     0x00651009, 0x00651050, 0x00651051, 0x20011003,
-    SHARED_GROUPS, FRAME_GROUPS,
+    SHARED_GROUPS, FRAME_GROUPS, *STATED_TAGS,
 ))  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """Convert the elements of a DICOM object to a Header: numbers, UIDs and known codes."""
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
-from batchmri.formats.dicom.dataset import Tags
+from pydicom.datadict import tag_for_keyword
+
+from batchmri.formats.dicom.dataset import Tags, whole_number
 from batchmri.formats.dicom.parser import Element, Encoding
+from batchmri.header import STATED, Header, Stated
 from batchmri.identifiers import is_valid_uid
-from batchmri.records import Header
 from batchmri.terms.body_part import body_part_of, is_phantom
 from batchmri.terms.coded_values import IMAGE_TYPES, modality_code
 from batchmri.terms.contrast import contrast_of, is_agent
@@ -13,19 +16,51 @@ from batchmri.terms.sequence import named_sequence, sequence_in_words
 
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
 _MR_RECEIVE_COIL = 0x00189042
-_MR_TIMING, _MR_MODIFIER, _MR_ECHO, _MR_DIFFUSION = 0x00189112, 0x00189115, 0x00189114, 0x00189117
+_MR_DIFFUSION = 0x00189117
 
 SCANNING = ("SE", "IR", "GR", "EP", "RM")
 _GE_DIRECTIONS = (0x001910E0, 0x001910BB, 0x001910BC, 0x001910BD)  # number; x, y, z of one
 _COIL_BODY_PARTS = ("extremity", "chest", "heart")
 _CODE_MEANING = 0x00080104
+
+
+class _StatedElement(NamedTuple):
+    """The elements in which a number of `Header` is stated; `group` is 0 if there is no group."""
+
+    field: str
+    whole: bool
+    tag: int
+    group: int
+    frame_tag: int
+
+    @classmethod
+    def of(cls, field: str, one: Stated) -> "_StatedElement":
+        frame_keyword = one.frame_keyword or one.keyword
+        tags = (_tag(one.keyword), _tag(one.group) if one.group else 0, _tag(frame_keyword))
+        return cls(field, one.whole, *tags)
+
+    def read(self, tags: Tags, first: Tags, shared: Tags) -> Any:
+        number = tags.number(self.tag)
+        if number is None and self.group:
+            number = _group(self.group, first, shared).number(self.frame_tag)
+        return whole_number(number) if self.whole else number
+
+
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise ValueError(f"{keyword} is not a DICOM keyword")
+    return tag
+
+
+_STATED = tuple(_StatedElement.of(field, one) for field, one in STATED.items())
+STATED_TAGS = tuple(one.tag for one in _STATED)
 _SERIES_LEVEL = (
     0x00080008, 0x00080016, 0x00080060, 0x00080070, 0x0008103E, 0x00081030, 0x00089209,
     0x00100010, 0x00100020, 0x00102201,
-    0x00180010, 0x00180012, 0x00180015, 0x00180020, 0x00180022, 0x00180024, 0x00180080, 0x00180081,
-    0x00180082, 0x00181030, 0x00181250, 0x00181314, 0x00189005, 0x00189008, 0x00189009, 0x00189018,
-    0x00189087,
-    0x0019100C, *_GE_DIRECTIONS, 0x00200011, 0x0043102F, 0x00431039, 0x00651009, 0x20011003,
+    0x00180010, 0x00180012, 0x00180015, 0x00180020, 0x00180022, 0x00180024, 0x00181030, 0x00181250,
+    0x00189005, 0x00189008, 0x00189009, 0x00189018, 0x00189087, 0x0019100C, *_GE_DIRECTIONS,
+    0x0043102F, 0x00431039, 0x00651009, 0x20011003, *STATED_TAGS,
 )  # fmt: skip
 """The elements from which the header of a classic object is made."""
 _CACHED_HEADERS = 256
@@ -59,14 +94,12 @@ def _classic_header(
 def _header_of(tags: Tags, transfer_syntax: str) -> Header:
     shared = tags.item(SHARED_GROUPS)
     first = tags.item(FRAME_GROUPS)
-    timing = _group(_MR_TIMING, first, shared)
     sop_class = tags.text(0x00080016)
     description, protocol, study = (tags.text(tag) for tag in (0x0008103E, 0x00181030, 0x00081030))
     return Header(
         modality=modality_code(tags.word(0x00080060), sop_class),
         manufacturer=tags.text(0x00080070),
         series_description=description,
-        series_number=tags.integer(0x00200011),
         transfer_syntax=transfer_syntax,
         sop_class=sop_class if is_valid_uid(sop_class) else "",
         image_type=image_type_of(tags),
@@ -77,16 +110,9 @@ def _header_of(tags: Tags, transfer_syntax: str) -> Header:
             tags.word(0x00089209) or _group(0x00189226, first, shared).word(0x00089209),
         ),
         scanning_sequence="\\".join(_scanning_sequence(tags)),
-        echo_time=_first_number(
-            tags.number(0x00180081), _group(_MR_ECHO, first, shared).number(0x00189082)
-        ),
-        repetition_time=_first_number(tags.number(0x00180080), timing.number(0x00180080)),
-        inversion_time=_first_number(
-            tags.number(0x00180082), _group(_MR_MODIFIER, first, shared).number(0x00189079)
-        ),
-        flip_angle=_first_number(tags.number(0x00181314), timing.number(0x00181314)),
         b_value=b_value_of(tags, _group(_MR_DIFFUSION, first, shared)),
         contrast_agent=contrast_of(description, _contrast_agent(tags), (protocol,)),
+        **{one.field: one.read(tags, first, shared) for one in _STATED},
     )
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 from batchmri.formats.dicom.header_fields import SCANNING
-from batchmri.records import Header
+from batchmri.header import Header
 from batchmri.terms.sequence import sequence_in_words
 
 _NUMBER = r"(?<![A-Za-z]){} ?= ?(\d{{1,5}}(?:[.,]\d{{1,6}})?)(?![\d.]|e[+-])"

@@ -19,10 +19,11 @@ from batchmri.formats.nifti.bids import description_of, is_derivative, is_label_
 from batchmri.formats.nifti.descrip import with_description
 from batchmri.formats.nifti.sidecar import with_sidecar
 from batchmri.geometry import frames_of_volume, has_lost_spacing, slice_axis_of
+from batchmri.header import Header
 from batchmri.identifiers import folder_of, made_uid
 from batchmri.links import may_open
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote, Header, Instance
+from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.terms.body_part import body_part_of, modality_of
 from batchmri.terms.contrast import contrast_in_words
 from batchmri.terms.sequence import sequence_in_words

@@ -14,11 +14,12 @@ import stat
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from batchmri.formats.dicom.header_fields import SCANNING
 from batchmri.formats.nifti.bids import sidecar_stems
+from batchmri.header import STATED, Header, Stated
 from batchmri.links import may_open
-from batchmri.records import Header
 from batchmri.terms.body_part import body_part_of
 from batchmri.terms.coded_values import IMAGE_TYPES, modality_code
 from batchmri.terms.contrast import contrast_of, is_agent
@@ -94,11 +95,8 @@ def _filled(header: Header, sidecar: Sidecar) -> Header:
         body_part=header.body_part or body_part_of(*texts, _text(sidecar, "BodyPartExamined")),
         named_sequence=named,
         scanning_sequence="\\".join(scanning),
-        echo_time=_milliseconds(sidecar, "EchoTime"),
-        repetition_time=_milliseconds(sidecar, "RepetitionTime"),
-        inversion_time=_milliseconds(sidecar, "InversionTime"),
-        flip_angle=_number(sidecar, "FlipAngle"),
         contrast_agent=contrast_of(header.series_description, _agent(sidecar), texts),
+        **{name: _stated(sidecar, one) for name, one in STATED.items() if one.in_sidecar},
     )
 
 
@@ -131,6 +129,9 @@ def _number(sidecar: Sidecar, key: str) -> float | None:
     return float(value) if 0 <= value < _MAX_NUMBER else None
 
 
-def _milliseconds(sidecar: Sidecar, key: str) -> float | None:
-    seconds = _number(sidecar, key)
-    return None if seconds is None else seconds * 1000
+def _stated(sidecar: Sidecar, one: Stated) -> Any:
+    value = _number(sidecar, one.keyword)
+    if value is None:
+        return None
+    number = value * 1000 if one.unit == "ms" else value
+    return int(number) if one.whole else number

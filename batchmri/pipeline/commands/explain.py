@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from batchmri.errors import UsageError
+from batchmri.header import Header
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.reasons import TRIES, Reason
-from batchmri.records import Classes, Header, SeriesKey, SeriesResult
+from batchmri.records import Classes, SeriesKey, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.lookup import KnownFile, KnownSeries
 from batchmri.state.store import Store

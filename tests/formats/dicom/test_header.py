@@ -23,7 +23,8 @@ from batchmri.formats.dicom.header_fields import (
 )
 from batchmri.formats.dicom.parser import Element, Encoding
 from batchmri.formats.read_headers import HeaderContext, read_headers
-from batchmri.records import Header, Instance
+from batchmri.header import Header
+from batchmri.records import Instance
 from tests.builders import (
     CONTEXT,
     dataset,

@@ -4,7 +4,7 @@ import nibabel
 import pytest
 
 from batchmri.formats.nifti.descrip import with_description
-from batchmri.records import Header
+from batchmri.header import Header
 from batchmri.terms.sequence import sequence_of
 from tests.builders import read_instance
 from tests.formats.nifti.test_header import nifti

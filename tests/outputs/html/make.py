@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from batchmri.header import Header
 from batchmri.outputs.html.sink import HtmlReport
 from batchmri.outputs.rows import StudyExport, change_row, file_row, study_export
 from batchmri.outputs.sinks import SinkContext
@@ -17,7 +18,6 @@ from batchmri.records import (
     DomainScores,
     FileNote,
     FloatArray,
-    Header,
     Scores,
     Series,
     SeriesKey,
