@@ -22,7 +22,7 @@ import numpy as np
 from batchmri.model.backends.registry import choose, load_backend
 from batchmri.model.card import SHIPPED
 from batchmri.model.weights import read_weights
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 from benchmarks.archives import KINDS, SLICES, machine, make
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from batchmri.errors import SettingsError
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.settings import Settings
-from batchmri.settings.sections import Sequence
+from batchmri.settings.selection import Sequence
 from batchmri.terms import sequence_patterns as patterns
 
 INTERNAL_WORDS = ("constrained", "literal[", "regex", "pattern", "input", "\\d", "datetime", "^(")

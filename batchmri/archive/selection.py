@@ -13,7 +13,7 @@ from functools import cache
 from batchmri.extensions import SELECTION_RULES
 from batchmri.reasons import Reason
 from batchmri.records import Decision, Series
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from batchmri.terms.body_part import BRAIN, NO_PATIENT, normalized
 from batchmri.terms.coded_values import DERIVED
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from batchmri.settings import Settings, section_model
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

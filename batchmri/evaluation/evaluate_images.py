@@ -26,7 +26,7 @@ from batchmri.model.checkpoint import load_checkpoint
 from batchmri.outputs.atomic_write import make_folder
 from batchmri.outputs.console import Console
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 
 RAW, LEAK_FREE = "raw", "leak-free"
 

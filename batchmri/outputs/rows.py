@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from batchmri.header import SHOWN
 from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 
 Value = str | int | float | bool | None | tuple[str, ...]
 """A value of a cell: probabilities and lengths are floats, flags a tuple."""

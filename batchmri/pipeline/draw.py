@@ -22,7 +22,7 @@ from batchmri.records import (
     SeriesResult,
     Verdict,
 )
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 
 MAX_MONTAGE_PICTURES = 24
 _DRAWING_VERSION = "3"

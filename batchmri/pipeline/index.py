@@ -18,7 +18,7 @@ from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import TRIES
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import Settings
-from batchmri.settings.sections import ArchiveSettings
+from batchmri.settings.archive import ArchiveSettings
 from batchmri.state.store import Store
 from batchmri.state.transaction import Bulk
 

@@ -17,19 +17,17 @@ from pydantic_core import ErrorDetails
 
 from batchmri.errors import SettingsError
 from batchmri.renamed import SECTIONS, rename_keys, warn_renamed
+from batchmri.settings.archive import ArchiveSettings
+from batchmri.settings.classifier import ClassifierSettings
+from batchmri.settings.engine import EngineSettings
 from batchmri.settings.messages import Contradiction, Origins, contradiction, example, explain
-from batchmri.settings.sections import (
-    ArchiveSettings,
-    ClassifierSettings,
-    EngineSettings,
-    PixelSettings,
-    ReportSettings,
-    ScheduleSettings,
-    Section,
-    SelectionSettings,
-    VerdictSettings,
-)
+from batchmri.settings.pixels import PixelSettings
+from batchmri.settings.report import ReportSettings
+from batchmri.settings.schedule import ScheduleSettings
+from batchmri.settings.section import Section
+from batchmri.settings.selection import SelectionSettings
 from batchmri.settings.sources import environment, read_yaml, variable
+from batchmri.settings.verdict import VerdictSettings
 
 NamedRules = Sequence[tuple[str, Mapping[str, Any]]]
 

@@ -11,7 +11,7 @@ distribution (split conformal prediction: Vovk et al., Algorithmic Learning in a
 from collections.abc import Iterable, Sequence
 from math import ceil, floor
 
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.training.evaluate import Figures
 from batchmri.training.table import Row
 from batchmri.verdict.series import most_suspicious_run

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from batchmri.records import Scores, Series
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 
 OUT_OF_DISTRIBUTION = "out_of_distribution"
 NOT_BRAIN = "looks_not_brain"

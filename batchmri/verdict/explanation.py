@@ -5,7 +5,7 @@ from statistics import median
 
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, Scores, Series, SeriesKey, Verdict
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.domain import OUTSIDE, T1_SEQUENCES, WITHOUT_CONTRAST
 from batchmri.verdict.series import eligible_slices, required_share, tumor_share
 

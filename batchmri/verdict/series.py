@@ -5,7 +5,7 @@ from math import ceil, exp, log
 
 from batchmri.reasons import VerdictReason
 from batchmri.records import INDETERMINATE, TUMOR, Classes, Scores, Series, Verdict
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.domain import (
     CONTRAST_IN_DOUBT,
     NOT_BRAIN,

@@ -19,7 +19,7 @@ from functools import cached_property
 from math import ceil, floor, log
 
 from batchmri.records import Classes, Scores, Series, Verdict
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.domain import CONTRAST_IN_DOUBT, OUTSIDE
 from batchmri.verdict.series import (
     eligible_slices,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from batchmri.records import Classes, Scores
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 
 
 def sharpening(classes: Classes, rules: VerdictSettings) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.ood import DomainModel
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.cases import FINAL, Case, all_cases
 from experiments.b1.domain_limit import fit_limit
 from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.records import Classes
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.series import most_suspicious_run
 from experiments.b1.rules import read
 

@@ -25,7 +25,7 @@ from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint
 from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 from batchmri.training.images import read_mask
 from batchmri.training.table import Row, read_rows
 from experiments.b1.cases import pituitary_coronal, volume_series

@@ -24,7 +24,7 @@ from batchmri.model.backends.registry import choose, load_backend
 from batchmri.model.checkpoint import load_checkpoint
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.records import FloatArray
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 from batchmri.training.dataset import PreparedImages, prepare_table
 from batchmri.training.images import read_image
 from batchmri.training.table import Row, read_table

@@ -14,7 +14,7 @@ from batchmri.model.checkpoint import load_checkpoint
 from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.records import FloatArray
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 from batchmri.training.dataset import PreparedImages, prepare_table
 from experiments.b1.cases import Case, rows_of
 

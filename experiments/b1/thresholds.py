@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.outputs import Floats
 from experiments.b1.rates import rate
 from experiments.b1.temperature import Figures

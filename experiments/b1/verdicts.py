@@ -21,7 +21,7 @@ from batchmri.records import (
     SliceRef,
     Verdict,
 )
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.series import series_verdict
 from experiments.b1.cases import FREE, Case
 from experiments.b1.outputs import Floats, Output, softmax

@@ -8,7 +8,7 @@ from batchmri.archive.selection import select
 from batchmri.header import Header
 from batchmri.reasons import Reason
 from batchmri.records import Series
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import instance
 
 RULES = SelectionSettings()

@@ -8,7 +8,7 @@ import pytest
 
 from batchmri.archive.selection import select
 from batchmri.records import Series, Study
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import is_accounted, scan
 from tests.formats.nifti.test_header import nifti
 

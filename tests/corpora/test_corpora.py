@@ -17,7 +17,7 @@ from batchmri.archive.selection import select
 from batchmri.formats.decode import Decoded, DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
 from batchmri.records import Series, Study
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import is_accounted, scan
 
 # Slices decoded per file: nilearn's templates are large, and none of their slices differ in kind.

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from batchmri.archive.selection import select
 from batchmri.reasons import Reason
 from batchmri.records import Series
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write
 from tests.formats.dicom.test_frames import enhanced, frame
 from tests.formats.dicom.test_mosaic import MOSAIC, csa

@@ -8,7 +8,7 @@ from pydicom.uid import generate_uid
 
 from batchmri.archive.selection import select
 from batchmri.reasons import Reason
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import dataset, dicom, is_accounted, read_instance, scan, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")

@@ -11,7 +11,7 @@ from batchmri.archive.selection import select
 from batchmri.formats.decode import DecodeTask, Refusal, decode_many
 from batchmri.reasons import Reason
 from batchmri.records import Series
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import is_accounted, scan
 
 SIZES = np.array([2.0, 3.0, 5.0])  # to the right, to the front, to the head

@@ -17,7 +17,7 @@ from batchmri.model.backends.torch import TorchBackend
 from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
 from batchmri.outputs.console import Console
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 
 from .make import read_csv, write_csv, write_heads
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from batchmri.model.card import Card
 from batchmri.model.ood import POOLED, DomainModel
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.cases import Case
 from experiments.b1.outputs import Output

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batchmri.model.card import Card
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.calibrate import calibrate, series_of
 from experiments.b1.domain_limit import fit_limit, weighted_quantile
 from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures

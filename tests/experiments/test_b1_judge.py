@@ -3,7 +3,7 @@
 import numpy as np
 
 from batchmri.records import TUMOR
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.judge import compare
 from experiments.b1.judge_rows import (
     called_free,

@@ -10,7 +10,7 @@ from batchmri.errors import SettingsError, StateError
 from batchmri.model.backends.registry import choose
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.outputs import table
 

@@ -22,7 +22,7 @@ from batchmri.outputs.rows import series_row
 from batchmri.outputs.schema import columns
 from batchmri.reasons import Status
 from batchmri.records import Classes, SeriesResult
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 from tests.builders import scan
 
 found = {"version": header_version(2), "columns": [c.name for c in columns("series", ("a",))]}

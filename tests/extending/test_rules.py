@@ -6,7 +6,7 @@ from pathlib import Path
 from batchmri.archive.selection import listing, select
 from batchmri.reasons import Reason
 from batchmri.records import Decision
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.archive.test_selection import series
 
 ARCHIVE_PAGE = Path(__file__).parents[2] / "docs" / "archive.md"

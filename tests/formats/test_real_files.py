@@ -12,7 +12,7 @@ import pytest
 from batchmri.archive.selection import select
 from batchmri.geometry import Orientation
 from batchmri.records import FileNote, Frame, Series
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from tests.builders import is_accounted, read_instance, scan
 
 TAKEN = "taken"

@@ -19,7 +19,7 @@ from batchmri.model.card import Card
 from batchmri.model.checkpoint import load_checkpoint, save_checkpoint
 from batchmri.model.network import ClassMapNetwork
 from batchmri.model.weights import read_weights
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 
 SIZE = 64
 CARD = Card(

@@ -11,7 +11,7 @@ from batchmri.outputs.schema import columns
 from batchmri.outputs.tables.csv import write_table
 from batchmri.reasons import Reason
 from batchmri.records import FileNote
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 from tests.outputs.records import CLASSES, HOSTILE, KEY, VERDICT, classified, not_classified
 
 

@@ -14,7 +14,7 @@ from batchmri.outputs.rows import (
 from batchmri.outputs.schema import columns
 from batchmri.reasons import Reason
 from batchmri.records import FileNote, SeriesKey
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 from tests.outputs.records import CLASSES, KEY, VERDICT, classified, not_classified, scores, series
 
 SETTINGS = ReportSettings()

@@ -21,7 +21,7 @@ from batchmri.pipeline.draw import (
 )
 from batchmri.reasons import VerdictReason
 from batchmri.records import Classes, CropBox, Scores, SeriesKey, SliceRef, Verdict
-from batchmri.settings.sections import ReportSettings
+from batchmri.settings.report import ReportSettings
 from tests.outputs.records import series
 
 CLASSES = Classes(("glioma", "meningioma", "notumor"), "notumor")

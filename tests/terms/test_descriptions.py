@@ -9,7 +9,7 @@ from batchmri.archive.assembly import assemble
 from batchmri.archive.selection import select
 from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.settings.sections import SelectionSettings
+from batchmri.settings.selection import SelectionSettings
 from batchmri.terms.contrast import contrast_in_words
 from batchmri.terms.sequence import sequence_of
 from tests.archive.test_selection import series

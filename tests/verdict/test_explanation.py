@@ -15,7 +15,7 @@ from batchmri.records import (
     SliceRef,
     Verdict,
 )
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.explanation import explain_series, explain_study, rounded
 from batchmri.verdict.series import series_verdict
 from tests.outputs.records import series

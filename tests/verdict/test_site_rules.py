@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from batchmri.records import Classes, CropBox, Scores, SliceRef
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.site_rules import (
     LabeledSeries,
     SiteFit,

@@ -16,7 +16,7 @@ from batchmri.records import (
     SliceRef,
     Verdict,
 )
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.verdict.series import (
     class_shares,
     eligible_slices,
@@ -475,12 +475,15 @@ def test_a_class_named_tumor_beside_others_means_any_tumor_too() -> None:
     assert verdict.confidence == pytest.approx(0.9)  # p_tumor, like every verdict `tumor`
 
 
-@pytest.mark.parametrize(("n_stripped", "flags"), [(3, ("skull_stripped",)), (2, ())])
+@pytest.mark.parametrize(
+    ("n_stripped", "n", "flags"), [(3, 5, ("skull_stripped",)), (2, 5, ()), (2, 4, ())]
+)
 def test_most_eligible_slices_are_stripped_in_a_stripped_series(
-    n_stripped: int, flags: tuple[str, ...]
+    n_stripped: int, n: int, flags: tuple[str, ...]
 ) -> None:
     found = [
-        replace(s, flags=("skull_stripped",) if s.ref.index < n_stripped else ()) for s in looking()
+        replace(s, flags=("skull_stripped",) if s.ref.index < n_stripped else ())
+        for s in looking()[:n]
     ]
     verdict = verdict_on(found)
     assert verdict.flags == flags and verdict.name == "glioma"  # a flag, no refusal

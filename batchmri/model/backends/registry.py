@@ -8,7 +8,7 @@ from batchmri.extensions import BACKENDS
 from batchmri.model.backends.base import Backend, BackendType
 from batchmri.model.card import Card
 from batchmri.model.weights import Weights
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 
 if TYPE_CHECKING:  # imports torch
     from batchmri.model.network import ClassMapNetwork

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from batchmri.identifiers import OWN_UID_ROOT
 from batchmri.reasons import VerdictReason
 from batchmri.records import INDETERMINATE, Classes, Verdict
-from batchmri.settings.sections import DicomKind
+from batchmri.settings.report import DicomKind
 
 Kind = DicomKind
 """Structured report, Secondary Capture, Key Object Selection, Parametric Map."""

@@ -13,7 +13,7 @@ from batchmri.pipeline.run.provenance import known_classes, known_model, known_r
 from batchmri.proportions import wilson
 from batchmri.records import TUMOR, Classes, SeriesResult, Verdict
 from batchmri.settings import Settings
-from batchmri.settings.sections import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings
 from batchmri.state.store import Store
 from batchmri.verdict.series import series_verdict
 from batchmri.verdict.site_rules import LabeledSeries, SiteFit, Targets, fewest_for, usable

@@ -10,17 +10,13 @@ from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import readers, write_atomic
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.dicom.send import CALLING_TITLE, Peer, Tls, send
-from batchmri.pipeline.dicom.dicom_results import (
-    FOLDER,
-    report_totals,
-    update_dicom_results,
-)
+from batchmri.pipeline.dicom.dicom_results import FOLDER, report_totals, update_dicom_results
 from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.settings import Settings
-from batchmri.settings.sections import DicomKind
+from batchmri.settings.report import DicomKind
 from batchmri.state.store import Store
 
 DEFAULT_KINDS: tuple[DicomKind, ...] = ("sr", "sc", "kos")

@@ -12,7 +12,7 @@ from typing import Any
 
 from batchmri.errors import UsageError
 from batchmri.interrupts import SIGNALS
-from batchmri.settings.sections import EngineSettings
+from batchmri.settings.engine import EngineSettings
 
 _OBJECT_STORE_BYTES = 100 << 20
 # Read by Ray when it is imported: no usage statistics are sent.

@@ -10,7 +10,7 @@ from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.model.ood import DomainModel
 from batchmri.model.weights import read_weights as load_checkpoint
 from batchmri.records import Classes
-from batchmri.settings.sections import ClassifierSettings
+from batchmri.settings.classifier import ClassifierSettings
 
 
 @dataclass

@@ -30,7 +30,7 @@ pytestmark = [
 _CLUSTER = """
 import sys
 from batchmri.pipeline.engines.ray_cluster import connect
-from batchmri.settings.sections import EngineSettings
+from batchmri.settings.engine import EngineSettings
 ray, close = connect(EngineSettings(name="ray", actors=4))
 from ray._common.usage.usage_lib import usage_stats_enabled
 print(ray.get_runtime_context().gcs_address, usage_stats_enabled(), flush=True)

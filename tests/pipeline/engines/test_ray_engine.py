@@ -14,7 +14,7 @@ from batchmri.pipeline.engines.ray_actor import Actor
 from batchmri.pipeline.engines.ray_cluster import connect
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
-from batchmri.settings.sections import EngineSettings
+from batchmri.settings.engine import EngineSettings
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.conftest import compiled_once, random_model, settings
 from tests.pipeline.outputs import contents

@@ -1,0 +1,29 @@
+"""Section `archive` of the settings."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from batchmri.settings.section import Section, allowed_values
+from batchmri.settings.values import labels
+
+
+class ArchiveSettings(Section):
+    """Walking and reading headers."""
+
+    exclude: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        (),
+        description="Globs of paths below a root to leave out.",
+        **allowed_values("globs such as *.tmp"),
+    )
+    follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
+    nifti_study: Literal["file", "folder"] = Field(
+        "file", description="How NIfTI files outside BIDS trees are grouped into studies."
+    )
+    root_labels: Annotated[dict[str, str], BeforeValidator(labels)] = Field(
+        {},
+        description="Names of scanned folders in tables and in made-up UIDs: LABEL=PATH. Without "
+        "one, the name of the folder.",
+        **allowed_values("LABEL=PATH with a label of letters, digits, '.', '_' and '-'"),
+    )
+    file_timeout_s: float = Field(60.0, gt=0, description="Seconds one file may take to read.")

@@ -1,0 +1,29 @@
+"""Section `pixels` of the settings."""
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from batchmri.settings.section import COUNT_OR_AUTO, Section, allowed_values
+
+
+class PixelSettings(Section):
+    """Decoding."""
+
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Decoding processes; auto: one per core, at most 8.",
+        **allowed_values(COUNT_OR_AUTO),
+    )
+    memory_mb: int = Field(1024, ge=64, description="Memory limit for decoded slices, MB.")
+    max_file_mb: int = Field(
+        2048, ge=1, description="Largest size of one file, and of all NIfTI volumes in memory, MB."
+    )
+
+    @property
+    def n_workers(self) -> int:
+        """The number of decoding processes."""
+        if self.workers == "auto":
+            return min(8, len(os.sched_getaffinity(0)))
+        return self.workers
