@@ -1,6 +1,7 @@
 """Walk folders and yield a FileEntry per regular file, and a FileNote for anything else.
 
-The walk is streaming, with one open folder per level: memory does not grow with the archive.
+Files are yielded in the order of their `source`, except for files and folders that cannot be read.
+The walk has the names of one folder per level in memory, which does not grow with the archive.
 
 Version control folders (`.git` and others, see links.py) are skipped. A symbolic link to a file in
 such a folder of the same root, as git-annex and DataLad create them, is read under the name of the
@@ -22,7 +23,6 @@ from batchmri.links import STORES, contains, is_in_store
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote
 
-_MAX_OPEN_FOLDERS = 64
 _OUTSIDE = "symbolic link that leads outside, not followed"
 _INSIDE = "symbolic link to a file or folder of the same archive, not followed"
 _REPEATED = "symbolic link to what another link leads to, not followed"
@@ -38,9 +38,15 @@ _SPECIAL = {
 
 
 class _Folder(NamedTuple):
+    """A folder; its source and paths end with a slash, `below` (the root) may also be empty.
+
+    `names` yields the escaped name of each entry, with a slash if it is a folder, and its name.
+    """
+
     source: str
-    below: str  # path below the root, with a trailing slash unless it is empty
-    entries: "Iterator[os.DirEntry[str]]"
+    below: str
+    path: str
+    names: Iterator[tuple[str, str]]
 
 
 def label_roots(
@@ -83,7 +89,7 @@ def walk(
     not_below: Sequence[str],
     follow_links: bool = False,
 ) -> Iterator[FileEntry | FileNote]:
-    """Yield every file below the roots (label → path), in no particular order.
+    """Yield every file below the roots (label → path), mostly in the order of `source`.
 
     `exclude` contains globs for paths below a root and for names; a folder that matches is skipped
     with all its files. `not_below` lists folders to skip, such as the output. Links that are not
@@ -92,7 +98,7 @@ def walk(
     the files from other working directories.
     """
     walker = _Walker(roots, exclude, not_below, follow_links)
-    for label, given in roots.items():
+    for label, given in sorted(roots.items(), key=lambda root: root[0] + "/"):
         path = _absolute(given)
         try:
             status = Path(path).stat()
@@ -133,43 +139,60 @@ class _Walker:
     def below(self, label: str, path: str) -> Iterator[FileEntry | FileNote]:
         """Yield every file of one root."""
         stack: list[_Folder] = []
-        yield from _push(stack, _open(label, "", path, len(stack)))
+        yield from self._push(stack, label, "", path)
         while stack:
             folder = stack[-1]
-            try:
-                entry = next(folder.entries, None)
-            except OSError as error:
-                yield _unreadable(folder.source, error)
-                entry = None
-            if entry is None:
+            for key, name in folder.names:
+                if name in STORES or (self._exclude and self._excluded(folder.below + name, name)):
+                    continue
+                source, path = folder.source + key.removesuffix("/"), folder.path + name
+                try:
+                    status: os.stat_result | str = os.lstat(path)
+                    if stat.S_ISLNK(status.st_mode):  # type: ignore[union-attr]
+                        status = self._target(path)
+                except OSError as error:
+                    yield _unreadable(source, error)
+                    continue
+                if isinstance(status, str):
+                    yield FileNote(source, Reason.NOT_AN_IMAGE, status)
+                elif not stat.S_ISDIR(status.st_mode):
+                    yield _entry(source, path, status)
+                elif _identity(status) not in self.left_alone:
+                    yield from self._push(stack, source, f"{folder.below}{name}/", path)
+                    break
+            else:
                 stack.pop()
-                continue
-            below = folder.below + entry.name
-            if entry.name in STORES or _matches(below, entry.name, self._exclude):
-                continue
-            source = f"{folder.source}/{escape(entry.name)}"
-            try:
-                status = self._status(entry)
-            except OSError as error:
-                yield _unreadable(source, error)
-                continue
-            if isinstance(status, str):
-                yield FileNote(source, Reason.NOT_AN_IMAGE, status)
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                yield _entry(source, entry.path, status)
-            elif _identity(status) not in self.left_alone:
-                yield from _push(stack, _open(source, below + "/", entry.path, len(stack)))
 
-    def _status(self, entry: "os.DirEntry[str]") -> os.stat_result | str:
-        """Return the status of a file or of a link's target, or why the link is not followed."""
-        status = entry.stat(follow_symlinks=False)
-        return self._target(entry) if stat.S_ISLNK(status.st_mode) else status
-
-    def _target(self, entry: "os.DirEntry[str]") -> os.stat_result | str:
-        target = os.path.realpath(entry.path)
+    def _push(self, stack: list[_Folder], source: str, below: str, path: str) -> Iterator[FileNote]:
+        """Add a folder to the stack; yields a note if it cannot be read completely."""
+        names: list[tuple[str, str]] = []
         try:
-            status = entry.stat()
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    end = "/" if self._is_folder(entry) else ""
+                    names.append((escape(entry.name) + end, entry.name))
+        except OSError as error:
+            yield _unreadable(source, error)
+        names.sort()
+        folder = path if path.endswith("/") else path + "/"
+        stack.append(_Folder(source + "/", below, folder, iter(names)))
+
+    def _excluded(self, below: str, name: str) -> bool:
+        globs = self._exclude
+        return any(fnmatchcase(below, glob) or fnmatchcase(name, glob) for glob in globs)
+
+    def _is_folder(self, entry: "os.DirEntry[str]") -> bool:
+        """Whether an entry is a folder that will be walked; False if this is unknown."""
+        try:
+            return entry.is_dir(follow_symlinks=self._follow_links)
+        except OSError:
+            return False
+
+    def _target(self, path: str) -> os.stat_result | str:
+        """Return the status of a link's target, or why the link is not followed."""
+        target = os.path.realpath(path)
+        try:
+            status = Path(path).stat()
         except OSError as error:
             if error.errno not in _BROKEN_LINK_ERRNOS:
                 raise
@@ -178,9 +201,7 @@ class _Walker:
         if root is not None:
             in_store = stat.S_ISREG(status.st_mode) and is_in_store(root, target)
             # A link to such a link is a second name of a file that is read anyway.
-            return (
-                status if in_store and is_in_store(root, _immediate_target(entry.path)) else _INSIDE
-            )
+            return status if in_store and is_in_store(root, _immediate_target(path)) else _INSIDE
         if not self._follow_links or any(contains(target, root) for root in self._roots):
             return _OUTSIDE
         if _identity(status) in self._followed:
@@ -195,24 +216,6 @@ def _immediate_target(link: str) -> str:
     return os.path.normpath(os.path.join(folder, os.readlink(link)))  # noqa: PTH115, PTH118
 
 
-def _push(stack: list[_Folder], opened: _Folder | FileNote) -> Iterator[FileNote]:
-    if isinstance(opened, FileNote):
-        yield opened
-    else:
-        stack.append(opened)
-
-
-def _open(source: str, below: str, path: str, depth: int) -> _Folder | FileNote:
-    try:
-        entries: Iterator[os.DirEntry[str]] = os.scandir(path)
-        if depth >= _MAX_OPEN_FOLDERS:
-            # Read a folder this deep into a list: every open folder uses a file descriptor.
-            entries = iter(list(entries))
-    except OSError as error:
-        return _unreadable(source, error)
-    return _Folder(source, below, entries)
-
-
 def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNote:
     if not stat.S_ISREG(status.st_mode):
         kind = _SPECIAL.get(stat.S_IFMT(status.st_mode), "no regular file")
@@ -222,10 +225,6 @@ def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNo
 
 def _unreadable(source: str, error: OSError) -> FileNote:
     return FileNote(source, Reason.IO_ERROR, error.strerror or "it could not be read")
-
-
-def _matches(below: str, name: str, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(below, glob) or fnmatchcase(name, glob) for glob in globs)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

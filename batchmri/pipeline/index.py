@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from batchmri.archive.walker import walk
@@ -24,6 +25,7 @@ from batchmri.state.transaction import Bulk
 
 HEADER_VERSION_KEY = "header_version"
 _FILES_PER_TRANSACTION = 4096
+_FILES_PER_CHUNK = 512
 
 
 def index(
@@ -43,13 +45,15 @@ def index(
     Raises ArchiveError without changing the state if the archive looks wrong. If `stop` is
     requested, headers read so far are kept.
     """
-    version = header_version(HEADER_VERSION)
-    first_run = store.files.count() == 0
+    version, now_s = header_version(HEADER_VERSION), time.time()
+    first_run = store.files.is_empty()
+    store.files.begin_walk(
+        now_s, compare=not options.rescan and store.meta(HEADER_VERSION_KEY) == version
+    )
     _walk(store, roots, not_below, settings.archive, console, stop)
     if stop.requested:
         return 0
     check_archive(store, roots, allow_shrink=options.allow_shrink)
-    now_s = time.time()
     with store.transaction():
         begin()
         if store.meta(HEADER_VERSION_KEY) != version:
@@ -116,13 +120,10 @@ def _walk(
     stop: Shutdown,
 ) -> None:
     excluded_folders = [str(not_below)] if not_below else []
-    store.files.begin_walk()
-    with (
-        console.stage("walking folders") as progress,
-        store.bulk(_FILES_PER_TRANSACTION) as bulk,
-    ):
-        found = walk(roots, settings.exclude, excluded_folders, settings.follow_links)
-        for item in stop.until(found):
-            store.files.add_walked(item)
-            progress.advance()
-            bulk.tick()
+    found = walk(roots, settings.exclude, excluded_folders, settings.follow_links)
+    chunks = iter(lambda: list(islice(found, _FILES_PER_CHUNK)), [])
+    with console.stage("walking folders") as progress, store.transaction():
+        for items in stop.until(chunks):
+            store.files.add_walked(items)
+            progress.advance(len(items))
+        store.files.end_walk()

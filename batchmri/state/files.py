@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.transaction import ordered
+from batchmri.state.walk import WalkIndex
 
 _INSTANCE = TypeAdapter(Instance)
 _ROWS_PER_QUERY = 1024
@@ -25,38 +26,43 @@ class Gone(NamedTuple):
 
 
 class FileIndex:
-    """The table `files`, and the temporary table `walked` of files found by the current walk."""
+    """The table `files`, and the temporary tables of the current walk (`WalkIndex`)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._walk = WalkIndex(connection)
 
     # --- the walk of the current run
 
-    def begin_walk(self) -> None:
-        """Create an empty table for the files of a walk."""
-        self._db.execute("DROP TABLE IF EXISTS temp.walked")
-        self._db.execute(
-            "CREATE TEMP TABLE walked (source TEXT PRIMARY KEY, path BLOB NOT NULL, "
-            "size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT, detail TEXT) "
-            "WITHOUT ROWID"
+    def begin_walk(self, now_s: float, *, compare: bool = True) -> None:
+        """Prepare for a walk; without `compare`, every file will count as unread."""
+        self._walk.begin(now_s, compare=compare)
+
+    def add_walked(self, items: Iterable[FileEntry | FileNote]) -> None:
+        """Record files found by the walk, and files or folders that it could not read."""
+        self._walk.add(items)
+
+    def end_walk(self) -> None:
+        """Complete the comparison of the walk with the known files."""
+        self._walk.end()
+
+    def n_walked(self, root: str) -> int:
+        """Number of files found by the walk in one root."""
+        where, bounds = _below(root)
+        query = (
+            f"SELECT count(*) FROM temp.walked WHERE {where} "
+            "AND NOT EXISTS (SELECT 1 FROM files WHERE files.source = walked.source)"
         )
-
-    def add_walked(self, item: FileEntry | FileNote) -> None:
-        """Record a file found by the walk, or a file or folder that it could not read."""
-        if isinstance(item, FileNote):
-            row: tuple[object, ...] = (item.source, b"", 0, 0, item.reason, item.detail)
-        else:
-            path = os.fsencode(item.path)
-            row = (item.source, path, item.size, item.mtime_ns, None, None)
-        self._db.execute("INSERT OR REPLACE INTO temp.walked VALUES (?, ?, ?, ?, ?, ?)", row)
-
-    def n_walked(self, root: str | None = None) -> int:
-        """Number of files found by the walk, in total or in one root."""
-        return self._count("temp.walked", root)
+        (n_new,) = self._db.execute(query, bounds).fetchone()
+        return self.count(root) - self._count("temp.missing", root) + int(n_new)
 
     def count(self, root: str | None = None) -> int:
         """Number of known files, in total or in one root."""
         return self._count("files", root)
+
+    def is_empty(self) -> bool:
+        """Whether no file is known."""
+        return self._db.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
 
     def has_image(self, root: str, no_image: Collection[Reason]) -> bool:
         """Whether a root contains an image, or a file with a reason that is not in `no_image`."""
@@ -89,7 +95,7 @@ class FileIndex:
         """Counts of known files that the walk did not find."""
         query = (
             "SELECT count(*), count(DISTINCT header_study), count(*) - count(header_study) "
-            "FROM files WHERE source NOT IN (SELECT source FROM temp.walked)"
+            "FROM files WHERE source IN (SELECT source FROM temp.missing)"
         )
         return Gone(*self._db.execute(query).fetchone())
 
@@ -103,17 +109,25 @@ class FileIndex:
         A file is unread if it is new, has changed, is marked by `forget_headers`, or failed for a
         passing reason in fewer than `tries` runs. With `retry_failed`, every failed file is unread.
         """
-        self._db.execute("DELETE FROM files WHERE source NOT IN (SELECT source FROM temp.walked)")
+        gone = self._db.execute(
+            "DELETE FROM files WHERE source IN (SELECT source FROM temp.missing)"
+        ).rowcount
         # If the clock was set back, these files would otherwise not settle until it catches up.
-        self._db.execute("UPDATE files SET seen_s = ? WHERE seen_s > ?", (int(now_s), now_s))
         self._db.execute(
-            "UPDATE files SET path = walked.path FROM temp.walked "
-            "WHERE files.source = walked.source AND files.path <> walked.path"
+            "UPDATE files SET seen_s = ? WHERE source IN (SELECT source FROM temp.walked) "
+            "AND seen_s > ?",
+            (int(now_s), now_s),
         )
         self._db.execute(
-            "DELETE FROM series WHERE header_study NOT IN "
-            "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
+            "UPDATE files SET path = walked.path FROM temp.walked WHERE files.source IN "
+            "(SELECT source FROM temp.walked) AND files.source = walked.source "
+            "AND files.path <> walked.path"
         )
+        if gone:
+            self._db.execute(
+                "DELETE FROM series WHERE header_study NOT IN "
+                "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
+            )
         failed = [reason for reason in Reason if reason.status is Status.FAILED]
         again = failed if retry_failed else [reason for reason in failed if reason.about.passing]
         self._db.execute(
@@ -124,7 +138,7 @@ class FileIndex:
             "OR files.tries >= ?))",
             (*again, 1_000_000 if retry_failed else tries),
         )
-        return self.n_walked()
+        return self._count("temp.walked", None)
 
     def unread(self) -> Iterator[FileEntry | FileNote]:
         """The files that `apply_walk` left unread, ordered by source."""

@@ -53,9 +53,9 @@ def result() -> SeriesResult:
 
 def walked(store: Store, *met: FileEntry | FileNote, tries: int = 3) -> list[str]:
     """The unread files after a walk that found the given ones."""
-    store.files.begin_walk()
-    for item in met:
-        store.files.add_walked(item)
+    store.files.begin_walk(NOW)
+    store.files.add_walked(met)
+    store.files.end_walk()
     store.files.apply_walk(tries=tries, retry_failed=False, now_s=NOW)
     return [item.source for item in store.files.unread()]
 

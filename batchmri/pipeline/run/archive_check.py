@@ -30,7 +30,8 @@ def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool)
     The limit of a fifth applies only if at least 3 studies lost a file or at least 50 files that
     belong to no study are gone, so that single studies can be deleted from a small archive.
     """
-    if allow_shrink:
+    gone = store.files.gone()
+    if allow_shrink or not gone.files:
         return
     hint = "nothing was changed; --allow-shrink accepts this"
     for label, path in roots.items():
@@ -39,7 +40,7 @@ def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool)
             raise ArchiveError(
                 f"{path}: {known} files were known here and none exists now (not mounted?); {hint}"
             )
-    known, gone = store.files.count(), store.files.gone()
+    known = store.files.count()
     enough = gone.studies >= _MIN_GONE_STUDIES or gone.in_no_study >= _MIN_GONE_FILES
     if enough and gone.files > _MAX_GONE_FRACTION * known:
         raise ArchiveError(f"{gone.files} of {known} known files have disappeared; {hint}")
