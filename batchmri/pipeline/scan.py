@@ -15,7 +15,7 @@ from batchmri.outputs.sinks import chosen
 from batchmri.outputs.summary import print_json_summary, print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
 from batchmri.pipeline.engines.base import Engine, EngineContext, create_engine
-from batchmri.pipeline.export import Totals, export
+from batchmri.pipeline.export import export
 from batchmri.pipeline.index import index
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.results import Results
@@ -29,6 +29,7 @@ from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
 from batchmri.pipeline.run.study_command import StudyCommand
 from batchmri.pipeline.run.study_stream import StudyStream
+from batchmri.pipeline.totals import Totals
 from batchmri.reasons import TRIES, Status
 from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
@@ -119,8 +120,11 @@ def scan(
                 store.remember_roots(roots)
             with report.stage("plan"):
                 if not stop.requested:
-                    is_current = lambda r: pictures_are_current(  # noqa: E731
-                        r, model.classes, settings, output
+                    is_current = partial(
+                        pictures_are_current,
+                        classes=model.classes,
+                        settings=settings,
+                        output=output,
                     )
                     planner = Planner(store, settings, options, is_current, console, output)
                     report.new_failures += planner.plan(stop)

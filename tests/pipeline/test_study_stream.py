@@ -174,7 +174,7 @@ def test_the_summary_is_one_json_object(
 
 def test_at_most_ten_studies_are_the_most_suspicious() -> None:
     from batchmri.outputs.rows import study_export
-    from batchmri.pipeline.export import Totals
+    from batchmri.pipeline.totals import Totals
     from batchmri.settings import ReportSettings
     from tests.outputs.records import CLASSES, KEY, VERDICT, classified
 

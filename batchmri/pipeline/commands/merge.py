@@ -16,7 +16,7 @@ from batchmri.outputs.atomic_write import make_folder, readers, write_json
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.summary import print_summary
-from batchmri.pipeline.export import Totals, export
+from batchmri.pipeline.export import export
 from batchmri.pipeline.index import HEADER_VERSION_KEY
 from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.lock import hold
@@ -28,6 +28,7 @@ from batchmri.pipeline.run.provenance import (
     known_provenance,
 )
 from batchmri.pipeline.run.run_report import counts
+from batchmri.pipeline.totals import Totals
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 

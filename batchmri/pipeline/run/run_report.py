@@ -16,8 +16,8 @@ from batchmri.outputs.atomic_write import write_json
 from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.metrics import prometheus, read_metric, write_metrics
 from batchmri.pipeline.commands.calibration_file import calibration_record
-from batchmri.pipeline.export import Totals
 from batchmri.pipeline.run.loaded_model import Model
+from batchmri.pipeline.totals import Totals
 from batchmri.reasons import Reason
 from batchmri.settings import Settings
 from batchmri.state.store import Store
