@@ -10,6 +10,7 @@ import numpy.typing as npt
 from batchmri.errors import UsageError
 from batchmri.model.calibration import probabilities
 from batchmri.pipeline.run.loaded_model import Model
+from batchmri.pipeline.run.provenance import effective_settings
 from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.records import FloatArray
 from batchmri.settings import Settings
@@ -33,9 +34,10 @@ class Predictions:
 class Classifier:
     """Prepares and classifies images independently of each other."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, temperature: float) -> None:
         self.classes = model.classes.names
         self._model = model
+        self._temperature = temperature
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
 
     def __call__(self, slices: Sequence[npt.NDArray[np.generic]]) -> Predictions:
@@ -49,14 +51,26 @@ class Classifier:
             [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels for a in slices]
         )
         maps, features = self._model.backend.run(images)
-        rows = probabilities(maps, self._model.card.temperature)
+        rows = probabilities(maps, self._temperature)
         predicted = [self.classes[i] for i in rows.argmax(axis=1)]
         return Predictions(predicted, rows, maps, features)
 
 
 def load_classifier(
-    model: Path | str | None = None, *, device: str = "auto", precision: str = "auto"
+    model: Path | str | None = None,
+    *,
+    calibration: Path | str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> Classifier:
-    """Load a checkpoint; None loads the shipped one. Raises ModelError, SettingsError."""
-    flags = {"model": model, "device": device, "precision": precision}
-    return Classifier(Model.describe(Settings.load(classifier=flags).classifier))
+    """Load a checkpoint; None loads the shipped one.
+
+    `calibration` is a file that `batchmri calibrate` has written; its temperature applies to the
+    probabilities. Raises ModelError, also if the file was made for another model, and
+    SettingsError.
+    """
+    flags = {"model": model, "calibration": calibration, "device": device, "precision": precision}
+    names = {f"classifier.{argument}": argument for argument in flags}
+    settings = effective_settings(Settings.load(names=names, classifier=flags))
+    loaded = Model.describe(settings.classifier)
+    return Classifier(loaded, settings.verdict.temperature or loaded.card.temperature)

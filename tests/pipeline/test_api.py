@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import batchmri
-from batchmri.errors import UsageError
+from batchmri.errors import ModelError, UsageError
+from batchmri.model.card import read_card
 from batchmri.pipeline.api import Classifier
+from batchmri.pipeline.commands.calibration_file import Calibration
 from tests.pipeline.builders import head
 
 
@@ -42,3 +44,24 @@ def test_input_that_is_not_a_list_of_2d_arrays_is_refused(
 ) -> None:
     with pytest.raises(UsageError):
         classifier(images)
+
+
+def test_the_temperature_of_a_calibration_applies(
+    classifier: Classifier, random_model: Path, tmp_path: Path
+) -> None:
+    card = read_card(random_model)
+    path = tmp_path / "site.yaml"
+    rules = {"temperature": 2 * card.temperature, "tumor_above": 0.7}
+    path.write_bytes(Calibration(model_digest=card.weights_digest, verdict=rules).dump())
+    calibrated = batchmri.load_classifier(random_model, calibration=path, device="cpu")
+    found, before = calibrated([head()]), classifier([head()])
+    roots = np.sqrt(before.probabilities)
+    np.testing.assert_allclose(found.probabilities, roots / roots.sum())
+    assert found.maps.tobytes() == before.maps.tobytes()
+
+
+def test_a_calibration_of_another_model_is_refused(random_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_bytes(Calibration(model_digest="fedc", verdict={"temperature": 2.0}).dump())
+    with pytest.raises(ModelError, match=r"^calibration: .*site.yaml was made for the model fedc"):
+        batchmri.load_classifier(random_model, calibration=path)
