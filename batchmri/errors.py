@@ -74,6 +74,9 @@ class ExportError(BatchmriError):
     exit_code = 1
 
 
+REFUSALS = (UsageError, OutputBusyError, ImportError)
+"""Exceptions of a command that cannot start: options, model, lock, or a missing package."""
+
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_INTERNAL = 70
 _DISK_ERRORS = {

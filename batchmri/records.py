@@ -280,7 +280,8 @@ class SeriesResult:
     """The result of one series as stored in state.db, without the `slices` of the series.
 
     `pictures` contains pairs of slice index and PNG path relative to the output folder;
-    `picture_class` is a digest of what the pictures show (`pipeline.draw.drawn_as`).
+    `picture_class` is a digest of what the pictures show (`pipeline.draw.drawn_as`), and whether
+    there is a heat map volume.
     """
 
     series: Series

@@ -27,7 +27,7 @@ _COMMANDS = {
     "dicom": "Write DICOM objects of the results, and send them on request.",
     "report": "Write the HTML report of an output from earlier results.",
     "status": "Show the last runs and the contents of an output.",
-    "explain": "Show what is known of a study or a file, and why.",
+    "explain": "Show what is known of a study, file or folder, and why.",
     "rescan": "Let the next scan process studies again.",
     "forget": "Delete the results of studies.",
     "merge": "Join outputs that were made separately.",

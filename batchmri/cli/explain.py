@@ -14,9 +14,10 @@ from batchmri.outputs.console import LogFormat
 @state_option
 @log_format_option
 def command(out: Path, name: str, state: Path | None, log_format: LogFormat) -> None:
-    """Show everything known of a study or a file, and how its verdict came about.
+    """Show everything known of a study, a file or a folder, and how a verdict came about.
 
-    STUDY is a study_uid or source of studies.csv; PATH is a file of the archive, or its source.
+    STUDY is a study_uid or source of studies.csv; PATH is a file or folder of the archive, or its
+    source.
     Slices are counted from 1, as in pictures; slice_index and deciding_slice count from 0.
     """
     from batchmri.outputs.console import Console

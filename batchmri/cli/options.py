@@ -114,7 +114,7 @@ def scan_flags(command: Command) -> Command:
     """Add the flags of all settings that a scan accepts on the command line."""
     flags = (
         option_of("classifier.model", "--model", metavar="FILE"),
-        option_of("classifier.backend", "--backend", metavar="NAME"),
+        option_of("classifier.backend", "--backend", metavar="auto|openvino|torch"),
         calibration_flag,
         option_of("classifier.device", "--device", metavar="auto|cpu|cuda[:N]"),
         option_of("classifier.precision", "--precision", metavar="auto|fp32|bf16|fp16"),

@@ -5,9 +5,11 @@ from typing import Any
 
 from batchmri.model.card import Card
 
+_WIDTH = 78
+
 
 def describe(card: Card) -> str:
-    """Return the card as text: properties, metrics, data sources and commands."""
+    """Return the card as text: properties, metrics, data sources and shortened commands."""
     return "\n".join(_lines(card))
 
 
@@ -36,8 +38,12 @@ def _lines(card: Card) -> Iterator[str]:
             yield f"  {source.name}: {source.license}{use}"
     if card.commands:
         yield ""
-        yield "commands"
-        yield from (f"  {command}" for command in card.commands)
+        yield "commands (complete with --json)"
+        yield from (f"  {_shortened(command)}" for command in card.commands)
+
+
+def _shortened(command: str) -> str:
+    return command if len(command) <= _WIDTH else f"{command[: _WIDTH - 2]} …"
 
 
 def _figures(figures: Any) -> Iterator[str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.draw import (
     MAX_MONTAGE_PICTURES,
+    Volume,
     current_pictures,
     drawn_as,
     has_heat,
     report_strips,
     series_caption,
+    split_picture_class,
     wanted_pictures,
 )
 from batchmri.reasons import Reason, Status
@@ -62,7 +64,10 @@ class AggregatedStudy:
         return tuple(path for result in ordered for _, path in result.pictures)
 
     def files(self, classes: Classes, settings: Settings) -> tuple[str, ...]:
-        """Paths of all pictures, of the strips that the HTML report shows, and of heat maps."""
+        """Paths of all pictures, of the strips that the HTML report shows, and of heat maps.
+
+        Heat maps that an earlier scan wrote stay while they are up to date.
+        """
         strips = [
             path
             for result in self.results
@@ -72,7 +77,7 @@ class AggregatedStudy:
         maps = [
             heatmap_path(result.series.key)
             for result in self.results
-            if settings.report.writes_heatmaps and result.picture_class
+            if split_picture_class(result.picture_class)[1] is Volume.WRITTEN
         ]
         return (*self.pictures, *strips, *maps)
 
@@ -124,35 +129,38 @@ def aggregate_series(
     """A classified series under the current settings, and whether any picture is missing.
 
     Its result contains probabilities of the current temperature, and the pictures that are up to
-    date; without any, `picture_class` is empty.
+    date; if they are not, `picture_class` is empty.
     """
     scores = sharpened(result.scores, sharpening(classes, settings.verdict))
     verdict = series_verdict(result.series, scores, classes, settings.verdict)
     wanted = wanted_pictures(scores, verdict, classes, settings.report)
     now = drawn_now(result, verdict, classes, settings)
     pictures = current_pictures(result, now, wanted)
-    picture_class = now if result.picture_class == now else ""
+    is_current = split_picture_class(result.picture_class)[0] == now
+    picture_class = result.picture_class if is_current else ""
     current = replace(result, scores=scores, pictures=pictures, picture_class=picture_class)
     return current, verdict, len(pictures) < len(wanted)
 
 
 def drawn_now(result: SeriesResult, verdict: Verdict, classes: Classes, settings: Settings) -> str:
-    """The `picture_class` of pictures that are up to date (`pipeline.draw.drawn_as`)."""
+    """How pictures that are up to date are drawn (`pipeline.draw.drawn_as`)."""
     caption = series_caption(result.series, verdict, classes, result.model_digest, settings.report)
     exponent = sharpening(classes, settings.verdict)
-    return drawn_as(caption, verdict, settings.report, exponent)
+    return drawn_as(caption, verdict, exponent)
 
 
 def pictures_are_current(
     result: SeriesResult, classes: Classes, settings: Settings, output: Path
 ) -> bool:
-    """Whether a processed series has every wanted picture, up to date and on disk."""
+    """Whether a processed series has every wanted picture and heat map, up to date and on disk."""
     if result.status is not Status.CLASSIFIED:
         return True
     current, verdict, missing = aggregate_series(result, classes, settings)
     expected = [path for _, path in current.pictures]
     if settings.report.writes_heatmaps and has_heat(verdict):
-        missing |= not current.picture_class
+        volume = split_picture_class(current.picture_class)[1]
+        missing |= volume is Volume.NONE
+        expected += [heatmap_path(result.series.key)] if volume is Volume.WRITTEN else []
     if settings.report.html:
         missing |= not current.picture_class
         expected += report_strips(result.series, verdict, classes)

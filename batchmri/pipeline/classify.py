@@ -10,6 +10,7 @@ from batchmri.model.calibration import probabilities
 from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.outputs.strips import strip_slices
 from batchmri.pipeline.draw import (
+    Volume,
     draw_pictures,
     draw_report_strips,
     drawn_as,
@@ -17,6 +18,7 @@ from batchmri.pipeline.draw import (
     series_caption,
     wanted_pictures,
     weight,
+    with_volume,
 )
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.engines.batcher import Batcher, Classified
@@ -148,11 +150,13 @@ class SeriesClassifier:
         )
         if strips:
             draw_report_strips(series, verdict, scores, heat, pixels, classes, self._output)
+        volume = Volume.NONE
         if volumes:
             weights = {i: weight(verdict, one, classes) for i, one in scores.items()}
             whole = replace(series, slices=accumulator.series.slices)
-            write_heatmap(whole, scores, heat, weights, self._output)
-        drawn_for = drawn_as(caption, verdict, rules, exponent)
+            is_written = write_heatmap(whole, scores, heat, weights, self._output)
+            volume = Volume.WRITTEN if is_written else Volume.WITHOUT_PLACE
+        drawn_for = with_volume(drawn_as(caption, verdict, exponent), volume)
         return replace(result, pictures=drawn, picture_class=drawn_for)
 
     def _heat_maps(

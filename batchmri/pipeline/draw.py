@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -49,24 +50,42 @@ def wanted_pictures(
     return verdict.shown[: max(count, len(verdict.deciding))]
 
 
-def drawn_as(
-    caption: SeriesCaption, verdict: Verdict, rules: ReportSettings, exponent: float = 1.0
-) -> str:
+def drawn_as(caption: SeriesCaption, verdict: Verdict, exponent: float = 1.0) -> str:
     """Digest of what pictures of a series show besides its slices; if it changes, redraw them.
 
     `exponent` is that of a temperature other than the model card's (`verdict.temperature`), which
-    changes the probabilities in captions.
+    changes the probabilities in captions. A heat map volume shows the same, so that the digest does
+    not depend on whether one is wanted: `with_volume` records it.
     """
     shown: tuple[object, ...] = (
         _DRAWING_VERSION,
         caption,
         verdict.shown_class,
         verdict.deciding,
-        "nifti" if rules.writes_heatmaps else "none",
+        "none",  # kept, so that the digests of existing outputs stay valid
     )
     if exponent != 1:
         shown = (*shown, exponent)
     return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
+
+
+class Volume(StrEnum):
+    """What `picture_class` records of the heat map volume (NIfTI) of a series."""
+
+    NONE = ""
+    WRITTEN = "+nifti"
+    WITHOUT_PLACE = "+no_place"  # no volume is possible: the place of the slices is unknown
+
+
+def with_volume(drawn: str, volume: Volume) -> str:
+    """The `picture_class` of a series whose pictures were drawn as `drawn`."""
+    return drawn + volume
+
+
+def split_picture_class(picture_class: str) -> tuple[str, Volume]:
+    """How the pictures of a series were drawn (`drawn_as`), and its heat map volume."""
+    drawn, plus, volume = picture_class.partition("+")
+    return drawn, Volume(plus + volume)
 
 
 def current_pictures(
@@ -76,7 +95,7 @@ def current_pictures(
 
     All pictures of a series are drawn for the same verdict.
     """
-    if result.picture_class != drawn_now:
+    if split_picture_class(result.picture_class)[0] != drawn_now:
         return ()
     drawn = dict(result.pictures)
     return tuple((index, drawn[index]) for index in wanted if index in drawn)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 
+from batchmri.formats.nifti.header import OWN_HEAT_MAP
 from batchmri.formats.orientation import as_stored
 from batchmri.formats.read_headers import HeaderContext, read_headers
 from batchmri.outputs.atomic_write import write_atomic
@@ -55,6 +56,7 @@ def write_heatmap(
         volume = volume.transpose(2, 1, 0)
     image: Any = _NIFTI(volume, affine)
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = OWN_HEAT_MAP + b", research use only"
     content = gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)
     write_atomic(output / heatmap_path(series.key), content)
     return True

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from batchmri.archive.assembly import assemble
 from batchmri.archive.fingerprint import is_same_files_in_older_version
 from batchmri.archive.selection import select
 from batchmri.outputs.console import Console
+from batchmri.outputs.paths import heatmap_path
+from batchmri.pipeline.draw import Volume
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import TRIES, Reason, Status
@@ -67,8 +69,13 @@ class Planner:
             and not self.options.retry_failed
             and self.store.meta(_PLANNED_KEY) == self._depends_on()
             and series.is_settled()
-            and all((output / path).is_file() for path in series.pictures())
+            and all((output / path).is_file() for path in chain(series.pictures(), self._volumes()))
         )
+
+    def _volumes(self) -> Iterator[str]:
+        """The paths of the heat maps that exist, if they are wanted."""
+        if self.settings.report.writes_heatmaps:
+            yield from map(heatmap_path, self.store.series.with_picture_class(Volume.WRITTEN))
 
     def _depends_on(self) -> str:
         """Digest of everything that decisions depend on: state, settings and version."""

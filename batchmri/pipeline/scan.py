@@ -20,9 +20,9 @@ from batchmri.pipeline.index import index
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.results import Results
 from batchmri.pipeline.run.archive_check import check_images
-from batchmri.pipeline.run.inputs import check_output, check_outside, find_roots
+from batchmri.pipeline.run.inputs import check_output, check_outside, find_roots, root_around
 from batchmri.pipeline.run.lock import hold
-from batchmri.pipeline.run.output_folder import claim_state, make_output, state_path
+from batchmri.pipeline.run.output_folder import FirstRun, claim_state, make_output, state_path
 from batchmri.pipeline.run.provenance import check_provenance, effective_settings, remember_model
 from batchmri.pipeline.run.run_report import RunReport
 from batchmri.pipeline.run.scan_options import ScanOptions
@@ -37,6 +37,10 @@ from batchmri.state.series import Trouble
 from batchmri.state.store import Store
 
 _EXPORT_GRACE_S = 1.0  # time limit of the export after an interrupt; the next run writes the rest
+_OUT_INSIDE = (
+    "--out is inside a scanned PATH: it is not scanned, but a folder outside keeps the archive as "
+    "it is"
+)
 
 
 class Outcome(Results):
@@ -78,17 +82,20 @@ def scan(
         database = state_path(output, options.state)
         roots = find_roots(paths, database, settings.archive.root_labels)
         check_output(roots, output)
+        if not database.exists() and (root := root_around(roots, output)) is not None:
+            console.warn(_OUT_INSIDE, out=output, path=root)
         check_outside(roots, output, "--state", options.state)
         report.metrics_file = None  # not even this error is written into a scanned folder
         check_outside(roots, output, "--metrics-file", metrics_file)
         report.metrics_file = metrics_file
         stop = stack.enter_context(Shutdown(budget.total_seconds() if budget else None))
         stack.enter_context(readers(group=settings.report.group_readable))
-        make_output(output)
+        stack.enter_context(make_output(output))
         if options.state is not None:
-            make_output(options.state)
+            stack.enter_context(make_output(options.state))
         on_study = stack.enter_context(StudyCommand(settings, stop, console.warn))
         stack.enter_context(hold(output, database.parent))
+        first_run = stack.enter_context(FirstRun(output, database))
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
         claim_state(store, output)
@@ -98,7 +105,7 @@ def scan(
         model = engine.model
         provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
         if not options.rescan:
-            check_provenance(store, provenance)
+            check_provenance(store, output, provenance)
         remember = partial(
             remember_model,
             store,
@@ -118,6 +125,7 @@ def scan(
                 if not stop.requested:
                     check_images(store, roots, [str(path) for path in paths])
                 store.remember_roots(roots)
+                first_run.accept()
             with report.stage("plan"):
                 if not stop.requested:
                     is_current = partial(
@@ -147,8 +155,8 @@ def scan(
                 finished=stop.exit_code in (0, EXIT_BUDGET),
                 check=check,
             )
-        if settings.report.dicom_results and not stop.exit_code:
-            with report.stage("dicom"):
+        if settings.report.dicom_results:  # after a signal, the next run writes the rest
+            with report.stage("dicom"), suppress(InterruptedRunError):
                 results = import_module("batchmri.pipeline.dicom.dicom_results")
                 report.new_failures += results.write_dicom_results(
                     store, model.classes, settings, output, console, check

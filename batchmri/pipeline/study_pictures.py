@@ -9,7 +9,7 @@ from pathlib import Path
 from batchmri.outputs.html.folder import page_folders, remove_page
 from batchmri.outputs.paths import montage_path
 from batchmri.pipeline.aggregate import AggregatedStudy, montage_lines
-from batchmri.pipeline.draw import draw_montage
+from batchmri.pipeline.draw import draw_montage, split_picture_class
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -39,7 +39,7 @@ def up_to_date_montage(
     path = montage_path(aggregated.uid)
     lines = montage_lines(aggregated, classes, settings)
     pictures = aggregated.montage_pictures
-    drawn = (result.picture_class for result in aggregated.results)
+    drawn = (split_picture_class(result.picture_class)[0] for result in aggregated.results)
     text = "\0".join([aggregated.version, *lines, *drawn, *pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     if before is not None and before.montage == digest and (output / path).is_file():

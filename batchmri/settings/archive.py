@@ -22,8 +22,8 @@ class ArchiveSettings(Section):
     )
     root_labels: Annotated[dict[str, str], BeforeValidator(labels)] = Field(
         {},
-        description="Names of scanned folders in tables and in made-up UIDs: LABEL=PATH. Without "
-        "one, the name of the folder.",
+        description="Name of the scanned folder PATH in the tables (default: its folder name). "
+        "Keep it when the folder is renamed or mounted elsewhere, so that its studies are not new.",
         **allowed_values("LABEL=PATH with a label of letters, digits, '.', '_' and '-'"),
     )
     file_timeout_s: float = Field(60.0, gt=0, description="Seconds one file may take to read.")

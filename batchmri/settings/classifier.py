@@ -19,7 +19,8 @@ class ClassifierSettings(Section):
     )
     backend: Annotated[str, AfterValidator(registered(BACKENDS, "auto"))] = Field(
         "auto",
-        description="Library that runs the network; auto: openvino on CPUs, torch on CUDA.",
+        description="What runs the network. auto takes openvino on a CPU and torch on a GPU, and "
+        "is right unless you compare them.",
         **allowed_values("auto, openvino, torch, or a backend of an installed package"),
     )
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(

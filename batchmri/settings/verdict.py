@@ -46,14 +46,14 @@ class VerdictSettings(Section):
         0.0,
         ge=0,
         le=1,
-        description="A tumor class with a smaller share of p_tumor is reported as tumor; "
-        "0: always report the class, 1: never.",
+        description="If the leading tumor class has less than this share of p_tumor, the verdict "
+        "is tumor without a class. 0: always name the class, 1: never.",
     )
     min_class_shares: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(labels)
     ] = Field(
         {},
-        description="min_class_share of single classes: CLASS=SHARE.",
+        description="The same share for one class, such as glioma=0.9; may be repeated.",
         **allowed_values("CLASS=SHARE with a share from 0 to 1"),
     )
     min_class_share_without_contrast: float = Field(

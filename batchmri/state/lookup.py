@@ -42,6 +42,21 @@ class KnownSeries:
     processed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFolder:
+    """What is known below a folder.
+
+    `reasons` counts the files without an image, `series` the series of its studies by status and
+    reason. `studies` contains their UIDs.
+    """
+
+    n_files: int
+    n_bytes: int
+    reasons: dict[Reason, int]
+    series: list[tuple[str, str, int]]
+    studies: list[str]
+
+
 class Lookup:
     """Queries that no scan needs."""
 
@@ -72,6 +87,50 @@ class Lookup:
             (name, os.fsencode(os.path.abspath(name)), name),  # noqa: PTH100
         ).fetchone()
         return _known_file(row) if row else None
+
+    def folder(self, name: str) -> KnownFolder | None:
+        """What is known below a folder: its `source`, or its path on disk; None if nothing is."""
+        if not name:
+            return None
+        source = name.rstrip("/")
+        path = os.fsencode(os.path.abspath(name)).rstrip(b"/")  # noqa: PTH100
+        # "0" follows "/": all values that begin with the folder and a slash.
+        for column, limits in (
+            ("source", (f"{source}/", f"{source}0")),
+            ("path", (path + b"/", path + b"0")),
+        ):
+            found = self._folder(f"{column} >= ? AND {column} < ?", limits)
+            if found.n_files:
+                return found
+        return None
+
+    def _folder(self, below: str, limits: tuple[object, ...]) -> KnownFolder:
+        n_files, n_bytes = self._db.execute(
+            f"SELECT count(*), coalesce(sum(size), 0) FROM files WHERE {below}", limits
+        ).fetchone()
+        reasons = self._db.execute(
+            f"SELECT reason, count(*) FROM files WHERE {below} AND reason IS NOT NULL "
+            "GROUP BY reason ORDER BY 2 DESC, 1",
+            limits,
+        )
+        studies = self._db.execute(
+            "SELECT DISTINCT study_uid FROM series WHERE header_study IN "
+            f"(SELECT header_study FROM files WHERE {below}) ORDER BY 1",
+            limits,
+        )
+        series = self._db.execute(
+            "SELECT coalesce(status, 'waiting'), coalesce(reason, ''), count(*) FROM series "
+            f"WHERE header_study IN (SELECT header_study FROM files WHERE {below}) "
+            "GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
+            limits,
+        )
+        return KnownFolder(
+            n_files,
+            n_bytes,
+            {Reason(reason): n for reason, n in reasons},
+            [(status, reason, n) for status, reason, n in series],
+            [uid for (uid,) in studies],
+        )
 
     def series(self, study_uid: str) -> list[KnownSeries]:
         """All series of a study, including waiting ones, in order."""

@@ -260,6 +260,14 @@ class SeriesIndex:
         for (path,) in self._db.execute("SELECT picture FROM slices WHERE picture IS NOT NULL"):
             yield path
 
+    def with_picture_class(self, ending: str) -> Iterator[SeriesKey]:
+        """The series whose `picture_class` ends with `ending`."""
+        rows = self._db.execute(
+            "SELECT study_uid, series_uid, part FROM series WHERE picture_class LIKE ?",
+            (f"%{ending}",),
+        )
+        return (SeriesKey(*key) for key in rows)
+
     def n_waiting(self) -> int:
         """Number of series waiting to be classified."""
         return int(

@@ -8,10 +8,13 @@ import yaml
 from click.testing import CliRunner
 
 from batchmri.cli import cli
+from batchmri.cli.options import SettingFlag
+from batchmri.cli.scan import command as scan_command
 from batchmri.errors import SettingsError
 from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
+from batchmri.settings.flag_names import flag_name
 from tests.pipeline.builders import changed, write_series
 from tests.pipeline.conftest import compiled_once, random_model, settings  # noqa: F401
 from tests.pipeline.outputs import contents
@@ -81,3 +84,15 @@ def test_every_verdict_rule_is_a_flag_and_help_is_grouped() -> None:
         assert "Verdict rules (default: those of the model card):" in text
         for key in Settings().verdict.model_dump():
             assert f"--{key.replace('_', '-')} " in text
+
+
+def test_messages_know_the_flag_of_every_setting() -> None:
+    flags = {
+        parameter.setting: parameter.opts[0]
+        for parameter in scan_command.params
+        if isinstance(parameter, SettingFlag)
+    }
+    names = [
+        f"{section}.{key}" for section, values in Settings().model_dump().items() for key in values
+    ]
+    assert {name: flag_name(name) for name in names} == {n: flags.get(n, n) for n in names}

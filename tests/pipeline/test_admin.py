@@ -81,6 +81,28 @@ def test_a_file_is_explained_by_path_and_by_source(out: Path, archive: Path) -> 
     assert any(reason in line for line in explain(out, "archive/a/damaged.dcm"))
 
 
+def test_a_folder_is_explained_by_path_and_by_source(
+    out: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = explain(out, str(archive))
+    text = "\n".join(lines)
+    assert lines[0] == f"folder {archive}"
+    assert "  files: 16 with " in text
+    assert (
+        "  series: 3" in text and "    2 classified" in text and "    1 skipped: localizer." in text
+    )
+    assert "  studies: 2" in text and "    2 glioma" in text
+    assert f"  study {uid('b')}: glioma, archive/b" in lines
+    assert explain(out, "archive/")[1:] == lines[1:]
+    monkeypatch.chdir(archive)
+    assert explain(out, ".")[1:] == lines[1:]
+    one = explain(out, str(archive / "b"))
+    assert one[1].startswith("  files: 6 with") and one[-1] == explain(out, uid("b"))[-1]
+    (archive.parent / "archive2").mkdir()
+    with pytest.raises(UsageError, match="neither"):
+        explain(out, str(archive.parent / "archive2"))
+
+
 @pytest.mark.parametrize("name", ["1.2.3.4", "/nowhere", ""])
 def test_an_unknown_name_is_refused(out: Path, name: str) -> None:
     with pytest.raises(UsageError, match="neither a study nor a file"):

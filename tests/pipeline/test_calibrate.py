@@ -190,6 +190,21 @@ def test_unusable_labels_end_with_one_line(
     assert caught.value.exit_code == 2 and not to.exists()
 
 
+def test_too_few_labels_end_with_a_table_and_a_short_line(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match=r"too few labeled series .* \(table above\)") as caught:
+        table = labels(tmp_path, "1.10,notumor\n1.20,glioma", "study_uid,label")
+        calibrate(output, table, tmp_path / "site.yaml", log_format="json")
+    assert len(str(caught.value).removeprefix(f"--labels {table}: ")) < 100
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["requested rate"], row["needed"], row["labeled"]) for row in rows] == [
+        ("--target-fpr", 19, 1),
+        ("--target-fnr", 9, 1),
+        ("--target-class-error", 6, 1),
+    ]
+
+
 def test_folders_and_series_can_be_labeled_too(output: Path, tmp_path: Path) -> None:
     by_folder = "\n".join(
         [f"archive/1{i},notumor" for i in range(9)] + [f"archive/2{i},glioma" for i in range(9)]

@@ -1,10 +1,13 @@
 """DICOM results of scans: written, kept up to date, found again as own results, and sent."""
 
 import csv
+import os
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -15,9 +18,12 @@ from pynetdicom.sop_class import Verification
 
 from batchmri.errors import UsageError
 from batchmri.outputs.dicom.send import _CONTEXTS, Peer, send
+from batchmri.pipeline.aggregate import aggregate
 from batchmri.pipeline.commands.dicom_command import Destination, dicom
 from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.run.shutdown import EXIT_BUDGET, Shutdown
 from batchmri.pipeline.scan import scan
+from batchmri.records import Series
 from batchmri.settings import Settings
 from tests.outputs.dicom.test_objects import codes, items
 from tests.outputs.dicom.validity import dciodvfy_errors
@@ -94,6 +100,53 @@ def test_unchanged_studies_are_not_written_again(
     before = {path: path.stat().st_mtime_ns for path in results(out).values()}
     scan([archive], out=out, settings=wanted)
     assert {path: path.stat().st_mtime_ns for path in results(out).values()} == before
+
+
+def test_finished_studies_have_objects_after_a_run_that_stops_early(
+    tmp_path: Path, archive: Path, wanted: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_series(archive / "b", "later", SeriesDescription="AX T1 +C")
+    monkeypatch.setattr("batchmri.pipeline.scan.Shutdown", _OneStudy)
+    out = tmp_path / "out"
+    assert scan([archive], out=out, settings=wanted).exit_code == 5
+    listed = {row["study_uid"] for row in table(out, "studies")}
+    assert len(listed) == 1
+    assert {path.parent.name for path in out.glob("dicom/*/*/*.dcm")} == listed
+    assert {path.stem for path in out.glob("report/studies/*/*.html")} == listed
+
+
+class _OneStudy(Shutdown):
+    """A time budget that is used up after the series of one study."""
+
+    def until(self, items: Iterable[Any]) -> Iterator[Any]:
+        studies = set()
+        for item in super().until(items):
+            if isinstance(item, Series):
+                studies.add(item.key.study_uid)
+            if len(studies) == 2:
+                self.request(EXIT_BUDGET, "the time budget is used up")
+                return
+            yield item
+
+
+def test_a_signal_leaves_objects_to_the_next_run(
+    tmp_path: Path, archive: Path, wanted: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def interrupted(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return aggregate(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.scan._EXPORT_GRACE_S", 0)
+        patch.setattr("batchmri.pipeline.dicom.dicom_results.aggregate", interrupted)
+        write_series(archive / "b", "later", SeriesDescription="AX T1 +C")
+        assert scan([archive], out=out, settings=wanted).exit_code == 143
+    assert (out / "run.json").is_file()
+    assert len(list(out.glob("dicom/*/*/sr.dcm"))) == 1, "that of the study in work"
+    assert scan([archive], out=out, settings=wanted).exit_code == 0
+    assert len(list(out.glob("dicom/*/*/sr.dcm"))) == 2
 
 
 def test_objects_after_the_fact_are_the_same(

@@ -11,8 +11,10 @@ from batchmri.formats.orientation import as_displayed, as_stored
 from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.pipeline.scan import scan
+from batchmri.reasons import Reason
 from batchmri.records import CropBox, Display, Scores, SeriesKey, SliceRef
 from batchmri.settings import Settings
+from tests.builders import read_instance
 from tests.outputs.records import series
 from tests.pipeline.builders import write_series
 
@@ -73,7 +75,42 @@ def test_a_scan_of_dicom_slices_places_voxels_where_their_headers_say(
     np.testing.assert_allclose(found.affine[:3, 0], [-2.5, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found.affine[:3, 1], [0, -3.0, 0], atol=1e-6)
     np.testing.assert_allclose(found.affine[:3, 2], [0, 0, 5], atol=1e-6)
-    scan([tmp_path / "archive"], out=out, settings=settings)
+    assert read_instance(path).refusal is Reason.OWN_RESULT, "if it is scanned"
+
+
+def test_heat_maps_stay_without_being_wanted_and_return_if_they_were_deleted(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    write_series(archive, n=6, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    wanted = replace_report(settings, settings.report.model_copy(update={"heatmaps": "nifti"}))
+    scan([archive], out=out, settings=wanted)
+    (path,) = out.glob("gradcam/*/*/*_heatmap.nii.gz")
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:  # nothing is classified again
+        patch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
+        scan([archive], out=out, settings=settings)
+        assert path.read_bytes() == before
+        scan([archive], out=out, settings=wanted)
+        path.unlink()
+        scan([archive], out=out, settings=settings)
+        assert not path.exists()
+    for _ in range(2):
+        scan([archive], out=out, settings=wanted)
+        assert path.read_bytes() == before
+        path.unlink()
+
+
+def test_heat_maps_that_cannot_be_placed_are_tried_once(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    write_series(archive, n=6)
+    wanted = replace_report(settings, settings.report.model_copy(update={"heatmaps": "nifti"}))
+    monkeypatch.setattr("batchmri.pipeline.classify.write_heatmap", lambda *_: False)
+    scan([archive], out=out, settings=wanted)
+    monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
+    scan([archive], out=out, settings=wanted)
     assert not list(out.glob("gradcam/*/*/*_heatmap.nii.gz"))
 
 

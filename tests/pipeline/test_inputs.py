@@ -15,7 +15,7 @@ from batchmri.pipeline.run.inputs import find_roots
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, head, write_series
-from tests.pipeline.outputs import table
+from tests.pipeline.outputs import contents, table
 
 
 def from_stdin(content: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -182,3 +182,21 @@ def test_state_and_metrics_are_not_written_into_the_archive(
     with pytest.raises(UsageError, match=r"--metrics-file .*: is inside the scanned PATH"):
         scan([archive], out=tmp_path / "out", settings=inside)
     assert sorted(archive.iterdir()) == before
+
+
+def test_an_output_inside_the_archive_is_left_out_of_the_scan_with_a_warning(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "archive"
+    write_series(archive / "a")
+    out = archive / "out"
+    scan([archive], out=out, settings=settings)
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "--out is inside" in line]
+    assert len(warnings) == 1 and str(out) in warnings[0]
+    before = contents(out)
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert "--out is inside" not in capsys.readouterr().err, "only said once"
+    assert contents(out) == before and not table(out, "files")
+    scan([archive], out=tmp_path / "other", settings=settings)
+    assert {row["status"] for row in table(tmp_path / "other", "files")} == {"skipped"}
+    assert len(table(tmp_path / "other", "series")) == 1, "results of another output are no images"

@@ -11,6 +11,7 @@ import pytest
 from batchmri.errors import OutputBusyError, UsageError
 from batchmri.pipeline.commands.merge import merge
 from batchmri.pipeline.commands.reclassify import reclassify
+from batchmri.pipeline.commands.reexport import write_report
 from batchmri.pipeline.commands.status import status
 from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.run.scan_options import ScanOptions
@@ -129,23 +130,50 @@ def test_other_settings_are_refused_by_name(
     with_rules = changed(settings, "verdict", top_slices=4)
     other = changed(with_rules, "selection", min_slices=4)
     scan([folders[1]], out=tmp_path / "other", settings=other)
-    with pytest.raises(UsageError, match=r"min_slices 4, not 5; verdict\.top_slices 4, not 3$"):
+    with pytest.raises(
+        UsageError, match=r"selection\.min_slices 4 \(first output: 5\), --top-slices 4 \("
+    ):
         merge([outputs[0], tmp_path / "other"], out=tmp_path / "merged")
     reclassify(outputs[0], settings=with_rules)
-    with pytest.raises(UsageError, match=r"made with verdict\.top_slices 3, not 4$"):
+    with pytest.raises(UsageError, match=r"made with --top-slices 3 \(first output: 4\); use"):
         merge(outputs, out=tmp_path / "merged")
+
+
+def test_other_pictures_are_refused_by_their_flag(
+    outputs: list[Path], folders: list[Path], tmp_path: Path, settings: Settings
+) -> None:
+    other = changed(settings, "report", gradcam="none", html=False)
+    scan([folders[1]], out=tmp_path / "other", settings=other)
+    message = r"--gradcam none \(first output: top:1\), --report off \(first output: on\)"
+    with pytest.raises(UsageError, match=message):
+        merge([outputs[0], tmp_path / "other"], out=tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_without_a_report_the_last_line_says_how_to_write_it(
+    folders: list[Path], tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, merged = changed(settings, "report", html=False), tmp_path / "merged"
+    for folder in folders:
+        scan([folder], out=tmp_path / f"out-{folder.name}", settings=plain)
+    merge([tmp_path / "out-one", tmp_path / "out-two"], out=merged)
+    assert f"To write one: batchmri report {merged}" in capsys.readouterr().out
+    assert not (merged / "report").exists()
+    assert write_report(merged).is_file()
 
 
 def test_another_model_or_header_reader_is_refused(outputs: list[Path], tmp_path: Path) -> None:
     with Store(outputs[1] / "state.db") as store:
         before = str(store.meta("made_with"))
         store.set_meta("made_with", json.dumps(json.loads(before) | {"model": "x"}))
-    with pytest.raises(UsageError, match=r"out-two: cannot .* made with model x, not"):
+    with pytest.raises(
+        UsageError, match=r"out-two: cannot .* made with model x \(first output: \w{8}\)"
+    ):
         merge(outputs, out=tmp_path / "merged")
     with Store(outputs[1] / "state.db") as store:
         store.set_meta("made_with", before)
         store.set_meta("header_version", "0")
-    with pytest.raises(UsageError, match="made with header reader 0, not"):
+    with pytest.raises(UsageError, match=r"made with header reader 0 \(first"):
         merge(outputs, out=tmp_path / "merged")
 
 

@@ -161,6 +161,13 @@ def test_series_without_a_heat_map_are_named_in_one_line(
     scan([archive], out=out, settings=wanted)  # switches heat maps on for the studies it knows
     assert len(maps(out)) == 2
     assert "no Parametric Map" not in capsys.readouterr().err
+    next(out.glob("gradcam/*/*/*_heatmap.nii.gz")).unlink()
+    assert dicom(out, kinds=("pm",)) == 0
+    line = capsys.readouterr().err
+    assert "a scan with --dicom-results pm writes missing heat maps series=1" in line
+    assert "(its heat map was deleted)" in line
+    scan([archive], out=out, settings=wanted)
+    assert len(maps(out)) == 2
 
 
 def test_a_map_without_frame_of_reference_does_not_cost_the_report(

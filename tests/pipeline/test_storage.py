@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from batchmri.errors import InterruptedRunError, OutputBusyError, OutputError, StateError
+from batchmri.errors import (
+    InterruptedRunError,
+    OutputBusyError,
+    OutputError,
+    StateError,
+    UsageError,
+)
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.commands.status import status
 from batchmri.pipeline.run.lock import hold
@@ -187,6 +193,73 @@ def test_a_state_of_another_output_is_locked_too(
         pytest.raises(OutputBusyError, match=r"local.*in use by another scan"),
     ):
         scan([archive], out=tmp_path / "out", settings=settings, options=elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "paths", "error"),
+    [
+        ({"device": "cuda:9"}, ["archive"], "cuda:9"),
+        ({"backend": "torch", "precision": "fp16"}, ["archive"], "precision fp16"),
+        ({}, ["empty"], "no DICOM or NIfTI image found"),
+    ],
+)
+def test_a_refused_scan_leaves_nothing_behind(
+    classifier: dict[str, str], paths: list[str], error: str,
+    archive: Path, tmp_path: Path, settings: Settings,
+) -> None:  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    chosen = settings.classifier.model_copy(update=classifier)
+    refused = settings.model_copy(update={"classifier": chosen})
+    roots, before = [tmp_path / name for name in paths], sorted(tmp_path.iterdir())
+    with pytest.raises(UsageError, match=error):
+        scan(roots, out=tmp_path / "new" / "out", settings=refused)
+    options = ScanOptions(state=tmp_path / "state")
+    with pytest.raises(UsageError, match=error):
+        scan(roots, out=tmp_path / "out", settings=refused, options=options)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_scan_refused_because_of_its_state_leaves_no_output(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    with hold(state), pytest.raises(OutputBusyError):
+        scan([archive], out=tmp_path / "out", settings=settings, options=ScanOptions(state=state))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_scan_keeps_earlier_results(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = sorted(out.rglob("*"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no DICOM or NIfTI"):
+        scan([archive, tmp_path / "empty"], out=out, settings=settings)
+    assert sorted(out.rglob("*")) == before
+
+
+def test_a_lock_that_was_removed_while_it_was_opened_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lock = os.open, tmp_path / ".lock"
+    removed: list[int] = []
+
+    def opened(*arguments: Any, **options: Any) -> int:
+        handle = real(*arguments, **options)
+        if not removed:
+            removed.append(handle)
+            lock.unlink()
+        return handle
+
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.run.lock.os.open", opened)
+        with hold(tmp_path):
+            patch.undo()
+            with pytest.raises(OutputBusyError), hold(tmp_path):
+                pass
 
 
 def test_a_linked_state_is_locked_where_it_is(

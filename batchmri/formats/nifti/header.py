@@ -28,6 +28,9 @@ from batchmri.terms.body_part import body_part_of, modality_of
 from batchmri.terms.contrast import contrast_in_words
 from batchmri.terms.sequence import sequence_in_words
 
+OWN_HEAT_MAP = b"batchmri heat map"
+"""Beginning of the `descrip` field of heat maps that batchmri wrote."""
+
 _HEADER_ENDING = re.compile(r"\.hdr(\.gz)?$", re.IGNORECASE)
 _IMAGE_ENDING = re.compile(r"\.img(\.gz)?$", re.IGNORECASE)
 _GZIP_RATIO = 1032  # maximum compression ratio of deflate, RFC 1951
@@ -220,6 +223,8 @@ def _refusal_by_purpose(header: Any, source: str) -> ReasonDetail | None:
         return Reason.DERIVED, "statistic map"
     if intent in _VECTORS or intent in _SURFACES or intent in _CIFTI:
         return Reason.UNSUPPORTED_OBJECT, f"intent {intent}"
+    if header["descrip"].tobytes().startswith(OWN_HEAT_MAP):
+        return Reason.OWN_RESULT, "heat map"
     if is_derivative(source):
         return Reason.DERIVED, "in derivatives/"
     return None

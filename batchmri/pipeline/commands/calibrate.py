@@ -52,9 +52,10 @@ def calibrate(
     _check_both_kinds(labels, labeled, classes)
     fit = SiteFit(labeled, classes, rules, targets)
     if not fit.fitted:
+        _print_needs(console, fit)
         raise UsageError(
-            f"--labels {labels}: {len(labeled)} series are too few for the requested error rates: "
-            + "; ".join(_too_few(fit))
+            f"--labels {labels}: too few labeled series for every requested error rate (table "
+            "above); label more, or raise the rates"
         )
     expected = error_rates(fit, fit.out_of_sample())
     now = error_rates(fit, [fit.verdict(i, {}) for i in range(len(labeled))])
@@ -175,22 +176,35 @@ def _rate(hits: Sequence[bool], n_groups: int) -> dict[str, float | int]:
     }
 
 
-def _too_few(fit: SiteFit) -> list[str]:
-    """What the labels do not support, and how many series would be needed."""
+_Need = tuple[str, float, str, int, int]
+"""Flag, requested rate, kind of series, how many of them are needed, and how many are labeled."""
+
+
+def _needs(fit: SiteFit) -> list[_Need]:
     free = [i for i in range(len(fit.labeled)) if not fit.is_tumor(i)]
     tumors = [i for i in range(len(fit.labeled)) if fit.is_tumor(i)]
     clear = [i for i in tumors if not fit.in_doubt(i)]
     with_class = [i for i in clear if fit.labeled[i].label in fit.classes.names]
-    needs = (
+    rates = (
         ("--target-fpr", fit.targets.fpr, "tumor-free series", free),
         ("--target-fnr", fit.targets.fnr, "series with a tumor after contrast", clear),
         ("--target-class-error", fit.targets.class_error, "of them with a class", with_class),
     )
+    return [(flag, rate, kind, fewest_for(rate), len(own)) for flag, rate, kind, own in rates]
+
+
+def _print_needs(console: Console, fit: SiteFit) -> None:
+    head = ("requested rate", "value", "series", "needed", "labeled")
+    console.table("Labels and requested error rates", head, _needs(fit))
+
+
+def _too_few(fit: SiteFit) -> list[str]:
+    """What the labels do not support: a rule of the model card is kept for each."""
     return [
-        f"{flag} {rate:g} needs {fewest_for(rate)} {kind}, {len(own)} are labeled: "
-        "the rule of the model card is kept"
-        for flag, rate, kind, own in needs
-        if len(own) < fewest_for(rate)
+        f"{flag} {rate:g} needs {needed} {kind}, {labeled} are labeled: the rule of the model "
+        "card is kept"
+        for flag, rate, kind, needed, labeled in _needs(fit)
+        if labeled < needed
     ]
 
 

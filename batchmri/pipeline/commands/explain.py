@@ -1,8 +1,10 @@
-"""`batchmri explain`: everything that the state knows of a study or a file."""
+"""`batchmri explain`: everything that the state knows of a study, a file or a folder."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 from batchmri.errors import UsageError
@@ -14,18 +16,21 @@ from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.reasons import TRIES, Reason
 from batchmri.records import Classes, SeriesKey, SeriesResult
 from batchmri.settings import Settings
-from batchmri.state.lookup import KnownFile, KnownSeries
+from batchmri.state.lookup import KnownFile, KnownFolder, KnownSeries
 from batchmri.state.store import Store
 from batchmri.verdict.explanation import explain_series, explain_study
+
+_MAX_STUDIES = 20
 
 
 def explain(
     out: str | Path, name: str, *, settings: Settings | None = None, state: Path | None = None
 ) -> list[str]:
-    """Explain a study (UID or `source`) or a file (path or `source`) in indented lines.
+    """Explain a study (UID or `source`), a file or a folder (path or `source`) in indented lines.
 
-    The verdict rules are those of the last export. Raises UsageError if the output contains no
-    results, or if it knows neither a study nor a file of this name.
+    A folder with a single study is explained like the study. The verdict rules are those of the
+    last export. Raises UsageError if the output contains no results, or if it knows nothing of this
+    name.
     """
     output = Path(out)
     database = state_path(output, state)
@@ -40,9 +45,14 @@ def explain(
             return [line for uid in studies for line in _study(store, uid, classes, rules)]
         if (file := store.lookup.file(name)) is not None:
             return list(_file(store, file))
+        if (folder := store.lookup.folder(name)) is not None:
+            lines = list(_folder(store, name, folder))
+            if len(folder.studies) == 1:
+                lines += _study(store, folder.studies[0], known_classes(store), rules)
+            return lines
     raise UsageError(
-        f"{name}: neither a study nor a file of {output}; name a study_uid or source of "
-        "studies.csv, or a file of the archive"
+        f"{name}: neither a study nor a file or folder of {output}; name a study_uid or source of "
+        "studies.csv, or a file or folder of the archive"
     )
 
 
@@ -128,6 +138,30 @@ def _file(store: Store, file: KnownFile) -> Iterator[str]:
         yield f"  classified as slice {numbers} of series {_name(key)}"
     for note in store.lookup.notes_of(file.source):
         yield f"  no slice in series {_name(note.key)}: {_because(note.reason, note.detail)}"
+
+
+def _folder(store: Store, name: str, folder: KnownFolder) -> Iterator[str]:
+    yield f"folder {name}"
+    yield f"  files: {folder.n_files} with {folder.n_bytes / 1e6:.1f} MB"
+    for reason, count in folder.reasons.items():
+        yield f"    {count} {reason.about.status}: {_because(reason, '')}"
+    yield f"  series: {sum(count for *_, count in folder.series)}"
+    for status, why, count in folder.series:
+        yield f"    {count} {status}" + (f": {_because(Reason(why), '')}" if why else "")
+    exported = {uid: store.studies.get(uid) for uid in folder.studies}
+    verdicts = Counter(
+        study.verdict or "no verdict" if study else "not in the tables yet"
+        for study in exported.values()
+    )
+    yield f"  studies: {len(exported)}"
+    for verdict, count in sorted(verdicts.items()):
+        yield f"    {count} {verdict}"
+    for uid, study in islice(exported.items(), _MAX_STUDIES):
+        yield f"  study {uid}" + (
+            f": {study.verdict or 'no verdict'}, {study.source}" if study else ""
+        )
+    if len(exported) > _MAX_STUDIES:
+        yield f"  and {len(exported) - _MAX_STUDIES} more, see studies.csv"
 
 
 def _name(key: SeriesKey) -> str:

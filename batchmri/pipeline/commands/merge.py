@@ -26,10 +26,12 @@ from batchmri.pipeline.run.provenance import (
     copy_provenance,
     known_classes,
     known_provenance,
+    provenance_differences,
 )
 from batchmri.pipeline.run.run_report import counts
 from batchmri.pipeline.totals import Totals
 from batchmri.settings import Settings
+from batchmri.settings.flag_names import flag_name
 from batchmri.state.store import Store
 
 _PICTURES = ("gradcam", "dicom")
@@ -46,6 +48,7 @@ class _Input:
     run: Mapping[str, Any]
     settings: Settings
     facts: Mapping[str, str]
+    provenance: Mapping[str, str]
 
 
 def merge(
@@ -60,8 +63,7 @@ def merge(
     output, folders = Path(out), [Path(path) for path in outputs]
     _check_folders(folders, output)
     databases = [find_state(folder) for folder in folders]
-    make_output(output)
-    with hold(output, *folders, *(path.parent for path in databases)):
+    with make_output(output), hold(output, *folders, *(path.parent for path in databases)):
         inputs = [_read(folder, path) for folder, path in zip(folders, databases, strict=True)]
         for other in inputs[1:]:
             _check_alike(inputs[0], other)
@@ -78,7 +80,10 @@ def merge(
                 unfinished.replace(output / "state.db")
             finally:
                 unfinished.unlink(missing_ok=True)
-    print_summary(Console(log_format), totals, output)
+    console = Console(log_format)
+    print_summary(console, totals, output)
+    if not inputs[0].settings.report.html:
+        console.say(f"The outputs have no HTML report. To write one: batchmri report {output}")
     return totals
 
 
@@ -103,11 +108,11 @@ def _read(folder: Path, database: Path) -> _Input:
                 f"{folder}: its scan is not finished; run it again until it ends with exit code 0 "
                 "or 1"
             )
+        provenance = known_provenance(store)
         facts = {
             "contract": str(run.get("contract_version")),
             "header reader": str(store.meta(HEADER_VERSION_KEY)),
             "classes": str(store.meta(CLASSES_KEY)),
-            **known_provenance(store),
             **_settings_facts(run["settings"], settings),
         }
     if facts["contract"] != CONTRACT:
@@ -115,7 +120,7 @@ def _read(folder: Path, database: Path) -> _Input:
             f"{folder}: its tables follow contract {facts['contract']}, and this version writes "
             f"contract {CONTRACT}; scan it again first"
         )
-    return _Input(folder, database, run, settings, facts)
+    return _Input(folder, database, run, settings, facts, provenance)
 
 
 def _run(folder: Path) -> dict[str, Any] | None:
@@ -127,28 +132,42 @@ def _run(folder: Path) -> dict[str, Any] | None:
 
 
 def _settings_facts(scanned: Mapping[str, Any], settings: Settings) -> dict[str, str]:
-    """The settings on which results and tables depend, by full name."""
+    """The settings on which results and tables depend, by flag or full name."""
     sections = {
         name: {key: scanned[name][key] for key in keys or scanned[name]}
         for name, keys in _SCANNED.items()
     }
     sections |= settings.model_dump(mode="json", include={"verdict", "report"})
     return {
-        f"{section}.{key}": json.dumps(value)
+        flag_name(f"{section}.{key}"): _shown(value)
         for section, values in sections.items()
         for key, value in values.items()
     }
 
 
+def _shown(value: Any) -> str:
+    """A setting as it is written on the command line."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={one}" for key, one in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
 def _check_alike(first: _Input, other: _Input) -> None:
-    differing = [key for key in first.facts if other.facts.get(key) != first.facts[key]]
-    if differing:
-        differences = "; ".join(
-            f"{key} {other.facts.get(key)}, not {first.facts[key]}" for key in differing
-        )
+    differences = provenance_differences(other.provenance, first.provenance)
+    differences = [text.replace("(now ", "(first output: ") for text in differences]
+    differences += [
+        f"{name} {other.facts.get(name)} (first output: {value})"
+        for name, value in first.facts.items()
+        if other.facts.get(name) != value
+    ]
+    if differences:
         raise StateError(
             f"{other.folder}: cannot be merged with {first.folder}, because it was made with "
-            f"{differences}"
+            f"{', '.join(differences)}; use the same settings for all outputs"
         )
 
 

@@ -117,7 +117,7 @@ def report_totals(console: Console, totals: DicomTotals, output: Path) -> None:
     if totals.without_map:
         named = totals.without_map[:_NAMED]
         console.log(
-            "no Parametric Map (without a heat map: scan with --dicom-results pm)",
+            "no Parametric Map; a scan with --dicom-results pm writes missing heat maps",
             series=len(totals.without_map),
             sources=", ".join(named) + (", …" if len(totals.without_map) > _NAMED else ""),
         )

@@ -18,7 +18,7 @@ from batchmri.pipeline.dicom.dicom_sources import (
     instances_with_frames,
     reference_to,
 )
-from batchmri.pipeline.draw import has_heat
+from batchmri.pipeline.draw import Volume, has_heat, split_picture_class
 from batchmri.pipeline.heatmaps import frame_of
 from batchmri.records import FloatArray, Frame, Scores, SeriesKey, SeriesResult
 from batchmri.state.store import Store
@@ -29,8 +29,9 @@ _SAME_DIRECTION = 1e-3
 def heat_maps(study: AggregatedStudy, output: Path) -> tuple[dict[SeriesKey, str], list[str]]:
     """The series of a study with a heat map of their verdict in `output`.
 
-    Returns their `picture_class`, which changes with the map, and the sources of the other series.
-    A series outside the model's domain never has a heat map and is in neither.
+    Returns their `picture_class`, which changes with the map, and the sources of the other series,
+    with the reason if it is known. A series outside the model's domain never has a heat map and is
+    in neither.
     """
     found: dict[SeriesKey, str] = {}
     missing: list[str] = []
@@ -38,11 +39,19 @@ def heat_maps(study: AggregatedStudy, output: Path) -> tuple[dict[SeriesKey, str
         key = result.series.key
         if key not in study.verdicts or not has_heat(study.verdicts[key]):
             continue
-        if result.picture_class and (output / heatmap_path(key)).is_file():
+        volume = split_picture_class(result.picture_class)[1]
+        if volume is Volume.WRITTEN and (output / heatmap_path(key)).is_file():
             found[key] = result.picture_class
         else:
-            missing.append(result.series.source)
+            missing.append(result.series.source + _WHY_MISSING[volume])
     return found, missing
+
+
+_WHY_MISSING = {
+    Volume.NONE: "",
+    Volume.WRITTEN: " (its heat map was deleted)",
+    Volume.WITHOUT_PLACE: " (the place of its slices is unknown)",
+}
 
 
 def heat_map_of(

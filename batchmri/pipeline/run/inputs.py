@@ -55,6 +55,11 @@ def check_output(roots: Mapping[str, str], output: Path) -> None:
             )
 
 
+def root_around(roots: Mapping[str, str], output: Path) -> str | None:
+    """The scanned PATH that contains the output folder; None if there is none."""
+    return next((root for root in roots.values() if _is_within(output, Path(root))), None)
+
+
 def check_outside(roots: Mapping[str, str], output: Path, flag: str, path: Path | None) -> None:
     """Raise UsageError if `path`, a file or folder to write, is in a root but not in the output."""
     if path is None or _is_within(path, output):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from batchmri.errors import OutputBusyError, OutputError
+from batchmri.errors import REFUSALS, OutputBusyError, OutputError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -27,16 +27,13 @@ def hold(*folders: Path) -> Iterator[None]:
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
+    path = folder / ".lock"
+    is_new = not path.exists()
     try:
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = _locked(path)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(handle, 200).decode(errors="replace").strip()
-            raise OutputBusyError(f"{folder}: is in use by another scan ({holder})") from None
         boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
         # This text is only for messages, so a full disk is ignored here.
         with suppress(OSError):
@@ -45,5 +42,26 @@ def _lock_folder(folder: Path) -> Iterator[None]:
                 handle, f"host {platform.node()}, pid {os.getpid()}, boot {boot}\n".encode(), 0
             )
         yield
+    except REFUSALS:
+        if is_new:
+            path.unlink(missing_ok=True)
+        raise
     finally:
+        os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """Open and lock a file; a file that was removed before it could be locked is made again."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode(errors="replace").strip()
+            os.close(handle)
+            raise OutputBusyError(f"{path.parent}: is in use by another scan ({holder})") from None
+        except FileNotFoundError:
+            pass
         os.close(handle)

@@ -1,9 +1,13 @@
 """The output folder and the location of its state."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from batchmri.errors import OutputError, StateError, UsageError
+from batchmri.errors import REFUSALS, OutputError, StateError, UsageError
 from batchmri.outputs.atomic_write import make_folder
 from batchmri.state.store import Store
 
@@ -11,12 +15,47 @@ _DATABASE = "state.db"
 _OUTPUT_KEY = "output"
 
 
-def make_output(output: Path) -> None:
-    """Create the folder. Raises OutputError."""
+@contextmanager
+def make_output(output: Path) -> Iterator[None]:
+    """Create the folder; if the command is refused, remove what was created. Raises OutputError."""
+    created = [folder for folder in (output, *output.parents) if not folder.exists()]
     try:
         make_folder(output)
     except OSError as error:
         raise OutputError(f"{output}: cannot be created ({error.strerror})") from None
+    try:
+        yield
+    except REFUSALS:
+        with suppress(OSError):  # not empty any more
+            for folder in created:
+                folder.rmdir()
+        raise
+
+
+class FirstRun:
+    """Context manager that removes the state of an output whose first run is refused.
+
+    Nothing is removed if the output or its state existed before, or after `accept`.
+    """
+
+    def __init__(self, output: Path, database: Path) -> None:
+        journal = database.with_name(f"{database.name}-journal")
+        self._files = (database, journal, output / "results.jsonl")
+        self._is_refusable = not any(path.exists() for path in self._files)
+
+    def accept(self) -> None:
+        """Keep the state from now on: the PATHs contain images, and the work begins."""
+        self._is_refusable = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._is_refusable and isinstance(error, REFUSALS):
+            for path in self._files:
+                path.unlink(missing_ok=True)
 
 
 def state_path(output: Path, elsewhere: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from batchmri.errors import ModelError, StateError, UsageError
@@ -17,22 +18,51 @@ _RULES_KEY = "verdict_rules"
 _CARD_KEY = "card"
 
 
-def check_provenance(store: Store, now: Mapping[str, str]) -> None:
+def check_provenance(store: Store, output: Path, now: Mapping[str, str]) -> None:
     """Raise StateError if the results in the state have another provenance than `now`.
 
     That is another model, temperature, preparation, device, precision, or use of identifiers. The
-    message names both values.
+    message says in words what differs.
     """
-    known = store.meta(PROVENANCE_KEY)
-    if known is not None:
-        before: dict[str, str] = json.loads(known)
-        differing = [key for key in now if before.get(key) != now[key]]
-        if differing:
-            differences = ", ".join(f"{k} {before.get(k)} (now {now[k]})" for k in differing)
-            raise StateError(
-                f"the results in this output were made with {differences}; "
-                "use --rescan to replace them, or a new --out"
-            )
+    before = known_provenance(store)
+    if before and (differences := provenance_differences(before, now)):
+        raise StateError(
+            f"{output}: its results were made with {', '.join(differences)}; continue with the "
+            "same model and settings, use --rescan to classify everything again, or choose a new "
+            "--out"
+        )
+
+
+def provenance_differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between two provenances, in words, such as `--precision fp32 (now bf16)`."""
+    differing = {key for key in now if before.get(key) != now[key]}
+    if "model" in differing:  # temperature and preparation belong to the model
+        differing -= {"temperature", "preparation"}
+    words = {key: (_in_words(key, before.get(key)), _in_words(key, now[key])) for key in differing}
+    return [f"{_NAMES[key]}{was} (now {will})" for key, (was, will) in sorted(words.items())]
+
+
+_NAMES = {
+    "device": "",
+    "identifiers": "",
+    "model": "model ",
+    "precision": "--precision ",
+    "preparation": "preparation of slices: ",
+    "temperature": "temperature ",
+}
+
+
+def _in_words(key: str, value: str | None) -> str:
+    if value is None:
+        return "unknown"
+    if key == "model":
+        return value[:8]
+    if key == "device":
+        backend, _, device = value.partition(" ")
+        return f"--backend {backend} on {device}"
+    if key == "identifiers":
+        return "--identifiers" if value == "true" else "no --identifiers"
+    return value
 
 
 def remember_model(

@@ -1,0 +1,37 @@
+"""Messages about results of another model or other settings."""
+
+import pytest
+
+from batchmri.pipeline.run.provenance import provenance_differences
+
+BEFORE = {
+    "model": "4ad5dd29e4b4dbd7",
+    "temperature": "0.8",
+    "preparation": "[('size', 224)]",
+    "device": "openvino cpu",
+    "precision": "bf16",
+    "identifiers": "false",
+}
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"precision": "fp32"}, ["--precision bf16 (now fp32)"]),
+        ({"device": "torch cuda"}, ["--backend openvino on cpu (now --backend torch on cuda)"]),
+        ({"identifiers": "true"}, ["no --identifiers (now --identifiers)"]),
+        ({"temperature": "1.0"}, ["temperature 0.8 (now 1.0)"]),
+        (
+            {"model": "77aabbccddeeff00", "temperature": "1.0", "preparation": "[]"},
+            ["model 4ad5dd29 (now 77aabbcc)"],
+        ),
+        ({}, []),
+    ],
+)
+def test_differences_are_named_in_words(now: dict[str, str], words: list[str]) -> None:
+    assert provenance_differences(BEFORE, BEFORE | now) == words
+
+
+def test_what_an_old_output_does_not_state_is_unknown() -> None:
+    before = {key: value for key, value in BEFORE.items() if key != "identifiers"}
+    assert provenance_differences(before, BEFORE) == ["unknown (now no --identifiers)"]
