@@ -56,6 +56,10 @@ def command(
     medical device.
     """
     settings = load_settings(config, flags)
+    if settings.engine.name == "local" and (dry_run or not _has_state(out, state)):
+        from batchmri.pipeline.engines.worker_server import SERVER
+
+        SERVER.ensure_running()  # it imports the readers while this process imports the rest
     if dry_run:  # without torch, which takes seconds to import
         from batchmri.pipeline.commands.dry_run import dry_run as run_dry
 
@@ -76,3 +80,8 @@ def command(
     )
     outcome = scan(paths, out=out, settings=settings, options=options, log_format=log_format)
     sys.exit(outcome.exit_code)
+
+
+def _has_state(out: Path | None, state: Path | None) -> bool:
+    folder = state or out
+    return folder is not None and (folder / "state.db").exists()

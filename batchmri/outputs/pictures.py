@@ -4,12 +4,12 @@ Slices must already be oriented for display: nothing is flipped or rotated here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from batchmri.outputs import drawing as canvas
+from batchmri.outputs.captions import Caption
 from batchmri.outputs.drawing import BOLD, DIM, Color, Image
 from batchmri.records import FloatArray, Plane
 
@@ -40,48 +40,6 @@ _EDGE_LETTERS: dict[Plane, tuple[str, str, str, str]] = {
     "coronal": ("R", "L", "S", "I"),
     "sagittal": ("A", "P", "S", "I"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesCaption:
-    """What the pictures of a series say about all of its slices.
-
-    `title` is the verdict with its reason. `description` is empty if the header states none or
-    descriptions are not wanted.
-    """
-
-    title: str
-    source: str
-    description: str
-    flags: tuple[str, ...]
-    model: str
-
-    @property
-    def where(self) -> str:
-        """Source and description in one line."""
-        return " · ".join(filter(None, (self.source, self.description)))
-
-    @property
-    def notes(self) -> str:
-        """Model and flags in one line."""
-        return "; ".join((f"model {self.model}", *self.flags))
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """Caption of the picture of one slice.
-
-    `note` is a remark on the slice. `heat_of` is the class of the heat map, empty if there is none.
-    `slice_number` counts from 1. `deciding` is set for deciding slices.
-    """
-
-    series: SeriesCaption
-    note: str
-    heat_of: str
-    slice_number: int
-    n_slices: int
-    plane: Plane
-    deciding: bool = False
 
 
 def overlay(

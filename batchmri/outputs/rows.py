@@ -13,6 +13,21 @@ from batchmri.reasons import Status
 from batchmri.records import IDENTIFIERS, Classes, FileNote, SeriesKey, SeriesResult, Verdict
 from batchmri.settings.report import ReportSettings
 
+_DICOM = "1.2.840.10008.1.2"
+TRANSFER_SYNTAXES = {
+    "": "",
+    _DICOM: "ImplicitVRLittleEndian",
+    f"{_DICOM}.1": "ExplicitVRLittleEndian",
+    f"{_DICOM}.2": "ExplicitVRBigEndian",
+    f"{_DICOM}.4.50": "JPEGBaseline8Bit",
+    f"{_DICOM}.4.70": "JPEGLosslessSV1",
+    f"{_DICOM}.4.80": "JPEGLSLossless",
+    f"{_DICOM}.4.81": "JPEGLSNearLossless",
+    f"{_DICOM}.4.90": "JPEG2000Lossless",
+    f"{_DICOM}.4.91": "JPEG2000",
+    f"{_DICOM}.5": "RLELossless",
+}
+"""The keywords of common transfer syntaxes, so that pydicom is not imported for them."""
 Value = str | int | float | bool | None | tuple[str, ...]
 """A value of a cell: probabilities and lengths are floats, flags a tuple."""
 Row = Mapping[str, Value]
@@ -255,7 +270,9 @@ def _flags(names: Iterable[str]) -> tuple[str, ...]:
 
 def transfer_syntax(value: str) -> str:
     """The keyword of a known UID; other values are returned unchanged."""
-    from pydicom.config import IGNORE  # imported only for tables that are written
+    if (common := TRANSFER_SYNTAXES.get(value)) is not None:
+        return common
+    from pydicom.config import IGNORE  # takes half a second
     from pydicom.uid import UID
 
     # IGNORE: pydicom would warn about invalid UIDs in headers.

@@ -1,18 +1,17 @@
-"""Selection of the slices of a series that are drawn, and drawing them."""
+"""Selection of the slices of a series that are drawn, and drawing them.
+
+Functions that draw import OpenCV; a run with nothing new does not.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
 from batchmri.flags import in_words
 from batchmri.outputs.atomic_write import write_atomic
+from batchmri.outputs.captions import Caption, SeriesCaption
 from batchmri.outputs.paths import montage_path, picture_path, strip_paths
-from batchmri.outputs.pictures import Caption, SeriesCaption, montage, overlay
-from batchmri.outputs.strips import draw_strips, strip_slices
-from batchmri.preparation.heatmap_projection import map_to_slice
 from batchmri.reasons import VerdictReason
 from batchmri.records import (
     INDETERMINATE,
@@ -175,6 +174,9 @@ def draw_pictures(
 
     `heat` contains the Grad-CAM (h, w) of the shown class, or of any tumor, for every slice.
     """
+    from batchmri.outputs.pictures import overlay
+    from batchmri.preparation.heatmap_projection import map_to_slice
+
     scale = heat_scale(heat)
     drawn: list[tuple[int, str]] = []
     for index in sorted(pixels):
@@ -201,6 +203,11 @@ def draw_report_strips(
     output: Path,
 ) -> None:
     """Write the strips of a series for the HTML report; slices without pixels stay black."""
+    import numpy as np
+
+    from batchmri.outputs.strips import draw_strips, strip_slices
+    from batchmri.preparation.heatmap_projection import map_to_slice
+
     indices = strip_slices(list(scores.values()), verdict)
     assert verdict.deciding_slice is not None
     first = indices.index(verdict.deciding_slice)
@@ -251,5 +258,7 @@ def weight(verdict: Verdict, scores: Scores, classes: Classes) -> float:
 
 def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:
     """Write the montage of a study from its pictures (`paths`, relative to `output`)."""
+    from batchmri.outputs.pictures import montage
+
     pictures = [(output / path).read_bytes() for path in paths]
     write_atomic(output / montage_path(study_uid), montage(pictures, lines))

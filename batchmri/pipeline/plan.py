@@ -9,9 +9,7 @@ from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
 
-from batchmri.archive.assembly import assemble
 from batchmri.archive.fingerprint import is_same_files_in_older_version
-from batchmri.archive.selection import select
 from batchmri.outputs.console import Console
 from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.draw import Volume
@@ -111,6 +109,8 @@ class Planner:
 
     def _update_series(self, series: Series, header_study: str, arriving: bool) -> bool:
         """Record the decision on a series; returns whether it differs from the recorded one."""
+        from batchmri.archive.selection import select
+
         index, decision = self.store.series, select(series, self.settings.selection)
         self._keep_older_result(series)
         if decision.wanted:
@@ -174,4 +174,6 @@ def waiting(store: Store) -> Iterator[Series]:
 
 
 def _studies(store: Store, header_study: str) -> list[Study]:
+    from batchmri.archive.assembly import assemble
+
     return assemble(*store.files.instances(header_study))

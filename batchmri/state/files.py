@@ -6,14 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
-
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileEntry, FileNote, Instance
+from batchmri.state.documents import adapter
 from batchmri.state.transaction import ordered
 from batchmri.state.walk import WalkIndex
 
-_INSTANCE = TypeAdapter(Instance)
 _ROWS_PER_QUERY = 1024
 
 
@@ -173,7 +171,7 @@ class FileIndex:
         row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, seen_s)
         if isinstance(found, Instance):
             # The path is stored separately as bytes, since JSON cannot encode non-UTF-8 names.
-            document = _INSTANCE.dump_json(replace(found, path="")).decode()
+            document = adapter(Instance).dump_json(replace(found, path="")).decode()
             self._put(*row, 0, found.study_uid, document, None, None)
             return 0
         failed = found.reason.status is Status.FAILED
@@ -196,7 +194,7 @@ class FileIndex:
             (header_study,),
         ).fetchall()
         instances = [
-            replace(_INSTANCE.validate_json(document), path=os.fsdecode(path))
+            replace(adapter(Instance).validate_json(document), path=os.fsdecode(path))
             for _, path, _, _, document in rows
         ]
         return instances, {source: f"{size}:{mtime}" for source, _, size, mtime, _ in rows}

@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from batchmri.reasons import Reason
 from batchmri.records import FileNote, Instance, Series, SeriesKey
-
-_SERIES = TypeAdapter(Series)
-_INSTANCE = TypeAdapter(Instance)
+from batchmri.state.documents import adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +210,7 @@ def _known_file(row: tuple[Any, ...]) -> KnownFile:
         size,
         mtime_ns,
         tries if tries >= 0 else -1 - tries,
-        _INSTANCE.validate_json(instance) if instance else None,
+        adapter(Instance).validate_json(instance) if instance else None,
         Reason(reason) if reason else None,
         detail or "",
     )
@@ -224,7 +220,7 @@ def _known_series(
     record: str, status: str, reason: str, detail: str, tries: int, may_pass: int, processed: int
 ) -> KnownSeries:
     return KnownSeries(
-        _SERIES.validate_json(record),
+        adapter(Series).validate_json(record),
         status,
         Reason(reason) if reason else None,
         detail,

@@ -5,14 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from pydantic import TypeAdapter
-
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, Scores, Series, SeriesKey, SeriesResult
+from batchmri.state.documents import adapter
 from batchmri.state.transaction import Transaction, ordered
 
-_SERIES = TypeAdapter(Series)
-_SCORES = TypeAdapter(Scores)
 _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
 
 
@@ -143,7 +140,7 @@ class SeriesIndex:
         Flags that were found in its pixels are kept too. Writes nothing if the record is the same.
         """
         row = self._db.execute(f"SELECT record FROM series WHERE {_BY_KEY}", series.key).fetchone()
-        flags = {*series.flags, *_SERIES.validate_json(row[0]).flags}
+        flags = {*series.flags, *adapter(Series).validate_json(row[0]).flags}
         record = _dump_series(replace(series, flags=tuple(sorted(flags))))
         self._db.execute(
             f"UPDATE series SET record = ?, fingerprint = ? WHERE {_BY_KEY} "
@@ -227,9 +224,9 @@ class SeriesIndex:
         slices = self._db.execute(
             f"SELECT scores, picture FROM slices WHERE {_BY_KEY} ORDER BY slice_index", key
         ).fetchall()
-        scores = tuple(_SCORES.validate_json(document) for document, _ in slices)
+        scores = tuple(adapter(Scores).validate_json(document) for document, _ in slices)
         return SeriesResult(
-            series=_SERIES.validate_json(record),
+            series=adapter(Series).validate_json(record),
             status=Status(status),
             reason=Reason(reason) if reason else None,
             detail=detail,
@@ -291,8 +288,10 @@ class SeriesIndex:
 
 def _dump_series(series: Series) -> str:
     # The slices can be assembled from the files again; only their number is stored.
-    return _SERIES.dump_json(replace(series, slices=(), n_slices=len(series.slices))).decode()
+    return (
+        adapter(Series).dump_json(replace(series, slices=(), n_slices=len(series.slices))).decode()
+    )
 
 
 def _dump_scores(scores: Scores) -> str:
-    return _SCORES.dump_json(replace(scores, ref=replace(scores.ref, path=""))).decode()
+    return adapter(Scores).dump_json(replace(scores, ref=replace(scores.ref, path=""))).decode()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from batchmri.model.backends.network_cache import cache_folder, cached_network
-from batchmri.model.backends.openvino import load_openvino
+from batchmri.model.backends.openvino import load_openvino, supported_precisions
 
 PARTS = ("weights", "shape")
 openvino = load_openvino()
@@ -88,3 +88,38 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setenv("HOME", "/home/x")
     assert cache_folder() == Path("/home/x/.cache/batchmri")
+
+
+def test_precisions_are_asked_once_per_processor_and_version(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load() -> Any:
+        asked.append(1)
+        return openvino
+
+    monkeypatch.setattr("batchmri.model.backends.openvino.load_openvino", load)
+    first = supported_precisions()
+    assert first and supported_precisions() == first
+    assert len(asked) == 1
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    supported_precisions()
+    assert len(asked) == 2
+    monkeypatch.setattr("batchmri.model.backends.openvino.processor", lambda: "another one")
+    supported_precisions()
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"fp32 int1", b"\xff\xfe"])
+def test_damaged_precisions_are_not_used(folder: Path, content: bytes) -> None:
+    first = supported_precisions()
+    for path in folder.glob("fact-*"):
+        path.write_bytes(content)
+    assert supported_precisions() == first
+
+
+def test_without_a_home_precisions_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = supported_precisions()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    assert supported_precisions() == first

@@ -1,8 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from pydicom.uid import UID
 
 from batchmri.outputs.rows import (
+    TRANSFER_SYNTAXES,
     change_row,
     common_source,
     file_row,
@@ -10,6 +12,7 @@ from batchmri.outputs.rows import (
     slice_rows,
     study_export,
     study_row,
+    transfer_syntax,
 )
 from batchmri.outputs.schema import columns
 from batchmri.reasons import Reason
@@ -151,3 +154,10 @@ def test_a_file_in_no_series_has_an_empty_key() -> None:
     row = file_row(FileNote("r/x", Reason.NOT_AN_IMAGE))
     assert (row["status"], row["reason"]) == ("skipped", "not_an_image")
     assert SeriesKey(row["study_uid"], row["series_uid"], row["series_part"]) == ("", "", "")
+
+
+def test_common_transfer_syntaxes_have_the_keywords_of_pydicom() -> None:
+    known = {uid: UID(uid).keyword for uid in TRANSFER_SYNTAXES if uid}
+    assert known == {uid: keyword for uid, keyword in TRANSFER_SYNTAXES.items() if uid}
+    assert transfer_syntax("") == ""
+    assert transfer_syntax("1.2.840.10008.1.2.4.201") == "HTJ2KLossless"

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL, SeriesCaption
+from batchmri.outputs.captions import SeriesCaption
+from batchmri.outputs.pictures import _HEADER_HEIGHT, _LEFTS, _PANEL
 from batchmri.outputs.strips import MAX_SLICES, strip_slices
 from batchmri.pipeline.draw import (
     caption_of,

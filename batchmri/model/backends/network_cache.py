@@ -1,4 +1,6 @@
-"""Cache of converted networks in the user's cache folder, since a conversion takes seconds.
+"""Cache of converted networks and small facts in the user's cache folder.
+
+A conversion takes seconds, and importing OpenVINO takes a tenth of a second.
 
 A converted network is stored under a digest of everything that it depends on, with the digest of
 its files. A damaged entry is replaced. Without a writable cache folder, the network is converted at
@@ -11,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,8 @@ def cached_network(openvino: Any, parts: tuple[str, ...], convert: Callable[[], 
 
     `parts` name everything that the network depends on: weights, shape, versions.
     """
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     try:
-        entry = cache_folder() / f"openvino-{key}"
+        entry = cache_folder() / f"openvino-{_key(parts)}"
         if not _is_intact(entry):
             _store(entry, openvino, convert)
         entry_network = openvino.Core().read_model(entry / _FILES[0])
@@ -40,6 +42,34 @@ def cached_network(openvino: Any, parts: tuple[str, ...], convert: Callable[[], 
     except (OSError, RuntimeError):  # no home, not writable, full, or removed meanwhile
         return convert()
     return entry_network
+
+
+def cached_text(parts: tuple[str, ...], make: Callable[[], str]) -> str:
+    """Return what `make` returns, from the cache if it is there; `parts` as in `cached_network`."""
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: there is no home
+        return (cache_folder() / f"fact-{_key(parts)}").read_text(encoding="utf-8")
+    text = make()
+    with suppress(OSError, RuntimeError):
+        path = cache_folder() / f"fact-{_key(parts)}"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, delete=False, encoding="utf-8"
+        ) as new:
+            new.write(text)
+        Path(new.name).replace(path)
+    return text
+
+
+def processor() -> str:
+    """Model and features of the first core, from /proc/cpuinfo; empty if they are unknown."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        first = takewhile(str.strip, file)
+        return "".join(line for line in first if line.startswith(("model", "flags", "Features")))
+    return ""
+
+
+def _key(parts: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _store(entry: Path, openvino: Any, convert: Callable[[], Any]) -> None:

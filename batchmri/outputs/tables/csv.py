@@ -5,8 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pandas as pd
-
 from batchmri.outputs.atomic_write import NewFile, write_json
 from batchmri.outputs.datapackage import datapackage
 from batchmri.outputs.rows import Row
@@ -48,6 +46,8 @@ class TableWriter:
             self._write()
 
     def _write(self, *, header: bool = False) -> None:
+        import pandas as pd  # takes half a second, and a run with nothing new writes no table
+
         # dtype object: pandas would convert integers to floats in columns with empty cells.
         frame = pd.DataFrame(self._rows, columns=self._names, dtype=object)
         text = frame.to_csv(header=header, index=False, lineterminator="\r\n", na_rep="")

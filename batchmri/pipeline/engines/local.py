@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from itertools import chain, islice
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.read_headers import read_headers
 from batchmri.pipeline.engines.base import FinishedSeries, LocalModel
-from batchmri.pipeline.engines.worker_pool import Lost, Task, WorkerPool
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance, Series
+
+if TYPE_CHECKING:  # a run with nothing new needs no workers
+    from batchmri.pipeline.engines.worker_pool import Task, WorkerPool
 
 _FILES_PER_TASK = 32
 
@@ -20,8 +23,10 @@ class LocalEngine(LocalModel):
     """Worker processes on this machine; see `Engine`."""
 
     @cached_property
-    def _pool(self) -> WorkerPool:
+    def _pool(self) -> "WorkerPool":
         """The workers, which are started when there is something to read."""
+        from batchmri.pipeline.engines.worker_pool import WorkerPool
+
         settings = self.context.settings
         return WorkerPool(
             settings.pixels.n_workers,
@@ -51,14 +56,14 @@ class LocalEngine(LocalModel):
             yield from self._gather(in_flight.popleft())
 
     def _gather(
-        self, task: Task[FileEntry, Instance | FileNote]
+        self, task: "Task[FileEntry, Instance | FileNote]"
     ) -> Iterator[tuple[FileEntry, Instance | FileNote]]:
         gathered = self._pool.gather(task)
         for entry, found in zip(task.items, gathered, strict=True):
-            if isinstance(found, Lost):
-                yield entry, FileNote(entry.source, found.reason, found.detail)
-            else:
+            if isinstance(found, Instance | FileNote):
                 yield entry, found
+            else:
+                yield entry, FileNote(entry.source, found.reason, found.detail)
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
         """Yield every series with its result, once its pictures have been written."""

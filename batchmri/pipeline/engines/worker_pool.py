@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-import cv2
 from pebble import ProcessExpired
 
 from batchmri.formats.quiet import silence
@@ -72,6 +71,8 @@ class Pool(Protocol):
 
 def _prepare_worker(n_bytes: int) -> None:
     """Limit the memory of this process, let SIGALRM end it, and suppress messages of readers."""
+    import cv2  # not needed in the main process
+
     silence()
     cv2.setNumThreads(1)  # every core has a worker
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
