@@ -16,11 +16,23 @@ def command() -> None:
 @command.command("counterfactual")
 @click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-def counterfactual(table: Path, out: Path) -> None:
-    """Add synthetic images to TABLE: tumors removed or transplanted, and controls."""
-    from batchmri.synthetic.build import build_counterfactuals
+@click.option(
+    "--place",
+    type=click.Choice(["same", "infratentorial"]),
+    default="same",
+    show_default=True,
+    help="Where tumors go: to the position they had, or below the tentorium.",
+)
+def counterfactual(table: Path, out: Path, place: str) -> None:
+    """Add synthetic images to TABLE: tumors removed or transplanted, and controls.
 
-    made = build_counterfactuals(table, out)
+    With --place infratentorial, only tumors transplanted to the posterior fossa and their controls
+    are added.
+    """
+    from batchmri.synthetic.build import build_counterfactuals, build_infratentorial
+
+    build = build_infratentorial if place == "infratentorial" else build_counterfactuals
+    made = build(table, out)
     for (source, label), count in sorted(made.items()):
         click.echo(f"{count:6d} {source} {label}")
     if not made:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from batchmri.synthetic.head import Area, Gray, Head, grown, tissue
 
 Floats = npt.NDArray[np.float32]
+Spot = tuple[float, float]  # pixels down and across
 RING = 24  # pixels around an area that are used to align, level and compare it
 _FEATHER = 2.5  # sigma, in pixels
 _COARSE = 2.5  # sigma, in pixels: suppresses gyri, which differ between heads at the same position
@@ -41,14 +42,31 @@ def place(head: Head, over: Head, beside: Area) -> Placed:
     move = _alignment(over.image, stretched, beside)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(stretched, move, (width, height), flags=flags)
-    image: Floats = moved.astype(np.float32)
-    if over.pitch > head.pitch:
-        image = _blurred(image, _matching_sigma(head.pitch, over.pitch))
+    image = _at_resolution(moved.astype(np.float32), head.pitch, over.pitch)
     mask = None
     if head.mask is not None:
         shares = cv2.resize(head.mask.astype(np.float32), (width, height))
         mask = cv2.warpAffine(shares, move, (width, height), flags=flags) > 0.5
     return Placed(image, mask)
+
+
+def scaled_and_moved(head: Head, over: Head, scale: float, start: Spot, end: Spot) -> Placed:
+    """Resample `head` by `scale` so that its pixel `start` becomes the pixel `end` of `over`.
+
+    What the image of `head` does not contain is black. A sharper image is blurred as in `place`.
+    """
+    height, width = over.image.shape
+    size = [max(1, round(side * scale)) for side in reversed(head.image.shape)]
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    down, across = end[0] - start[0] * scale, end[1] - start[1] * scale
+    move = np.array([[1, 0, across], [0, 1, down]], np.float32)
+
+    def moved(image: npt.NDArray[np.generic]) -> Floats:
+        resized = cv2.resize(image.astype(np.float32), size, interpolation=interpolation)
+        return np.asarray(cv2.warpAffine(resized, move, (width, height)), np.float32)
+
+    image = _at_resolution(moved(head.image), head.pitch * scale, over.pitch)
+    return Placed(image, None if head.mask is None else moved(head.mask) > 0.5)
 
 
 def ring_around(area: Area, *images: npt.NDArray[np.generic]) -> Area:
@@ -95,6 +113,12 @@ def smooth(image: Gray | Floats) -> Floats:
 
 def _blurred(image: Floats, sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
+def _at_resolution(image: Floats, own_pitch: float, target_pitch: float) -> Floats:
+    if target_pitch <= own_pitch:
+        return image
+    return _blurred(image, _matching_sigma(own_pitch, target_pitch))
 
 
 def _matching_sigma(own_pitch: float, target_pitch: float) -> float:

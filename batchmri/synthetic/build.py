@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from batchmri.errors import UsageError
+from batchmri.synthetic import infratentorial
 from batchmri.synthetic.head import Area, Head, grown, head_area, resized
 from batchmri.synthetic.library import Library, read_heads
 from batchmri.synthetic.output import Made, write
@@ -16,7 +17,8 @@ from batchmri.synthetic.transplant import transplanted
 from batchmri.training.table import Plane, Row, read_table
 
 WANTED = {"removed": 900, "control": 900, "transplanted": 1200}
-NO_TUMOR = "notumor"
+INFRATENTORIAL_PAIRS = 500
+NO_TUMOR = infratentorial.NO_TUMOR
 _LEFT_OUT = {"gbm"}  # so that holding out a patient excludes all images of that patient
 _REMOVABLE = ("meningioma", "pituitary")  # gliomas leave edema and mass effect behind
 _PARTNERS = 4  # candidates tried for each edit
@@ -56,6 +58,34 @@ def build_counterfactuals(
         *_take(controls(heads, wanted["control"], random), wanted["control"]),
         *_take(transplants(heads, wanted["transplanted"], random), wanted["transplanted"]),
     ]
+    write(rows, made, out)
+    return Counter((one.source, one.label) for one in made)
+
+
+def build_infratentorial(
+    table: Path, out: Path, wanted: int = INFRATENTORIAL_PAIRS, seed: int = 0
+) -> Counter[tuple[str, str]]:
+    """Write tumors transplanted below the tentorium and their controls, as `build_counterfactuals`.
+
+    At most `wanted` pairs are made. Raises UsageError if the table or an image cannot be read, or
+    if tumor masks or tumor-free volumes are missing.
+    """
+    rows = read_table(table)
+    used = [row for row in rows if row.split == "train" and row.source not in _LEFT_OUT]
+    tumors = [
+        row
+        for row in used
+        if row.mask and row.mask_use == "full" and row.label != NO_TUMOR and not row.made_of
+    ]
+    with_tumor = {row.file for row in used if row.label != NO_TUMOR}
+    hosts = [row for row in used if row.slice is not None and row.file not in with_tumor]
+    for found, what, remedy in (
+        (tumors, "image of split train has a tumor mask", "the columns mask and mask_use (full)"),
+        (hosts, "slice of a tumor-free volume is in split train", "slices of NIfTI volumes"),
+    ):
+        if not found:
+            raise UsageError(f"table {table}: no {what}; add {remedy}")
+    made = list(infratentorial.pairs(tumors, hosts, wanted, np.random.default_rng(seed)))
     write(rows, made, out)
     return Counter((one.source, one.label) for one in made)
 

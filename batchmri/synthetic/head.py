@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.preparation.brain_box import brain_box
+from batchmri.records import CropBox
 from batchmri.training.images import AXES, read_image, read_mask, read_volume
 from batchmri.training.table import Plane, Row
 
@@ -24,7 +25,8 @@ class Head:
 
     `pitch` is the number of pixels of this image per pixel of the file, at least 1. `plane` is None
     if the table does not contain it. When `plane` has been inferred, sagittal heads face left.
-    `depth` is the position of a slice in its volume, from 0 (left, posterior or inferior) to 1.
+    `depth` is the position of a slice in its volume, from 0 (left, posterior or inferior) to 1, and
+    `box` the part of the file's image that this image shows.
     """
 
     row: Row
@@ -33,6 +35,7 @@ class Head:
     pitch: float
     plane: Plane | None
     depth: float | None = None
+    box: CropBox | None = None
 
     @property
     def aspect(self) -> float:
@@ -67,7 +70,7 @@ def read_head(row: Row) -> Head | None:
     enlarged = scale * max(down, across)
     interpolation = cv2.INTER_LINEAR if enlarged > 1 else cv2.INTER_AREA
     gray = cv2.resize(stretched, size, interpolation=interpolation).round().astype(np.uint8)
-    return Head(row, gray, mask, max(1.0, enlarged), row.plane, _depth(row))
+    return Head(row, gray, mask, max(1.0, enlarged), row.plane, _depth(row), box)
 
 
 def _depth(row: Row) -> float | None:

@@ -14,7 +14,7 @@ _LARGEST_SHARE = 0.15  # of the image; larger edits are rejected
 _LEAST_LIKENESS = 0.3  # correlation of head and fill in the ring around the area
 _LARGEST_DIFFERENCE = 30.0  # of 255: mean absolute difference in the ring
 _SMALLEST_RING = 200  # pixels
-_BRIGHTEST_SHARE = 0.1  # largest share of the filled area that may be as bright as a tumor
+BRIGHTEST_SHARE = 0.1  # largest share of the filled area that may be as bright as a tumor
 _STANDS_OUT = 2.5  # standard deviations above the mean of the ring
 
 
@@ -56,12 +56,12 @@ def _fill(head: Head, hole: Area, donor: Head) -> Filled | None:
     difference = float(np.abs(head.image[ring] - patch[ring]).mean())
     if similarity < _LEAST_LIKENESS or difference > _LARGEST_DIFFERENCE:
         return None
-    if _bright_share(patch, hole, ring) > _BRIGHTEST_SHARE:
+    if bright_share(patch, hole, ring) > BRIGHTEST_SHARE:
         return None
     return Filled(blended(head.image, patch, hole), similarity, donor)
 
 
-def _bright_share(image: Floats, area: Area, ring: Area) -> float:
+def bright_share(image: Floats, area: Area, ring: Area) -> float:
     """Return the share of the area that is as bright as an enhancing tumor, given its ring."""
     smoothed = cv2.GaussianBlur(image, (0, 0), 1.5)
     limit = smoothed[ring].mean() + _STANDS_OUT * smoothed[ring].std()

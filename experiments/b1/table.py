@@ -7,6 +7,8 @@ BASE.csv is the table of `batchmri data counterfactual` (or of experiments.b1.so
 atlas44                  tumors of all kinds; a kind outside the three classes has the label `tumor`
 atlas44-infratentorial   those of the posterior fossa
 heads-native             tumor-free heads at native resolution, slices in three planes
+heads-sella              slices of tumor-free training volumes through sella, hypothalamus and third
+                         ventricle, where the most false positives are pituitary tumors
 stripped                 skull-stripped heads and gliomas; STRIPPED holds stripped copies of volumes
                          (heads_*.nii.gz, gbm_<patient>_*.nii.gz)
 
@@ -22,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from batchmri.synthetic.anatomy import SELLA, frame_of, slices_through
 from batchmri.training.images import AXES, read_volume
 from batchmri.training.table import OPTIONAL, REQUIRED
 from experiments.b1.sources import slices_of_volume
@@ -36,6 +39,7 @@ _SMALLEST_TUMOR = 60  # pixels of a slice of a stripped volume
 _BESIDE_TUMOR = 2  # slices so close to a tumor are neither one thing nor the other
 _STEP_MM = 10.0  # between slices of stripped heads
 _ONE_OF_MANY = 0.02  # weight of a slice of a volume; those of a native head together weigh 1
+_SELLA_STEP_MM = 4.0
 _DEV_STEP = 8  # whole volumes of dev are judged elsewhere: every eighth slice is watched
 
 
@@ -87,6 +91,46 @@ def native_heads(folder: Path) -> Iterator[Record]:
                 "weight": f"{1 / slices[row['volume']]:.4f}",
                 "sequence": "t1",
             }
+
+
+def sella_slices(sources: Path) -> Iterator[Record]:
+    """Slices of tumor-free training volumes through the region of the sella, in three planes."""
+    for file, person, made_of, weight in _training_volumes(sources):
+        frame = frame_of(*read_volume(file))
+        if frame is None:
+            continue
+        slices = [
+            (plane, index)
+            for plane in AXES
+            for index in slices_through(frame, SELLA, plane, _SELLA_STEP_MM)
+        ]
+        for plane, index in slices:
+            record = _slice(file, index, "notumor", person, made_of, weight / len(slices))
+            yield record | {
+                "source": "heads-sella",
+                "plane": plane,
+                "sequence": "t1",
+                "weight": f"{weight / len(slices):.4f}",
+            }
+
+
+def _training_volumes(sources: Path) -> Iterator[tuple[Path, str, str, float]]:
+    """File, person, person in the other sources of the table, and weight of a volume."""
+    heads = [
+        row
+        for row in read_csv(sources / "heads" / "table.csv")
+        if row["split_hint"] == "train" and row["template"] == "0"
+    ]
+    volumes = Counter(row["source"] for row in heads)
+    for row in heads:
+        person = f"{row['source']} {row['subject']}"
+        file = sources / "heads" / row["file"]
+        yield file, person, f"heads {person}", volumes[row["source"]] ** -0.5
+    for row in read_csv(sources / "heads-native" / "sources.csv"):
+        if row["split"] == "train" and row["skull"] == "yes" and row["whole_volume"]:
+            person = f"{row['source']} {row['volume']}"
+            file = sources / "heads-native" / row["whole_volume"]
+            yield file, person, f"heads-native {person}", 1.0
 
 
 def stripped_tumors(folder: Path) -> Iterator[Record]:
@@ -153,6 +197,7 @@ def added(shared_data: Path, copies: Path | None) -> Iterator[Record]:
     """All records that are added to the base table."""
     yield from atlas(shared_data / "sources" / "atlas44")
     yield from native_heads(shared_data / "sources" / "heads-native")
+    yield from sella_slices(shared_data / "sources")
     yield from stripped_tumors(shared_data / "volumes" / "dev" / "stripped-tumors")
     if copies is not None:
         yield from stripped_copies(copies, shared_data)

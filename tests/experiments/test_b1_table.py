@@ -11,6 +11,7 @@ import pytest
 
 from batchmri.training.table import read_table
 from experiments.b1.table import added, write
+from tests.synthetic.volume import LENGTH, ORIGIN, drawn_volume
 
 ATLAS = "file,our_class,sequence,infratentorial,tumour_visible,scan_group,split"
 HEADS = "file,source,volume,skull,split"
@@ -26,9 +27,10 @@ def image(path: Path) -> None:
     cv2.imwrite(str(path), np.full((8, 8), 9, np.uint8))
 
 
-def volume(path: Path, array: np.ndarray[Any, Any]) -> None:
+def volume(path: Path, array: np.ndarray[Any, Any], size: float = 1.0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)  # type: ignore[no-untyped-call]
+    affine = np.diag([size, size, size, 1.0])
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -47,6 +49,16 @@ def shared(tmp_path: Path) -> Path:
     put(native, "table.csv", HEADS, "g.png,s,v,yes,train", "h.png,s,v,yes,train",
         "i.png,s,w,no,dev", "v.nii.gz,s,v,yes,train")  # fmt: skip
     put(native / "same-persons", "table.csv", HEADS, "j.png,s,x,yes,train")
+    put(native, "sources.csv", "source,volume,skull,split,whole_volume",
+        "s,v,yes,train,volumes/v.nii.gz", "s,w,yes,dev,volumes/w.nii.gz",
+        "s,st,no,train,volumes/st.nii.gz")  # fmt: skip
+    put(data / "sources" / "heads", "table.csv", "file,source,subject,template,split_hint",
+        "volumes/h.nii.gz,q,1,0,train", "volumes/d.nii.gz,q,2,0,dev",
+        "volumes/t.nii.gz,q,3,1,train")  # fmt: skip
+    head = drawn_volume(0).astype(np.uint8)
+    for folder, names in ((native, ("v", "w", "st")), (data / "sources" / "heads", "hdt")):
+        for name in names:
+            volume(folder / "volumes" / f"{name}.nii.gz", head, size=2.0)
     for path in (native / "g.png", native / "h.png", native / "i.png"):
         image(path)
     image(native / "same-persons" / "j.png")
@@ -91,7 +103,9 @@ def test_slices_beside_a_tumor_are_left_out(shared: Path, tmp_path: Path) -> Non
     out = tmp_path / "out" / "table.csv"
     write(added(shared, None), tmp_path / "base" / "table.csv", out)
     slices = {
-        int(row["slice"]): (row["label"], row["mask_use"]) for row in rows_of(out) if row["slice"]
+        int(row["slice"]): (row["label"], row["mask_use"])
+        for row in rows_of(out)
+        if row["slice"] and row["source"] == "stripped"
     }
     free = ("notumor", "")
     assert slices == {0: free, 1: free, 4: ("glioma", "outside"), 7: free, 8: free}
@@ -103,3 +117,20 @@ def test_heads_weigh_the_same(shared: Path, tmp_path: Path) -> None:
     weights = {Path(row["file"]).name: float(row["weight"] or 1) for row in rows_of(out)}
     assert (weights["g.png"], weights["h.png"], weights["j.png"]) == (0.5, 0.5, 1.0)
     assert (weights["a.png"], weights["b.png"]) == (1.0, 0.5)  # without contrast, half
+
+
+def test_slices_of_the_sella_come_from_training_heads_only(shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "table.csv"
+    write(added(shared, None), tmp_path / "base" / "table.csv", out)
+    rows = [row for row in rows_of(out) if row["source"] == "heads-sella"]
+    assert {Path(row["file"]).name for row in rows} == {"v.nii.gz", "h.nii.gz"}
+    assert {(row["label"], row["split"]) for row in rows} == {("notumor", "train")}
+    assert {row["made_of"] for row in rows} == {"heads q 1", "heads-native s v"}
+    for name in ("v.nii.gz", "h.nii.gz"):
+        weights = [float(row["weight"]) for row in rows if Path(row["file"]).name == name]
+        assert sum(weights) == pytest.approx(1, abs=0.01)  # every volume weighs the same
+    extents = {"sagittal": (0.0, 0.04), "coronal": (0.55, 0.1), "axial": (0.52, 0.12)}
+    for axis, (plane, (middle, reach)) in enumerate(extents.items()):
+        found = [int(row["slice"]) for row in rows if row["plane"] == plane]
+        positions = np.abs(np.array(found) - ORIGIN[axis]) * 2 / LENGTH
+        assert len(found) >= 6 and np.abs(positions - middle).max() <= reach + 0.02
