@@ -9,11 +9,8 @@ folder.
 """
 
 import math
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
@@ -21,6 +18,7 @@ import numpy as np
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import generate_uid
 
+from benchmarks.processes import run
 from tests.nights.kills import make_model
 from tests.pipeline.builders import head, instance
 
@@ -69,21 +67,10 @@ def measure(n_files: int) -> tuple[float, float]:
         base = Path(name)
         make_archive(base / "archive", n_files)
         model = make_model(base)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.nights.driver",
-            base / "archive",
-            base / "out",
-            model,
-        ]
-        start = time.monotonic()
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        seconds, peak = run(
+            sys.executable, "-m", "tests.nights.driver", base / "archive", base / "out", model
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
-        return usage.ru_maxrss / 1024, time.monotonic() - start
+        return peak, seconds
 
 
 def draw(points: list[tuple[int, float]], path: str) -> None:

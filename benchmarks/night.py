@@ -9,7 +9,6 @@ comparison: `find -type f`, and a loop that opens every file and reads 8 kB.
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,19 +16,9 @@ from pathlib import Path
 
 from benchmarks.archives import machine
 from benchmarks.memory import make_archive
+from benchmarks.processes import run
 from tests.nights.kills import make_model
 from tests.pipeline.builders import write_series
-
-
-def run(*command: object) -> tuple[float, float]:
-    """Return the seconds and the peak memory (MB) of a command."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, command
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
 def read_all(archive: Path) -> float:
