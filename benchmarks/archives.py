@@ -11,22 +11,23 @@ from tests.pipeline.builders import head, write_series
 KINDS = ("nifti", "dicom", "jpeg2000")
 SLICES = 24
 SIDE = 256
+_MM = 230.0
 
 
-def make(folder: Path, kind: str, n_series: int) -> None:
-    """Write `n_series` T1 series of 24 slices of 256 × 256 pixels, one study each."""
+def make(folder: Path, kind: str, n_series: int, side: int = SIDE) -> None:
+    """Write `n_series` T1 series of 24 slices of `side` × `side` pixels, one study each."""
     for number in range(n_series):
-        slices = [head(SIDE, SIDE, seed=SLICES * number + k) for k in range(SLICES)]
+        slices = [head(side, side, seed=SLICES * number + k) for k in range(SLICES)]
         if kind == "nifti":
             folder.mkdir(parents=True, exist_ok=True)
             volume = np.stack([s.T for s in slices], axis=2).astype(np.int16)
-            image = nibabel.Nifti1Image(volume, np.diag([0.9, 0.9, 5.0, 1.0]))
+            image = nibabel.Nifti1Image(volume, np.diag([_MM / side, _MM / side, 5.0, 1.0]))
             nibabel.save(image, folder / f"sub-{number:03d}_T1w.nii.gz")
             continue
         for k, pixels in enumerate(slices):
             (path,) = write_series(
                 folder / f"{number:03d}", f"study-{number}", "t1", numbers=[k],
-                pixels=pixels, PixelSpacing=[0.9, 0.9]
+                pixels=pixels, PixelSpacing=[_MM / side] * 2
             )  # fmt: skip
             if kind == "jpeg2000":
                 _compress(path)

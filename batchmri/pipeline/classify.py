@@ -1,4 +1,4 @@
-"""Classification of series: workers decode and prepare slices, and this process runs the model."""
+"""Classification of series: workers decode, prepare and draw; this process runs the model."""
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -7,30 +7,19 @@ from itertools import chain
 
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
-from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.outputs.strips import strip_slices
-from batchmri.pipeline.draw import (
-    Volume,
-    draw_pictures,
-    draw_report_strips,
-    drawn_as,
-    has_heat,
-    series_caption,
-    wanted_pictures,
-    weight,
-    with_volume,
-)
+from batchmri.pipeline.draw import drawn_as, has_heat, series_caption, wanted_pictures
+from batchmri.pipeline.draw_series import Drawings, DrawTask, stacked
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.engines.batcher import Batcher, Classified
 from batchmri.pipeline.engines.decode_pool import PreparedChunk, load, load_some
+from batchmri.pipeline.engines.prepared_slices import SharedPixels
 from batchmri.pipeline.engines.series_accumulator import SeriesAccumulator, held_bytes
 from batchmri.pipeline.engines.worker_pool import Pool
-from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Status
 from batchmri.records import (
-    TUMOR,
     CropBox,
     FloatArray,
     Scores,
@@ -54,7 +43,10 @@ class _Tag:
 
 
 class SeriesClassifier:
-    """Classifies series with slices that a worker pool prepares; the model runs in this process."""
+    """Classifies series with a worker pool that prepares and draws them.
+
+    The model runs in this process.
+    """
 
     def __init__(self, pool: Pool, model: Model, context: EngineContext) -> None:
         if context.output is None:
@@ -66,6 +58,8 @@ class SeriesClassifier:
         self._stop = context.stop
         self._preparation = PreparationSettings.model_validate(model.card.preparation)
         self._accumulators: dict[SeriesKey, SeriesAccumulator] = {}
+        half = self._settings.pixels.memory_mb * _MEGABYTE // 2
+        self._drawings = Drawings(pool, half)
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
         """Yield each series once its pictures have been written."""
@@ -75,7 +69,7 @@ class SeriesClassifier:
             waiting,
             budget=pixels.memory_mb * _MEGABYTE,
             max_file_bytes=pixels.max_file_mb * _MEGABYTE,
-            held=lambda: held_bytes(self._accumulators.values()),
+            held=lambda: held_bytes(self._accumulators.values()) + self._drawings.n_bytes,
             preparation=self._preparation,
             keep_pixels=report.html or report.gradcam != "none",
         )
@@ -87,6 +81,7 @@ class SeriesClassifier:
                 yield from self._take(chunk, batcher)
             for classified in batcher.finish():
                 yield from self._score(classified)
+        yield from self._drawings.rest()
 
     def _load_network(self) -> Backend:
         """The backend, loaded in a thread, so that a signal does not wait for its compilation."""
@@ -109,7 +104,8 @@ class SeriesClassifier:
                 yield from self._score(classified)
         # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
-            yield self._finish(accumulator)
+            yield from self._finish(accumulator)
+        yield from self._drawings.finished()
 
     def _score(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
         tag = classified.tag
@@ -121,16 +117,25 @@ class SeriesClassifier:
         )
         tag.accumulator.maps[tag.ref.index] = classified.maps
         if tag.accumulator.complete:
-            yield self._finish(tag.accumulator)
+            yield from self._finish(tag.accumulator)
 
-    def _finish(self, accumulator: SeriesAccumulator) -> FinishedSeries:
+    def _finish(self, accumulator: SeriesAccumulator) -> Iterator[FinishedSeries]:
+        """Yield a complete series, or let a worker draw it; then yield those that are drawn."""
         result = accumulator.result(self._model.card.weights_digest)
+        left_out, trouble = tuple(accumulator.left_out()), accumulator.trouble
+        task = None
         if result.status is Status.CLASSIFIED:
-            result = self._draw(accumulator, result)
+            task = self._draw_task(accumulator, result)
         del self._accumulators[accumulator.series.key]
-        return FinishedSeries(result, tuple(accumulator.left_out()), accumulator.trouble)
+        finished = FinishedSeries(result, left_out, trouble)
+        if task is None:
+            yield finished
+        else:
+            self._drawings.add(finished, task)
+        yield from self._drawings.finished()
 
-    def _draw(self, accumulator: SeriesAccumulator, result: SeriesResult) -> SeriesResult:
+    def _draw_task(self, accumulator: SeriesAccumulator, result: SeriesResult) -> DrawTask | None:
+        """What to draw for a result; None if there is nothing."""
         classes, rules = self._model.classes, self._settings.report
         series, exponent = result.series, sharpening(classes, self._settings.verdict)
         current = sharpened(result.scores, exponent)
@@ -139,46 +144,30 @@ class SeriesClassifier:
         strips = strip_slices(current, verdict) if rules.html else ()
         volumes = rules.writes_heatmaps and has_heat(verdict)
         if not wanted and not strips and not volumes:
-            return result
-        scores = {s.ref.index: s for s in current}
-        heat = self._heat_maps(accumulator.maps, scores, verdict.shown_class)
-        pixels = self._pixels(accumulator, {*wanted, *strips})
+            return None
         caption = series_caption(series, verdict, classes, result.model_digest, rules)
-        pictured = {index: pixels[index] for index in wanted if index in pixels}
-        drawn = draw_pictures(
-            series, caption, verdict, scores, heat, pictured, classes, self._output
+        n_slices = series.n_slices or len(series.slices)
+        return DrawTask(
+            series if volumes else replace(series, slices=(), n_slices=n_slices),
+            caption,
+            drawn_as(caption, verdict, exponent),
+            verdict,
+            current,
+            stacked(accumulator.maps, current),
+            self._model.backend.bias,
+            self._pixels(accumulator, {*wanted, *strips}),
+            wanted,
+            classes,
+            rules,
+            self._output,
         )
-        if strips:
-            draw_report_strips(series, verdict, scores, heat, pixels, classes, self._output)
-        volume = Volume.NONE
-        if volumes:
-            weights = {i: weight(verdict, one, classes) for i, one in scores.items()}
-            whole = replace(series, slices=accumulator.series.slices)
-            is_written = write_heatmap(whole, scores, heat, weights, self._output)
-            volume = Volume.WRITTEN if is_written else Volume.WITHOUT_PLACE
-        drawn_for = with_volume(drawn_as(caption, verdict, exponent), volume)
-        return replace(result, pictures=drawn, picture_class=drawn_for)
-
-    def _heat_maps(
-        self, maps: Mapping[int, FloatArray], scores: Mapping[int, Scores], shown: str
-    ) -> dict[int, FloatArray]:
-        """The heat map of a class, or of any tumor, for every slice of a series."""
-        classes, bias = self._model.classes, self._model.backend.bias
-        if shown != TUMOR:
-            position = classes.names.index(shown)
-            return {index: gradcam(of_slice, bias)[position] for index, of_slice in maps.items()}
-        no_tumor = classes.names.index(classes.no_tumor)
-        return {
-            index: tumor_gradcam(of_slice, bias, scores[index].probabilities, no_tumor)
-            for index, of_slice in maps.items()
-        }
 
     def _pixels(
         self, accumulator: SeriesAccumulator, indices: Set[int]
-    ) -> Mapping[int, FloatArray]:
+    ) -> Mapping[int, SharedPixels | FloatArray]:
         """The decoded slices at `indices`, read again if the series came in several chunks."""
         if accumulator.kept:
-            return {i: one.read() for i, one in accumulator.kept.items() if i in indices}
+            return {i: one for i, one in accumulator.kept.items() if i in indices}
         refs = [ref for ref in accumulator.series.slices if ref.index in indices]
         limit = self._settings.pixels.max_file_mb * _MEGABYTE
         return load_some(self._pool, accumulator.series, refs, limit)

@@ -2,22 +2,27 @@
 
     python -m tests.nights.driver ARCHIVE OUT MODEL [png|rename|commit|term N]
 
-The process is killed in the middle of the N-th PNG, before the N-th rename, or before the N-th
-commit; with term, it receives SIGTERM before the N-th commit. The network is replaced by
-arithmetic, so that a run takes a second.
+The process is killed in the middle of the N-th picture, before the N-th rename, or before the N-th
+commit; with term, it receives SIGTERM before the N-th commit. This process and each worker, which
+draw pictures, count on their own. The network is replaced by arithmetic, so that a run takes a
+second.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import batchmri.pipeline.draw_series
 import batchmri.pipeline.run.loaded_model
+from batchmri.errors import OutputError
 from batchmri.outputs import atomic_write as files
+from batchmri.pipeline.draw_series import Drawn, DrawTask, draw_series
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
@@ -42,7 +47,9 @@ class Arithmetic:
         return maps.astype(np.float32), features.astype(np.float32)
 
 
-def die() -> None:
+def die(pid: int) -> None:
+    """Kill the scan, which also ends its workers, and this process."""
+    os.kill(pid, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -60,18 +67,28 @@ def at_call(number: int, then: Callable[..., Any], real: Callable[..., Any]) -> 
     return counted
 
 
-def plant(point: str, number: int) -> None:
+def draw_and_die(
+    tasks: Sequence[DrawTask], point: str, number: int, pid: int
+) -> list[Drawn | OutputError]:
+    """Draw in a worker that may kill the scan `pid`."""
+    plant(point, number, pid)
+    return draw_series(tasks)
+
+
+@cache
+def plant(point: str, number: int, pid: int) -> None:
+    """Plant the kill of the scan `pid` into this process."""
     if point == "png":
 
         def half(new: Any, content: bytes) -> None:
             real_write(new, content[: len(content) // 2])
             new._file.flush()
-            die()
+            die(pid)
 
         real_write = files.NewFile.write
         files.NewFile.write = at_call(number, half, real_write)  # type: ignore[method-assign]
     elif point == "rename":
-        Path.replace = at_call(number, lambda *_: die(), Path.replace)  # type: ignore[method-assign]
+        Path.replace = at_call(number, lambda *_: die(pid), Path.replace)  # type: ignore[method-assign]
     else:
         signals = {"commit": signal.SIGKILL, "term": signal.SIGTERM}
         Transaction.__exit__ = at_call(  # type: ignore[method-assign]
@@ -82,7 +99,14 @@ def plant(point: str, number: int) -> None:
 def main() -> None:
     archive, out, model, *planted = sys.argv[1:]
     if planted:
-        plant(planted[0], int(planted[1]))
+        kill = {"point": planted[0], "number": int(planted[1]), "pid": os.getpid()}
+        plant(**kill)
+        if planted[0] in ("png", "rename"):
+            # Workers do not import __main__, but this module under its name.
+            from tests.nights import driver
+
+            draw = partial(driver.draw_and_die, **kill)
+            batchmri.pipeline.draw_series.draw_series = draw  # type: ignore[assignment]
     batchmri.pipeline.run.loaded_model.load_checkpoint = lambda _: (None, None, None)  # type: ignore[assignment]
     batchmri.pipeline.run.loaded_model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)

@@ -16,6 +16,7 @@ from batchmri.records import CropBox, Display, Scores, SeriesKey, SliceRef
 from batchmri.settings import Settings
 from tests.builders import read_instance
 from tests.outputs.records import series
+from tests.pipeline import planted
 from tests.pipeline.builders import write_series
 
 SHAPE = (20, 30, 40)
@@ -107,7 +108,8 @@ def test_heat_maps_that_cannot_be_placed_are_tried_once(
     archive, out = tmp_path / "archive", tmp_path / "out"
     write_series(archive, n=6)
     wanted = replace_report(settings, settings.report.model_copy(update={"heatmaps": "nifti"}))
-    monkeypatch.setattr("batchmri.pipeline.classify.write_heatmap", lambda *_: False)
+    draw = planted.draws_without_place
+    monkeypatch.setattr("batchmri.pipeline.draw_series.draw_series", draw)
     scan([archive], out=out, settings=wanted)
     monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
     scan([archive], out=out, settings=wanted)

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import stat
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -88,12 +87,9 @@ def test_a_full_disk_keeps_earlier_results(
     before = contents(out)
     write_series(archive / "b", "b", "one")
 
-    def full(handle: int) -> None:
-        if stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(28, os.strerror(28))
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "fsync", planted.full_disk)
+        patch.setattr("batchmri.pipeline.draw_series.draw_series", planted.draws_on_a_full_disk)
         with pytest.raises(OutputError, match="No space left on device"):
             scan([archive], out=out, settings=settings)
     assert contents(out) == before

@@ -3,18 +3,23 @@
 Workers are forked from a server that imports only the modules that read files.
 
 systemd sends SIGTERM to all processes of a service, and a terminal sends SIGINT to the whole
-process group. Workers ignore both signals and are ended by SIGKILL.
+process group. Workers ignore both signals and are ended by SIGKILL. If the scan is killed, its
+workers end at once, so that none writes a picture while the next scan does.
 
 The time limit applies to each file, even if several files are sent to a worker together. A kernel
 timer (SIGALRM) ends a worker that exceeds it, even in a decoder that hangs.
 """
 
+import os
 import pickle
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -79,6 +84,15 @@ def _prepare_worker(n_bytes: int) -> None:
     soft = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_scan, daemon=True).start()
+
+
+def _end_with_scan() -> None:
+    """End this process as soon as the process of the scan has ended."""
+    scan = parent_process()
+    if scan is not None:
+        wait([scan.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _run(

@@ -28,7 +28,7 @@ _PRELOAD = [
     "batchmri.formats.decode",
     "batchmri.formats.dicom.reader",
     "batchmri.formats.nifti.reader",
-    "batchmri.pipeline.engines.prepared_slices",
+    "batchmri.pipeline.draw_series",
 ]
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
