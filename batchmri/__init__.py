@@ -1,4 +1,4 @@
-"""Classify archives of brain MRI; writes CSV tables and Grad-CAM pictures.
+"""Classify archives of brain MRI, and write CSV tables and Grad-CAM pictures.
 
 Research use only: not a medical device.
 
@@ -37,6 +37,6 @@ def __getattr__(name: str) -> "Any":
     try:
         module = import_module(_MODULES[name])
     except AttributeError as error:
-        # `from batchmri import scan` would replace an AttributeError by "cannot import name".
+        # `from batchmri import scan` would turn an AttributeError into "cannot import name".
         raise ImportError(f"{_MODULES[name]}: {error}") from error
     return getattr(module, name)

@@ -3,7 +3,7 @@
     BatchmriError            base class: a one-line message and an exit code
     ├── UsageError           a flag, a path or a table that cannot be used (2)
     │   ├── SettingsError    an unknown or invalid setting (2)
-    │   ├── ModelError       a damaged or foreign checkpoint, or one that does not match (2)
+    │   ├── ModelError       a checkpoint that is damaged, unknown, or does not match (2)
     │   └── StateError       an output of another schema, model, preparation or precision (2)
     ├── ArchiveError         the archive looks wrong, nothing was changed (3)
     ├── OutputBusyError      another scan is using this output (4)
@@ -37,11 +37,11 @@ class SettingsError(UsageError):
 
 
 class ModelError(UsageError):
-    """A checkpoint that is damaged, foreign, or not the one that produced the state."""
+    """A checkpoint that is damaged, not from batchmri, or not the one used for this output."""
 
 
 class StateError(UsageError):
-    """An output with another schema, model, preparation or precision, which cannot be continued."""
+    """An output that cannot be continued: its schema, model, preparation or precision differs."""
 
 
 class OutputError(BatchmriError):

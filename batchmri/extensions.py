@@ -16,9 +16,9 @@ from batchmri.errors import UsageError
 
 
 class Registry:
-    """Names, and the import paths (`module:attribute`) of what they stand for.
+    """Names and the import paths (`module:attribute`) of their implementations.
 
-    A name of this module takes precedence over the same name in another package.
+    A name registered in this module takes precedence over the same name in another package.
     """
 
     def __init__(self, group: str, **built_in: str) -> None:
@@ -30,18 +30,18 @@ class Registry:
 
     @property
     def built_in(self) -> tuple[str, ...]:
-        """The names of this module, in the order below."""
+        """The names registered in this module, in their order."""
         return tuple(self._built_in)
 
     def others(self) -> dict[str, str]:
-        """Names and import paths of other packages, sorted by name."""
+        """Names and import paths registered by other packages, sorted by name."""
         from importlib.metadata import entry_points  # takes longer to import than this package
 
         found = {point.name: point.value for point in entry_points(group=self.group)}
         return {name: found[name] for name in sorted(found) if name not in self._built_in}
 
     def names(self) -> tuple[str, ...]:
-        """All names: those of this module, then those of other packages."""
+        """All names: those registered in this module, then those of other packages."""
         return (*self._built_in, *self.others())
 
     def load(self, name: str) -> Any:

@@ -1,27 +1,27 @@
-"""Decide which symbolic links may be read under the name of the link."""
+"""Decide which symbolic links may be read under their own name."""
 
 import os
 from pathlib import Path
 
 STORES = frozenset((".git", ".datalad", ".dvc", ".hg", ".svn", ".bzr"))
-"""Folders (or files) of version control systems, which store files without their names."""
+"""Folders (or files) in which version control systems store content without file names."""
 
 
 def contains(folder: str, path: str) -> bool:
-    """Return whether a path is a folder or below it; both are real paths."""
+    """Return whether `path` is `folder` or inside it; both are real paths."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def is_in_store(root: str, path: str) -> bool:
-    """Return whether a path below a root is in the store of version control, such as git-annex."""
+    """Return whether a path below a root is in a folder of version control, such as git-annex."""
     return not STORES.isdisjoint(path.removeprefix(root).split("/"))
 
 
 def may_open(path: str, image: str, depth: int) -> bool:
-    """Return whether a file named after an image may be read together with it.
+    """Return whether a file that belongs to an image, such as its sidecar, may be read.
 
-    A link may be read if it leads inside the root, which is `depth` folders above the image, or if
-    the image itself is a link out of the root that the walk followed.
+    A link may be read if its target is inside the root, which is `depth` folders above the image,
+    or if the image itself is a link out of the root that the walk followed.
     """
     if not Path(path).is_symlink():
         return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 TRIES = 3
-"""Number of runs that try a file or series which fails for a passing reason."""
+"""Number of runs that try a file or series again if it fails for a temporary reason."""
 
 
 class Status(StrEnum):
@@ -68,25 +68,25 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Description of a reason: status, whether a later run may succeed (`passing`), a sentence."""
+    """Description of a reason; it is `temporary` if a later run may succeed."""
 
     status: Status
-    passing: bool
+    temporary: bool
     sentence: str
 
 
-def _skipped(sentence: str, *, passing: bool = False) -> About:
-    return About(Status.SKIPPED, passing, sentence)
+def _skipped(sentence: str, *, temporary: bool = False) -> About:
+    return About(Status.SKIPPED, temporary, sentence)
 
 
-def _failed(sentence: str, *, passing: bool = False) -> About:
-    return About(Status.FAILED, passing, sentence)
+def _failed(sentence: str, *, temporary: bool = False) -> About:
+    return About(Status.FAILED, temporary, sentence)
 
 
 _TABLE: dict[Reason, About] = {
     Reason.NOT_AN_IMAGE: _skipped("The content is neither DICOM nor NIfTI."),
     Reason.EMPTY_FILE: _failed("The file is empty."),
-    Reason.IO_ERROR: _failed("The file or folder could not be read.", passing=True),
+    Reason.IO_ERROR: _failed("The file or folder could not be read.", temporary=True),
     Reason.TRUNCATED: _failed("The file ends before its header or its pixels do."),
     Reason.BAD_HEADER: _failed("The file is DICOM or NIfTI, but its header cannot be parsed."),
     Reason.BAD_PIXELS: _failed("The pixels could not be decoded, or do not fit the header."),
@@ -112,12 +112,12 @@ _TABLE: dict[Reason, About] = {
     Reason.LABEL_MAP: _skipped("A segmentation: a few distinct whole numbers."),
     Reason.OWN_RESULT: _skipped("An object that batchmri made itself."),
     Reason.STILL_ARRIVING: _skipped(
-        "The study changed recently and waits for a later run.", passing=True
+        "The study changed recently and waits for a later run.", temporary=True
     ),
     Reason.TOO_LARGE: _failed("The decoded file would exceed the memory limit for one file."),
-    Reason.OUT_OF_MEMORY: _failed("Memory ran out while it was read.", passing=True),
-    Reason.DECODER_TIMEOUT: _failed("Reading it took longer than the limit.", passing=True),
-    Reason.DECODER_CRASHED: _failed("The decoder crashed on the file.", passing=True),
+    Reason.OUT_OF_MEMORY: _failed("Memory ran out while it was read.", temporary=True),
+    Reason.DECODER_TIMEOUT: _failed("Reading it took longer than the limit.", temporary=True),
+    Reason.DECODER_CRASHED: _failed("The decoder crashed on the file.", temporary=True),
 }
 
 
@@ -156,7 +156,7 @@ _VERDICTS = {
     ),
     VerdictReason.NO_TUMOR: (
         "no tumor",
-        "`p_tumor` is at most `verdict.notumor_below`: no tumor is called.",
+        "`p_tumor` is at most `verdict.notumor_below`: the verdict is the tumor-free class.",
     ),
     VerdictReason.KIND_OPEN: (
         "kind open",
@@ -169,7 +169,7 @@ _VERDICTS = {
     ),
     VerdictReason.CLASS_UNSURE: (
         "the class is uncertain",
-        "The class that would be called is below `verdict.min_confidence`.",
+        "The probability of the class is below `verdict.min_confidence`.",
     ),
     VerdictReason.WITHOUT_CONTRAST: (
         "no tumor seen, but contrast is not stated",
@@ -178,7 +178,7 @@ _VERDICTS = {
     ),
     VerdictReason.OTHER_SEQUENCE: (
         "not a T1-weighted sequence",
-        "According to its header or images, the series is not T1-weighted: no verdict.",
+        "The series is not T1-weighted, according to its header or its images: no verdict.",
     ),
     VerdictReason.OUT_OF_DISTRIBUTION: (
         "looks unlike the training images",
@@ -189,8 +189,9 @@ _VERDICTS = {
 
 def markdown() -> str:
     """The content of docs/reasons.md."""
+    kinds = {True: "temporary", False: "permanent"}
     rows = [
-        f"| `{reason}` | {reason.status} | {'passing' if reason.about.passing else 'permanent'} "
+        f"| `{reason}` | {reason.status} | {kinds[reason.about.temporary]} "
         f"| {reason.about.sentence} |"
         for reason in Reason
     ]

@@ -20,7 +20,7 @@ from batchmri.reasons import Reason, Status, VerdictReason
 Vector = tuple[float, float, float]
 IDENTIFIERS = ("patient_id", "patient_name", "birth_date", "accession_number", "study_date")
 Format = str
-"""The name of the reader of a file: dicom, nifti, or that of another package."""
+"""The name of the reader of a file: dicom, nifti, or one that another package registered."""
 Tile = tuple[int, int, int, int]
 Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
 FloatArray = npt.NDArray[np.float32]

@@ -21,10 +21,10 @@ TRAINING = {
 }
 CARD = {"field": "domain", "licence": "license"}
 REMOVED = {"verdict.without_contrast_confidence": "verdict.notumor_below_without_contrast"}
-"""Settings that are ignored, and the settings that serve the same purpose."""
+"""Removed settings, which are ignored, and the settings that replace them."""
 
 _CONVERTED: dict[str, Callable[[Any], Any]] = {
-    # `averaging` was the step of the moving average, which is 1 - decay.
+    # `averaging` was the weight of the new value in the moving average: 1 - decay.
     "averaging": lambda step: round(1 - step, 12) if isinstance(step, int | float) else step
 }
 
@@ -37,7 +37,7 @@ def warn_renamed(old: str, new: str) -> None:
 def rename_keys(
     given: Mapping[str, Any], names: Mapping[str, str], where: str = ""
 ) -> dict[str, Any]:
-    """Return the mapping with current keys, converted values, and a warning for each old key.
+    """Replace old keys by current ones, convert their values, and warn about each old key.
 
     `where` names the source of the mapping in warnings; without it there are none. A current key
     takes precedence over its old name.
@@ -52,7 +52,7 @@ def rename_keys(
 
 
 def without_removed(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a section without removed ones, with a warning for each."""
+    """Return the settings of a section without removed ones, and warn about each of those."""
     for removed, instead in REMOVED.items():
         if removed.partition(".")[0] == section and removed.partition(".")[2] in given:
             _warn(f"{removed} was removed and is ignored; see {instead}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from batchmri.archive.copies import without_copies
 from batchmri.archive.fingerprint import fingerprint
 from batchmri.archive.joining import with_joined_series
-from batchmri.archive.patients import apart_by_patient
+from batchmri.archive.patients import separate_patients
 from batchmri.archive.places import Cell
 from batchmri.archive.slice_order import Stack, stacked
 from batchmri.archive.split_stacks import Part, parts_of
@@ -35,7 +35,7 @@ def assemble(instances: Sequence[Instance], versions: Versions) -> list[Study]:
     objects among images, and further volumes at positions that are already taken.
     """
     by_study: dict[str, list[Instance]] = defaultdict(list)
-    for instance in apart_by_patient(sorted(instances, key=lambda one: one.source)):
+    for instance in separate_patients(sorted(instances, key=lambda one: one.source)):
         by_study[instance.study_uid].append(instance)
     return [_study(uid, members, versions) for uid, members in sorted(by_study.items())]
 
@@ -169,7 +169,7 @@ class _Assembler:
         return self._with_fingerprint(series, used_sources)
 
     def _without_slices(self) -> Series:
-        """Return a series whose objects are all refused, or an .img whose .hdr is unreadable."""
+        """Return a series without usable images: all refused, or an .img with a damaged .hdr."""
         files = self._files
         shown = files.refused[0] if files.refused else files.companions[0]
         every = [*files.refused, *files.companions, *(extra for extra, _ in files.duplicates)]
@@ -219,8 +219,8 @@ def _group_files(instances: Sequence[Instance]) -> _SeriesFiles:
 def _refusal_among_images(one: Instance) -> tuple[Reason, str]:
     """Return why an instance is refused in a series that contains images.
 
-    In such a series, an MR image without pixel data was truncated right before it. A series without
-    any pixel data was stored that way.
+    In such a series, an MR image without pixel data is a file that was cut off before its pixels. A
+    series without any pixel data was stored that way.
     """
     assert one.refusal is not None
     is_image = one.header.sop_class in MR_CLASSES and one.rows > 0 and one.columns > 0

@@ -10,7 +10,7 @@ from dataclasses import replace
 from batchmri.identifiers import made_uid
 from batchmri.records import Frame, Instance
 
-_DIGITS = 2  # decimals of a millimeter: a copy may state fewer digits than its original
+_DIGITS = 2  # decimals of a millimeter: a copy may be rounded to fewer digits than its original
 
 
 def content_of(instance: Instance) -> Hashable:

@@ -29,7 +29,7 @@ def fingerprint(series: Series, versions: Iterable[tuple[str, str]]) -> str:
     """The version, a digest of the header fields, and a digest of the files, joined by `:`.
 
     `versions` contains the source of every file of the series and a text that changes with the
-    file. Neither the mount point nor the identifiers of the patient matter.
+    file. The mount point and the identifiers of the patient do not enter it.
     """
     fields = (
         [getattr(series.header, name) for name in _HEADER],

@@ -17,7 +17,7 @@ from batchmri.records import Instance
 _Images = dict[str, set[Hashable]]  # image contents by SOP Instance UID
 
 
-def apart_by_patient(instances: Sequence[Instance]) -> list[Instance]:
+def separate_patients(instances: Sequence[Instance]) -> list[Instance]:
     """Return the instances of one StudyInstanceUID, with new UIDs if it has several patients.
 
     `instances` are sorted by source. New UIDs are derived from the patient's first source. An

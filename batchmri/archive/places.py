@@ -1,10 +1,10 @@
 """Positions of the images of one stack along its normal, as far as headers can be trusted.
 
-Image Position (Patient) takes precedence. It cannot be trusted if Slice Location distinguishes
-images that it does not: some exports write one position into every slice, or round positions. If
-all images have one position and Slice Location does not help, slices are ordered by Instance
-Number, unless every image has a different Acquisition Number or Trigger Time: then one place was
-imaged repeatedly.
+Image Position (Patient) takes precedence. It is not trusted if images with different Slice
+Locations have the same position: some exports write one position into every slice, or round
+positions. If all images have one position and Slice Location does not help either, slices are
+ordered by Instance Number, unless every image has a different Acquisition Number or Trigger Time:
+then one place was imaged repeatedly.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 
 
 class Places(NamedTuple):
-    """One value per image, in mm along the normal; all None if only numbers define the order."""
+    """One value per image, in mm along the normal; all None if only numbers give the order."""
 
     along: tuple[float | None, ...]
     source: Literal["position", "location", "number"]
@@ -54,7 +54,8 @@ def _positions(cells: Sequence[Cell]) -> list[float | None]:
 def _normal(cells: Sequence[Cell]) -> Vector | None:
     """Return one normal for all images: that of the first orientation in sorted order.
 
-    Orientations differ slightly. Without any, the direction from the first to the last position.
+    Orientations differ slightly. If no image has one, the direction from the first to the last
+    position is used.
     """
     orientations = [cell.frame.orientation for cell in cells if cell.frame.orientation]
     if orientations:

@@ -108,7 +108,7 @@ def small_field_of_view(series: Series, settings: SelectionSettings) -> str | No
 
 
 def localizer(series: Series, settings: SelectionSettings) -> str | None:
-    """By Image Type, by words, or by few slices in several planes."""
+    """A localizer by Image Type, by words, or because it has few slices in several planes."""
     if _LOCALIZER_TYPES & set(series.header.image_type):
         return "by Image Type"
     if series.sequence == "localizer":

@@ -1,9 +1,9 @@
 """Split a series into parts: one series UID may contain several stacks of slices.
 
 Orientation, matrix size, echo and component (magnitude, phase, water …) always separate parts.
-Time points (and b-values) do if the same place was imaged at several of them: the first is
-classified, the others are parts refused as `further_volume`. If no place recurs, the time points
-in the headers are ignored.
+Time points (and b-values) separate parts if the same place was imaged at several of them: the first
+is classified, the others are refused as `further_volume`. If no place was imaged twice, the time
+points in the headers are ignored.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from batchmri.identifiers import part_name
 from batchmri.reasons import Reason
 
 _SAME_DIRECTION = 0.02  # largest difference of a direction cosine: about one degree
-_MAX_STACKS = 8  # more orientations with few slices each are not stacks
+_MAX_STACKS = 8  # a series with more orientations, of few slices each, has no stacks
 _MIN_SLICES_PER_STACK = 3
 _MAX_ORIENTATIONS = 64
 
@@ -170,7 +170,7 @@ def _mixed_geometry_part(cells: Sequence[Cell]) -> Part:
         rows=first.instance.rows,
         columns=first.instance.columns,
         refusal=Reason.MIXED_GEOMETRY,
-        detail="hardly two slices are parallel",
+        detail="hardly any two slices are parallel",
     )
 
 

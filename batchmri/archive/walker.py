@@ -25,9 +25,9 @@ from batchmri.records import FileEntry, FileNote
 
 _OUTSIDE = "symbolic link that leads outside, not followed"
 _INSIDE = "symbolic link to a file or folder of the same archive, not followed"
-_REPEATED = "symbolic link to what another link leads to, not followed"
-_BROKEN = "symbolic link to nothing"
-_NOT_FETCHED = "symbolic link to content that is not here: not fetched by git-annex or DataLad"
+_REPEATED = "symbolic link to the target of another link, not followed"
+_BROKEN = "symbolic link whose target does not exist"
+_NOT_FETCHED = "symbolic link to content that git-annex or DataLad has not fetched"
 _BROKEN_LINK_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _SPECIAL = {
     stat.S_IFIFO: "named pipe",
@@ -218,7 +218,7 @@ def _immediate_target(link: str) -> str:
 
 def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNote:
     if not stat.S_ISREG(status.st_mode):
-        kind = _SPECIAL.get(stat.S_IFMT(status.st_mode), "no regular file")
+        kind = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
         return FileNote(source, Reason.NOT_AN_IMAGE, kind)
     return FileEntry(source, path, status.st_size, status.st_mtime_ns)
 

@@ -32,23 +32,23 @@ def audit_data(
     `out`. Raises UsageError if a folder is missing, there are no images, or the groups table is
     invalid, and OutputError if `out` cannot be written.
     """
-    pictures, odd = _read(find_files(folders), console)
-    if not pictures:
+    images, odd = _read(find_files(folders), console)
+    if not images:
         named = ", ".join(map(str, folders))
         raise UsageError(f"{named}: no images in class folders (DIR/class/image.png)")
-    groups = read_groups(groups_table, pictures) if groups_table else no_groups(len(pictures))
-    links, images = _duplicates(pictures, console)
-    first = np.unique(images, return_index=True)[1].tolist()
-    parts = together(images, [groups.patient, groups.person])
+    groups = read_groups(groups_table, images) if groups_table else no_groups(len(images))
+    links, duplicate_groups = _duplicates(images, console)
+    first = np.unique(duplicate_groups, return_index=True)[1].tolist()
+    parts = together(duplicate_groups, [groups.patient, groups.person])
     findings = Findings(
-        pictures,
+        images,
         odd,
         groups,
         links,
-        images,
-        _persons(pictures, groups, first, console),
-        _shortcuts(pictures, groups, first, parts, console),
-        split(parts, [picture.found.label for picture in pictures], images),
+        duplicate_groups,
+        _persons(images, groups, first, console),
+        _shortcuts(images, groups, first, parts, console),
+        split(parts, [image.found.label for image in images], duplicate_groups),
     )
     make_folder(out)
     write_tables(findings, out)
@@ -58,40 +58,38 @@ def audit_data(
 
 
 def _read(files: Sequence[Found], console: Console) -> tuple[list[AuditedImage], list[OddFile]]:
-    pictures: list[AuditedImage] = []
+    images: list[AuditedImage] = []
     odd: list[OddFile] = []
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # reported in odd_files.csv
     # Threads are sufficient, since OpenCV and hashlib release the GIL.
-    with console.stage("reading pictures", len(files)) as stage, ThreadPoolExecutor() as pool:
+    with console.stage("reading images", len(files)) as stage, ThreadPoolExecutor() as pool:
         for read in stage.count(pool.map(read_image, files)):
             if isinstance(read, AuditedImage):
-                pictures.append(read)
+                images.append(read)
                 odd += read.odd
             else:
                 odd.append(read)
-    return pictures, odd
+    return images, odd
 
 
-def _duplicates(pictures: Sequence[AuditedImage], console: Console) -> tuple[list[Link], Labels]:
-    """Return the links between images that are equal or nearly so, and their groups (images,)."""
-    links = list(exact_links(pictures))
+def _duplicates(images: Sequence[AuditedImage], console: Console) -> tuple[list[Link], Labels]:
+    """Return the links between equal or nearly equal images, and the group of each (images,)."""
+    links = list(exact_links(images))
     repeated = {link.second for link in links}
     compared = [
-        index
-        for index, picture in enumerate(pictures)
-        if index not in repeated and not picture.blank
+        index for index, image in enumerate(images) if index not in repeated and not image.blank
     ]
-    with console.stage("comparing pictures", len(compared)) as stage:
-        for done, found in near_links(_small(pictures, compared)):
+    with console.stage("comparing images", len(compared)) as stage:
+        for done, found in near_links(_small(images, compared)):
             for link in found:
                 one, other = compared[link.first], compared[link.second]
                 links.append(Link(one, other, link.orientation, link.correlation))
             stage.advance(done)
-    return links, joined(len(pictures), ((link.first, link.second) for link in links))
+    return links, joined(len(images), ((link.first, link.second) for link in links))
 
 
 def _persons(
-    pictures: Sequence[AuditedImage], groups: Groups, first: Sequence[int], console: Console
+    images: Sequence[AuditedImage], groups: Groups, first: Sequence[int], console: Console
 ) -> list[Proposal]:
     """Propose pairs of patients who may be one person, except those already listed as one."""
     known = [index for index in first if groups.patient[index]]
@@ -99,24 +97,24 @@ def _persons(
         return []
     person = {groups.patient[i]: groups.person[i] for i in known}
     with console.stage("comparing patients"):
-        proposals = propose_persons(_small(pictures, known), [groups.patient[i] for i in known])
+        proposals = propose_persons(_small(images, known), [groups.patient[i] for i in known])
     return [
-        Proposal(one.patients, one.likeness, (known[one.pictures[0]], known[one.pictures[1]]))
+        Proposal(one.patients, one.likeness, (known[one.images[0]], known[one.images[1]]))
         for one in proposals
         if not person[one.patients[0]] or person[one.patients[0]] != person[one.patients[1]]
     ]
 
 
 def _shortcuts(
-    pictures: Sequence[AuditedImage],
+    images: Sequence[AuditedImage],
     groups: Groups,
     first: Sequence[int],
     parts: Labels,
     console: Console,
 ) -> list[Shortcut]:
     """Find shortcuts in the first file of each distinct image, so that copies do not count."""
-    features = features_of([pictures[index] for index in first])
-    labels = [pictures[index].found.label for index in first]
+    features = features_of([images[index] for index in first])
+    labels = [images[index].found.label for index in first]
     sources = [groups.source[index] or "unknown" for index in first]
     cv_groups = [int(parts[index]) for index in first]
     with console.stage("looking for shortcuts"):
@@ -126,6 +124,6 @@ def _shortcuts(
         ]
 
 
-def _small(pictures: Sequence[AuditedImage], indices: Sequence[int]) -> Bytes:
-    small = [pictures[index].small for index in indices]
+def _small(images: Sequence[AuditedImage], indices: Sequence[int]) -> Bytes:
+    small = [images[index].small for index in indices]
     return np.array(small, np.uint8).reshape(-1, SIDE, SIDE)

@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A pair of duplicates: the second, in ORIENTATIONS[`orientation`], shows the first."""
+    """A pair of duplicates: the second, turned by ORIENTATIONS[`orientation`], equals the first."""
 
     first: int
     second: int
@@ -43,27 +43,27 @@ class Link:
     correlation: float
 
 
-def oriented(pictures: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+def oriented(images: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     """Return images (…, side, side) in one of the ORIENTATIONS."""
     if orientation & 4:
-        pictures = pictures.swapaxes(-1, -2)
+        images = images.swapaxes(-1, -2)
     if orientation & 2:
-        pictures = pictures[..., ::-1, :]
+        images = images[..., ::-1, :]
     if orientation & 1:
-        pictures = pictures[..., ::-1]
-    return pictures
+        images = images[..., ::-1]
+    return images
 
 
 def inverse(orientation: int) -> int:
-    """Return the inverse orientation, which differs only for the two rotations by 90°."""
+    """Return the inverse of an orientation; only the two rotations by 90° are not their own."""
     return {5: 6, 6: 5}.get(orientation, orientation)
 
 
-def exact_links(pictures: Sequence[AuditedImage]) -> Iterator[Link]:
+def exact_links(images: Sequence[AuditedImage]) -> Iterator[Link]:
     """Link each image to the first one with identical pixels."""
     first: dict[bytes, int] = {}
-    for index, picture in enumerate(pictures):
-        other = first.setdefault(picture.pixel_digest, index)
+    for index, image in enumerate(images):
+        other = first.setdefault(image.pixel_digest, index)
         if other != index:
             yield Link(other, index, 0, 1.0)
 

@@ -17,14 +17,15 @@ from batchmri.audit.shortcuts import Shortcut
 class Findings:
     """Findings of an audit.
 
-    `images` (duplicate groups) and `splits` (proposed splits) are in the order of `pictures`.
+    `duplicate_groups` (a group number) and `splits` (the proposed split) contain one value per
+    image, in the order of `images`.
     """
 
-    pictures: Sequence[AuditedImage]
+    images: Sequence[AuditedImage]
     odd: Sequence[OddFile]
     groups: Groups
     links: Sequence[Link]
-    images: Labels
+    duplicate_groups: Labels
     persons: Sequence[Proposal]
     shortcuts: Sequence[Shortcut]
     splits: Sequence[str]
@@ -32,17 +33,17 @@ class Findings:
     @cached_property
     def duplicates(self) -> list[list[int]]:
         """Groups of two or more files that show the same image, as indices."""
-        return [group for group in members(self.images) if len(group) > 1]
+        return [group for group in members(self.duplicate_groups) if len(group) > 1]
 
     @cached_property
     def labels(self) -> list[str]:
         """Class of each file."""
-        return [picture.found.label for picture in self.pictures]
+        return [image.found.label for image in self.images]
 
     @cached_property
     def folders(self) -> list[str]:
         """Split folder in which each file was found."""
-        return [picture.found.split for picture in self.pictures]
+        return [image.found.split for image in self.images]
 
     def conflicts(self, group: Sequence[int]) -> bool:
         """Whether a duplicate group contains files of several classes."""
@@ -56,12 +57,14 @@ class Findings:
     def class_counts(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Numbers of files and of distinct images, by (split folder, class)."""
         keys = list(zip(self.folders, self.labels, strict=True))
-        distinct = Counter(key for key, _ in set(zip(keys, self.images.tolist(), strict=True)))
+        distinct = Counter(
+            key for key, _ in set(zip(keys, self.duplicate_groups.tolist(), strict=True))
+        )
         return {key: (n, distinct[key]) for key, n in sorted(Counter(keys).items())}
 
     @cached_property
     def exact(self) -> tuple[int, int]:
         """Numbers of files with the same bytes, and with the same pixels, as an earlier file."""
-        files = len({picture.file_digest for picture in self.pictures})
-        pixels = len({picture.pixel_digest for picture in self.pictures})
-        return len(self.pictures) - files, len(self.pictures) - pixels
+        files = len({image.file_digest for image in self.images})
+        pixels = len({image.pixel_digest for image in self.images})
+        return len(self.images) - files, len(self.images) - pixels

@@ -25,7 +25,7 @@ def no_groups(count: int) -> Groups:
     return Groups([""] * count, [""] * count, [""] * count)
 
 
-def read_groups(path: Path, pictures: Sequence[AuditedImage]) -> Groups:
+def read_groups(path: Path, images: Sequence[AuditedImage]) -> Groups:
     """Read a table (CSV, UTF-8) with `file`, relative to the table, and at least one of COLUMNS.
 
     Other columns are ignored. Raises UsageError if the table cannot be read, lacks a column, or
@@ -39,7 +39,7 @@ def read_groups(path: Path, pictures: Sequence[AuditedImage]) -> Groups:
             f"(it has {', '.join(columns)})"
         )
     rows = {(path.parent / row["file"]).resolve(): row for _, row in records}
-    named = [rows.get(picture.found.path.resolve(), {}) for picture in pictures]
+    named = [rows.get(image.found.path.resolve(), {}) for image in images]
     if not any(named):
         raise UsageError(
             f"groups table {path}: lists none of the audited files; paths are relative to the table"

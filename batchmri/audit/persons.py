@@ -32,7 +32,7 @@ class Proposal:
 
     patients: tuple[str, str]
     likeness: float
-    pictures: tuple[int, int]
+    images: tuple[int, int]
 
 
 def propose_persons(small: Bytes, patients: Sequence[str]) -> list[Proposal]:
@@ -69,14 +69,14 @@ def _mean_of_best_matches(likeness: Floats) -> float:
     return float(np.sort(best)[-2 * _SLICES :].mean())
 
 
-def _normalized_head(picture: Bytes) -> Floats:
+def _normalized_head(image: Bytes) -> Floats:
     """Return the cropped head (32, 32) with equalized fine contrast, mean 0 and norm 1."""
-    box = brain_box(picture)
+    box = brain_box(image)
     scale = _SIDE / max(box.width, box.height)
     center = np.array([box.x + box.width / 2, box.y + box.height / 2])
     shift = _SIDE / 2 - 0.5 - scale * (center - 0.5)
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    head = cv2.warpAffine(picture, matrix, (_SIDE, _SIDE)).astype(np.float32)
+    head = cv2.warpAffine(image, matrix, (_SIDE, _SIDE)).astype(np.float32)
     fine = head - cv2.GaussianBlur(head, (0, 0), _SMOOTH)
     fine /= np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), _SMOOTH)) + _NOISE
     fine -= fine.mean()

@@ -22,7 +22,7 @@ _COLORS: tuple[canvas.Color, ...] = (
     (80, 140, 230),
     (180, 110, 180),
 )
-Line = tuple[str, Sequence[int], Sequence[str]]  # heading, pictures, their captions
+Line = tuple[str, Sequence[int], Sequence[str]]  # heading, images, their captions
 
 
 def write_figures(findings: Findings, folder: Path) -> None:
@@ -33,9 +33,9 @@ def write_figures(findings: Findings, folder: Path) -> None:
     """
     figures = {
         "class_distribution": class_distribution(findings),
-        "samples": _sheet(findings.pictures, _samples(findings)),
-        "duplicate_groups": _sheet(findings.pictures, _groups(findings)),
-        "persons": _sheet(findings.pictures, _persons(findings)),
+        "samples": _sheet(findings.images, _samples(findings)),
+        "duplicate_groups": _sheet(findings.images, _groups(findings)),
+        "persons": _sheet(findings.images, _persons(findings)),
     }
     for name, figure in figures.items():
         path = folder / f"{name}.png"
@@ -74,7 +74,7 @@ def class_distribution(findings: Findings) -> canvas.Image:
 
 def _samples(findings: Findings) -> list[Line]:
     """Return a line for each class with evenly spaced distinct images."""
-    first = np.unique(findings.images, return_index=True)[1]
+    first = np.unique(findings.duplicate_groups, return_index=True)[1]
     lines: list[Line] = []
     for label in sorted(set(findings.labels)):
         own = [int(index) for index in sorted(first) if findings.labels[index] == label]
@@ -121,14 +121,14 @@ def _persons(findings: Findings) -> list[Line]:
     proposals = findings.persons[:_PROPOSALS]
     for start in range(0, len(proposals), _PER_ROW // 2):
         some = proposals[start : start + _PER_ROW // 2]
-        shown = [index for proposal in some for index in proposal.pictures]
+        shown = [index for proposal in some for index in proposal.images]
         captions = [f"{who} ({p.likeness:.2f})" for p in some for who in p.patients]
         heading = f"One person? Pairs {start + 1} to {start + len(some)}"
         lines.append((heading, shown, captions))
     return lines
 
 
-def _sheet(pictures: Sequence[AuditedImage], lines: Sequence[Line]) -> canvas.Image | None:
+def _sheet(images: Sequence[AuditedImage], lines: Sequence[Line]) -> canvas.Image | None:
     if not lines:
         return None
     height = _HEADER_HEIGHT + _TILE + 18 + _GAP
@@ -138,16 +138,16 @@ def _sheet(pictures: Sequence[AuditedImage], lines: Sequence[Line]) -> canvas.Im
         canvas.text(sheet, heading, (_GAP, top + 18), 14)
         for column, (index, caption) in enumerate(zip(shown, captions, strict=True)):
             left = _GAP + column * (_TILE + _GAP)
-            canvas.place(sheet, _tile(pictures[index]), top + _HEADER_HEIGHT, left)
+            canvas.place(sheet, _tile(images[index]), top + _HEADER_HEIGHT, left)
             canvas.text(sheet, caption, (left, top + _HEADER_HEIGHT + _TILE + 14), 11, canvas.DIM)
     return sheet
 
 
-def _tile(picture: AuditedImage) -> canvas.Image:
+def _tile(image: AuditedImage) -> canvas.Image:
     """Return the reduced image with its original aspect ratio, on black."""
-    scale = _TILE / max(picture.width, picture.height)
-    width, height = (max(1, round(side * scale)) for side in (picture.width, picture.height))
-    shown = cv2.resize(picture.small, (width, height), interpolation=cv2.INTER_CUBIC)
+    scale = _TILE / max(image.width, image.height)
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
+    shown = cv2.resize(image.small, (width, height), interpolation=cv2.INTER_CUBIC)
     tile = canvas.black(_TILE, _TILE)
     canvas.place(
         tile,

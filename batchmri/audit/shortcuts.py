@@ -1,7 +1,7 @@
 """Shortcuts: prediction of class or source from image size, border and gray levels alone.
 
-If a few numbers without anatomical content predict the class, a network can learn them instead of
-the anatomy.
+If a few numbers without anatomical content predict the class, a network can learn these numbers
+instead of the anatomy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,10 +34,10 @@ class Shortcut:
     chance: float
 
 
-def features_of(pictures: Sequence[AuditedImage]) -> dict[str, Features]:
+def features_of(images: Sequence[AuditedImage]) -> dict[str, Features]:
     """Return feature arrays (images, features) by name."""
-    small = np.stack([picture.small for picture in pictures])
-    sizes = np.array([(p.width, p.height, p.width / p.height) for p in pictures], float)
+    small = np.stack([image.small for image in images])
+    sizes = np.array([(p.width, p.height, p.width / p.height) for p in images], float)
     border, gray = _border_features(small), _gray_level_features(small)
     return {
         "size": sizes,

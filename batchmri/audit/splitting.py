@@ -25,8 +25,8 @@ def together(duplicates: Labels, columns: Sequence[Sequence[str]]) -> Labels:
 def split(parts: Labels, labels: Sequence[str], duplicates: Labels) -> list[str]:
     """Return the split of each image, deterministically.
 
-    Parts are assigned from the largest to the smallest, each to the split that is farthest from its
-    share of the part's classes. Only distinct images count, so that an image with eighty copies
+    Parts are assigned from the largest to the smallest, each to the split that still lacks most of
+    its share of the part's classes. Only distinct images count, so that an image with eighty copies
     does not fill a split.
     """
     images = {label: len({*_images(labels, duplicates, label)}) for label in set(labels)}

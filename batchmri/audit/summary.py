@@ -10,8 +10,8 @@ from batchmri.outputs.console import Console
 def print_summary(findings: Findings, console: Console) -> None:
     """Print counts to stdout, and warnings about findings to be resolved manually to stderr."""
     console.table(
-        "pictures",
-        ("split", "class", "pictures", "distinct images"),
+        "files",
+        ("split", "class", "files", "distinct images"),
         ((*key, *counts) for key, counts in findings.class_counts.items()),
     )
     console.counts("odd files", Counter(odd.code for odd in findings.odd), "what", "files")
@@ -34,8 +34,8 @@ def print_summary(findings: Findings, console: Console) -> None:
         console.say(f"{folder}: {inside} of {total} files show an image of another split")
     if findings.shortcuts:
         console.table(
-            "classes recognized without anatomy (cross-validated, one file per image)",
-            ("what", "from", "balanced accuracy", "chance", "accuracy", "largest class"),
+            "shortcuts: predictions without anatomy (cross-validated, one file per image)",
+            ("predicted", "from", "balanced accuracy", "chance", "accuracy", "largest class"),
             (
                 (
                     s.target,
@@ -48,7 +48,7 @@ def print_summary(findings: Findings, console: Console) -> None:
     counts = Counter(zip(findings.splits, findings.labels, strict=True))
     classes = sorted(set(findings.labels))
     console.table(
-        "split.csv, pictures",
+        "files in split.csv",
         ("class", *SHARES),
         ((label, *(counts[name, label] for name in SHARES)) for label in classes),
     )
@@ -60,8 +60,8 @@ def print_summary(findings: Findings, console: Console) -> None:
         console.warn("images in several classes: correct their labels", groups=len(conflicts))
     if findings.persons:
         console.warn(
-            "patients who may be one person: look at figures/persons.png, then name them in a "
-            "column person",
+            "patients who may be one person: look at figures/persons.png, and if they are, give "
+            "them the same name in the column person of the groups table",
             pairs=len(findings.persons),
         )
 

@@ -36,7 +36,7 @@ _DUPLICATES = (
 _ODD = (
     _FILE,
     Column("code", "What is unusual."),
-    Column("detail", "In words."),
+    Column("detail", "A description of what was found."),
     Column("used", "1 if it is audited nevertheless, 0 if it is excluded.", "integer"),
 )
 _PERSONS = (
@@ -51,8 +51,8 @@ _TRAIN = (
     Column("file", "Path relative to this table."),
     _LABEL,
     Column("split", "train, val or test: no image, patient or person is in two of them."),
-    Column("source", "As given."),
-    Column("patient", "As given."),
+    Column("source", "As in the groups table."),
+    Column("patient", "As in the groups table."),
     Column("weight", "1 / files of this split and class that show the same image.", "number"),
 )
 
@@ -81,17 +81,17 @@ def _duplicate_rows(findings: Findings) -> Iterator[Record]:
     for number, group in enumerate(findings.duplicates, start=1):
         crosses, conflict = findings.crosses(group), findings.conflicts(group)
         for index in group:
-            picture, link = findings.pictures[index], best_links[index]
-            other = findings.pictures[link.second]
+            image, link = findings.images[index], best_links[index]
+            other = findings.images[link.second]
             yield {
                 "group": number,
-                "file": picture.found.name,
-                "split": picture.found.split,
-                "label": picture.found.label,
+                "file": image.found.name,
+                "split": image.found.split,
+                "label": image.found.label,
                 "match": "bytes"
-                if picture.file_digest == other.file_digest
+                if image.file_digest == other.file_digest
                 else "pixels"
-                if picture.pixel_digest == other.pixel_digest
+                if image.pixel_digest == other.pixel_digest
                 else "near",
                 "like": other.found.name,
                 "orientation": ORIENTATIONS[link.orientation],
@@ -107,7 +107,7 @@ def _best_links(findings: Findings) -> dict[int, Link]:
     Links between files with equal bytes take precedence, followed by the highest correlation.
     """
     best: dict[int, tuple[tuple[bool, float], Link]] = {}
-    digests = [picture.file_digest for picture in findings.pictures]
+    digests = [image.file_digest for image in findings.images]
     for link in findings.links:
         rank = (digests[link.first] == digests[link.second], link.correlation)
         back = Link(link.second, link.first, inverse(link.orientation), link.correlation)
@@ -119,7 +119,7 @@ def _best_links(findings: Findings) -> dict[int, Link]:
 
 def _person_rows(findings: Findings) -> Iterator[Record]:
     for proposal in findings.persons:
-        one, other = (findings.pictures[index].found.name for index in proposal.pictures)
+        one, other = (findings.images[index].found.name for index in proposal.images)
         yield {
             "patient": proposal.patients[0],
             "other_patient": proposal.patients[1],
@@ -130,12 +130,14 @@ def _person_rows(findings: Findings) -> Iterator[Record]:
 
 
 def _split_rows(findings: Findings, out: Path) -> Iterator[Record]:
-    keys = list(zip(findings.splits, findings.labels, findings.images.tolist(), strict=True))
+    keys = list(
+        zip(findings.splits, findings.labels, findings.duplicate_groups.tolist(), strict=True)
+    )
     copies = Counter(keys)
-    for index, picture in enumerate(findings.pictures):
+    for index, image in enumerate(findings.images):
         yield {
-            "file": os.path.relpath(picture.found.path, out),
-            "label": picture.found.label,
+            "file": os.path.relpath(image.found.path, out),
+            "label": image.found.label,
             "split": findings.splits[index],
             "source": findings.groups.source[index],
             "patient": findings.groups.person[index] or findings.groups.patient[index],
@@ -146,10 +148,10 @@ def _split_rows(findings: Findings, out: Path) -> Iterator[Record]:
 def _document(findings: Findings) -> Record:
     bytes_repeated, pixels_repeated = findings.exact
     groups = findings.duplicates
-    names = [picture.found.name for picture in findings.pictures]
+    names = [image.found.name for image in findings.images]
     return {
         "pictures": len(names),
-        "distinct_images": int(findings.images.max()) + 1,
+        "distinct_images": int(findings.duplicate_groups.max()) + 1,
         "classes": [
             {"split": folder, "label": label, "pictures": n, "distinct_images": distinct}
             for (folder, label), (n, distinct) in findings.class_counts.items()

@@ -44,8 +44,8 @@ def calibration_error(labels: Ints, probabilities: Floats) -> float:
 def perfect_errors(probabilities: Floats) -> Floats:
     """Simulate the calibration errors (draws,) of a perfectly calibrated network.
 
-    Labels are drawn from the given probabilities with a fixed seed. With few images, the error of
-    a perfectly calibrated network is also above 0.
+    Labels are drawn from the given probabilities with a fixed seed. With few images, even a
+    perfectly calibrated network has an error above 0.
     """
     random = np.random.default_rng(_SEED)
     confidence = probabilities.max(1)
@@ -58,7 +58,10 @@ def perfect_errors(probabilities: Floats) -> Floats:
 
 
 def calibration_scores(labels: Ints, probabilities: Floats) -> dict[Key, float]:
-    """Return the calibration error, and its mean and 95th percentile if perfectly calibrated."""
+    """Return the calibration error, and what it would be with perfect calibration.
+
+    The latter is a mean and a 95th percentile (`perfect_errors`).
+    """
     perfect = perfect_errors(probabilities)
     return {
         ("ece", ""): calibration_error(labels, probabilities),

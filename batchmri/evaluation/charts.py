@@ -67,7 +67,7 @@ def draw_confusion(axes: Axes, counts: Ints, true: Sequence[str], predicted: Seq
         )
     axes.set_xticks(range(len(predicted)), predicted, fontsize=8, rotation=20, ha="right")
     axes.set_yticks(range(len(true)), true, fontsize=8)
-    axes.set_xlabel("called")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
 
 
@@ -100,7 +100,7 @@ def draw_reliability(
     share = found.counts / max(int(found.counts.sum()), 1)
     axes.bar(bin_centers, share, 0.9 / BINS, color="0.88", label=f"share of {what}")
     axes.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", linewidth=1)
-    area = 12 + 250 * share[occupied]  # points of few samples are small
+    area = 12 + 250 * share[occupied]  # the fewer samples, the smaller the point
     axes.scatter(found.confidence[occupied], found.accuracy[occupied], s=area, label=y_label)
     _format_unit_axes(axes, x_label, y_label, "upper left")
 
@@ -113,7 +113,7 @@ def draw_coverage(axes: Axes, labels: Ints, probabilities: Floats, what: str = "
     axes.set_xlim(0, 1.01)
     axes.set_ylim(0, max(float(risk.max()) * 1.1, 0.02))
     axes.set_xlabel(f"coverage: share of {what}, by descending confidence")
-    axes.set_ylabel("risk: fraction of these that are wrong")
+    axes.set_ylabel("risk: error rate among these")
     axes.legend(fontsize=8)
 
 

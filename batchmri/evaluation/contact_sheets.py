@@ -28,7 +28,7 @@ def write_sheets(predictions: RowPredictions, settings: PreparationSettings, fol
     """Write mistakes.png and gradcam.png; delete a sheet that would be empty."""
     sheets = {
         "mistakes": (
-            "Errors, by descending confidence",
+            "Misclassified images, by descending confidence",
             [_mistake_tile(predictions, index, settings) for index in worst(predictions, WORST)],
         ),
         "gradcam": (
@@ -55,7 +55,7 @@ def write_sheet(path: Path, title: str, tiles: Sequence[Tile]) -> None:
 def worst(predictions: RowPredictions, at_most: int) -> list[int]:
     """Return the misclassified rows in descending order of the probability of the wrong class."""
     confidence = predictions.probabilities.max(1)
-    wrong = np.flatnonzero(predictions.called != predictions.labels)
+    wrong = np.flatnonzero(predictions.predicted != predictions.labels)
     ordered = wrong[np.argsort(-confidence[wrong], kind="stable")]
     return [int(index) for index in ordered[:at_most]]
 
@@ -79,14 +79,14 @@ def _gradcam_tiles(
     predictions: RowPredictions, index: int, settings: PreparationSettings
 ) -> list[Tile]:
     image = _to_tile(prepared_image(predictions.rows[index], settings))
-    called = int(predictions.called[index])
-    heatmap = resized(gradcam(predictions.maps[index], predictions.bias)[called], image.shape)
+    predicted = int(predictions.predicted[index])
+    heatmap = resized(gradcam(predictions.maps[index], predictions.bias)[predicted], image.shape)
     strength = np.clip(heatmap / max(float(heatmap.max()), 1e-9), 0, 1)
     overlay = heated(image, strength)
     if index in predictions.masks:
         _outline(image, predictions.masks[index])
         _outline(overlay, predictions.masks[index])
-    return [(image, _caption(predictions, index)), (overlay, ("", predictions.classes[called]))]
+    return [(image, _caption(predictions, index)), (overlay, ("", predictions.classes[predicted]))]
 
 
 def _to_tile(image: canvas.Image) -> canvas.Image:
@@ -101,12 +101,12 @@ def _outline(tile: canvas.Image, mask: Mask) -> None:
 
 
 def _caption(predictions: RowPredictions, index: int) -> tuple[str, str]:
-    label, called = int(predictions.labels[index]), int(predictions.called[index])
-    confidence = predictions.probabilities[index, called]
+    label, predicted = int(predictions.labels[index]), int(predictions.predicted[index])
+    confidence = predictions.probabilities[index, predicted]
     row = predictions.rows[index]
     name = row.file.name if row.slice is None else f"{row.file.name} {row.plane} {row.slice}"
-    outcome = "called so" if label == called else f"called {predictions.classes[called]}"
-    return f"{predictions.classes[label]}, {outcome} {confidence:.2f}", name
+    outcome = "" if label == predicted else f" {predictions.classes[predicted]}"
+    return f"{predictions.classes[label]}, predicted{outcome} {confidence:.2f}", name
 
 
 def _sheet(title: str, tiles: Sequence[Tile]) -> canvas.Image:

@@ -11,7 +11,7 @@ from batchmri.evaluation.contact_sheets import write_sheets
 from batchmri.evaluation.coverage import coverage_scores
 from batchmri.evaluation.groups import groups_of
 from batchmri.evaluation.image_tables import image_tables, write_predictions
-from batchmri.evaluation.inference import RowPredictions, ask, run
+from batchmri.evaluation.inference import RowPredictions, predict, run
 from batchmri.evaluation.intervals import RESAMPLES, Indices, Key, Measure, bootstrapped
 from batchmri.evaluation.leaks import LeakCheck, check_leaks
 from batchmri.evaluation.localization import localization_measures, randomization_measure, redrawn
@@ -65,7 +65,7 @@ def evaluate_images(
     chosen = choose(settings)
     backend = load_backend(network, card, chosen)
     with console.stage("evaluating images", len(rows)) as stage:
-        predictions = ask(rows, backend, card, groups, stage.advance)
+        predictions = predict(rows, backend, card, groups, stage.advance)
     parts = {RAW: predictions}
     if leaks.leak_free is not None and len(leaks.leak_free):
         parts[LEAK_FREE] = predictions.part(leaks.leak_free)
@@ -108,7 +108,7 @@ def _measures(
 ) -> list[Measure]:
     labels, probabilities = predictions.labels, predictions.probabilities
     resamples = request.resamples
-    called, classes, groups = predictions.called, predictions.classes, predictions.groups
+    predicted, classes, groups = predictions.predicted, predictions.classes, predictions.groups
 
     def brier_and_coverage(some: Indices) -> Mapping[Key, float]:
         own, of = labels[some], probabilities[some]
@@ -116,7 +116,9 @@ def _measures(
 
     calibration = calibration_scores(labels, probabilities)
     return [
-        *table_measures(subset, labels, called, classes, predictions.no_tumor, groups, resamples),
+        *table_measures(
+            subset, labels, predicted, classes, predictions.no_tumor, groups, resamples
+        ),
         *ranking_measures(subset, labels, probabilities, classes),
         *bootstrapped(subset, brier_and_coverage, groups, resamples),
         *(Measure(subset, *key, value, n=len(labels)) for key, value in calibration.items()),

@@ -28,8 +28,8 @@ from batchmri.outputs.tables.csv import write_table
 _SCAN_KEYS = ("source", "study_uid", "series_uid", "series_part")
 _CASE_COLUMNS = (
     Column("label", "True class."),
-    Column("patient", "As in the labels; the study if they name no patient."),
-    Column("origin", "Source as in the labels."),
+    Column("patient", "As in the table of labels; the study if that names no patient."),
+    Column("origin", "The column source of the table of labels."),
     Column("verdict", "A class, tumor or indeterminate; empty if nothing was classified."),
     Column("p_tumor", "Calibrated probability of a tumor of any class.", "number"),
     Column("reason", "Why nothing was classified: a code of docs/reasons.md, or not_found."),
@@ -67,7 +67,7 @@ def evaluate_volumes(
         f"{len(slices)} labeled slices; model {card.weights_digest[:12]}",
         "intervals: 95%, Wilson intervals of fractions for the number of patients, ROC AUC from "
         f"{resamples} resamples of patients",
-        "a series without a verdict counts as not detected; volumes are not checked for leaks",
+        "a series without a verdict counts as not detected; there is no leak check for volumes",
         *(f"{n} labels without a classified series: {why}" for why, n in unclassified.items()),
     ]
     text_tables = _text_tables(measures, series, patients, card)

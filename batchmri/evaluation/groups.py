@@ -16,7 +16,7 @@ def groups_of(rows: Sequence[Row], leaks: LeakCheck) -> tuple[Ints, str]:
 
     Rows are in the same group if they share the patient of the table, the duplicate group or
     person of the leak check, or the volume that they are slices of. A row that shares none of
-    these is a group by itself.
+    these forms a group alone.
     """
     columns = {
         "patient": [f"{row.source}\0{row.patient}" if row.patient else "" for row in rows],

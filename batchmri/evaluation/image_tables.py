@@ -18,7 +18,7 @@ _OVERALL = {
     "ece": "calibration error, 15 bins",
     "ece_if_perfect": "– if perfectly calibrated, mean",
     "ece_if_perfect_95th": "– if perfectly calibrated, 95th percentile",
-    "aurc": "area under risk and coverage",
+    "aurc": "area under the risk-coverage curve",
     "risk_at_50_coverage": "errors among the most confident 50%",
     "risk_at_80_coverage": "– 80%",
     "risk_at_90_coverage": "– 90%",
@@ -116,8 +116,8 @@ def write_predictions(
     leak_free_rows = set(leak_free)
     columns = (
         Column("file", "Path relative to DATA, or to its table."),
-        Column("slice", "Of a volume.", "integer"),
-        Column("plane", "Of that slice."),
+        Column("slice", "Index of the slice if the file is a volume.", "integer"),
+        Column("plane", "Plane of that slice."),
         Column("source", "As in the table."),
         Column("label", "True class."),
         Column("predicted", "The leading class."),
@@ -128,7 +128,7 @@ def write_predictions(
         Column("correct", "1 if the prediction is the label.", "integer"),
         Column("leak_free", "1 if the row is leak-free.", "integer"),
     )
-    predicted = predictions.called
+    predicted = predictions.predicted
     rows = (
         {
             "file": os.path.relpath(row.file, base),

@@ -44,7 +44,7 @@ class RowPredictions:
     groups: Ints
 
     @property
-    def called(self) -> Ints:
+    def predicted(self) -> Ints:
         """The most probable class of each row (n,), as an index into `classes`."""
         return np.asarray(self.probabilities.argmax(1), np.int64)
 
@@ -67,7 +67,7 @@ class RowPredictions:
         )
 
 
-def ask(
+def predict(
     rows: Sequence[Row], backend: Backend, card: Card, groups: Ints, advance: Advance
 ) -> RowPredictions:
     """Prepare and classify every row. Raises UsageError for an image that cannot be read."""

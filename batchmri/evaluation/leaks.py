@@ -86,8 +86,8 @@ def _check_by_manifest(
     unknown_person = sum(1 for entry in known if entry and not entry.person)
     notes = [
         f"raw: {len(entries)} images",
-        f"leak-free: {len(leak_free)} images that were not trained on; "
-        f"{shared} of them show a person who is, of {unknown_person} the person is not known",
+        f"leak-free: {len(leak_free)} images that were not trained on; {shared} of them show a "
+        f"person of the training data, and for {unknown_person} the person is not known",
     ]
     not_listed = sum(1 for entry in trained if entry is None)
     if not_listed:
@@ -102,7 +102,7 @@ def _leak_check(
     if missing:
         notes = (
             *notes,
-            f"{missing} evaluated images are not in the manifest and count as not leak-free",
+            f"{missing} evaluated images are not in the manifest and do not count as leak-free",
         )
     return LeakCheck(
         np.array(leak_free, np.intp),
@@ -123,9 +123,9 @@ def _check_by_similarity(
     unknown_person = sum(1 for i in free if not rows[i].patient)
     notes = (
         f"raw: {len(rows)} images",
-        f"leak-free: {len(free)} images that resemble none of the {len(trained)} trained on; "
-        f"{shared} of them show a patient who is among these, "
-        f"of {unknown_person} the patient is not known",
+        f"leak-free: {len(free)} images that resemble none of the {len(trained)} training images; "
+        f"{shared} of them show a patient of the training data, "
+        f"and for {unknown_person} the patient is not known",
     )
     names = tuple(str(image) for image in images[len(trained) :])
     return LeakCheck(np.array(free, np.intp), notes, names, ("",) * len(rows))

@@ -117,9 +117,9 @@ def randomization_measure(
     """Measure how similar Grad-CAM of the true class is with a random last layer.
 
     The measure is the mean Spearman correlation. Near 0, the maps depend on what the last layer has
-    learned; near 1, they do not (Adebayo et al., Sanity Checks for Saliency Maps, 2018).
-    `random_maps` (n, classes x REDRAWN, h, w) come from the network that `redrawn` returns. Maps
-    without heat are excluded.
+    learned; near 1, they do not depend on it (Adebayo et al., Sanity Checks for Saliency Maps,
+    2018). `random_maps` (n, classes x REDRAWN, h, w) come from the network that `redrawn` returns.
+    Maps without heat are excluded.
     """
     correlations = _correlations(predictions, random_maps)
     defined = np.flatnonzero(np.isfinite(correlations))

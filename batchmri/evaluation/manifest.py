@@ -19,7 +19,7 @@ class Entry:
 
 
 class Manifest:
-    """Entries by file name, matched with the end of a path."""
+    """Entries by file name; a path belongs to the entry whose name it ends with."""
 
     def __init__(self, entries: dict[str, Entry]) -> None:
         self.entries = entries
@@ -33,7 +33,7 @@ class Manifest:
         return cls({row["file"]: _entry(row) for _, row in rows})
 
     def find(self, path: Path) -> Entry | None:
-        """Return the entry with the longest file name that the path ends with; None without one."""
+        """Return the entry with the longest file name that the path ends with, if there is one."""
         parts = path.parts
         for length in range(min(self._deepest, len(parts)), 0, -1):
             entry = self.entries.get("/".join(parts[-length:]))

@@ -60,7 +60,7 @@ def _peak(heat: FloatArray) -> Floats:
 
 
 def random_network(network: ClassMapNetwork, last_stride: bool) -> ClassMapNetwork:
-    """Return a network of the same architecture with random weights, always the same ones."""
+    """Return a network of the same architecture with random weights from a fixed seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         fresh = ClassMapNetwork(network.linear.out_features, last_stride)

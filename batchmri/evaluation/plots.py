@@ -27,7 +27,7 @@ def write_plots(subsets: Mapping[str, RowPredictions], folder: Path) -> None:
         "roc": (_roc, "ROC, each class against the others"),
         "precision_recall": (_precision_recall, "Precision and recall, each class"),
         "reliability": (_reliability, "Reliability"),
-        "coverage": (_coverage, "Coverage against risk"),
+        "coverage": (_coverage, "Risk by coverage"),
     }
     for name, (draw, title) in plots.items():
         panels = {
@@ -38,7 +38,7 @@ def write_plots(subsets: Mapping[str, RowPredictions], folder: Path) -> None:
 
 
 def _confusion(predictions: RowPredictions, axes: Axes) -> None:
-    counts = confusion(predictions.labels, predictions.called, len(predictions.classes))
+    counts = confusion(predictions.labels, predictions.predicted, len(predictions.classes))
     draw_confusion(axes, counts, predictions.classes, predictions.classes)
 
 
@@ -62,7 +62,7 @@ def _one_vs_rest_curves(predictions: RowPredictions) -> list[Curve]:
 
 def _reliability(predictions: RowPredictions, axes: Axes) -> None:
     found = reliability(predictions.labels, predictions.probabilities)
-    draw_reliability(axes, found, "confidence", "called right")
+    draw_reliability(axes, found, "confidence", "accuracy")
 
 
 def _coverage(predictions: RowPredictions, axes: Axes) -> None:

@@ -32,53 +32,53 @@ AVERAGES = ("macro", "weighted")
 def table_measures(
     subset: str,
     labels: Ints,
-    called: Ints,
+    predicted: Ints,
     classes: Sequence[str],
     no_tumor: int,
     groups: Ints,
     resamples: int = RESAMPLES,
 ) -> list[Measure]:
-    """Return the classification metrics and tumor call rates with intervals; n is the support."""
+    """Return the metrics of this module with intervals; n is the support."""
 
     def statistic(some: Indices) -> dict[Key, float]:
-        scores = table_scores(labels[some], called[some], classes)
-        return scores | tumor_scores(labels[some], called[some], classes, no_tumor)
+        scores = table_scores(labels[some], predicted[some], classes)
+        return scores | tumor_scores(labels[some], predicted[some], classes, no_tumor)
 
-    # On so few numbers, repeated validation would take most of scikit-learn's time.
+    # For arrays this small, the repeated validation takes most of scikit-learn's time.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         found = bootstrapped(subset, statistic, groups, resamples)
     counts = support_of(labels, classes)
     return [replace(one, n=counts.get(one.of, one.n)) for one in found]
 
 
-def table_scores(labels: Ints, called: Ints, classes: Sequence[str]) -> dict[Key, float]:
+def table_scores(labels: Ints, predicted: Ints, classes: Sequence[str]) -> dict[Key, float]:
     """Return precision, recall and F1 per class, macro and weighted averages, and accuracy.
 
     The precision of a class that is never predicted is 0. For a class without images, recall and F1
     are NaN, precision is NaN unless the class is predicted, and all averages exclude it.
     """
     places = np.arange(len(classes))
-    scores = precision_recall_fscore_support(labels, called, labels=places, zero_division=0)
+    scores = precision_recall_fscore_support(labels, predicted, labels=places, zero_division=0)
     *shares, support = (np.asarray(score, np.float64) for score in scores)
     has_support = support > 0
-    is_called = np.bincount(called, minlength=len(classes)) > 0
+    is_predicted = np.bincount(predicted, minlength=len(classes)) > 0
     found: dict[Key, float] = {}
     for metric, values in zip(TABLE, shares, strict=True):
-        known = has_support | is_called if metric == "precision" else has_support
+        known = has_support | is_predicted if metric == "precision" else has_support
         for place, name in enumerate(classes):
             found[metric, name] = float(values[place]) if known[place] else math.nan
         found[metric, "macro"] = float(values[has_support].mean())
         found[metric, "weighted"] = float(np.average(values, weights=support))
-    found["accuracy", ""] = float((labels == called).mean())
+    found["accuracy", ""] = float((labels == predicted).mean())
     return found
 
 
 def tumor_scores(
-    labels: Ints, called: Ints, classes: Sequence[str], no_tumor: int
+    labels: Ints, predicted: Ints, classes: Sequence[str], no_tumor: int
 ) -> dict[Key, float]:
-    """Return the fraction of each class that is called any tumor class; NaN without images."""
-    is_called = called != no_tumor
-    by_class = ((name, is_called[labels == place]) for place, name in enumerate(classes))
+    """Return the fraction of each class predicted as any tumor class; NaN without images."""
+    is_predicted = predicted != no_tumor
+    by_class = ((name, is_predicted[labels == place]) for place, name in enumerate(classes))
     return {(TUMOR, name): float(some.mean()) if len(some) else math.nan for name, some in by_class}
 
 
@@ -106,9 +106,9 @@ def ranking_measures(
     return found
 
 
-def confusion(labels: Ints, called: Ints, n_classes: int) -> Ints:
+def confusion(labels: Ints, predicted: Ints, n_classes: int) -> Ints:
     """Return the confusion matrix: counts by true class (rows) and predicted class (columns)."""
     counts = multiclass_confusion_matrix(
-        torch.from_numpy(called), torch.from_numpy(labels), n_classes
+        torch.from_numpy(predicted), torch.from_numpy(labels), n_classes
     )
     return np.asarray(counts.numpy(), np.int64)

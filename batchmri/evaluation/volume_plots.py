@@ -73,7 +73,7 @@ def _write_series_plots(curve: Curve | None, folder: Path) -> None:
             what="series",
         )
     save_figure(folder / "reliability.png", "Reliability of p_tumor", reliability)
-    save_figure(folder / "coverage.png", "Coverage against risk", coverage)
+    save_figure(folder / "coverage.png", "Risk by coverage", coverage)
 
 
 def verdicts_of(classes: Sequence[str]) -> tuple[str, ...]:

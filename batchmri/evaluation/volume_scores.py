@@ -83,8 +83,8 @@ def _rate(
 ) -> Measure:
     """Return a proportion with its Wilson interval.
 
-    n of the interval is the number of patients, since cases of one patient are not independent.
-    Unlike a bootstrap, it has a width above 0 if all or none of the cases are right.
+    The interval uses the number of patients as n, since cases of one patient are not independent.
+    Unlike a bootstrap interval, it is not empty if all or none of the cases are right.
     """
     if not right:
         return Measure(subset, metric, of, math.nan, n=0)

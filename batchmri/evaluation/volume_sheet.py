@@ -24,12 +24,12 @@ def write_volume_mistakes(
     places = [_place(case) for case in shown]
     slices = read(places) if places else {}
     tiles = [_tile(case, slices.get(place)) for case, place in zip(shown, places, strict=True)]
-    title = "Wrong and indeterminate series, by descending confidence"
+    title = "Misclassified and indeterminate series, by descending confidence"
     write_sheet(folder / "mistakes.png", title, tiles)
 
 
 def worst_cases(cases: Sequence[Case], no_tumor: str, at_most: int) -> list[Case]:
-    """Return misclassified or indeterminate cases, those with the most wrong p_tumor first."""
+    """Return misclassified or indeterminate cases, the most wrong p_tumor first."""
     wrong = [
         (case.tumor if case.label == no_tumor else 1 - case.tumor, case)
         for case in cases

@@ -8,7 +8,7 @@ from batchmri.records import FileEntry, FileNote, Instance
 
 
 class Reader(Protocol):
-    """Reads the headers and pixels of one file format. Subclasses inherit the default values.
+    """Reads the headers and pixels of one file format. Subclasses inherit the defaults below.
 
     Each worker process creates one object, without arguments. The name under which it is registered
     is `Instance.format`. Attributes:
@@ -26,7 +26,7 @@ class Reader(Protocol):
     def sniff(self, path: str, head: bytes) -> bool:
         """Return whether a file has this format, by its first 4096 bytes, or all if it is shorter.
 
-        `head` is never empty. Readers are asked in the order in which they are registered.
+        `head` is never empty. Readers are tried in the order in which they are registered.
         """
 
     def read_header(
@@ -34,20 +34,21 @@ class Reader(Protocol):
     ) -> Instance | FileNote:
         """Return the header of a file. `file` is open at its start and is closed by the caller.
 
-        Raise CutError if it ends within its header, HeaderError with a text for users, or any other
-        exception if the header is invalid: the file then gets `truncated` or `bad_header`.
+        Raise CutError if the file ends within its header: it then gets the reason `truncated`. If
+        the header is invalid, raise HeaderError with a text for users, or any other exception: it
+        then gets `bad_header`.
         """
 
     def read_pixels(self, task: DecodeTask) -> Decoded:
         """Decode the requested frames, in display orientation (`formats.orientation.finish`).
 
         Raise Refused to refuse the whole file with a reason, OSError if it cannot be read, or any
-        other exception if its pixels are invalid: the file then gets `bad_pixels`.
+        other exception if its pixels are invalid: it then gets the reason `bad_pixels`.
         """
 
     def header_file(self, entry: FileEntry) -> FileEntry | None:
-        """Return the file with the header of `entry`, if that is a separate file.
+        """Return the file that contains the header of `entry`, if that is a separate file.
 
-        This is called for files that no reader recognizes, such as the pixels of a pair.
+        This is called for files that no reader recognizes, such as the .img file of a NIfTI pair.
         """
         return None

@@ -9,7 +9,7 @@ ONE_GRAY_LEVEL = "one gray level"
 _MIN_DIFFERING = 0.005  # fraction of pixels that differ from the median
 _WORKING_SIDE = 256  # longest side, in pixels; larger images are downsampled
 _PERCENTILES = (0.5, 99.5)
-_LAG = 1 / 64  # of the longest side: beyond noise correlation by zero filling and interpolation
+_LAG = 1 / 64  # of the longest side: noise correlated by zero filling does not reach this far
 _LEAST_LAG = 2  # pixels
 _NEIGHBORHOOD = 1 / 6  # of the longest side: coil shading is smooth at this scale, a head is not
 _MIN_STRUCTURE = 0.1  # noise reaches 0.07; slices that show part of a head start at 0.11
@@ -34,8 +34,8 @@ def why_blank(image: FloatArray) -> str:
 def structure(image: FloatArray) -> float:
     """Return the autocorrelation a few pixels apart, from about 0 (noise) to 1.
 
-    The mean of the neighborhood is subtracted first, and the lower of the values along rows and
-    columns is returned. Images that are too small to evaluate have 1.
+    The mean of the neighborhood is subtracted first. The result is the lower of the values along
+    rows and along columns, or 1 for images that are too small to evaluate.
     """
     if min(image.shape) < _SMALLEST_SIDE:
         return 1.0

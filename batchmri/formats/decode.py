@@ -11,7 +11,7 @@ __all__ = ["DecodeTask", "Decoded", "Refusal", "decode", "decode_many"]
 
 
 def decode(task: DecodeTask) -> Decoded:
-    """Decode the requested frames; never raises because of the content of a file."""
+    """Decode the requested frames. No content of a file makes this function raise."""
     try:
         with quiet():
             return readers()[task.format].read_pixels(task)
@@ -22,7 +22,7 @@ def decode(task: DecodeTask) -> Decoded:
     except MemoryError:
         refusal = Refusal(Reason.OUT_OF_MEMORY)
     except RecursionError:
-        refusal = Refusal(Reason.BAD_PIXELS, "its header is nested too deeply")
+        refusal = Refusal(Reason.BAD_PIXELS, "sequences in its header are nested too deeply")
     except Exception as error:
         # pydicom and nibabel raise all kinds of exceptions for damaged files. Only the name of the
         # exception is reported: its text may contain header values.

@@ -16,8 +16,7 @@ class DecodeTask:
     slices are whole frames.
 
     `shared` is the path of a file in shared memory for a NIfTI volume that several tasks decode;
-    the first one fills it. `again` is set when a few slices of an already decoded file are decoded
-    again.
+    the first task fills it. `again` is set to decode a few slices of an already decoded file again.
     """
 
     format: Format

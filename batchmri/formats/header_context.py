@@ -12,8 +12,8 @@ class HeaderContext:
     """Options for reading headers.
 
     `patient_key` (at most 64 bytes) is the key of the digest that replaces a patient ID.
-    `nifti_study` tells whether a NIfTI file outside BIDS is a study, or its folder.
-    `identifiers` tells whether to keep the patient's name, ID, dates and accession number too.
+    `nifti_study` states whether each NIfTI file outside BIDS is a study, or each folder.
+    `identifiers` states whether to keep the patient's name, ID, dates and accession number.
     """
 
     patient_key: bytes
@@ -32,7 +32,7 @@ def _keyed_digest(patient_id: str, key: bytes) -> str:
 
 
 def normalized_id(patient_id: str) -> str:
-    """Return a patient ID without the variations that systems introduce when they forward it.
+    """Return a patient ID without the variations that systems introduce when they forward images.
 
     These are letter case, full-width characters, surrounding or repeated spaces, control
     characters, the assigning authority of HL7 (`123^^^HOSPITAL`), and leading zeros of a number.

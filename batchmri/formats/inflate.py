@@ -9,7 +9,7 @@ SNIFFED_BYTES = 4096
 def inflated(compressed: bytes, most: int = SNIFFED_BYTES, wbits: int = 31) -> bytes:
     """Return at most `most` bytes of the content of a gzip stream (zlib if `wbits` is 15).
 
-    Fewer if the stream is truncated or damaged.
+    Returns what precedes the damage if the stream is truncated or damaged.
     """
     try:
         return zlib.decompressobj(wbits).decompress(compressed, most)

@@ -33,7 +33,7 @@ def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | R
     """Return the slice in display orientation, float32 and finite, or a Refusal if it is blank.
 
     Non-finite values are replaced with the minimum of the others. A slice is blank if fewer than
-    0.5 % of its pixels differ from the median, or if it is noise without structure.
+    0.5% of its pixels differ from the median, or if it is noise without structure.
     """
     with np.errstate(over="ignore"):
         image = np.ascontiguousarray(as_displayed(values, display), dtype=np.float32)

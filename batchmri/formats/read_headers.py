@@ -18,7 +18,7 @@ from batchmri.records import COMPANION, FileEntry, FileNote, Instance
 __all__ = ["HEADER_VERSION", "HeaderContext", "read_headers"]
 
 HEADER_VERSION = 2
-"""Increment whenever a file yields a different Instance or FileNote: headers are read again."""
+"""Increment if a file yields another Instance or FileNote: all headers are then read again."""
 
 # What Python, pydicom and nibabel raise for an invalid header.
 _INVALID_HEADER_ERRORS = (ValueError, KeyError, OverflowError, RecursionError, zlib.error)
@@ -27,7 +27,7 @@ _INVALID_HEADER_ERRORS = (ValueError, KeyError, OverflowError, RecursionError, z
 def read_headers(entries: Sequence[FileEntry], context: HeaderContext) -> list[Instance | FileNote]:
     """Return one Instance per readable file and one FileNote per other file, in order.
 
-    Never raises because of the content of a file.
+    No content of a file makes this function raise.
     """
     with quiet():
         return [_read(entry, context) for entry in entries]
@@ -81,7 +81,7 @@ def _unrecognized(entry: FileEntry, context: HeaderContext, kind: Kind) -> Insta
 
 
 def _companion(header: Instance | FileNote, entry: FileEntry) -> Instance | FileNote:
-    """Return the Instance or note of a file without header: that of its header, without frames."""
+    """Return the Instance or note of its header file for a file without header, without frames."""
     if isinstance(header, FileNote):
         return replace(header, source=entry.source)
     return replace(

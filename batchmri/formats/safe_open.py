@@ -1,4 +1,4 @@
-"""Open a file that was a regular file when the folder was walked, but may have been replaced."""
+"""Open a file that may have been replaced since the walk found it."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from typing import BinaryIO
 def open_regular(path: str) -> BinaryIO:
     """Open a file for reading, without blocking if it was replaced by a pipe.
 
-    Raises OSError, also if it is no longer a regular file.
+    Raises OSError if it cannot be opened or is no longer a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb")

@@ -1,4 +1,4 @@
-"""Detect the format of a file from its first bytes; names only distinguish unsupported formats."""
+"""Detect the format of a file from its first bytes, and unsupported formats also from its name."""
 
 import posixpath
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
 
 _APPLE_DOUBLE = "AppleDouble file of macOS"
-_NOT_FETCHED = "pointer of {}: its content is not here"
+_NOT_FETCHED = "pointer of {} to content that was not fetched"
 
 _MAGIC: tuple[tuple[bytes, Reason, str], ...] = (
     (b"\x00\x05\x16\x07", Reason.NOT_AN_IMAGE, _APPLE_DOUBLE),
@@ -126,7 +126,9 @@ def _unsupported(name: str, first_bytes: bytes) -> Kind:
         return Kind("", *_ENDINGS[ending])
     if name.endswith(_IMAGE_ENDINGS):
         short = len(content) < NIFTI1_SIZE
-        return Kind("", Reason.TRUNCATED if short else Reason.BAD_HEADER, "no such header inside")
+        return Kind(
+            "", Reason.TRUNCATED if short else Reason.BAD_HEADER, "no header of that format"
+        )
     if content[257:262] == b"ustar":
         return Kind("", Reason.UNSUPPORTED_FORMAT, "tar archive")
     if first_bytes[:2] == GZIP_MAGIC:
@@ -136,7 +138,7 @@ def _unsupported(name: str, first_bytes: bytes) -> Kind:
 
 
 def _container(first_bytes: bytes) -> str:
-    """Return the name of a container of a DICOM file that only its content reveals."""
+    """Return the name of a container of DICOM that only the content reveals."""
     for offset, name in _COMPRESSED_DICOM:
         compressed = first_bytes[offset:]
         if compressed[:1] == b"\x78" and has_prefix(inflated(compressed, wbits=15)):

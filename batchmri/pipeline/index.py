@@ -103,7 +103,7 @@ class _Headers:
             self.console.warn(
                 "failed", file=entry.source, reason=found.reason, detail=found.detail or None
             )
-        if isinstance(found, FileNote) and found.reason.about.passing and tries == TRIES:
+        if isinstance(found, FileNote) and found.reason.about.temporary and tries == TRIES:
             self.console.warn(
                 "failed in three runs, not tried again", file=entry.source, reason=found.reason
             )

@@ -193,7 +193,7 @@ def _classify(
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
             _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
-            if done.trouble is Trouble.PASSING and tries == TRIES:
+            if done.trouble is Trouble.TEMPORARY and tries == TRIES:
                 console.warn("failed in three runs, not tried again", series=result.series.source)
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(

@@ -105,7 +105,7 @@ class FileIndex:
         """Delete files that are gone, with their results; returns the number of unread files.
 
         A file is unread if it is new, has changed, is marked by `forget_headers`, or failed for a
-        passing reason in fewer than `tries` runs. With `retry_failed`, every failed file is unread.
+        temporary reason in fewer than `tries` runs. `retry_failed` makes every failed file unread.
         """
         gone = self._db.execute(
             "DELETE FROM files WHERE source IN (SELECT source FROM temp.missing)"
@@ -127,7 +127,7 @@ class FileIndex:
                 "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
             )
         failed = [reason for reason in Reason if reason.status is Status.FAILED]
-        again = failed if retry_failed else [reason for reason in failed if reason.about.passing]
+        again = failed if retry_failed else [reason for reason in failed if reason.about.temporary]
         self._db.execute(
             "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
             "WHERE files.source = walked.source AND files.size = walked.size "

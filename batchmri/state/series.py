@@ -17,7 +17,7 @@ class Trouble(Enum):
     """Whether reading a series failed, at least in part, and whether a later run may succeed."""
 
     NONE = 0
-    PASSING = 1
+    TEMPORARY = 1
     PERMANENT = 2
 
 
@@ -89,7 +89,7 @@ class SeriesIndex:
                     result.reason,
                     result.detail,
                     tries,
-                    trouble is Trouble.PASSING,
+                    trouble is Trouble.TEMPORARY,
                     result.picture_class,
                     result.model_digest,
                     *key,

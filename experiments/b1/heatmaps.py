@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from batchmri.evaluation.inference import RowPredictions, ask, run
+from batchmri.evaluation.inference import RowPredictions, predict, run
 from batchmri.evaluation.intervals import Measure
 from batchmri.evaluation.localization import localization_measures, randomization_measure, redrawn
 from batchmri.evaluation.map_agreement import agreement_measures, random_network
@@ -65,7 +65,7 @@ class _Model:
         """Return the predictions for rows; patients are the bootstrap groups."""
         persons = [row.person or str(row.file) for row in rows]
         groups = np.unique(persons, return_inverse=True)[1].astype(np.int64)
-        return ask(rows, self.backend, self.card, groups, lambda _: None)
+        return predict(rows, self.backend, self.card, groups, lambda _: None)
 
 
 def _backend(network: ClassMapNetwork, card: Card) -> Backend:

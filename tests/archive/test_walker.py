@@ -139,9 +139,11 @@ def test_broken_links_are_not_failures(tmp_path: Path, follow_links: bool) -> No
     }
     assert notes.pop("a") == (
         Reason.NOT_AN_IMAGE,
-        "symbolic link to content that is not here: not fetched by git-annex or DataLad",
+        "symbolic link to content that git-annex or DataLad has not fetched",
     )
-    assert notes == dict.fromkeys("bcdef", (Reason.NOT_AN_IMAGE, "symbolic link to nothing"))
+    assert notes == dict.fromkeys(
+        "bcdef", (Reason.NOT_AN_IMAGE, "symbolic link whose target does not exist")
+    )
 
 
 def test_a_link_into_the_store_of_another_root_or_to_a_folder_of_it(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def write(path: Path, pixels: npt.NDArray[np.generic], quality: int = 95) -> Pat
     return path
 
 
-def picture(path: Path) -> AuditedImage:
+def read_audited(path: Path) -> AuditedImage:
     found = Found(path, path.name, path.parent.parent.name, path.parent.name)
     read = read_image(found)
     assert isinstance(read, AuditedImage), read

@@ -6,17 +6,15 @@ import pytest
 
 from batchmri.audit.duplicates import ORIENTATIONS, Link, exact_links, inverse, near_links, oriented
 
-from .make import Bytes, head, picture, write
+from .make import Bytes, head, read_audited, write
 
 
 def small(pixels: Bytes) -> Bytes:
     return np.asarray(cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def links(*pictures: Bytes) -> list[Link]:
-    return [
-        link for _, found in near_links(np.stack([small(p) for p in pictures])) for link in found
-    ]
+def links(*images: Bytes) -> list[Link]:
+    return [link for _, found in near_links(np.stack([small(p) for p in images])) for link in found]
 
 
 @pytest.mark.parametrize("orientation", range(8))
@@ -59,8 +57,8 @@ def test_shifted_copies_are_not_duplicates() -> None:
 
 
 def test_pairs_are_found_across_blocks() -> None:
-    pictures = [head(seed) for seed in range(300)]
-    found = links(*pictures, head(7), np.ascontiguousarray(head(280)[::-1]))
+    images = [head(seed) for seed in range(300)]
+    found = links(*images, head(7), np.ascontiguousarray(head(280)[::-1]))
     assert sorted((link.first, link.second) for link in found) == [(7, 300), (280, 301)]
 
 
@@ -69,8 +67,8 @@ def test_no_images() -> None:
 
 
 def test_equal_pixels_are_linked_to_the_first(tmp_path: Path) -> None:
-    pictures = [
-        picture(write(tmp_path / "a" / f"{number}.png", head(seed)))
+    images = [
+        read_audited(write(tmp_path / "a" / f"{number}.png", head(seed)))
         for number, seed in enumerate((1, 2, 1, 1))
     ]
-    assert [(link.first, link.second) for link in exact_links(pictures)] == [(0, 2), (0, 3)]
+    assert [(link.first, link.second) for link in exact_links(images)] == [(0, 2), (0, 3)]

@@ -7,7 +7,7 @@ import pytest
 from batchmri.audit.files import AuditedImage, Found, OddFile, find_files, read_image
 from batchmri.errors import UsageError
 
-from .make import head, picture, write
+from .make import head, read_audited, write
 
 
 def read(path: Path) -> AuditedImage | OddFile:
@@ -22,7 +22,7 @@ def odd_code(path: Path) -> str:
 
 
 def odd_codes(path: Path) -> list[str]:
-    return [odd.code for odd in picture(path).odd]
+    return [odd.code for odd in read_audited(path).odd]
 
 
 def test_class_and_split_are_the_last_two_folders(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_codes_of_unusable_files(tmp_path: Path) -> None:
         "cut.jpg": whole[: len(whole) // 2],
         "end_missing.jpg": whole[:-2],
         "cut.png": png[:-20],
-        "text.png": b"no picture at all",
+        "text.png": b"not an image at all",
         "notes.txt": b"notes",
     }
     for name, content in made.items():
@@ -91,16 +91,16 @@ def test_codes_of_odd_but_usable_files(tmp_path: Path) -> None:
 
 def test_equal_pixels_have_equal_digests_in_all_color_modes(tmp_path: Path) -> None:
     gray = head(0)
-    one = picture(write(tmp_path / "a" / "gray.png", gray))
-    other = picture(write(tmp_path / "a" / "rgb.png", np.dstack([gray] * 3)))
-    third = picture(write(tmp_path / "a" / "changed.png", gray ^ np.eye(160, dtype=np.uint8)))
+    one = read_audited(write(tmp_path / "a" / "gray.png", gray))
+    other = read_audited(write(tmp_path / "a" / "rgb.png", np.dstack([gray] * 3)))
+    third = read_audited(write(tmp_path / "a" / "changed.png", gray ^ np.eye(160, dtype=np.uint8)))
     assert one.file_digest != other.file_digest
     assert one.pixel_digest == other.pixel_digest != third.pixel_digest
 
 
 def test_16_bit_images_are_reduced_like_8_bit_images(tmp_path: Path) -> None:
-    shallow = picture(write(tmp_path / "a" / "8.png", head(0)))
-    deep = picture(write(tmp_path / "a" / "16.png", head(0).astype(np.uint16) * 11))
+    shallow = read_audited(write(tmp_path / "a" / "8.png", head(0)))
+    deep = read_audited(write(tmp_path / "a" / "16.png", head(0).astype(np.uint16) * 11))
     difference = shallow.small.astype(float) - deep.small
     assert np.corrcoef(shallow.small.ravel(), deep.small.ravel())[0, 1] > 0.999, difference
 

@@ -13,8 +13,8 @@ def later(pixels: Bytes) -> Bytes:
     return field
 
 
-def reduced(*pictures: Bytes) -> Bytes:
-    return np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in pictures])
+def reduced(*images: Bytes) -> Bytes:
+    return np.stack([cv2.resize(p, (64, 64), interpolation=cv2.INTER_AREA) for p in images])
 
 
 def test_examinations_of_one_head_under_two_patients_are_proposed() -> None:
@@ -23,7 +23,7 @@ def test_examinations_of_one_head_under_two_patients_are_proposed() -> None:
     patients = ["a", "a", "b", "b", "c", "c", "", "", "d", "d"]
     (proposal,) = propose_persons(small, patients)
     assert proposal.patients == ("a", "d")
-    assert set(proposal.pictures) in ({0, 9}, {1, 8})
+    assert set(proposal.images) in ({0, 9}, {1, 8})
 
 
 def test_images_without_patient_are_ignored() -> None:

@@ -4,18 +4,18 @@ import numpy as np
 
 from batchmri.audit.shortcuts import features_of, find_shortcuts
 
-from .make import head, picture, write
+from .make import head, read_audited, write
 
 
 def test_frame_around_one_class_is_a_shortcut(tmp_path: Path) -> None:
-    pictures = []
+    images = []
     for seed in range(40):
         pixels = head(seed)
         if seed % 2:
             pixels[:4] = pixels[-4:] = 200
-        pictures.append(picture(write(tmp_path / "x" / f"{seed}.png", pixels)))
+        images.append(read_audited(write(tmp_path / "x" / f"{seed}.png", pixels)))
     labels = ["framed" if seed % 2 else "plain" for seed in range(40)]
-    found = find_shortcuts(features_of(pictures), "class", labels, range(40))
+    found = find_shortcuts(features_of(images), "class", labels, range(40))
     told = {shortcut.features: shortcut.balanced_accuracy for shortcut in found}
     assert told["border"] == 1.0
     assert abs(told["size"] - 0.5) < 0.2  # all sizes are equal

@@ -64,7 +64,7 @@ def test_output_files_and_metrics(
     assert (raw["accuracy"]["all"]["n"], free["accuracy"]["all"]["n"]) == (12, 10)
     assert "randomized_rank_correlation" in raw
     text = (out / "metrics.txt").read_text()
-    assert "leak-free: 10 images that resemble none of the 4 trained on" in text
+    assert "leak-free: 10 images that resemble none of the 4 training images" in text
     assert "resamples of 12 groups of 12 images by duplicate group" in text
     assert "ece_if_perfect" in {row["metric"] for row in read_csv(out / "metrics.csv")}
     assert "precision" in capsys.readouterr().out

@@ -29,7 +29,7 @@ def test_manifest_and_training_data(kaggle: Path) -> None:
     assert leaks.leak_free is not None
     assert len(leaks.leak_free) == 319
     assert sum(rows[i].label == "notumor" for i in leaks.leak_free) == 2
-    assert "307 of them show a person who is, of 12 the person is not known" in leaks.notes[1]
+    assert "307 of them show a person of the training data, and for 12 the person" in leaks.notes[1]
 
 
 def test_split_of_the_manifest(kaggle: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_mirrored_and_resized_copy_of_a_training_image_is_found(tmp_path: Path
     assert leaks.leak_free is not None
     leaked = {row.file.name for i, row in enumerate(rows) if i not in leaks.leak_free}
     assert leaked == {"mirrored.jpg"}
-    assert "8 images that resemble none of the 12 trained on" in leaks.notes[1]
+    assert "8 images that resemble none of the 12 training images" in leaks.notes[1]
 
 
 def test_test_and_dev_rows_of_the_training_table_are_leak_free(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_hang_and_a_crash_affect_only_their_own_files(
     assert_every_file_accounted_for(out, 500)
 
 
-def test_a_passing_failure_is_tried_in_three_runs_and_reported_as_new_once(
+def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
     archive: Path,
     tmp_path: Path,
     settings: Settings,

@@ -69,7 +69,7 @@ def test_a_file_is_read_once_while_size_and_time_are_the_same(tmp_path: Path) ->
         assert walked(store, entry("a", mtime=2)) == ["a"]
 
 
-def test_a_passing_failure_is_tried_in_three_runs_and_counts_as_new_once(tmp_path: Path) -> None:
+def test_a_temporary_failure_is_tried_in_three_runs_and_counts_as_new_once(tmp_path: Path) -> None:
     failure = FileNote("a", Reason.IO_ERROR, "stalled")
     with Store(tmp_path / "state.db") as store:
         new = []
@@ -130,7 +130,7 @@ def test_counts_below_a_root_leave_out_roots_of_a_longer_name(tmp_path: Path) ->
         assert store.files.n_walked("mri") == 1
 
 
-def test_a_series_that_failed_for_a_passing_reason_has_another_try(tmp_path: Path) -> None:
+def test_a_series_that_failed_for_a_temporary_reason_has_another_try(tmp_path: Path) -> None:
     with Store(tmp_path / "state.db") as store:
 
         def fails(trouble: Trouble) -> int:
@@ -140,10 +140,10 @@ def test_a_series_that_failed_for_a_passing_reason_has_another_try(tmp_path: Pat
         def again(retry_failed: bool = False) -> bool:
             return store.series.has_another_try(KEY, tries=3, retry_failed=retry_failed)
 
-        assert [fails(Trouble.PASSING), again(), fails(Trouble.PASSING), again()] == [
+        assert [fails(Trouble.TEMPORARY), again(), fails(Trouble.TEMPORARY), again()] == [
             1, True, 2, True,
         ]  # fmt: skip
-        fails(Trouble.PASSING)
+        fails(Trouble.TEMPORARY)
         assert not again()
         assert again(retry_failed=True)
         assert fails(Trouble.NONE) == 0

@@ -91,7 +91,7 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
             continue
         if image.shape == (form.rows, form.columns):
             return image
-        failures.append(f"{name}: an image of {image.shape}")
+        failures.append(f"{name}: decoded an image of shape {image.shape}")
     raise Refused(Reason.BAD_PIXELS, "; ".join(failures)[:300])
 
 
@@ -112,7 +112,7 @@ def _checked_codestream(data: bytes, form: PixelFormat) -> Codestream:
     if stream.components != 1:
         raise Refused(Reason.COLOR, f"{stream.components} components")
     if not 1 <= stream.precision <= form.bits_allocated:
-        raise Refused(Reason.BAD_PIXELS, f"a codestream of {stream.precision} bits")
+        raise Refused(Reason.BAD_PIXELS, f"{stream.precision} bits per value in the codestream")
     if (stream.rows, stream.columns) != (form.rows, form.columns):
         raise Refused(
             Reason.BAD_PIXELS,
@@ -148,7 +148,10 @@ def _pydicom(plugin: str) -> Decoder:
 
 
 def _pyjpegls(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
-    """Decode JPEG-LS; an end marker keeps CharLS from searching a damaged stream for seconds."""
+    """Decode JPEG-LS.
+
+    An end marker is appended: without one, CharLS searches a damaged stream for seconds.
+    """
     return _as_array(encapsulate([data + _END_OF_IMAGE]), syntax, form, "pyjpegls")
 
 
@@ -157,7 +160,7 @@ def _opencv(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
     stream = read_codestream(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stream is None or stream.signed or image is None or image.dtype not in _OPENCV_TYPES:
-        raise ValueError("not an image that OpenCV reads")
+        raise ValueError("OpenCV cannot read the image")
     if not form.signed:
         return image
     return _lowest_bits(image.view(f"i{image.itemsize}"), stream.precision)

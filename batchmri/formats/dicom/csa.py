@@ -3,9 +3,9 @@
 The table contains the number of tags, and per tag a name of 64 bytes, counts, and its items as
 text, each padded to four bytes. It starts with `SV10` (CSA2), or without a prefix (CSA1, scanners
 before syngo VB). For the layout see nibabel's documentation, "Siemens format DICOM with CSA
-header". The second number of an item is its length, in CSA1 too, as in GDCM and dcm2niix. nibabel's
-reader is not used: it stops at an invalid value of any tag, and moves backward at an item of
-negative length.
+header". The second number of an item is its length, also in CSA1 (GDCM and dcm2niix read it in the
+same way). nibabel's reader is not used: it stops at an invalid value of any tag, and moves backward
+at an item of negative length.
 """
 
 import struct

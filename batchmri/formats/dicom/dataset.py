@@ -47,7 +47,7 @@ class Tags:
     def elements(self, wanted: Collection[int]) -> tuple[tuple[int, Element], ...] | None:
         """Return the elements with these tags, or None if one of them is large or a sequence.
 
-        They can be hashed, and equal ones have equal values in datasets of the same `context`.
+        They are hashable. Equal elements of datasets with the same `context` have equal values.
         """
         dataset = self._dataset
         found = tuple((tag, dataset[tag]) for tag in wanted if tag in dataset)

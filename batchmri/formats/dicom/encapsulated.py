@@ -19,7 +19,7 @@ _CODESTREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One item: `item` is the offset of its tag, `start` the offset of its first byte."""
+    """One item: `item` is the offset of its tag, `start` the offset of its first content byte."""
 
     item: int
     start: int
@@ -46,7 +46,7 @@ def frame_fragments(
         or _by_codestream(fragments)
     )
     if len(frames) < n_frames and ended:
-        raise Refused(Reason.BAD_PIXELS, f"{len(frames)} of {n_frames} frames are there")
+        raise Refused(Reason.BAD_PIXELS, f"contains {len(frames)} of {n_frames} frames")
     return frames
 
 
@@ -58,7 +58,7 @@ def read_frame(stream: BinaryIO, fragments: list[Fragment], size: int, max_bytes
     if any(part.start + part.length > size for part in fragments):
         raise Refused(Reason.TRUNCATED, "the file ends inside a frame")
     if sum(part.length for part in fragments) > max_bytes:
-        raise Refused(Reason.TOO_LARGE, "a compressed frame passes the limit")
+        raise Refused(Reason.TOO_LARGE, "a compressed frame exceeds the memory limit")
     pieces = []
     for part in fragments:
         stream.seek(part.start)

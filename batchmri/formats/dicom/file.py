@@ -98,8 +98,9 @@ def open_dicom(stream: BinaryIO, max_bytes: int) -> DicomFile:
 def _read(stream: BinaryIO) -> Dataset:
     """Read the wanted elements; the stream is at the pixels afterwards.
 
-    pydicom treats an element of an explicit VR file whose VR is not two letters (`??`, two spaces)
-    as implicit VR. If that skips the pixels, it is read as explicit VR, like in dcmtk.
+    In a file of explicit VR, pydicom treats an element whose VR is not two letters (`??`, two
+    spaces) as implicit VR. If that skips the pixels, the element is read as explicit VR, as in
+    dcmtk.
     """
     tags = [int(tag) for tag in _WANTED]
     for assume_implicit in (True, False):
@@ -144,7 +145,7 @@ def _inflated(stream: BinaryIO, max_bytes: int) -> tuple[Dataset, BinaryIO]:
     while not inflate.eof and (chunk := stream.read(1 << 20)):
         body.write(inflate.decompress(chunk, max_bytes - body.tell() + 1))
         if body.tell() > max_bytes:
-            raise Refused(Reason.TOO_LARGE, "the deflated data set passes the limit")
+            raise Refused(Reason.TOO_LARGE, "the inflated data set exceeds the memory limit")
     body.seek(0)
     header = read_dataset(body, False, True, stop_when=_at_pixels, specific_tags=_WANTED)
     header.file_meta = FileMetaDataset(meta)

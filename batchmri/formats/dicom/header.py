@@ -58,7 +58,7 @@ _WANTED = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """The parsed part of a file.
+    """The parsed part of a DICOM file.
 
     `pixels` is the declared length of the pixel data, `left` the number of bytes between its start
     and the end of the file. If the file ends after the header, `last` is the last tag kept.
@@ -118,7 +118,7 @@ def _instance(
     if refusal is None:
         frames = frames_of(tags, rows, columns, count)
         if not frames:
-            refusal = Reason.UNSUPPORTED_OBJECT, "a mosaic that does not state its tiles"
+            refusal = Reason.UNSUPPORTED_OBJECT, "a mosaic without the number of its tiles"
         elif frames[0].tile:
             rows, columns = frames[0].tile[2:]
     uids, flags = _uids(entry.source, tags, header)
@@ -216,7 +216,7 @@ def _refusal(
         return Reason.TRUNCATED, _TRUNCATED_HEADER
     refusal = sop_classes.refusal_by_kind(
         header.sop_class, reading.pixels is not None
-    ) or sop_classes.refusal_by_picture(
+    ) or sop_classes.refusal_by_image(
         header.sop_class,
         tags.word(0x00080064),
         header.image_type,
@@ -246,7 +246,7 @@ def _refusal_by_size(
     if reading.pixels > reading.left or needed > reading.left:
         return Reason.TRUNCATED, f"{reading.left} of {max(reading.pixels, needed)} bytes"
     if needed > reading.pixels or bits <= 0:
-        return Reason.BAD_PIXELS, f"{reading.pixels} bytes where {needed} are declared"
+        return Reason.BAD_PIXELS, f"{reading.pixels} of {needed} declared bytes of pixels"
     return None
 
 

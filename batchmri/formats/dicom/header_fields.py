@@ -80,7 +80,7 @@ def header_of(tags: Tags, transfer_syntax: str) -> Header:
     return _classic_header(elements, *tags.context, transfer_syntax)
 
 
-# Cached: the slices of a series differ in a few elements only, and none of them is used here.
+# Cached, because none of the few elements that differ between slices of a series is used here.
 @lru_cache(maxsize=_CACHED_HEADERS)
 def _classic_header(
     elements: tuple[tuple[int, Element], ...],
@@ -141,9 +141,10 @@ def b_value_of(tags: Tags, diffusion: Tags) -> float | None:
 
 
 def _is_ge_diffusion(tags: Tags) -> bool:
-    """Return whether GE's private b-value is valid: other sequences store any number there.
+    """Return whether GE's private b-value is valid; other sequences store any number there.
 
-    Diffusion is echo-planar, has directions, or is named in the description (PROPELLER).
+    An image is diffusion-weighted if it is echo-planar, has directions, or its description says so
+    (PROPELLER).
     """
     if "EP" in _scanning_sequence(tags) or any(tags.number(tag, "DS") for tag in _GE_DIRECTIONS):
         return True

@@ -1,9 +1,9 @@
 """Images that contain the slices of a volume as tiles, row by row.
 
-Siemens mosaic: a square grid. The number of tiles is in a private element or the CSA header. Image
-Position is the corner of a slice as large as the whole mosaic, so it is shifted by half of the size
-difference (like in nibabel and dcm2niix). United Imaging VFRAME: as many rows as necessary. A
-private sequence contains the position of every slice.
+Siemens mosaics are a square grid. The number of tiles is in a private element or the CSA header.
+Image Position is the corner of a slice as large as the whole mosaic, so it is shifted by half of
+the size difference (as in nibabel and dcm2niix). United Imaging VFRAME images have as many rows of
+tiles as necessary, and a private sequence contains the position of every slice.
 """
 
 import math
@@ -25,8 +25,8 @@ _MAX_TILES = 1024
 def is_tiled(tags: Tags, rows: int, columns: int) -> bool:
     """Return whether the image consists of tiles.
 
-    Image Type says MOSAIC or VFRAME, but also for slices that were extracted from a mosaic. Those
-    state no number of tiles, and are about as large as their acquisition matrix.
+    Image Type says MOSAIC or VFRAME, but also in slices that were extracted from a mosaic. Such a
+    slice does not state a number of tiles, and is about as large as its acquisition matrix.
     """
     if _TILED.isdisjoint(tags.words(0x00080008)):
         return False

@@ -32,7 +32,7 @@ _PADDING = b"\0\r\n \x1a"  # bytes that transfers append to a file
 
 
 class Element(NamedTuple):
-    """VR as stated (empty if it is not) and value.
+    """VR (empty if the file does not state it) and value.
 
     The value of a sequence of undefined length is its items; a sequence of defined length is kept
     as bytes until it is needed.
@@ -122,7 +122,7 @@ class ElementReader:
         return tag, "", length, position + size
 
     def is_explicit(self, position: int, little: bool) -> bool:
-        """Return whether the element at a position has a VR, whether a standard one or not."""
+        """Return whether the element at a position has a VR, even one that is not standard."""
         order = "<" if little else ">"
         if position + 8 > self.size:
             return False
@@ -206,9 +206,9 @@ class ElementReader:
         """Return length of the value and of the header of an element with an unknown VR.
 
         The VR may be invalid, such as `??` or two spaces, from a later edition of the standard, or
-        missing (implicit). The form that is followed by another valid element is used. dcmtk and
-        pydicom each assume one form, based on the two characters alone; they decide here only if
-        no form is followed by a valid element.
+        missing (implicit). Each possible form of the element header is tried, and the one that is
+        followed by another valid element is used. If there is none, the two characters decide, as
+        they do in dcmtk and pydicom.
         """
         vr = self.bytes_at(position + 4, 2)
         lengths = self._lengths(position, order)

@@ -47,7 +47,8 @@ def read_dicom_pixels(task: DecodeTask) -> Decoded:
         n_pixels = whole + sum(tile[2] * tile[3] if tile else whole for _, tile in task.parts)
         if n_pixels * _BYTES_PER_PIXEL > task.max_bytes:
             raise Refused(
-                Reason.TOO_LARGE, f"{len(task.frames)} of {form.rows} x {form.columns} pixels"
+                Reason.TOO_LARGE,
+                f"{len(task.frames)} frames of {form.rows} x {form.columns} pixels",
             )
         n_frames = max(1, int(_number(file.header, "NumberOfFrames") or 1))
         frames = _Frames(file, form, n_frames, task.max_bytes)
@@ -72,7 +73,7 @@ def _tile_of(stored: Image, tile: Tile | None) -> Image:
     row, column, rows, columns = tile
     part = stored[max(row, 0) : row + rows, max(column, 0) : column + columns]
     if part.shape != (rows, columns):
-        raise Refused(Reason.BAD_PIXELS, f"tile {tile} of a {stored.shape} frame")
+        raise Refused(Reason.BAD_PIXELS, f"tile {tile} is outside the frame of {stored.shape}")
     return part
 
 
@@ -110,7 +111,7 @@ class _Frames:
             )
         if end > file.length:
             raise Refused(
-                Reason.BAD_PIXELS, f"{file.length} bytes of pixels, the header needs {end}"
+                Reason.BAD_PIXELS, f"{file.length} bytes of pixels, but the header requires {end}"
             )
         file.stream.seek(file.start + begin)
         return decode_native(file.stream.read(end - begin), syntax, self.form)
@@ -232,7 +233,7 @@ def _as_stored(value: float, dtype: np.dtype[Any]) -> float:
 
 
 def _rescale(header: Dataset, index: int) -> tuple[float, float]:
-    """Return slope and intercept of a frame: its own, the shared ones, or those of the image."""
+    """Return slope and intercept: of the frame, else shared by all frames, else of the object."""
     for holder in (
         _item(header, "PerFrameFunctionalGroupsSequence", index),
         _item(header, "SharedFunctionalGroupsSequence", 0),

@@ -36,6 +36,6 @@ def _has_two_elements(head: bytes, order: str) -> bool:
             length = struct.unpack_from(order + "I", head, at + 4)[0]
             at += 8 + length
         if length > _MAX_FIRST_LENGTH:
-            return previous_tag >= 0  # for example, a sequence as the second element
+            return previous_tag >= 0  # the second element may be a sequence
         previous_tag = tag
     return True

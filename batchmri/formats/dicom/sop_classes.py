@@ -59,7 +59,7 @@ def refusal_by_kind(sop_class: str, has_pixels: bool) -> ReasonDetail | None:
     return None
 
 
-def refusal_by_picture(
+def refusal_by_image(
     sop_class: str,
     conversion: str,
     image_type: tuple[str, ...],
@@ -71,7 +71,7 @@ def refusal_by_picture(
     if sop_class == _SECONDARY_CAPTURE or sop_class.startswith(_SECONDARY_CAPTURE + "."):
         return Reason.SECONDARY_CAPTURE, name_of_uid(sop_class)
     if conversion in _CAPTURED or _CAPTURED_IMAGE_TYPES & set(image_type):
-        return Reason.SECONDARY_CAPTURE, "said by Conversion Type or Image Type"
+        return Reason.SECONDARY_CAPTURE, "according to Conversion Type or Image Type"
     if samples > 1 or photometric.startswith(_COLOR):
         return Reason.COLOR, next((c for c in _COLOR if photometric.startswith(c)), "")
     if burned_in == "YES":

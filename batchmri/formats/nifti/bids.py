@@ -10,7 +10,7 @@ from batchmri.terms.body_part import normalized
 _EXTENSIONS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
 _SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
-_MAX_ENTITIES = 5  # only the first ones, without sub- and ses-: each doubles the names to try
+_MAX_ENTITIES = 5  # without sub- and ses-; each further one doubles the number of names to try
 _LABELS = re.compile(
     r"(?<![a-z0-9])(?:[a-z0-9]*masks?|d?segs?|segmentations?|labels?|aseg|aparc|parc|probseg)"
     r"(?![a-z0-9])"
@@ -32,11 +32,11 @@ def description_of(source: str) -> str:
 def sidecar_stems(path: str, depth: int) -> Iterator[str]:
     """Yield paths, without extension, of the sidecars that may apply to an image, nearest first.
 
-    The first is the image's own sidecar. In a BIDS tree, sidecars with its suffix and some of its
-    entities follow, in the folders above up to the one that contains sub- (inheritance principle).
-    `depth` is the number of folders of `path` from the root on; folders above the root are not
-    searched. In the image's own folder, a name with fewer entities belongs to the image of that
-    name.
+    The first is the sidecar with the name of the image. In a BIDS tree, sidecars with its suffix
+    and some of its entities follow, from the folders above, up to the one that contains sub-
+    (inheritance principle). `depth` is the number of folders in the path from the root to the
+    image; folders above the root are not searched. In the folder of the image, a sidecar with fewer
+    entities belongs to another image.
     """
     *above, name = path.split("/")
     yield "/".join((*above, stem_of(name)))
@@ -56,7 +56,7 @@ def sidecar_stems(path: str, depth: int) -> Iterator[str]:
 
 
 def subject_folder(source: str) -> str:
-    """Return the path up to sub- and ses-, which all files of one visit share.
+    """Return the path down to the folders sub- and ses-, which all files of one visit share.
 
     Empty outside BIDS. A file in derivatives/ belongs to the visit that it was derived from.
     """

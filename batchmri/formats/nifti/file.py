@@ -94,14 +94,14 @@ def read_volume(
 ) -> tuple[npt.NDArray[np.generic], bool]:
     """Read the first volume as stored, and whether other bytes follow its gzip stream.
 
-    The array is in Fortran order and not scaled. `shared` is the path of an empty file in shared
-    memory to store the values in, instead of memory of this process (see `shared_volume`).
+    The array is in Fortran order and not scaled. If `shared` is the path of an empty file in shared
+    memory, the values are stored there (see `shared_volume`).
 
     Raises Refused: `too_large` before anything is read, `truncated` if the file ends early,
     `bad_pixels` if it cannot be inflated.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
-        raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+        raise Refused(Reason.TOO_LARGE, f"{file.shape} values of type {file.dtype}")
     raw: npt.NDArray[np.uint8] = (
         _mapped(shared, file.n_bytes) if shared else np.empty(file.n_bytes, np.uint8)
     )
@@ -133,7 +133,7 @@ def read_planes(
     Reads plane by plane, so the whole volume is never in memory. Raises Refused like `read_volume`.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
-        raise Refused(Reason.TOO_LARGE, f"{file.shape} of {file.dtype}")
+        raise Refused(Reason.TOO_LARGE, f"{file.shape} values of type {file.dtype}")
     *plane_shape, n_planes = file.shape
     plane = np.empty(plane_shape, file.dtype, order="F")
     rest = file.shape[:axis] + file.shape[axis + 1 :]
@@ -212,7 +212,7 @@ def _header_class(block: bytes) -> type[AnalyzeHeader]:
 
 
 def _scaling(header: Any) -> tuple[float, float]:
-    """Return slope and intercept; a slope of 0, NaN (NIfTI-1 standard) or infinity means none."""
+    """Return slope and intercept; a slope of 0 (NIfTI-1 standard), NaN or infinity means none."""
     try:
         slope, intercept = header.get_slope_inter()
     except HeaderDataError:

@@ -1,4 +1,4 @@
-"""Read gzip files that were padded, concatenated or appended to.
+"""Read gzip files with padding, several members or other bytes at their end.
 
 Python's gzip module refuses a file with other bytes after its last member, even if all content
 that is needed comes before them.
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 _MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 18
-_WBITS = 16 + zlib.MAX_WBITS  # zlib reads the gzip header and checks the sum
+_WBITS = 16 + zlib.MAX_WBITS  # zlib reads the gzip header and verifies the checksum
 
 
 def is_gzip(stream: BinaryIO) -> bool:

@@ -62,7 +62,7 @@ class _Volume:
         return self.offset + math.prod(self.shape) * self.n_volumes * self.itemsize
 
 
-def header_beside(entry: FileEntry) -> str | None:
+def header_path_of(entry: FileEntry) -> str | None:
     """Return the path of the .hdr or .hdr.gz file of an .img or .img.gz file, if there is one."""
     return _partner_path(entry, _IMAGE_ENDING, ".hdr")
 
@@ -137,10 +137,10 @@ def _header_class(head: bytes, pair: bool) -> Any:
 def _volume_of(header: Any, pair: bool) -> _Volume:
     n_dimensions = int(header["dim"][0])
     if not 1 <= n_dimensions <= 7:
-        raise HeaderError(f"it states {n_dimensions} dimensions, not 1 to 7")
+        raise HeaderError(f"the header states {n_dimensions} dimensions, not 1 to 7")
     sizes = [int(size) for size in header["dim"][1 : n_dimensions + 1]]
     if min(sizes) <= 0:
-        raise HeaderError("it states a dimension of size 0 or less")
+        raise HeaderError("the header states a dimension of size 0 or less")
     sizes += [1] * (3 - len(sizes))
     offset = 0 if pair else max(352, _integer(header["vox_offset"]))
     bits = int(header["bitpix"])
@@ -238,12 +238,12 @@ def _refusal_by_size(entry: FileEntry, volume: _Volume, pair: bool) -> ReasonDet
     if pair:
         path = _partner_path(entry, _HEADER_ENDING, ".img")
         if path is None:
-            return Reason.TRUNCATED, "its .img is missing"
+            return Reason.TRUNCATED, "its .img file is missing"
         size = Path(path).stat().st_size
     assert path is not None
     most = size * _GZIP_RATIO if _is_gzip(path) else size
     if volume.size > most:
-        return Reason.TRUNCATED, f"{size} bytes where {volume.size} are declared"
+        return Reason.TRUNCATED, f"{size} of {volume.size} declared bytes"
     return None
 
 

@@ -36,7 +36,9 @@ def read_nifti_pixels(task: DecodeTask) -> Decoded:
     n_slices = file.shape[task.slice_axis]
     plane = file.shape[: task.slice_axis] + file.shape[task.slice_axis + 1 :]
     if plane[0] * plane[1] * _BYTES_PER_PIXEL * len(task.frames) > task.max_bytes:
-        raise Refused(Reason.TOO_LARGE, f"{len(task.frames)} of {plane[0]} x {plane[1]} pixels")
+        raise Refused(
+            Reason.TOO_LARGE, f"{len(task.frames)} slices of {plane[0]} x {plane[1]} pixels"
+        )
     indices = tuple(number - 1 for number in task.frames if 1 <= number <= n_slices)
     if task.again:
         planes: Planes = read_planes(file, task.slice_axis, indices, task.max_bytes)
@@ -74,7 +76,7 @@ def _slice(
 ) -> FloatArray | Refusal:
     first = stored.flat[0]
     if np.isfinite(first) and (stored == first).all():
-        return Refusal(Reason.BLANK_SLICE, ONE_GRAY_LEVEL)  # air: not worth scaling
+        return Refusal(Reason.BLANK_SLICE, ONE_GRAY_LEVEL)
     with np.errstate(over="ignore", invalid="ignore"):
         values = stored.astype(np.float64) * file.slope + file.intercept
     return finish(values, task.display)

@@ -9,7 +9,7 @@ from batchmri.formats.base import Reader
 from batchmri.formats.decode_task import Decoded, DecodeTask
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.inflate import SNIFFED_BYTES, inflated_head
-from batchmri.formats.nifti.header import header_beside, header_entry, read_nifti_header
+from batchmri.formats.nifti.header import header_entry, header_path_of, read_nifti_header
 from batchmri.formats.nifti.pixels import read_nifti_pixels
 from batchmri.formats.nifti.sniff import kind_of
 from batchmri.records import FileEntry, FileNote, Instance
@@ -41,5 +41,5 @@ class NiftiReader(Reader):
 
     def header_file(self, entry: FileEntry) -> FileEntry | None:
         """Return the .hdr file of an .img file."""
-        beside = header_beside(entry)
+        beside = header_path_of(entry)
         return None if beside is None else header_entry(entry, beside)

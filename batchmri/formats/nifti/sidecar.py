@@ -37,7 +37,8 @@ Sidecar = Mapping[str, object]
 def with_sidecar(header: Header, image_path: str, depth: int) -> tuple[Header, frozenset[str]]:
     """Return the header with values from the files that accompany the image, and flags.
 
-    `depth` is the number of folders of `image_path` from the root on: those that are searched.
+    `depth` is the number of folders in the path from the root to the image; only these are
+    searched.
     """
     nearest, *above = sidecar_stems(image_path, depth)
     if os.path.lexists(nearest + ".bval"):

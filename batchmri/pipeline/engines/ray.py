@@ -117,4 +117,4 @@ def _lost_files(chunk: list[FileEntry]) -> list[Instance | FileNote]:
 def _lost_series(series: Series) -> FinishedSeries:
     reason = Reason.DECODER_CRASHED
     result = SeriesResult(series, reason.status, reason, _CRASHED)
-    return FinishedSeries(result, trouble=Trouble.PASSING)
+    return FinishedSeries(result, trouble=Trouble.TEMPORARY)

@@ -68,8 +68,8 @@ class SeriesAccumulator:
         failed = [r.reason for _, r in self.refused if r.reason.status is Status.FAILED]
         if not failed:
             return Trouble.NONE
-        passing = any(reason.about.passing for reason in failed)
-        return Trouble.PASSING if passing else Trouble.PERMANENT
+        temporary = any(reason.about.temporary for reason in failed)
+        return Trouble.TEMPORARY if temporary else Trouble.PERMANENT
 
     def left_out(self) -> list[FileNote]:
         """The files without a classified slice, except for the reason in the series row itself."""

@@ -143,7 +143,7 @@ def test_incomplete_pair(tmp_path: Path) -> None:
     nifti(tmp_path / "v.img", kind=nibabel.Nifti1Pair)
     (tmp_path / "v.img").rename(tmp_path / "w.img")
     header = read_instance(tmp_path / "v.hdr")
-    assert (header.refusal, header.detail) == (Reason.TRUNCATED, "its .img is missing")
+    assert (header.refusal, header.detail) == (Reason.TRUNCATED, "its .img file is missing")
     assert read_note(tmp_path / "w.img").reason is Reason.UNSUPPORTED_FORMAT
     (tmp_path / "w.hdr").write_bytes(b"\x5c\x01\0\0" + bytes(344))
     assert read_note(tmp_path / "w.hdr").reason is read_note(tmp_path / "w.img").reason
@@ -155,7 +155,7 @@ def test_a_pair_with_a_link_outside_the_root(tmp_path: Path) -> None:
     nifti(root / "v.img", kind=nibabel.Nifti1Pair)
     (root / "v.img").unlink()
     (root / "v.img").symlink_to(tmp_path / "out/v.img")
-    assert read_instance(root / "v.hdr").detail == "its .img is missing"
+    assert read_instance(root / "v.hdr").detail == "its .img file is missing"
     (root / "v.hdr").unlink()
     (root / "v.hdr").symlink_to(tmp_path / "out/v.hdr")
     assert read_instance(root / "v.hdr").refusal is None, "the walk was asked to follow links"
