@@ -41,7 +41,7 @@ class ClassCode(_Part):
 
 
 class Card(_Part):
-    """Description of a checkpoint, for scans and for readers.
+    """Description of a checkpoint, for scans and for people.
 
     `classes` are in the order of the network's outputs. `preparation` contains the preparation
     settings of the training, which scans apply as well. Calibrated probabilities are
@@ -114,4 +114,4 @@ def read_card(path: Path) -> Card:
         ) from None
     except ValidationError as error:
         where, first = first_error(error)
-        raise ModelError(f"model card {card}: {where} {first['msg']}".lower()) from None
+        raise ModelError(f"model card {card}: {where} {first['msg'].lower()}") from None

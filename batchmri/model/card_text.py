@@ -26,10 +26,10 @@ def _lines(card: Card) -> Iterator[str]:
     yield f"weights        sha256 {card.weights_digest or 'not stated'}"
     yield f"training data  sha256 {card.training_data_digest or 'not stated'}"
     yield f"created by     {card.created_by or 'not stated'}"
-    for name, figures in card.figures.items():
+    for name, metrics in card.figures.items():
         yield ""
-        yield f"figures: {name}"
-        yield from _figures(figures)
+        yield f"metrics: {name}"
+        yield from _metrics(metrics)
     if card.sources:
         yield ""
         yield "sources"
@@ -46,10 +46,10 @@ def _shortened(command: str) -> str:
     return command if len(command) <= _WIDTH else f"{command[: _WIDTH - 2]} …"
 
 
-def _figures(figures: Any) -> Iterator[str]:
-    if not isinstance(figures, dict):
-        yield f"  {figures}"
+def _metrics(metrics: Any) -> Iterator[str]:
+    if not isinstance(metrics, dict):
+        yield f"  {metrics}"
         return
-    width = max((len(str(name)) for name in figures), default=0)
-    for name, value in figures.items():
+    width = max((len(str(name)) for name in metrics), default=0)
+    for name, value in metrics.items():
         yield f"  {name:<{width}}  {value}"

@@ -47,7 +47,8 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
         raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != card.weights_digest:
         raise ModelError(
-            f"model {path}: its sha256 differs from that in its card; it is damaged or replaced"
+            f"model {path}: its sha256 differs from the one in its card; the file is damaged, or "
+            "belongs to another card"
         )
     network = ClassMapNetwork(len(card.classes), card.last_stride)
     try:

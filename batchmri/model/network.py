@@ -6,9 +6,9 @@ M[c] = Σ_k w[c, k]·A[k] + b[c]. The mean of M[c] over (h, w) is the logit of c
 ReLU(M[c] − b[c]) is Grad-CAM (Selvaraju et al., 2017) of class c at A, up to a positive factor.
 
 The features are the pooled A, followed by the mean and standard deviation of every channel after
-the fifth of the seven stages (model/ood.py: POOLED is the length of the first part). That earlier
-stage describes the appearance of a slice better, since the last activation has discarded what the
-classes do not need.
+the fifth of the seven stages (model/ood.py: POOLED is the length of the first part). The earlier
+stage describes the appearance of a slice better, since the last activation lacks whatever the
+classification does not need.
 """
 
 from typing import Any

@@ -1,11 +1,11 @@
 """Out-of-distribution detection by the texture of the training images.
 
-Only the texture part of the features is used, since the pooled last activation has discarded what
-the classes do not need (measurements: docs/validation.md). The distance of a slice combines the
-Mahalanobis distance in the span of the leading principal components (Lee et al., A simple unified
-framework for detecting out-of-distribution samples, 2018) and the residual outside that span (Wang
-et al., ViM, 2022), each normalized by its mean over the training images. Linear probes on the same
-features distinguish T1 from other sequences, and T1 with contrast from T1 without.
+Only the texture part of the features is used, since the pooled last activation lacks whatever the
+classification does not need (measurements: docs/validation.md). The distance of a slice combines
+the Mahalanobis distance in the span of the leading principal components (Lee et al., A simple
+unified framework for detecting out-of-distribution samples, 2018) and the residual outside that
+span (Wang et al., ViM, 2022), each normalized by its mean over the training images. Linear probes
+on the same features distinguish T1 from other sequences, and T1 with contrast from T1 without.
 """
 
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ class Check:
 
 
 def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object]) -> list[Check]:
-    """Check a model's card, preparation settings, figures and weights.
+    """Check a model's card, preparation settings, metrics and weights.
 
     `read_preparation` raises pydantic's ValidationError for invalid preparation settings. Checks
     that depend on a failed one are omitted.
@@ -39,7 +39,7 @@ def verify_model(path: Path, read_preparation: Callable[[dict[str, Any]], object
     checks = [
         Check("card", True, summary),
         _check_preparation(card, read_preparation),
-        _check_figures(card),
+        _check_metrics(card),
     ]
     try:
         network, _, _ = load_checkpoint(path)
@@ -59,23 +59,23 @@ def _check_preparation(card: Card, read_preparation: Callable[[dict[str, Any]], 
     return Check("preparation", True, settings or "defaults")
 
 
-def _check_figures(card: Card) -> Check:
+def _check_metrics(card: Card) -> Check:
     numbers = list(_numbers(card.figures))
     wrong = [name for name, value in numbers if not math.isfinite(value)]
     if wrong:
-        return Check("figures", False, f"not finite: {', '.join(wrong)}")
-    return Check("figures", True, f"{len(numbers)}, all finite" if numbers else "none")
+        return Check("metrics", False, f"not finite: {', '.join(wrong)}")
+    return Check("metrics", True, f"{len(numbers)}, all finite" if numbers else "none")
 
 
-def _numbers(figures: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(figures, dict):
-        for key, value in figures.items():
+def _numbers(metrics: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(metrics, dict):
+        for key, value in metrics.items():
             yield from _numbers(value, f"{name}.{key}" if name else str(key))
-    elif isinstance(figures, list | tuple):
-        for index, value in enumerate(figures):
+    elif isinstance(metrics, list | tuple):
+        for index, value in enumerate(metrics):
             yield from _numbers(value, f"{name}.{index}")
-    elif isinstance(figures, int | float):
-        yield name, figures
+    elif isinstance(metrics, int | float):
+        yield name, metrics
 
 
 def _check_weights_finite(network: ClassMapNetwork) -> Check:

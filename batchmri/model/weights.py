@@ -53,13 +53,14 @@ def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
         raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != card.weights_digest:
         raise ModelError(
-            f"model {path}: its sha256 is not the one in its card: damaged or replaced"
+            f"model {path}: its sha256 differs from the one in its card; the file is damaged, or "
+            "belongs to another card"
         )
     try:
         tensors = load(content)
         detector = DomainModel.from_tensors(tensors)
     except (SafetensorError, KeyError) as error:
         line = str(error).splitlines()[0]
-        raise ModelError(f"model {path}: not weights of this network ({line})") from None
+        raise ModelError(f"model {path}: these are not weights of this network ({line})") from None
     own = {name: array for name, array in tensors.items() if not name.startswith(PREFIX)}
     return Weights(path, card, own), card, detector

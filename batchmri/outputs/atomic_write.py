@@ -19,7 +19,7 @@ _OWNER_AND_GROUP = 0o027
 
 @contextmanager
 def readers(*, group: bool) -> Iterator[None]:
-    """Set the umask of this process: new files are readable for the owner, or also the group."""
+    """Set the umask of this process, so that only the owner (or also the group) reads new files."""
     before = os.umask(_OWNER_AND_GROUP if group else _OWNER_ONLY)
     try:
         yield
@@ -30,8 +30,8 @@ def readers(*, group: bool) -> Iterator[None]:
 class NewFile:
     """Context manager that writes a new version of a file and replaces the old one at its end.
 
-    After an exception the old file stays. `changed` is whether the content differs; if not, the old
-    file is not touched. `mode` is set regardless of the umask. Raises OutputError.
+    After an exception the old file remains. `changed` states whether the content differs; if not,
+    the old file is not touched. `mode` is set regardless of the umask. Raises OutputError.
     """
 
     def __init__(self, path: Path, mode: int | None = None) -> None:

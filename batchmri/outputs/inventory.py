@@ -11,12 +11,12 @@ from batchmri.records import Decision, FileNote, Series
 
 INVENTORY_COLUMNS = (
     Column("section", "What is counted: decision, modality, sequence, …"),
-    Column("value", "Its value."),
-    Column("series", "Series with it.", "integer"),
-    Column("slices", "Their slices.", "integer"),
+    Column("value", "A value that occurs in this section."),
+    Column("series", "Number of series with this value.", "integer"),
+    Column("slices", "Number of slices in these series.", "integer"),
 )
 SECTIONS = ("decision", "modality", "sequence", "plane", "manufacturer", "transfer_syntax")
-# Rough estimates for one core and for the pictures of a tumor series, measured in benchmarks/.
+# Rough estimates for one core, and for the pictures of a tumor series.
 _SLICES_PER_SECOND = 40
 _BYTES_PER_SLICE_ROW = 400
 _PICTURES_PER_SERIES = 3  # default of report.gradcam; more if there are more deciding slices
@@ -53,7 +53,7 @@ class Inventory:
         )
         for section, value in zip(SECTIONS, facts, strict=True):
             key = section, value or "(none)"
-            # Limits memory if the headers contain very many different values.
+            # Headers may contain very many different values.
             if key not in self.series and len(self.series) >= _MAX_VALUES:
                 key = section, "(other)"
             self.series[key] += 1

@@ -17,7 +17,7 @@ _PANEL = 384
 _MARGIN = 12
 _HEADER_HEIGHT = 62
 _FOOT = 52
-_TILE_FOOT = 26  # of a tile in a montage, which names the rest once
+_TILE_FOOT = 26  # height of the caption of a tile; the montage has the rest of it once
 _BAR_LEFT = 3 * _MARGIN + 2 * _PANEL
 _BAR = 14
 _WIDTH = _BAR_LEFT + _BAR + 40
@@ -43,7 +43,7 @@ _EDGE_LETTERS: dict[Plane, tuple[str, str, str, str]] = {
 
 
 def overlay(
-    picture: FloatArray,
+    image: FloatArray,
     heat: FloatArray | None,
     scale: float,
     spacing: tuple[float, float] | None,
@@ -51,13 +51,13 @@ def overlay(
 ) -> bytes:
     """Draw the slice next to the slice with its heat map, as PNG; without `heat`, the slice alone.
 
-    `picture` and `heat` are (rows, columns) as displayed; `spacing` is in mm (between rows, between
+    `image` and `heat` are (rows, columns) as displayed; `spacing` is in mm (between rows, between
     columns), None if unknown: then pixels are drawn square, without a scale bar. Heat values of at
     least `scale` are drawn at full strength; 0 leaves the anatomy unchanged. A contour surrounds
     the region with at least half of the highest value in the slice.
     """
-    size = _panel_size(picture.shape, spacing or (1.0, 1.0))
-    gray = resized_gray(picture, size)
+    size = _panel_size(image.shape, spacing or (1.0, 1.0))
+    gray = resized_gray(image, size)
     plain = np.stack([gray, gray, gray], axis=-1)
     panels = [plain]
     drawn = canvas.black(_HEIGHT, _WIDTH)
@@ -71,7 +71,7 @@ def overlay(
         if caption.deciding:
             canvas.frame(drawn, (left, _HEADER_HEIGHT), (_PANEL, _PANEL), _FRAME)
     if spacing is not None:
-        _draw_scale_bar(drawn, size[0] / (picture.shape[1] * spacing[1]))
+        _draw_scale_bar(drawn, size[0] / (image.shape[1] * spacing[1]))
     _draw_caption(drawn, caption)
     return canvas.png(drawn)
 
@@ -121,12 +121,12 @@ def _centered(size: tuple[int, int], left: int) -> tuple[int, int]:
     return _HEADER_HEIGHT + (_PANEL - size[1]) // 2, left + (_PANEL - size[0]) // 2
 
 
-def resized_gray(picture: FloatArray, size: tuple[int, int]) -> Image:
-    """The slice (rows, columns) in gray levels, resized to `size` (width, height)."""
-    smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
+def resized_gray(image: FloatArray, size: tuple[int, int]) -> Image:
+    """A slice (rows, columns) as 8-bit gray levels, resized to `size` (width, height)."""
+    smaller = size[0] < image.shape[1] or size[1] < image.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    low, high = np.percentile(picture, _WINDOW_PERCENTILES)
-    gray = cv2.resize(picture, size, interpolation=method) - np.float32(low)
+    low, high = np.percentile(image, _WINDOW_PERCENTILES)
+    gray = cv2.resize(image, size, interpolation=method) - np.float32(low)
     window: Image = np.clip(gray * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
     return window
 
@@ -140,7 +140,7 @@ def heated(plain: Image, strength: FloatArray) -> Image:
 
 def heat_colors(strength: FloatArray) -> Image:
     """The colors (rows, columns, 3) of heat of strength 0 to 1 (rows, columns)."""
-    # Skip the black end of the colormap, with which faint heat would darken the anatomy.
+    # Skip the black end of the colormap: it would darken the anatomy where heat is faint.
     level = 255 * (_COLORMAP_START + (1 - _COLORMAP_START) * strength)
     return cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO).astype(np.uint8)
 

@@ -251,7 +251,7 @@ def _probability_cells(probabilities: tuple[float, ...], classes: Classes) -> Ro
 
 
 def _probability(value: float) -> float:
-    """The value without an excess from rounding."""
+    """The value clipped to 0 and 1, which rounding errors may exceed."""
     return min(max(value, 0.0), 1.0)
 
 

@@ -16,10 +16,11 @@ Type = Literal["string", "integer", "number"]
 
 TABLES = {
     "studies": "study",
-    "series": "series seen, classified or not",
+    "series": "series found, classified or not",
     "slices": "classified slice",
-    "files": "file that gave no slice and for which no series row speaks",
-    "changes": "study that was new, changed, gone or of another verdict in the last run with any",
+    "files": "file without a usable slice that no series row accounts for",
+    "changes": "study that was new, changed or gone, or got another verdict, in the last run with "
+    "such a study",
 }
 """The tables, and what one row of each describes."""
 
@@ -74,7 +75,7 @@ _SERIES_KEY = (
 _SOURCE = Column("source", "Root label and path below it, special characters escaped.")
 _STATUS = Column("status", "classified, skipped or failed.", allowed=tuple(Status))
 _REASON = Column("reason", "Why not classified: a code of docs/reasons.md.", allowed=tuple(Reason))
-_DETAIL = Column("detail", "The reason in words.")
+_DETAIL = Column("detail", "Details of the reason.")
 _VERDICT = Column("verdict", "A class; tumor if its kind is open; or indeterminate.")
 _VERDICT_REASON = Column(
     "verdict_reason",
@@ -101,7 +102,9 @@ _DECIDING_SLICE = Column(
     "The deciding slice with the highest probability of the verdict's class (slice_index).",
     "integer",
 )
-_FLAGS = Column("flags", "What is true of it, codes joined by ';'.", multiple=True)
+_FLAGS = Column(
+    "flags", "Codes of docs/verdict.md for special properties, joined by ';'.", multiple=True
+)
 _DIGEST = Column("model_digest", "sha256 of the weights.")
 
 _COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -114,15 +117,17 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _CONFIDENCE,
         _P_TUMOR,
         _EACH_CLASS,
-        Column("n_series", "Series seen.", "integer"),
-        Column("n_classified", "Series classified.", "integer"),
-        Column("n_skipped", "Series skipped.", "integer"),
-        Column("n_failed", "Series failed.", "integer"),
-        Column("n_slices", "Slices classified.", "integer"),
-        Column("deciding_series_uid", "The series that decided."),
-        Column("deciding_series_part", "Its part."),
+        Column("n_series", "Number of series found.", "integer"),
+        Column("n_classified", "Number of classified series.", "integer"),
+        Column("n_skipped", "Number of skipped series.", "integer"),
+        Column("n_failed", "Number of failed series.", "integer"),
+        Column("n_slices", "Number of classified slices.", "integer"),
+        Column("deciding_series_uid", "The series that decided the verdict of the study."),
+        Column("deciding_series_part", "Part of that series."),
         _DECIDING_SLICE,
-        Column("montage_png", "Montage of its pictures, below the output folder."),
+        Column(
+            "montage_png", "Path of the montage of its pictures, relative to the output folder."
+        ),
         _FLAGS,
         _DIGEST,
     ),
@@ -130,7 +135,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         *_SERIES_KEY,
         Column("format", "dicom or nifti.", allowed=READERS.names()),
         _SOURCE,
-        Column("n_files", "Files that belong to it, including excluded ones.", "integer"),
+        Column("n_files", "Number of files of the series, including excluded ones.", "integer"),
         Column("modality", "Modality in the header."),
         Column("sequence", "Sequence as estimated from the header."),
         Column("series_description", "SeriesDescription in the header, or the BIDS entities."),
@@ -139,10 +144,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("transfer_syntax", "Transfer syntax by its keyword; empty for NIfTI."),
         Column("rows", "Stored rows of a slice.", "integer"),
         Column("columns", "Stored columns of a slice.", "integer"),
-        Column("n_slices", "Slices of the assembled series.", "integer"),
-        Column("plane", "axial, coronal, sagittal or oblique; empty where unknown."),
-        Column("pixel_spacing_mm", "Between rows\\between columns.", unit="mm"),
-        millimeters("slice_spacing_mm", "Between adjacent slices."),
+        Column("n_slices", "Number of slices of the assembled series.", "integer"),
+        Column("plane", "axial, coronal, sagittal or oblique; empty if unknown."),
+        Column("pixel_spacing_mm", "Distance between rows\\between columns.", unit="mm"),
+        millimeters("slice_spacing_mm", "Distance between adjacent slices."),
         _STATUS,
         _REASON,
         _DETAIL,
@@ -151,7 +156,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         _CONFIDENCE,
         _P_TUMOR,
         _EACH_CLASS,
-        Column("n_tumor_slices", "Slices whose leading class is a tumor.", "integer"),
+        Column("n_tumor_slices", "Number of slices whose leading class is a tumor.", "integer"),
         _OOD_SCORE,
         _DECIDING_SLICE,
         _FLAGS,
@@ -162,8 +167,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("instance_uid", "SOPInstanceUID, or its replacement UID."),
         _SOURCE,
         Column("frame", "Frame number in the file, from 1.", "integer"),
-        Column("slice_index", "Place in the series along its normal, from 0.", "integer"),
-        millimeters("position_mm", "Place along the slice normal."),
+        Column(
+            "slice_index", "Index of the slice along the normal of the series, from 0.", "integer"
+        ),
+        millimeters("position_mm", "Position along the slice normal."),
         _PREDICTED,
         probability("confidence", "Calibrated probability of the leading class."),
         _P_TUMOR,
@@ -174,7 +181,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("crop_width", "Brain box: width.", "integer", "pixel"),
         Column("crop_height", "Brain box: height.", "integer", "pixel"),
         _FLAGS,
-        Column("gradcam_png", "Its picture, below the output folder."),
+        Column("gradcam_png", "Path of its picture, relative to the output folder."),
     ),
     "files": (_SOURCE, _STATUS, _REASON, _DETAIL, *_SERIES_KEY),
     "changes": (
@@ -195,12 +202,12 @@ _INTRODUCTION = """# Columns
 
 Generated by `python -m batchmri.outputs.schema > docs/columns.md`. Version 2 of the contract
 (`contract_version` in datapackage.json and run.json). datapackage.json in every output contains the
-same, with one `p_` column per class of the model and the allowed values of each column.
+same columns, with one `p_` column per class of the model, and the allowed values of each column.
 
-CSV as in RFC 4180: UTF-8, comma, CRLF, `.` decimals, rows in the order of study, series, part and
-slice. An empty cell is a missing value. Probabilities have four decimals. Text that would begin
-with `=`, `+`, `-` or `@` has a `'` before it, and control characters become spaces. `slice_index`
-counts from 0; captions and names of pictures count slices from 1.
+The files are CSV as in RFC 4180: UTF-8, comma, CRLF, `.` as decimal point, rows in the order of
+study, series, part and slice. An empty cell is a missing value. Probabilities have four decimals.
+Text that would begin with `=`, `+`, `-` or `@` gets a leading `'`, and control characters become
+spaces. `slice_index` counts from 0; captions and file names of pictures count slices from 1.
 """
 
 
@@ -225,7 +232,7 @@ def columns(table: str, classes: Sequence[str], *, identifiers: bool = False) ->
         else:
             expanded.append(column)
     if identifiers and table == "studies":
-        expanded += [Column(name, "As in the header (`--identifiers`).") for name in IDENTIFIERS]
+        expanded += [Column(name, "From the header, with `--identifiers`.") for name in IDENTIFIERS]
     return tuple(expanded)
 
 

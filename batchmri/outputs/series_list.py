@@ -1,4 +1,4 @@
-"""dry-run-series.csv and dry-run-series.jsonl: every series with what a scan would do with it."""
+"""dry-run-series.csv and dry-run-series.jsonl: every series and what a scan would do with it."""
 
 import json
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ COLUMNS = (
         allowed=("classify", "done", "skip"),
     ),
     Column("reason", "Why it is skipped: a code of docs/reasons.md.", allowed=tuple(Reason)),
-    Column("detail", "The reason in words."),
+    Column("detail", "Details of the reason."),
 )
 
 
@@ -47,7 +47,7 @@ class SeriesList:
         return self
 
     def add(self, series: Series, decision: Decision, *, is_done: bool) -> None:
-        """Append a series; `is_done` is whether the output has its result already."""
+        """Append a series; `is_done` states whether the output already contains its result."""
         if self._output is None:
             return
         row: Row = {

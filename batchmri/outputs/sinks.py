@@ -1,4 +1,4 @@
-"""Sinks: what becomes of the rows of an export. One entry in `SINKS` (extensions.py) adds one."""
+"""Sinks write the rows of an export. One entry in `SINKS` (extensions.py) adds one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Sink(Protocol):
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files it writes: if one is missing or has been changed, the next export repeats."""
+        """The files it writes; an export is repeated if one is missing or was modified."""
 
     def __enter__(self) -> Self: ...
 
@@ -78,7 +78,7 @@ HTML = "html"
 """The sink of the HTML report, selected by the setting `report.html`."""
 
 _REQUIRES = {"parquet": ("pyarrow", "parquet")}
-"""The package that a sink needs in addition, and the extra of batchmri that installs it."""
+"""The additional package that a sink needs, and the extra of batchmri that installs it."""
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:

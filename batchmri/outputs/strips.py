@@ -18,7 +18,7 @@ from batchmri.outputs.pictures import heat_colors, heated, resized_gray
 from batchmri.records import CropBox, FloatArray, Scores, Series, Verdict
 
 MAX_SLICES = 32
-"""Most slices of a strip, unless more slices decide."""
+"""Maximum number of slices in a strip, unless there are more deciding slices."""
 _SIDE = 256
 _THUMBNAIL = 96
 _JPEG_QUALITY = 85
@@ -39,7 +39,7 @@ class Strips:
 def strip_slices(scores: Sequence[Scores], verdict: Verdict) -> tuple[int, ...]:
     """Indices of the slices in the strips, ascending: the deciding ones and evenly spaced others.
 
-    They depend on nothing else, so that the cells of a strip are known without a list of them.
+    They depend only on the arguments, so that no list of them has to be stored with a strip.
     """
     indices = sorted(s.ref.index for s in scores)
     if len(indices) <= MAX_SLICES:
@@ -97,7 +97,7 @@ def heat_box(series: Series, box: CropBox) -> tuple[Box, Box]:
 
 
 def png_size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG from its first bytes. Raises OSError; 0, 0 if it is no PNG."""
+    """Width and height of a PNG from its first bytes; 0, 0 if it is not a PNG. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(24)
     if len(head) < 24 or head[:8] != b"\x89PNG\r\n\x1a\n":
@@ -107,7 +107,7 @@ def png_size(path: Path) -> tuple[int, int]:
 
 
 def _heat_strip(strengths: Sequence[FloatArray]) -> bytes:
-    """Cells with a border of one repeated pixel, which the browser interpolates with."""
+    """Cells with a border of one repeated pixel, because the browser interpolates across edges."""
     cells = [np.pad(strength, 1, mode="edge") for strength in strengths]
     strength = np.clip(np.concatenate(cells), 0, 1).astype(np.float32)
     alpha = np.rint(255 * _MAX_OPACITY * strength**_OPACITY_EXPONENT).astype(np.uint8)

@@ -39,7 +39,7 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
     )
     console.counts("Verdicts", counted.verdicts, "verdict", "studies")
     console.counts("Series not classified", counted.series_reasons, "reason", "series")
-    console.counts("Files that gave no slice", counted.file_reasons, "reason", "files")
+    console.counts("Files without a usable slice", counted.file_reasons, "reason", "files")
     if not counted.first:
         if not counted.changes:
             console.say("No study has changed since the last run.")
@@ -79,14 +79,15 @@ def print_inventory(
         f"A scan would classify {inventory.wanted_series} series "
         f"with {inventory.wanted_slices} slices: "
         f"roughly {time} {where}, {inventory.disk_bytes / 1e6:.0f} MB of disk "
-        f"and {inventory.inodes} files at most. Some label maps show only when pixels are read."
+        f"and {inventory.inodes} files at most. Some label maps are recognized only when their "
+        "pixels are read."
     )
 
 
 def print_json_summary(
     console: Console, counted: Counted, output: Path, exit_code: int, paths: Mapping[str, Path]
 ) -> None:
-    """With `--log-format json`, print the end of a run as one line: exit code, counts and paths."""
+    """With `--log-format json`, print the result of a run as one line: exit code, counts, paths."""
     console.document(
         {
             "summary": "scan",
@@ -131,7 +132,7 @@ def print_status(console: Console, status: StatusView) -> None:
     console.table("Last runs", head, rows)
     console.counts("Series", status.series, "status", "series")
     console.counts("Series not classified", status.series_reasons, "reason", "series")
-    console.counts("Files that gave no slice", status.file_reasons, "reason", "files")
+    console.counts("Files without a usable slice", status.file_reasons, "reason", "files")
 
 
 _RUN_KEYS = ("started", "seconds", "exit_code", "series", "new_failures", "left")

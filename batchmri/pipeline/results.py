@@ -40,7 +40,7 @@ class Results:
 
     @cached_property
     def files(self) -> "pd.DataFrame":
-        """A row per file that gave no slice."""
+        """A row per file without a usable slice."""
         return self._table("files")
 
     @cached_property

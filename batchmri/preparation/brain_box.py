@@ -13,7 +13,7 @@ from batchmri.records import CropBox
 
 _WORKING_SIDE = 256  # longest side, in pixels, for the contour search; larger images are reduced
 _PERCENTILES = (1.0, 99.0)
-_OTSU_SHARE = 0.5  # Otsu's threshold itself separates bright fat from brain in some heads
+_OTSU_SHARE = 0.5  # in some heads, Otsu's full threshold separates bright fat from brain
 _THRESHOLDS = (12, 45)  # of 255: above noise, and at most the papers' fixed threshold of 45
 _SMALLEST_AREA = 0.02  # share of the image; a smaller box is a speck, not a head
 _KERNEL = np.ones((3, 3), np.uint8)

@@ -11,9 +11,9 @@ def map_to_slice(
     heat: npt.NDArray[np.floating],
     box: CropBox,
     pixel_spacing: tuple[float, float],
-    picture_shape: tuple[int, int],
+    slice_shape: tuple[int, int],
 ) -> FloatArray:
-    """Interpolate a heat map (h, w) to an array of `picture_shape` that is zero outside the box.
+    """Interpolate a heat map (h, w) to an array of `slice_shape` that is zero outside the box.
 
     This undoes the resize, padding and crop of `prepare` in one step. `pixel_spacing` is
     (row, column) in mm. The prepared square spans the longer side of the box.
@@ -25,7 +25,7 @@ def map_to_slice(
     # Center of the box's first pixel, in cells of the heat map.
     top = (heat.shape[0] - box.height * down + down - 1) / 2
     left = (heat.shape[1] - box.width * across + across - 1) / 2
-    whole = np.zeros(picture_shape, np.float32)
+    whole = np.zeros(slice_shape, np.float32)
     whole[box.y : box.y + box.height, box.x : box.x + box.width] = cv2.warpAffine(
         heat.astype(np.float32),
         np.array([[across, 0, left], [0, down, top]], np.float64),

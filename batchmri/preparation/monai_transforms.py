@@ -1,4 +1,4 @@
-"""The preparation as MONAI transforms: for programs built on MONAI, and as the reference of a test.
+"""The preparation as MONAI transforms, for programs built on MONAI and as reference in a test.
 
 `prepare` performs the same steps without torch.
 """
@@ -22,8 +22,8 @@ def monai_transforms(
 ) -> Compose:
     """Return the transforms that prepare a slice (1, H, W) with this brain box.
 
-    MONAI's ScaleIntensityRangePercentiles would sort every pixel, and its Resize would apply a
-    Gaussian filter first.
+    MONAI's ScaleIntensityRangePercentiles is not used because it sorts every pixel, and its Resize
+    because it first applies a Gaussian filter.
     """
     low, high = gray_range(image, box, settings)
     shape = resized_shape(box, pixel_spacing, settings.size)

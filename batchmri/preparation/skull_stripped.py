@@ -2,7 +2,7 @@
 
 In a stripped slice everything outside the brain has one value. There is no scalp, so the rim is
 darker than the inside, and no bone, so few pixels below the rim are dark. The limit was chosen on
-slices of sources/heads-native and volumes/dev/stripped-tumors.
+slices of whole heads and of skull-stripped tumor volumes (experiments/b1/README.md).
 """
 
 import cv2
@@ -19,19 +19,19 @@ _MAX_SKULL = 0.95  # brightness of the rim relative to the inside + 2 * share of
 _MIN_CONSTANT = 0.95  # share of the background with the lowest value
 
 
-def is_skull_stripped(picture: npt.NDArray[np.floating]) -> bool:
+def is_skull_stripped(image: npt.NDArray[np.floating]) -> bool:
     """Whether a displayed slice (rows, columns) shows a brain without skull and scalp."""
-    lowest = picture.min()
-    edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    lowest = image.min()
+    edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     if (edges == lowest).mean() < _MIN_CONSTANT:
         return False  # most slices end here, before the image is resized
-    gray = _reduced(picture - lowest)
+    gray = _reduced(image - lowest)
     head = _filled_outline((gray > _FOREGROUND).astype(np.uint8))
     if head.mean() < _MIN_AREA:
         return False
-    size = (picture.shape[1], picture.shape[0])
+    size = (image.shape[1], image.shape[0])
     outside = cv2.resize(cv2.dilate(head, np.ones((5, 5), np.uint8)), size) == 0
-    if not outside.any() or (picture[outside] == lowest).mean() < _MIN_CONSTANT:
+    if not outside.any() or (image[outside] == lowest).mean() < _MIN_CONSTANT:
         return False
     depth = cv2.distanceTransform(np.pad(head, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     depth = depth / np.sqrt(head.sum() / np.pi)
@@ -45,10 +45,10 @@ def is_skull_stripped(picture: npt.NDArray[np.floating]) -> bool:
     return skull < _MAX_SKULL
 
 
-def _reduced(picture: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    reduction = max(1.0, max(picture.shape) / _SIDE)
-    size = tuple(max(1, round(side / reduction)) for side in reversed(picture.shape))
-    small = cv2.resize(picture.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+def _reduced(image: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    reduction = max(1.0, max(image.shape) / _SIDE)
+    size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     highest = max(float(np.percentile(small, 99)), 1e-6)
     gray: npt.NDArray[np.float32] = np.clip(small / highest, 0, 1).astype(np.float32)
     return gray

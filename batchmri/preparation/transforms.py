@@ -28,10 +28,14 @@ class PreparationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: int = Field(160, ge=32, description="Side of the prepared square, pixels.")
-    lower_percentile: float = Field(0.5, ge=0, le=100, description="Inside the box: black.")
-    upper_percentile: float = Field(99.5, ge=0, le=100, description="Inside the box: white.")
-    black: float = Field(-1.0, description="What the network is given for black.")
-    white: float = Field(1.0, description="What the network is given for white.")
+    lower_percentile: float = Field(
+        0.5, ge=0, le=100, description="Percentile inside the brain box that becomes black."
+    )
+    upper_percentile: float = Field(
+        99.5, ge=0, le=100, description="Percentile inside the brain box that becomes white."
+    )
+    black: float = Field(-1.0, description="Input value of the network for black.")
+    white: float = Field(1.0, description="Input value of the network for white.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -14,7 +14,7 @@ def test_show_prints_the_card_of_the_shipped_model() -> None:
     shown = CliRunner().invoke(cli, ["model", "show"]).output
     assert "Not a medical device" in shown
     assert "glioma, meningioma, notumor, pituitary (notumor means no tumor)" in shown
-    assert "figures: test" in shown and "TCGA-LGG" in shown
+    assert "metrics: test" in shown and "TCGA-LGG" in shown
     commands = shown.partition("\ncommands (complete with --json)\n")[2].splitlines()
     assert len(commands) > 3 and max(map(len, commands)) <= 80 and commands[4].endswith(" …")
     stored = CliRunner().invoke(cli, ["model", "show", str(SHIPPED), "--json"]).output

@@ -105,7 +105,7 @@ def test_shared_patients_are_counted_and_grouped(tmp_path: Path) -> None:
     table = write_csv(data / "table.csv", records)
     rows = [row for row in read_rows(table) if row.split == "test"]
     leaks = check_leaks(rows, None, table, no_progress)
-    assert "1 of them show a patient who is among these" in leaks.notes[1]
+    assert "1 of them show a patient of the training data" in leaks.notes[1]
     groups, description = groups_of(rows, leaks)
     assert groups.tolist() == [0, 1, 1]
     assert description == "2 groups of 3 images by patient, duplicate group"

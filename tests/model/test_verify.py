@@ -52,7 +52,7 @@ def not_finite(path: Path) -> None:
         (change_card(weights_digest="0" * 64), {"weights"}, "sha256"),
         (change_card(classes=["a", "b", "c"]), {"weights"}, "not weights of this network"),
         (change_card(preparation={"sice": 64}), {"preparation"}, "sice"),
-        (change_card(figures={"test": {"f1": float("nan")}}), {"figures"}, "test.f1"),
+        (change_card(figures={"test": {"f1": float("nan")}}), {"metrics"}, "test.f1"),
         (not_finite, {"values"}, "linear.bias"),
     ],
 )

@@ -25,7 +25,7 @@ class Backend(Protocol):
 
 
 class BackendType(Protocol):
-    """What the registry contains: a class whose objects are Backends."""
+    """An entry of the registry: a class whose objects are Backends."""
 
     @classmethod
     def available(cls) -> bool:

@@ -29,9 +29,9 @@ def cache_folder() -> Path:
 
 
 def cached_network(openvino: Any, parts: tuple[str, ...], convert: Callable[[], Any]) -> Any:
-    """Return the network of OpenVINO that `convert` returns, from the cache if it is there.
+    """Return the OpenVINO network that `convert` creates, from the cache if it is there.
 
-    `parts` name everything that the network depends on: weights, shape, versions.
+    `parts` are texts that identify everything the network depends on: weights, shape, versions.
     """
     try:
         entry = cache_folder() / f"openvino-{_key(parts)}"

@@ -35,9 +35,9 @@ class Runtime:
 def choose(settings: ClassifierSettings) -> Runtime:
     """Resolve the settings that are `auto`.
 
-    Automatically chosen are a CUDA device if there is one, and the first backend in
-    `batchmri.extensions` that is installed and can use the device. Backends of other packages are
-    chosen by name only. Raises SettingsError if this machine lacks what the settings name.
+    `auto` selects a CUDA device if there is one, and the first backend in `batchmri.extensions`
+    that is installed and can use the device. Backends of other packages are selected only by name.
+    Raises SettingsError if this machine lacks a backend, device or precision of the settings.
     """
     backends = _backends(settings.backend)
     device = _resolve_device(settings.device, backends)

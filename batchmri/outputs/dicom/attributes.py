@@ -62,7 +62,7 @@ _CHECKS: dict[str, Callable[[str], str]] = {
 
 
 def source_attributes(header: Dataset) -> tuple[tuple[str, str], ...]:
-    """The attributes of a source instance that the objects repeat; invalid values are left out."""
+    """The attributes of a source instance that are copied to the objects, if they are valid."""
     found = []
     for keyword in (*STUDY_KEYWORDS, *SERIES_KEYWORDS):
         value = header.get(keyword)
@@ -72,7 +72,7 @@ def source_attributes(header: Dataset) -> tuple[tuple[str, str], ...]:
 
 
 def evidence(series: SourceSeries) -> list[Dataset]:
-    """A dataset for each source instance, as highdicom takes them."""
+    """A dataset for each source instance, as highdicom requires them."""
     return [_evidence(series.by_keyword, image) for image in series.images]
 
 
@@ -86,7 +86,7 @@ def _evidence(attributes: Mapping[str, str], image: SourceImage) -> Dataset:
         ds.FrameOfReferenceUID = attributes["FrameOfReferenceUID"]
     ds.SOPInstanceUID, ds.SOPClassUID = image.instance_uid, image.sop_class
     ds.Rows, ds.Columns = image.rows, image.columns
-    ds.Modality = ""  # else highdicom describes the plane of every image: 18 items each
+    ds.Modality = ""  # otherwise highdicom writes 18 items about the plane of every image
     return ds
 
 

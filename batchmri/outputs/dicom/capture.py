@@ -33,7 +33,7 @@ def secondary_capture(study: StudyFacts, montage: bytes) -> Dataset:
         transfer_syntax_uid=UID(ExplicitVRLittleEndian),
         **common("sc", attributes, study.model_digest),
     )
-    # The panels have different planes, so that one orientation would be wrong.
+    # The panels have different planes, so no single orientation is right.
     image.PatientOrientation = []
     image.BodyPartExamined = BODY_PART
     image.BurnedInAnnotation = "YES"

@@ -16,7 +16,7 @@ from batchmri.outputs.dicom.facts import ClassCode, StudyFacts, own_uid
 from batchmri.records import INDETERMINATE
 
 PRIVATE_SCHEME = "99BATCHMRI"
-"""Scheme of classes without a code in the model card, and of what no standard code describes."""
+"""Scheme for classes without a code in the model card, and for concepts without a standard code."""
 
 NEOPLASM = Code("C3262", "NCIt", "Neoplasm")
 PROBABILITY = Code("122157", "DCM", "Probability")
@@ -44,7 +44,7 @@ def class_concept(name: str, codes: Mapping[str, ClassCode]) -> CodedConcept:
 
 
 def finding(verdict: str, study: StudyFacts) -> CodedConcept:
-    """The finding of a verdict; a neoplasm if there is no tumor, or if its kind is open."""
+    """The finding of a verdict: a class, or Neoplasm if there is no tumor or its kind is open."""
     if verdict in study.classes.names and verdict != study.classes.no_tumor:
         return class_concept(verdict, dict(study.codes))
     return CodedConcept.from_code(NEOPLASM)
@@ -58,7 +58,7 @@ def presence(verdict: str, study: StudyFacts) -> Code:
 
 
 def observer(model_digest: str) -> ObserverContext:
-    """The device that observes: batchmri with its model."""
+    """The observing device: batchmri with its model."""
     return ObserverContext(
         DEVICE,
         DeviceObserverIdentifyingAttributes(

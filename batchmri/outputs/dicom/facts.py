@@ -11,7 +11,7 @@ from batchmri.settings.report import DicomKind
 Kind = DicomKind
 """Structured report, Secondary Capture, Key Object Selection, Parametric Map."""
 CONTENT_VERSION = "1"
-"""Version of the builders. Increase it if their objects change, so that these get new UIDs."""
+"""Version of the objects. Increase it if their content changes, so that they get new UIDs."""
 _DIGITS = 18
 
 

@@ -59,7 +59,7 @@ class Tls:
     def context(self) -> ssl.SSLContext:
         """The SSL context. Raises UsageError if a file cannot be used."""
         if self.key and not self.certificate:
-            raise UsageError("--tls-key needs --tls-cert, the certificate of this key")
+            raise UsageError("--tls-key needs --tls-cert: name the certificate of this key")
         try:
             context = ssl.create_default_context(cafile=self.ca)
             if self.certificate:
@@ -87,8 +87,8 @@ def send(
 ) -> Iterator[Sent]:
     """Send objects one after the other, and yield the outcome of each.
 
-    An association that cannot be established, or that is lost, is tried `TRIES` times. After that
-    the remaining objects are reported as failed. Raises UsageError for unusable TLS files.
+    If an association cannot be established or is lost, it is tried `TRIES` times. After that, the
+    remaining objects are reported as failed. Raises UsageError for unusable TLS files.
     """
     connection = _Connection(peer, title, tls.context() if tls else None, pause)
     with connection:
@@ -137,7 +137,7 @@ class _Connection:
             try:
                 status = association.send_c_store(dcmread(path))
             except (ValueError, RuntimeError, OSError) as problem:
-                return f"{self._peer} does not take it ({problem})".replace("\n", " ")
+                return f"{self._peer} does not accept it ({problem})".replace("\n", " ")
             if "Status" in status:
                 return _explained(self._peer, int(status.Status))
             error = f"the connection to {self._peer} was lost"

@@ -1,7 +1,8 @@
 """Data of the index page: one compact row per study in chunks of scripts, and the counts.
 
-Browsers do not let a page read files next to it over `file://`, but they run scripts: each chunk is
-a call of a function with rows. Strings that repeat are numbers into a list of words.
+Over `file://`, browsers do not let a page read other files, but they run scripts. Each chunk is
+therefore a script that calls a function with rows. Repeated strings are stored once in a list of
+words, and rows contain their index.
 """
 
 import json
@@ -28,7 +29,7 @@ _OTHER = "(other)"
 
 
 class Words:
-    """Numbers strings in the order in which they come; a very long list ends with "(other)"."""
+    """Numbers strings in order of appearance; a very long list ends with "(other)"."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -52,7 +53,7 @@ class Words:
 class IndexData:
     """Writes the rows of the index page and counts what the overview shows.
 
-    Its memory does not grow with the number of studies, beyond one chunk.
+    It keeps at most one chunk of rows in memory.
     """
 
     def __init__(self, context: SinkContext, folder: Path, files: ExitStack) -> None:
@@ -108,7 +109,7 @@ class IndexData:
             self.ood_score[bin_of(verdict.ood_score, MAX_OOD)] += 1
 
     def _row(self, study: StudyExport) -> list[Any]:
-        """See `index.js` for the meaning of each place."""
+        """The row of a study; `index.js` names the meaning of each position."""
         verdict = study.verdicts[study.deciding] if study.deciding else None
         row = study.study
         classified = [r for r in study.results if r.status is Status.CLASSIFIED]

@@ -13,7 +13,7 @@ from batchmri.reasons import Reason, VerdictReason
 from batchmri.records import INDETERMINATE
 
 MAX_CHANGES = 200
-"""Changes that the page lists; it counts all of them."""
+"""Maximum number of changes that the page lists; all are counted."""
 _STATUSES = ("classified", "skipped", "failed")
 View = dict[str, Any]
 
@@ -67,7 +67,7 @@ def _bars(
     *,
     titles: Mapping[str, str] | None = None,
 ) -> list[View]:
-    """Bars of a chart: the given ones in their order, then the others by descending count."""
+    """Bars of a chart: those in `order` first, then the others by descending count."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     known = [(name, counts[name]) for name in order if counts[name]]
     others = [(name, n) for name, n in ranked if name not in order]

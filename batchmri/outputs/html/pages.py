@@ -19,7 +19,7 @@ _DIGEST = b'<meta name="batchmri-digest" content="'
 
 
 def write_assets(report: Path) -> None:
-    """Copy scripts and style sheets into the report, unless they are there already."""
+    """Copy scripts and style sheets into the report unless they are already there."""
     for asset in _folder(_ASSETS).iterdir():
         write_atomic(report / _ASSETS / asset.name, asset.read_bytes())
 

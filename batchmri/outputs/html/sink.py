@@ -17,10 +17,10 @@ from batchmri.outputs.sinks import SinkContext
 
 
 class HtmlReport:
-    """Writes a page per study as the studies come, and the index at the end.
+    """Writes a page per study when it receives the study, and the index at the end.
 
     Pages of unchanged studies are not written again. The index and its data are replaced together
-    at the end, and stay as they were after an exception.
+    at the end; after an exception, the old ones remain.
     """
 
     def __init__(self, context: SinkContext) -> None:
@@ -33,7 +33,7 @@ class HtmlReport:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The index page and its data; pages of studies are compared one by one."""
+        """The index page and its data. Pages of studies are not listed: each has a digest."""
         data = self._report / "data"
         chunks = (data / f"studies-{number:03d}.js" for number in range(self._index.n_chunks))
         return (self._report / "index.html", data / "words.js", *chunks)

@@ -1,4 +1,4 @@
-"""What the page of a study shows: plain values, from which the page is rendered."""
+"""The content of the page of a study, as plain values from which the page is rendered."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +15,14 @@ from batchmri.records import INDETERMINATE, Scores, Series, SeriesResult, Verdic
 
 View = dict[str, Any]
 _ROOT = "../../../"
-"""The output folder, seen from a page in report/studies/ab/."""
+"""The output folder, relative to a page in report/studies/ab/."""
 _MAX_KEY_SLICES = 8
 _PLAIN = (VerdictReason.TUMOR, VerdictReason.NO_TUMOR)
-"""Reasons that the name of the verdict states as well."""
+"""Reasons that are not shown, because the name of the verdict says the same."""
 
 
 def study_view(study: StudyExport, context: SinkContext) -> View:
-    """The view of a study; pictures and strips appear if they are up to date and exist."""
+    """The view of a study; pictures and strips are included if they exist and are up to date."""
     verdict = study.verdicts[study.deciding] if study.deciding else None
     ordered = sorted(
         study.results,
@@ -192,7 +192,7 @@ def _percent(*values: float) -> str:
 
 
 def _script_data(section: View) -> View:
-    """What the script of the page needs of a section."""
+    """The data of a section that the script of the page needs."""
     c = section["curve"]
     return {
         "number": section["number"],
@@ -203,7 +203,7 @@ def _script_data(section: View) -> View:
 
 
 def _facts(series: Series, context: SinkContext) -> Iterator[tuple[str, str]]:
-    """The header facts on which decisions are based, in words; unknown ones are omitted."""
+    """The header values on which decisions are based, in words; unknown ones are omitted."""
     header = series.header
     contrast = {True: "given", False: "not given", None: "not stated"}[header.contrast_agent]
     spacing = series.pixel_spacing
@@ -243,7 +243,7 @@ def _millimeters(value: float) -> str:
 
 
 def _name(series: Series, context: SinkContext) -> str:
-    """Number and description of a series, or what else names it."""
+    """Number and description of a series, or another name if both are missing."""
     header = series.header
     described = header.series_description if context.settings.report.descriptions else ""
     number = "" if header.series_number is None else f"{header.series_number}"

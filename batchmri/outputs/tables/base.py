@@ -1,4 +1,4 @@
-"""What the sinks of table formats share: one writer per table, to which rows are distributed."""
+"""Base class of the sinks for table formats, which distributes rows to one writer per table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class RowWriter(AbstractContextManager["RowWriter"], Protocol):
 
 
 class TableSink(ABC):
-    """Sink for a file per table (`paths`) in a format whose `_writer` opens the file."""
+    """Sink that writes one file per table (`paths`); a subclass returns the writer of a table."""
 
     suffix: str
 

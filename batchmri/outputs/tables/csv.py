@@ -1,4 +1,4 @@
-"""CSV tables (RFC 4180), streamed, replaced atomically, and only if their content changed."""
+"""CSV tables (RFC 4180), streamed, and replaced atomically if their content changed."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ _ROWS_PER_CHUNK = 2048
 class TableWriter:
     """Context manager that writes a table row by row and replaces the old table at its end.
 
-    After an exception the old table stays. `changed` is whether the new table differs from the old
-    one. Values are formatted and sanitized by `outputs.values`. Raises OutputError.
+    After an exception the old table remains. `changed` states whether the new table differs from
+    it. Values are formatted and sanitized by `outputs.values`. Raises OutputError.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:

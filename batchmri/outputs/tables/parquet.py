@@ -1,4 +1,4 @@
-"""Parquet tables: the values of the CSV tables with their types, in row groups."""
+"""Parquet tables: the values of the CSV tables, with their types, in row groups."""
 
 import json
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ def _field(column: Column) -> pa.Field:
 
 
 def _value(column: Column, row: Row) -> Any:
-    """The value of a cell; empty text is a null, as an empty cell of CSV is a missing value."""
+    """The value of a cell; empty text becomes a null, like an empty cell in CSV."""
     value = stored(column, row.get(column.name))
     if isinstance(value, tuple):
         return list(value)
