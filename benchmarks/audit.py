@@ -102,10 +102,10 @@ def main() -> None:
         options.out / "groups.csv",
         Console("plain"),
     )
-    print(f"{len(findings.pictures)} pictures in {time.perf_counter() - start:.0f} s")
-    files = [picture.found.name for picture in findings.pictures]
+    print(f"{len(findings.images)} images in {time.perf_counter() - start:.0f} s")
+    files = [image.found.name for image in findings.images]
     true = [manifest[file]["dup_group"] for file in files]
-    evaluate_duplicates(true, findings.images.tolist(), files)
+    evaluate_duplicates(true, findings.duplicate_groups.tolist(), files)
     proposed = [frozenset(proposal.patients) for proposal in findings.persons]
     person_of = {patient_of[f]: row["person"] for f, row in manifest.items() if patient_of[f]}
     evaluate_persons(proposed, person_of)

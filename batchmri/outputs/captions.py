@@ -1,4 +1,4 @@
-"""What the pictures of a series say besides its slices."""
+"""Captions of the pictures of a series."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from batchmri.records import Plane
 
 @dataclass(frozen=True, slots=True)
 class SeriesCaption:
-    """What the pictures of a series say about all of its slices.
+    """The part of the captions that is the same for all slices of a series.
 
-    `title` is the verdict with its reason. `description` is empty if the header states none or
-    descriptions are not wanted.
+    `title` is the verdict with its reason. `description` is empty if the header has none or the
+    settings exclude descriptions.
     """
 
     title: str

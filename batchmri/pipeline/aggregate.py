@@ -1,4 +1,4 @@
-"""Aggregation of the results of a study: its verdict, and its pictures that are up to date."""
+"""Aggregation of the results of a study: its verdict, and the pictures that are up to date."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class AggregatedStudy:
 
     @property
     def montage_pictures(self) -> tuple[str, ...]:
-        """The first pictures; more than usual if more slices of the deciding series decide."""
+        """The first pictures, including those of all deciding slices of the deciding series."""
         n_deciding = len(self.verdict.deciding) if self.verdict else 0
         return self.pictures[: max(MAX_MONTAGE_PICTURES, n_deciding)]
 
@@ -128,8 +128,8 @@ def aggregate_series(
 ) -> tuple[SeriesResult, Verdict, bool]:
     """A classified series under the current settings, and whether any picture is missing.
 
-    Its result contains probabilities of the current temperature, and the pictures that are up to
-    date; if they are not, `picture_class` is empty.
+    Its result contains probabilities for the current temperature, and only pictures that are up to
+    date. If they are not, `picture_class` is empty.
     """
     scores = sharpened(result.scores, sharpening(classes, settings.verdict))
     verdict = series_verdict(result.series, scores, classes, settings.verdict)

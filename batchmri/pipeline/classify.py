@@ -50,7 +50,7 @@ class SeriesClassifier:
 
     def __init__(self, pool: Pool, model: Model, context: EngineContext) -> None:
         if context.output is None:
-            raise ValueError("an engine without an output folder only reads headers")
+            raise ValueError("an engine without an output folder can only read headers")
         self._pool = pool
         self._model = model
         self._settings = context.settings

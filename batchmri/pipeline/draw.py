@@ -1,4 +1,4 @@
-"""Selection of the slices of a series that are drawn, and drawing them.
+"""Selection and drawing of the pictures of a series.
 
 Functions that draw import OpenCV; a run with nothing new does not.
 """
@@ -50,7 +50,9 @@ def wanted_pictures(
 
 
 def drawn_as(caption: SeriesCaption, verdict: Verdict, exponent: float = 1.0) -> str:
-    """Digest of what pictures of a series show besides its slices; if it changes, redraw them.
+    """Digest of everything that pictures of a series show besides its slices.
+
+    If it changes, the pictures are outdated.
 
     `exponent` is that of a temperature other than the model card's (`verdict.temperature`), which
     changes the probabilities in captions. A heat map volume shows the same, so that the digest does
@@ -112,7 +114,7 @@ def series_caption(
     model_digest: str,
     rules: ReportSettings,
 ) -> SeriesCaption:
-    """What all pictures of a series say about it."""
+    """The part of the caption that all pictures of a series share."""
     description = series.header.series_description if rules.descriptions else ""
     flags = sorted({*series.flags, *verdict.flags})
     return SeriesCaption(

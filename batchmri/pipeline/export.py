@@ -14,7 +14,7 @@ from batchmri.outputs.rows import StudyExport, change_row, common_source, file_r
 from batchmri.outputs.sinks import Sink, SinkContext, chosen
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.run.changes import Changes
-from batchmri.pipeline.run.last_export import export_record, last_export, what_it_is_made_from
+from batchmri.pipeline.run.last_export import digest_of_sources, export_record, last_export
 from batchmri.pipeline.run.provenance import known_card, known_provenance
 from batchmri.pipeline.study_pictures import (
     remove_files_of_gone_studies,
@@ -62,7 +62,7 @@ def export(
         explain_study,
     )
     names = chosen(settings) if sinks is None else sinks
-    made_from = what_it_is_made_from(store, context, names, draw=draw)
+    made_from = digest_of_sources(store, context, names, draw=draw)
     last = last_export(store, made_from, output) if keep else None
     if last is not None:
         return Totals.from_json(last)

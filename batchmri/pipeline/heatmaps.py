@@ -30,7 +30,7 @@ def write_heatmap(
     weights: Mapping[int, float],
     output: Path,
 ) -> bool:
-    """Write the heat map of a series; returns False if its place in space is unknown.
+    """Write the heat map of a series; returns False if its position in space is unknown.
 
     `series` must contain its slices. The values are `heat` (h, w) of each slice times its weight,
     interpolated over the brain box and 0 elsewhere. The volume of a NIfTI file has its axes and its
@@ -71,7 +71,7 @@ def _nifti_space(series: Series) -> tuple[Affine, int] | None:
     """The affine of the source file and its number of slices."""
     try:
         source: Any = nibabel.load(series.slices[0].path)
-    except (ImageFileError, OSError, ValueError):  # such as a name without an ending
+    except (ImageFileError, OSError, ValueError):  # such as a name without an extension
         return None
     if source.affine is None or len(source.shape) < 3:
         return None
@@ -99,7 +99,7 @@ def _dicom_space(series: Series) -> tuple[Affine, int] | None:
 
 
 def frame_of(ref: SliceRef) -> Frame | None:
-    """The geometry of a slice, read from the header of its file again."""
+    """The geometry of a slice, read again from the header of its file."""
     try:
         size = Path(ref.path).stat().st_size
     except OSError:

@@ -42,8 +42,8 @@ def index(
     """Update the files in the state from the folders; returns the number of new failures.
 
     `begin` is called in the transaction that applies the walk, after the archive has been checked.
-    Raises ArchiveError without changing the state if the archive looks wrong. If `stop` is
-    requested, headers read so far are kept.
+    Raises ArchiveError, without changing the state, if the archive looks wrong. If a stop is
+    requested, the headers that were read so far are kept.
     """
     version, now_s = header_version(HEADER_VERSION), time.time()
     first_run = store.files.is_empty()
@@ -86,7 +86,7 @@ class _Headers:
     n_failed: int = 0
 
     def unread(self, stop: Shutdown) -> Iterator[FileEntry]:
-        """The files to read; files that the walk could not list are stored on the way."""
+        """The files to read; notes of the walk are stored while iterating."""
         for item in stop.until(self.store.files.unread()):
             if isinstance(item, FileEntry):
                 yield item

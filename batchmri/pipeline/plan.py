@@ -41,9 +41,9 @@ class Planner:
     output: Path | None = None
 
     def plan(self, stop: Shutdown) -> int:
-        """Decide on every series; returns the number of new failures found in headers alone.
+        """Decide on every series; returns the number of new failures found by headers alone.
 
-        Does nothing if nothing has changed since the last run that finished (`remember`).
+        Does nothing if nothing has changed since the last finished run (`remember`).
         """
         if self._is_up_to_date():
             return 0
@@ -57,7 +57,7 @@ class Planner:
         return failed
 
     def remember(self) -> None:
-        """Record that every series is planned and processed, so that the next run may skip this."""
+        """Record that every series is planned and processed, so that the next run can skip it."""
         self.store.set_meta(_PLANNED_KEY, self._depends_on())
 
     def _is_up_to_date(self) -> bool:

@@ -78,7 +78,7 @@ def scan(
             check_metrics_file(metrics_file)
         report.metrics_file = metrics_file
         settings = effective_settings(settings)
-        chosen(settings)  # an unknown format must not end the run when its results are written
+        chosen(settings)  # report an unknown format now, not when the results are written
         database = state_path(output, options.state)
         roots = find_roots(paths, database, settings.archive.root_labels)
         check_output(roots, output)
@@ -100,7 +100,7 @@ def scan(
         stack.enter_context(report.recorded(settings, store))
         claim_state(store, output)
         if settings.report.dicom_results:
-            import_module("highdicom")  # fail before the work if the extra is missing
+            import_module("highdicom")  # fail before any work if the extra is missing
         engine = stack.enter_context(create_engine(EngineContext(settings, stop, output)))
         model = engine.model
         provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
@@ -210,7 +210,7 @@ def _paths(output: Path, database: Path) -> dict[str, Path]:
 def _log_outcome(
     console: Console, result: SeriesResult, left_out: Sequence[FileNote], *, newly_failed: bool
 ) -> None:
-    """Name what failed for the first time; with `--verbose`, every series."""
+    """Log what failed for the first time and, with `--verbose`, every series."""
     source, detail = result.series.source, result.detail or None
     if not newly_failed:
         console.detail(str(result.status), series=source, reason=result.reason, detail=detail)

@@ -57,6 +57,6 @@ class DicomIndex:
         return self._db.execute("SELECT 1 FROM meta WHERE key = ?", (key,)).fetchone() is not None
 
     def mark_sent(self, peer: str, instance_uid: str) -> None:
-        """Remember that an object was sent to a peer."""
+        """Record that an object was sent to a peer."""
         key = f"{_SENT}{peer}:{instance_uid}"
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '')", (key,))

@@ -1,4 +1,4 @@
-"""What an output has already done, for a dry run: its state.db is only read."""
+"""The results that an output already contains, for a dry run, which only reads its state.db."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ _BUSY_TIMEOUT_S = 30
 
 
 class KnownResults:
-    """Context manager for the results in a state.db; empty if there is none or an older one.
+    """Context manager for the results in a state.db; empty if it does not exist or is older.
 
     Raises StateError for a file that is not a state.db.
     """

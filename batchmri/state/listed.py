@@ -1,4 +1,4 @@
-"""Which version of each study results.jsonl contains."""
+"""The version of each study that results.jsonl contains."""
 
 import sqlite3
 from collections.abc import Iterator

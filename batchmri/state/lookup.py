@@ -1,4 +1,4 @@
-"""Look up studies and files in the state by what an administrator knows of them."""
+"""Look up studies and files in the state by UID, `source` or path."""
 
 import os
 import sqlite3
@@ -54,7 +54,7 @@ class KnownFolder:
 
 
 class Lookup:
-    """Queries that no scan needs."""
+    """Queries for commands on single studies and files; a scan does not use them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -168,7 +168,7 @@ class Lookup:
         return [FileNote(source, Reason(r), d, SeriesKey(*key)) for r, d, *key in rows]
 
     def rescan(self, header_study: str) -> int:
-        """Mark the files and series of a study to be processed again; returns the series."""
+        """Mark a study to be processed again; returns the number of its series."""
         self._db.execute(
             "UPDATE files SET tries = -1 - tries WHERE header_study = ? AND tries >= 0",
             (header_study,),
@@ -187,7 +187,7 @@ class Lookup:
         ).rowcount
 
     def forget(self, header_study: str) -> None:
-        """Delete the files and series of a study, and what other tables contain of it."""
+        """Delete the files and series of a study, and its rows in all other tables."""
         for table in ("changes", "listed"):
             self._db.execute(
                 f"DELETE FROM {table} WHERE study_uid IN "

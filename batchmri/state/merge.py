@@ -6,7 +6,7 @@ from pathlib import Path
 
 from batchmri.state.transaction import Transaction
 
-# In an order in which rows follow the rows that they refer to.
+# Ordered so that rows are added after the rows that they refer to.
 _TABLES = ("files", "series", "slices", "left_out")
 _STUDY = {
     "files": "source, size, mtime_ns, reason, detail",
@@ -23,7 +23,7 @@ _Rows = list[tuple[object, ...]]
 class Merge:
     """Context manager that reads another state.db into the one of `connection`.
 
-    Equal rows are added once. Counts of failed runs are kept, and change times too.
+    Equal rows are added once. Counts of failed runs and change times are kept.
     """
 
     def __init__(self, connection: sqlite3.Connection, other: Path) -> None:

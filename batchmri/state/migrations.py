@@ -11,7 +11,7 @@ def migrate_from_1(db: sqlite3.Connection) -> None:
     """Migrate the tables of version 0.1.
 
     Series parts begin with `p`, changes have their own table, and fingerprints keep only the digest
-    of the files of a series: what version 0.1 made of the headers cannot be compared. The version
+    of the files of a series, because header values of version 0.1 cannot be compared. The version
     of each exported study becomes unknown, so that no study is reported as changed.
     """
     db.execute("PRAGMA defer_foreign_keys = ON")

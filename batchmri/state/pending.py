@@ -1,4 +1,4 @@
-"""What an export will change in the state, collected until its files are in place."""
+"""The changes of an export to the state, collected until its files are in place."""
 
 import sqlite3
 

@@ -11,11 +11,11 @@ left_out   files that belong to a series, but have no classified slice
 studies    the last exported row of each study, and a digest of its montage; `version` is empty
            if it is unknown, after a migration
 changes    the changes of the last run that changed anything, as JSON
-listed     which version of each study results.jsonl contains
+listed     the version of each study that results.jsonl contains
 revision   a number that every change to series, slices, left_out or files increases (triggers)
 runs       one row per finished run, for `batchmri status`
 meta       key of patient digests, provenance of the results, version of the header reader, roots,
-           and what the last export wrote
+           DICOM objects, and the record of the last export
 """
 
 import sqlite3
@@ -96,7 +96,7 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)  # another process may have been faster
+        version = _version(connection)  # another process may have migrated it meanwhile
         if version > VERSION:
             raise StateError(
                 f"{path}: written by a newer version of batchmri (schema {version}, this version "

@@ -121,7 +121,7 @@ class SeriesIndex:
         )
 
     def result(self, key: SeriesKey) -> tuple[SeriesResult, str] | None:
-        """The result of a processed series, and its fingerprint then; None if there is none."""
+        """The result of a processed series, and the fingerprint at that time; None without one."""
         row = self._db.execute(
             "SELECT record, status, reason, detail, picture_class, model_digest, fingerprint "
             f"FROM series WHERE {_BY_KEY} AND processed = 1",

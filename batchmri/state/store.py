@@ -39,7 +39,7 @@ def _create(path: Path) -> None:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from None
+        raise OutputError(f"{path}: cannot be created ({error.strerror})") from None
 
 
 class Store:
@@ -113,12 +113,12 @@ class Store:
         return Merge(self._db, other)
 
     def pending_export(self) -> PendingExport:
-        """What the export that begins now will change in the state."""
+        """The collected changes of an export that begins now."""
         return PendingExport(self._db)
 
     @property
     def revision(self) -> int:
-        """A number that changes with everything that the tables are made from."""
+        """A number that increases with every change of the contents of the tables."""
         return int(self._db.execute("SELECT number FROM revision").fetchone()[0])
 
     @property

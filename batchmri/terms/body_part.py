@@ -52,7 +52,7 @@ _MODALITIES = (
     ("NM", frozenset(("spect", "datscan"))),
     ("US", frozenset(("ultrasound",))),
 )
-# Also the name of a country, a unit or a site: not a modality in the name of an MR image.
+# In the name of an MR image, these are a country, a unit or a site rather than a modality.
 _AMBIGUOUS = {"us": "US", "hu": "CT"}
 _MR_WORDS = frozenset(("mr", "mri", "mrt", "irm"))
 
@@ -119,7 +119,7 @@ def is_phantom(patient_name: str, patient_id: str) -> bool:
 def modality_of(file_name: str, *, names_sequence: bool = False) -> str:
     """Return the modality other than MR that a file name states, or an empty string.
 
-    `names_sequence` tells whether the name contains an MR sequence, such as `T1w`.
+    `names_sequence` states whether the name contains an MR sequence, such as `T1w`.
     """
     words = normalized(file_name).split()
     stated = next((code for code, known in _MODALITIES if any(w in known for w in words)), "")

@@ -41,7 +41,7 @@ _BY_CLASS = (
 def modality_code(stated: str, sop_class: str = "") -> str:
     """Return the code of a modality, corrected if it is a common misspelling.
 
-    Otherwise the modality of the SOP class, or an empty string if neither is known.
+    If it is unknown, return the modality of the SOP class, or an empty string.
     """
     word = stated.strip("\0 ").upper()
     code = word if word in MODALITIES else _MISSPELLED.get(word, "")
@@ -67,7 +67,7 @@ COMPONENTS = {
 """Image types of images other than the magnitude, mapped to `Frame.component`."""
 
 ANATOMY = frozenset(("water", "in_phase", "opposed_phase"))
-"""Components that show anatomy like the magnitude does."""
+"""Components that show the anatomy as the magnitude does."""
 
 DERIVED = frozenset(
     {

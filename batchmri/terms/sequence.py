@@ -63,7 +63,7 @@ def has_b_value(time_point: str) -> bool:
 def contradicts_times(header: Header, sequence: str) -> bool:
     """Return whether the name says T1 and the timing T2 or FLAIR, or the reverse.
 
-    Only spin echo and inversion recovery are checked: the timing of other sequences overlaps.
+    Only spin echo and inversion recovery are checked, because the times of other sequences overlap.
     """
     kinds = header.scanning_sequence.split("\\")
     if {"GR", "EP"} & {*kinds} or not ("SE" in kinds or header.inversion_time):

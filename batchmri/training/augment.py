@@ -27,7 +27,7 @@ class RandJpeg(RandomizableTransform):
     """Random JPEG compression of an image (1, rows, columns) with values from 0 to 1."""
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Compress the image with random quality, with the transform's probability."""
+        """Compress the image with random quality, in a fraction `prob` of the calls."""
         self.randomize(None)
         if not self._do_transform:
             return image
@@ -49,7 +49,7 @@ class RandResample(RandomizableTransform):
         self.zoom_range = zoom_range
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Reduce and re-enlarge the image (linear or cubic), with the transform's probability."""
+        """Reduce and enlarge the image (linear or cubic), in a fraction `prob` of the calls."""
         self.randomize(None)
         if not self._do_transform:
             return image

@@ -16,8 +16,8 @@ def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[int, Record]]
 
     The file is UTF-8 with or without a byte order mark, separated by commas, semicolons (the
     default of spreadsheets in many languages) or tabs. Columns without a name, such as the index
-    that pandas writes, are ignored. Raises UsageError if the file cannot be read; the message calls
-    the table `what`.
+    that pandas writes, are ignored. Raises UsageError if the file cannot be read; `what` is the
+    name of the table in the message.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -33,7 +33,7 @@ def read_csv(path: Path, what: str) -> tuple[list[str], list[tuple[int, Record]]
     except OSError as error:
         raise UsageError(f"{what} {path}: {_reason(error)}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{what} {path}: not UTF-8; save it as CSV UTF-8") from None
+        raise UsageError(f"{what} {path}: is not UTF-8 text; save it as CSV UTF-8") from None
     except csv.Error as error:
         raise UsageError(f"{what} {path}: cannot be read as CSV: {error}") from None
     return list(columns.values()), rows

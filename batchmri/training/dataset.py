@@ -151,7 +151,7 @@ def label_indices(rows: Sequence[Row], classes: Sequence[str]) -> list[int]:
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Sampler of (sample number since the start of the training, row), epoch by epoch."""
+    """Sampler that yields (number of the sample since the start of training, row)."""
 
     def __init__(
         self, weights: Floats, per_epoch: int, seed: int, first_epoch: int, epochs: int
@@ -172,7 +172,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class AugmentedImages(Dataset[dict[str, Tensor]]):
-    """Augmented images with their targets; sample number and row determine the image."""
+    """Augmented images with their targets; the number of the sample and the row determine both."""
 
     def __init__(
         self,

@@ -43,8 +43,8 @@ def find_images(folder: Path, val_step: int = VAL_STEP) -> list[Labeled]:
     if any(image.split == "val" for image in found):
         return found
     _log.warning(
-        "%s: no folder for val: one in %d images of train is used; if images are "
-        "duplicated, the validation is too optimistic (see batchmri data audit)",
+        "%s: no folder for val, so one in %d images of train is used; if images are duplicated, "
+        "validation is too optimistic (see batchmri data audit)",
         folder,
         val_step,
     )
@@ -69,7 +69,7 @@ def images_in(folder: Path) -> list[Labeled]:
         parts = [("train", label) for label in folders]
     found = [Labeled(file, label.name, split) for split, label in parts for file in _images(label)]
     if not found:
-        raise UsageError(f"folder {folder}: no class folders with images in it")
+        raise UsageError(f"folder {folder}: contains no class folders with images")
     return found
 
 
@@ -92,7 +92,7 @@ def _images(label: Path) -> list[Path]:
         raise UsageError(f"folder {label}: cannot be read ({error.strerror})") from None
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise UsageError(f"class folder {label}: no images in it")
+        raise UsageError(f"class folder {label}: contains no images")
     if len(images) < len(files):
         _log.warning("%s: %d files are not images", label, len(files) - len(images))
     return images

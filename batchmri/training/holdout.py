@@ -20,7 +20,7 @@ def without(rows: Sequence[Row], held_out: Sequence[str]) -> list[Row]:
 
 
 def is_of(person: str, one: str) -> bool:
-    """Whether `person` ("source patient") equals `one` or starts with it at a word boundary."""
+    """Whether `person` ("source patient") is `one` or begins with the words of `one`."""
     return f"{person} ".startswith(f"{one} ")
 
 

@@ -3,8 +3,8 @@
 The evidence for tumor class c in a cell of the map is M[c] − M[no tumor]. One hinge requires the
 evidence for the true class to be above 2 inside the mask; the other requires the evidence for every
 tumor class to be below −1 outside. Each is averaged over its cells of an image. In tumor-free
-images, all cells are outside. Images with a tumor but no mask have no hinge. With masks, images
-with a tumor also contribute examples of tumor-free tissue.
+images, all cells are outside. Images with a tumor but no mask have no hinge loss. Masks also make
+the area around a tumor an example of tumor-free tissue.
 
 The label ANY_TUMOR marks images with a tumor whose type is unknown or not among the classes. Their
 cross-entropy is −log(1 − p[no tumor]), and the hinge inside their mask applies to the tumor class

@@ -20,8 +20,8 @@ class TrainSettings(BaseModel):
     no_tumor_class: str = Field("notumor", description="The class that means no tumor.")
     any_tumor_label: str | None = Field(
         None,
-        description="Label of images that show a tumor of unknown kind: they train only that "
-        "no_tumor_class is wrong.",
+        description="Label of images that show a tumor of unknown kind: for these, the loss "
+        "requires only that no_tumor_class is improbable.",
     )
     init: str | tuple[str, ...] = Field(
         "imagenet",

@@ -147,7 +147,7 @@ def _one_of(value: str, allowed: tuple[_Choice, ...], what: str) -> _Choice:
     for choice in allowed:
         if choice == value:
             return choice
-    raise ValueError(f"{what} {value!r} is none of {', '.join(map(str, allowed))}")
+    raise ValueError(f"{what} {value!r} is not one of {', '.join(map(str, allowed))}")
 
 
 def _check_splits(where: str, rows: Sequence[Row]) -> None:

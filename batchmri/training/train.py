@@ -61,8 +61,8 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
     classes = classes_of(rows, settings.any_tumor_label)
     if settings.no_tumor_class not in classes:
         raise UsageError(
-            f"no_tumor_class {settings.no_tumor_class!r} is none of {', '.join(classes)}: "
-            "name the class that means no tumor in --config"
+            f"no_tumor_class {settings.no_tumor_class!r} is not one of {', '.join(classes)}; "
+            "set it to the class that means no tumor in the config file (--config)"
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -94,7 +94,7 @@ def train(data: Path, out: Path, settings: TrainSettings, resume: bool = False) 
 
 
 def card_of(settings: TrainSettings, classes: tuple[str, ...], prepared: PreparedImages) -> Card:
-    """Return the model card of a training, still without figures and fitted values."""
+    """Return the model card of a training, without metrics and fitted values."""
     return Card(
         classes=classes,
         no_tumor_class=settings.no_tumor_class,
@@ -148,7 +148,7 @@ def _weights(file: Path, classes: tuple[str, ...], linear: dict[str, Tensor]) ->
 
 
 def _claim(out: Path, prepared: PreparedImages, settings: TrainSettings, resume: bool) -> None:
-    """Record the data and settings of a training, or compare them with those of the one in `out`.
+    """Record the data and settings of a training, or compare them with those recorded in `out`.
 
     Raises UsageError if `out` contains a training and `resume` is not set, or if it differs.
     """

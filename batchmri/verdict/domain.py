@@ -1,4 +1,4 @@
-"""Flags of series for which a model is unreliable: not T1-weighted, or unlike its training images.
+"""Flags of series for which the model is unreliable: not T1-weighted, or out of distribution.
 
 The header takes precedence over the scores of the slices. Scores are aggregated by their median, so
 that the outermost slices of a head do not dominate.

@@ -53,13 +53,19 @@ def explain_study(
             rivals = [key for key in rivals if has(key)]
             if not rivals:
                 return f"Of {len(verdicts)} classified series it decides because {words}."
-    return f"Of {len(verdicts)} classified series it has the highest p_tumor of equal rank."
+    return (
+        f"Of {len(verdicts)} classified series it decides because it has the highest p_tumor of "
+        "those with equal rank."
+    )
 
 
 def _deciding_slices(verdict: Verdict, eligible: Sequence[Scores], scores: Sequence[Scores]) -> str:
     first, last, n = verdict.deciding[0] + 1, verdict.deciding[-1] + 1, len(verdict.deciding)
     if n == 1:
-        return f"Slice {first} decides, of {len(eligible)} eligible and {len(scores)} slices."
+        n_slices = len(scores)
+        return (
+            f"Slice {first} decides, of {len(eligible)} eligible and {n_slices} classified slices."
+        )
     return (
         f"Slices {first} to {last} decide: the {n} adjacent slices with the highest mean p_tumor, "
         f"of {len(eligible)} eligible and {len(scores)} classified slices."

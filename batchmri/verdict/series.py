@@ -88,8 +88,8 @@ def series_probabilities(
 ) -> Row:
     """The class probabilities of a series: the mean over the run.
 
-    If the run is called a tumor, its tumor probability is distributed over the tumor classes by
-    `class_shares` of all suspicious slices (`p_tumor` of at least `rules.tumor_above`).
+    If there is a tumor, its probability is distributed over the tumor classes by `class_shares` of
+    all suspicious slices (those with a `p_tumor` of at least `rules.tumor_above`).
     """
     mean = _mean(run)
     tumor = classes.tumor_probability(mean)
@@ -107,7 +107,7 @@ def series_probabilities(
 def class_shares(rows: Sequence[Row], classes: Classes) -> Row:
     """The share of each tumor class; 0 for the class without tumor.
 
-    Softmax of the mean log probabilities of the slices, weighted by their tumor probability. The
+    This is the softmax of the mean log probabilities of the slices, weighted by `p_tumor`. The
     rule was chosen on volumes that were not used for training (experiments/b1/class_rules.py).
     """
     weights = [classes.tumor_probability(row) for row in rows]

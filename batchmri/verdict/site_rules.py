@@ -1,16 +1,16 @@
 """Fit of verdict rules to the labeled series of a site.
 
-Temperature: the lowest loss of p_tumor, in which series with and without a tumor count the same.
-The labels are smoothed as by Platt (Probabilistic outputs for support vector machines, 1999),
-because the loss of perfectly separated labels has no minimum.
+The temperature minimizes the cross-entropy of p_tumor, in which series with and without a tumor
+have equal weight. The labels are smoothed (Platt, Probabilistic outputs for support vector
+machines, 1999), because the loss of perfectly separated labels has no minimum.
 
-Thresholds of p_tumor: for further series from the same distribution as these n, at most a share of
-α is expected beyond the k-th most extreme of the n, k = ⌊α (n + 1)⌋, whatever the distribution
-(split conformal prediction: Vovk et al., Algorithmic Learning in a Random World, 2005). If k is 0,
-that is, with fewer than 1/α − 1 series of a kind, the threshold cannot be fitted.
+The thresholds of p_tumor are split conformal (Vovk et al., Algorithmic Learning in a Random World,
+2005): of further series from the same distribution as these n, at most a share of α is expected
+beyond the k-th most extreme of the n, k = ⌊α (n + 1)⌋, for any distribution. If k is 0, that is,
+with fewer than 1/α − 1 series of a kind, the threshold cannot be fitted.
 
-Share of the class: the smallest share for which, of the series that are given a class, at most α
-are given a wrong one, counting one more wrong series than were found.
+The share of a class is the smallest one for which, of the series that get a class, at most α get a
+wrong one, counting one more wrong series than were found.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ Rules = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class LabeledSeries:
-    """A classified series and what it shows: a class, or `tumor` if its kind is other or unknown.
+    """A classified series and its label: a class, or `tumor` for another or an unknown kind.
 
     `group` is the study, whose series are not independent.
     """
@@ -57,7 +57,7 @@ class Targets:
 
     `fpr` is the share of tumor-free series that are called a tumor, `fnr` the share of series with
     a tumor that are called tumor-free, `class_error` the share of wrong classes among the tumors
-    that are given one.
+    that get a class.
     """
 
     fpr: float = 0.05
@@ -85,7 +85,7 @@ class SiteFit:
 
     @cached_property
     def fitted(self) -> Rules:
-        """The rules fitted to all series; rules that too few series support are left out."""
+        """The rules fitted to all series, without rules for which there are too few series."""
         return self.fit(range(len(self.labeled)), fewest=0)
 
     def out_of_sample(self) -> list[Verdict]:
@@ -93,7 +93,7 @@ class SiteFit:
         found: dict[int, Verdict] = {}
         for group in dict.fromkeys(one.group for one in self.labeled):
             own = [i for i, one in enumerate(self.labeled) if one.group == group]
-            # A rule that all series barely support is also fitted without this study.
+            # If all series are just enough for a rule, it is also fitted without this study.
             rules = self.fit([i for i in range(len(self.labeled)) if i not in own], fewest=1)
             kept = {key: value for key, value in rules.items() if key in self.fitted}
             found |= {i: self.verdict(i, kept) for i in own}
@@ -114,7 +114,7 @@ class SiteFit:
         return self.labeled[index].label != self.classes.no_tumor
 
     def in_doubt(self, index: int) -> bool:
-        """Whether a series has no contrast, or does not state it."""
+        """Whether a series has no contrast, or its header does not state it."""
         return bool(CONTRAST_IN_DOUBT.intersection(self.verdict(index, {}).flags))
 
     def fit(self, indices: Sequence[int], fewest: int) -> Rules:

@@ -71,7 +71,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *a
     [
         (cut_short, "val/some/1.jpg: a truncated JPEG"),
         (no_image, "val/some/1.png: not a readable image"),
-        (empty_class, "train/other: no images in it"),
+        (empty_class, "train/other: contains no images"),
         (only_in_test, "class 'other' is in test, not in train"),
         (no_split_column, "no column 'split' (it has file, label)"),
     ],

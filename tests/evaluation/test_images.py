@@ -112,7 +112,7 @@ def test_invalid_data_and_checkpoints_raise(random_model: Path, tmp_path: Path) 
         evaluate(random_model, out, data)
     (data / "spot" / "9.png").unlink()
     (data / "third").mkdir()
-    with pytest.raises(UsageError, match="third: no images in it"):
+    with pytest.raises(UsageError, match="third: contains no images"):
         evaluate(random_model, out, data)
     (data / "third" / "3.png").write_bytes((data / "spot" / "0.png").read_bytes())
     with pytest.raises(UsageError, match=r"class 'third' is not a class .*notumor, spot"):

@@ -190,7 +190,7 @@ def test_outputs_without_results_or_in_use_are_refused(outputs: list[Path], tmp_
         merge([outputs[0], tmp_path], out=merged)
     with pytest.raises(UsageError, match="out-one: named twice"):
         merge([outputs[0], outputs[0]], out=merged)
-    with pytest.raises(UsageError, match="contains results already"):
+    with pytest.raises(UsageError, match="already contains results"):
         merge(outputs, out=outputs[0])
     with hold(outputs[1]), pytest.raises(OutputBusyError):
         merge(outputs, out=merged)

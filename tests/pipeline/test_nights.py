@@ -51,7 +51,7 @@ def test_a_root_that_is_not_mounted_changes_nothing(
     with pytest.raises(ArchiveError, match="not mounted"):
         scan([archive], out=out, settings=settings)
     archive.mkdir()
-    with pytest.raises(ArchiveError, match="12 files were known here and none exists now"):
+    with pytest.raises(ArchiveError, match="12 files were known here, and none exists now"):
         scan([archive], out=out, settings=settings)
     assert (contents(out), memory(out)) == before
 

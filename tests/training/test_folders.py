@@ -80,8 +80,8 @@ def test_folders_of_operating_systems_are_not_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "says"),
     [
-        ({"bee": 20, "wasp": 0}, "wasp: no images in it"),
-        ({"train/bee": 20, "train/wasp": 20, "test/wasp": 0}, "test/wasp: no images in it"),
+        ({"bee": 20, "wasp": 0}, "wasp: contains no images"),
+        ({"train/bee": 20, "train/wasp": 20, "test/wasp": 0}, "test/wasp: contains no images"),
         ({"train/bee": 20, "train/wasp": 20, "test/ant": 1}, "'ant' is in test, not in train"),
         ({"bee": 20}, "at least two classes"),
         ({"test/bee": 20, "test/wasp": 20}, "at least two classes"),

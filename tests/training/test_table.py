@@ -20,7 +20,7 @@ def test_paths_are_relative_to_the_table(heads: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"split": "training"}, "line 3: split 'training' is none of train, val, test, dev"),
+        ({"split": "training"}, "line 3: split 'training' is not one of train, val, test, dev"),
         ({"label": ""}, "line 3: label is empty"),
         ({"file": "gone.png"}, "line 3: no file"),
         ({"file": ""}, "line 3: no file"),
@@ -97,7 +97,7 @@ def test_tables_of_spreadsheets_and_pandas_are_read(tmp_path: Path, text: str) -
     [
         (None, "no such file or folder"),
         (b"", "no column 'file' .it has none"),
-        ("file,label,split\n".encode("utf-16"), "not UTF-8; save it as CSV UTF-8"),
+        ("file,label,split\n".encode("utf-16"), "is not UTF-8 text; save it as CSV UTF-8"),
         (b"file,lable,label,split\n", "unknown column 'lable'; did you mean label"),
         (b"file,label,split,zzz\n", "unknown column 'zzz'$"),
     ],

@@ -68,7 +68,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
 
 def test_unknown_no_tumor_class_raises(heads: Path, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"no_tumor_class": "healthy"})
-    with pytest.raises(UsageError, match="'healthy' is none of"):
+    with pytest.raises(UsageError, match="'healthy' is not one of"):
         train(heads, tmp_path / "run", settings)
 
 

@@ -136,5 +136,6 @@ def test_why_a_series_decides() -> None:
         "because its header states T1 after contrast."
     )
     assert why(("t1", verdict), ("t1", verdict), ("t1", outside)) == (
-        "Of 3 classified series it has the highest p_tumor of equal rank."
+        "Of 3 classified series it decides because it has the highest p_tumor of those with equal "
+        "rank."
     )

@@ -120,7 +120,7 @@ def _check_both_kinds(table: Path, labeled: Sequence[LabeledSeries], classes: Cl
     if not 0 < n_free < len(labeled):
         raise UsageError(
             f"--labels {table}: {len(labeled) - n_free} series with a tumor and {n_free} without "
-            "that can have a verdict; both kinds are needed"
+            "can have a verdict; label series of both kinds"
         )
 
 
@@ -248,7 +248,7 @@ def _print(
         [(name, f"{current[name]:g}", f"{value:g}") for name, value in fit.fitted.items()],
     )
     console.table(
-        "Error rates (calibrated: each study under rules fitted to the others)",
+        "Error rates (calibrated: each study is classified with rules fitted to the others)",
         ("what", "series", "now", "calibrated", "95% interval"),
         [
             (

@@ -53,12 +53,12 @@ def read_calibration(path: Path) -> Calibration:
     except ValidationError as error:
         where, first = first_error(error)
         raise SettingsError(
-            f"{_WHAT} {path}: {where}: {first['msg'].lower()}; it is written by batchmri calibrate"
+            f"{_WHAT} {path}: {where}: {first['msg'].lower()}; write it with batchmri calibrate"
         ) from None
 
 
 def with_calibration(settings: Settings, card: Mapping[str, Any], model_digest: str) -> Settings:
-    """Complete settings by those of the calibration file, then of the model card (`card`).
+    """Complete settings with those of the calibration file, then those of the model card (`card`).
 
     Raises ModelError if the file was made for another model, and SettingsError if it is invalid.
     """
@@ -69,8 +69,8 @@ def with_calibration(settings: Settings, card: Mapping[str, Any], model_digest: 
     if calibration.model_digest != model_digest:
         raise ModelError(
             f"{settings.name('classifier.calibration')}: {path} was made for the model "
-            f"{calibration.model_digest[:12]}, not for {model_digest[:12]}; label and calibrate "
-            "again with batchmri calibrate"
+            f"{calibration.model_digest[:12]}, not for {model_digest[:12]}; run batchmri calibrate "
+            "again for this model"
         )
     return settings.with_model_rules(card, [(f"{_WHAT} {path}", calibration.verdict)])
 

@@ -12,9 +12,9 @@ COLUMNS = (
     Column("study_uid", "StudyInstanceUID, or its replacement UID."),
     Column("source", "Root label and path below it."),
     Column("verdict_1", "Verdict in the first output; empty if it has none."),
-    Column("p_tumor_1", "Its probability of a tumor."),
+    Column("p_tumor_1", "Probability of a tumor in the first output."),
     Column("verdict_2", "Verdict in the second output; empty if it has none."),
-    Column("p_tumor_2", "Its probability of a tumor."),
+    Column("p_tumor_2", "Probability of a tumor in the second output."),
 )
 
 
@@ -29,8 +29,8 @@ class Comparison:
 def compare(first: str | Path, second: str | Path, *, table: Path | None = None) -> Comparison:
     """Compare the studies.csv of two outputs, and write the differences to `table` (CSV).
 
-    A study that is in one output only has an empty verdict in the other. Raises UsageError if an
-    output has no studies.csv, and OutputError.
+    A study that is in only one output has an empty verdict in the other. Raises UsageError if an
+    output has no studies.csv, and OutputError if the table cannot be written.
     """
     one, two = _studies(Path(first)), _studies(Path(second))
     rows: list[dict[str, str]] = []

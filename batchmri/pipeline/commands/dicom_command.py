@@ -68,7 +68,7 @@ def dicom(
 
 
 def _send(store: Store, output: Path, destination: Destination, console: Console) -> int:
-    """Send what the peer does not have yet; returns the number of objects that failed."""
+    """Send the objects that the peer does not have yet; returns the number that failed."""
     peer = str(destination.peer)
     pending = {
         output / one.path: one.instance_uid

@@ -34,8 +34,8 @@ def dry_run(
     """Print the contents of `paths` and what would be classified.
 
     With `out`, write the counts into dry-run.csv, and each series with its decision into
-    dry-run-series.csv and dry-run-series.jsonl. Series that `out` has finished are not counted
-    again, and the time is estimated from the rate of its last run. Its state is only read.
+    dry-run-series.csv and dry-run-series.jsonl. Series whose results `out` already contains are not
+    counted, and the time is estimated from the rate of its last run. Its state is only read.
 
     Raises UsageError if `paths` cannot be scanned or contain no image, and InterruptedRunError
     after a signal.

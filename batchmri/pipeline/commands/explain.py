@@ -1,4 +1,4 @@
-"""`batchmri explain`: everything that the state knows of a study, a file or a folder."""
+"""`batchmri explain`: everything that the state contains about a study, a file or a folder."""
 
 import time
 from collections import Counter
@@ -29,8 +29,7 @@ def explain(
     """Explain a study (UID or `source`), a file or a folder (path or `source`) in indented lines.
 
     A folder with a single study is explained like the study. The verdict rules are those of the
-    last export. Raises UsageError if the output contains no results, or if it knows nothing of this
-    name.
+    last export. Raises UsageError if the output contains no results, or nothing of this name.
     """
     output = Path(out)
     database = state_path(output, state)
@@ -65,11 +64,11 @@ def _study(store: Store, uid: str, classes: Classes, settings: Settings) -> Iter
     if exported is not None:
         yield f"  source: {exported.source}"
     if not series:
-        yield "  no series of it is known any more"
+        yield "  none of its series exists any more"
         return
     waiting = sum(not s.status for s in series)
     if waiting:
-        yield f"  {waiting} of {len(series)} series wait for the next scan; not in the tables yet"
+        yield f"  {waiting} of {len(series)} series wait for the next scan: not in the tables yet"
     if study.deciding is not None:
         verdict = study.verdicts[study.deciding]
         yield f"  verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"
@@ -177,7 +176,7 @@ def _detail(detail: str) -> str:
 
 
 def _header(header: Header) -> str:
-    """The header fields that decisions use, as far as they are stated."""
+    """The header fields that decisions use, if the header states them."""
     stated = {name: value for name, value in asdict(header).items() if value not in ("", None, ())}
     return ", ".join(
         f"{name} {'/'.join(value) if isinstance(value, tuple) else value}"

@@ -35,7 +35,7 @@ from batchmri.settings.flag_names import flag_name
 from batchmri.state.store import Store
 
 _PICTURES = ("gradcam", "dicom")
-# Settings on which results depend; verdict rules and reports may have been changed since the scan.
+# Settings on which results depend. Verdict rules and reports may have changed since the scan.
 _SCANNED = {"selection": None, "archive": ("nifti_study",)}
 
 
@@ -54,11 +54,11 @@ class _Input:
 def merge(
     outputs: Sequence[str | Path], *, out: str | Path, log_format: LogFormat = "auto"
 ) -> Totals:
-    """Join the results of several outputs in a new one, as if one scan had made it.
+    """Join the results of several outputs in a new one that equals the output of a single scan.
 
-    Raises UsageError if an output has no results, is unfinished, or was made with another model,
-    other settings or another contract, and if a study or a file differs between two outputs.
-    Nothing is written then.
+    Raises UsageError, and writes nothing, if an output has no results, is unfinished, or was made
+    with another model, other settings or another contract, or if a study or a file differs between
+    two outputs.
     """
     output, folders = Path(out), [Path(path) for path in outputs]
     _check_folders(folders, output)
@@ -67,7 +67,7 @@ def merge(
         inputs = [_read(folder, path) for folder, path in zip(folders, databases, strict=True)]
         for other in inputs[1:]:
             _check_alike(inputs[0], other)
-        # The state appears under its name when everything else is in place.
+        # The state gets its final name last, when everything else is in place.
         unfinished = output / ".state.db.tmp"
         unfinished.unlink(missing_ok=True)
         with readers(group=inputs[0].settings.report.group_readable):
@@ -91,13 +91,13 @@ def _check_folders(folders: Sequence[Path], output: Path) -> None:
     resolved = [folder.resolve() for folder in folders]
     for folder in folders:
         if resolved.count(folder.resolve()) > 1:
-            raise UsageError(f"{folder}: named twice")
+            raise UsageError(f"{folder}: named twice; name each output once")
     if output.resolve() in resolved or (output / "state.db").exists():
-        raise UsageError(f"--out {output}: contains results already; choose a new folder")
+        raise UsageError(f"--out {output}: already contains results; choose a new folder")
 
 
 def _read(folder: Path, database: Path) -> _Input:
-    """Read what has to be the same in all outputs. Raises UsageError for an unfinished output."""
+    """Read an output to be merged. Raises UsageError if it is unfinished."""
     with Store(database) as store:
         known_classes(store)  # raises UsageError before the first scan
         left = store.series.n_waiting()
@@ -117,8 +117,8 @@ def _read(folder: Path, database: Path) -> _Input:
         }
     if facts["contract"] != CONTRACT:
         raise StateError(
-            f"{folder}: its tables follow contract {facts['contract']}, and this version writes "
-            f"contract {CONTRACT}; scan it again first"
+            f"{folder}: its tables have contract version {facts['contract']}, and this version of "
+            f"batchmri writes {CONTRACT}; scan it again first"
         )
     return _Input(folder, database, run, settings, facts, provenance)
 
@@ -178,13 +178,13 @@ def _join(store: Store, inputs: Sequence[_Input]) -> None:
             if (uid := other.differing_study()) is not None:
                 found = _first_with(inputs[:position], uid, each)
                 raise UsageError(
-                    f"study {uid}: {found} and {each.folder} have different files or results of "
-                    "it; scan all of its files into one output"
+                    f"study {uid}: its files or results differ between {found} and {each.folder}; "
+                    "scan all of its files into one output"
                 )
             if (source := other.differing_file()) is not None:
                 raise UsageError(
-                    f"{source}: another file in {each.folder} than in the outputs named before "
-                    "it; scan the folders with different names (--root-label)"
+                    f"{source}: another file in {each.folder} than in the outputs before it; scan "
+                    "the folders with different labels (--root-label)"
                 )
             other.add()
     with Store(inputs[0].database) as first:
@@ -192,7 +192,7 @@ def _join(store: Store, inputs: Sequence[_Input]) -> None:
     for each in inputs:
         with Store(each.database) as one:
             store.remember_roots({path: path for path in one.known_roots()})
-    # Patient digests of different outputs cannot be compared: a scan reads all headers once more.
+    # Patient digests of different outputs cannot be compared, so the next scan reads all headers.
     store.files.forget_headers()
     store.set_meta(HEADER_VERSION_KEY, inputs[0].facts["header reader"])
 

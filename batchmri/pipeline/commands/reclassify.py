@@ -24,10 +24,10 @@ def reclassify(
     state: Path | None = None,
     log_format: LogFormat = "auto",
 ) -> Totals:
-    """Rewrite the tables of an output under the current verdict rules.
+    """Rewrite the tables of an output with the current verdict rules.
 
-    Picture columns are blank where the pictures do not match the new rules, until the next scan.
-    run.json keeps the record of the last scan, and records the rules of this call as
+    Picture columns are empty where a picture does not match the new rules, until the next scan.
+    run.json keeps the record of the last scan and stores the rules of this call under
     `reclassified`. Raises UsageError if `out` contains no results.
     """
     output, settings = Path(out), settings or Settings.load()

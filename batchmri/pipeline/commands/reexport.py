@@ -21,7 +21,7 @@ def reexport(
 ) -> Sequence[str]:
     """Write the tables of an output in `report.formats`; returns the formats.
 
-    Everything else is as in the last export: verdict rules, and which columns and slices are
+    Everything else is as in the last export: the verdict rules, and the columns and slices that are
     listed. Raises UsageError if `out` contains no results.
     """
     given = settings or Settings.load()

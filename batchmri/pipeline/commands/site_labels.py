@@ -40,7 +40,7 @@ def read_labels(table: Path, classes: Classes) -> tuple[str, list[SiteLabel]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"--labels {table}: is not UTF-8 text (byte {error.start})") from None
     except csv.Error as error:
-        raise UsageError(f"--labels {table}: no valid CSV: {error}") from None
+        raise UsageError(f"--labels {table}: is not valid CSV: {error}") from None
     if not labels:
         raise UsageError(f"--labels {table}: no row has a label")
     return key, labels
@@ -120,6 +120,6 @@ def _checked(
     studies = {result.series.key.study_uid for result in results}
     if len(studies) > 1:
         raise UsageError(
-            f"{where}: {key} {label.name} contains {len(studies)} studies; label each of them"
+            f"{where}: {key} {label.name} contains {len(studies)} studies; label each study"
         )
     return [result for result in results if result.status is Status.CLASSIFIED]

@@ -19,10 +19,10 @@ from batchmri.state.store import Store
 
 
 def rescan(out: str | Path, studies: Sequence[str], *, state: Path | None = None) -> list[str]:
-    """Let the next scan read the files of these studies again and classify them again.
+    """Let the next scan read and classify the files of these studies again.
 
-    Until then they are missing in the tables. Returns the UIDs of the studies. Raises UsageError
-    for a study that is unknown; then nothing is changed.
+    Until then, the studies are missing in the tables. Returns their UIDs. Raises UsageError for an
+    unknown study; then nothing is changed.
     """
     output = Path(out)
     with _opened(output, state) as store:
@@ -36,11 +36,11 @@ def rescan(out: str | Path, studies: Sequence[str], *, state: Path | None = None
 
 
 def forget(out: str | Path, studies: Sequence[str], *, state: Path | None = None) -> list[str]:
-    """Delete the results of these studies: rows, pictures, DICOM objects, and what the state knows.
+    """Delete the results of these studies: rows, pictures, DICOM objects, and rows of the state.
 
-    That includes results.jsonl, `changes/`, the lists of a dry run, and tables in other formats. A
-    later scan that finds their files treats them as new. Returns the UIDs of the studies. Raises
-    UsageError for a study that is unknown; then nothing is changed.
+    Rows are also deleted from results.jsonl, `changes/`, the lists of a dry run, and tables in
+    other formats. A later scan that finds the files treats them as new. Returns the UIDs of the
+    studies. Raises UsageError for an unknown study; then nothing is changed.
     """
     output = Path(out)
     with _opened(output, state) as store:

@@ -1,1 +1,1 @@
-"""DICOM objects of an output: what goes into them, and where it comes from."""
+"""DICOM objects of an output: their contents and the source headers."""

@@ -68,7 +68,7 @@ def update_dicom_results(
     *,
     check: Callable[[], None] = lambda: None,
 ) -> DicomTotals:
-    """Write the objects of new and changed studies, and remove those of gone ones.
+    """Write the objects of new and changed studies, and remove those of studies that are gone.
 
     The folder is readable by its owner only, because the objects contain the patient's identity. A
     study whose source headers cannot be read is a failure. Each study is committed separately.
@@ -138,7 +138,7 @@ def _update_study(writer: "_Writer", study: AggregatedStudy, totals: DicomTotals
         detail = str(error)
     except (BatchmriError, OSError, MemoryError):
         raise
-    except Exception as error:  # an attribute that highdicom does not accept; its text may name it
+    except Exception as error:  # highdicom rejects an attribute; the text may contain its value
         detail = f"the objects cannot be built ({type(error).__name__})"
     else:
         totals.written += n_written
@@ -249,7 +249,7 @@ class _Writer:
                 without_map.append(f"{result.series.source} ({error})")
             except (BatchmriError, OSError, MemoryError):
                 raise
-            except Exception as error:  # geometry that highdicom does not accept
+            except Exception as error:  # highdicom rejects the geometry
                 without_map.append(f"{result.series.source} ({type(error).__name__})")
             else:
                 yield "pm", parametric_map_path(key), ds
@@ -279,4 +279,4 @@ def _make_private_folder(folder: Path) -> None:
         if folder.stat().st_mode & 0o777 != _FOLDER_MODE:
             folder.chmod(_FOLDER_MODE)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+        raise OutputError(f"{folder}: cannot be created ({error.strerror})") from None

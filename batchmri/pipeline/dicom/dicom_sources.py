@@ -1,4 +1,4 @@
-"""Facts for DICOM objects: the results of a study, and attributes read again from its files."""
+"""Facts for DICOM objects: the results of a study, and attributes that are read from its files."""
 
 import warnings
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _IMAGE_KEYWORDS = ("SOPClassUID", "Rows", "Columns")
 
 
 class SourceHeaderError(Exception):
-    """A source header with which no DICOM objects can be made; the message contains no values."""
+    """The source header does not allow DICOM objects; the message contains no header values."""
 
 
 def study_facts(
@@ -95,7 +95,7 @@ def _source(store: Store, result: SeriesResult) -> tuple[SourceSeries, dict[str,
 def _read_header(store: Store, source: str) -> Dataset:
     path = store.files.path(source)
     if path is None:
-        raise SourceHeaderError("the source file is not known any more")
+        raise SourceHeaderError("the state no longer contains the source file")
     try:
         with (
             open_regular(path) as file,
@@ -110,12 +110,12 @@ def _read_header(store: Store, source: str) -> Dataset:
             )
     except OSError as error:
         raise SourceHeaderError(f"the source file cannot be read ({error.strerror})") from None
-    except Exception as error:  # whatever pydicom raises for a damaged header
+    except Exception as error:  # pydicom may raise anything for a damaged header
         raise SourceHeaderError(f"the source header is damaged ({type(error).__name__})") from None
 
 
 def instances_with_frames(scores: tuple[Scores, ...]) -> set[str]:
-    """The instances of which several frames were classified; tiles of a mosaic are no frames."""
+    """The instances of which several frames were classified; tiles of a mosaic do not count."""
     frames: dict[str, set[int]] = {}
     for ref in (one.ref for one in scores if one.ref.tile is None):
         frames.setdefault(ref.instance_uid, set()).add(ref.frame)
@@ -123,6 +123,6 @@ def instances_with_frames(scores: tuple[Scores, ...]) -> set[str]:
 
 
 def reference_to(ref: SliceRef, several: set[str], sop_class: str) -> SliceReference:
-    """The slice in its source instance; `several` is that of `instances_with_frames`."""
+    """The slice in its source instance; `several` is the result of `instances_with_frames`."""
     frame = ref.frame if ref.instance_uid in several else None
     return SliceReference(ref.instance_uid, sop_class, frame)

@@ -1,4 +1,4 @@
-"""Heat maps for Parametric Maps: values of the NIfTI files in OUT, places of the source slices."""
+"""Heat maps for Parametric Maps: values of the NIfTI files in OUT, positions of source slices."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,9 +29,9 @@ _SAME_DIRECTION = 1e-3
 def heat_maps(study: AggregatedStudy, output: Path) -> tuple[dict[SeriesKey, str], list[str]]:
     """The series of a study with a heat map of their verdict in `output`.
 
-    Returns their `picture_class`, which changes with the map, and the sources of the other series,
-    with the reason if it is known. A series outside the model's domain never has a heat map and is
-    in neither.
+    Returns their `picture_class`, which changes with the map, and the sources of series without a
+    heat map, with the reason if it is known. A series outside the model's domain never has one and
+    is in neither result.
     """
     found: dict[SeriesKey, str] = {}
     missing: list[str] = []
@@ -84,7 +84,7 @@ def _volume(path: Path) -> FloatArray:
         image: Any = nibabel.load(path)
         volume: FloatArray = np.asarray(image.dataobj, np.float32)
     except (ImageFileError, OSError, ValueError, EOFError):
-        raise SourceHeaderError("its heat map (NIfTI) cannot be read") from None
+        raise SourceHeaderError("the heat map (NIfTI) cannot be read") from None
     return volume
 
 
@@ -93,7 +93,7 @@ def _frame(store: Store, scores: Scores) -> Frame:
     path = store.files.path(scores.ref.source)
     frame = frame_of(replace(scores.ref, path=path)) if path is not None else None
     if frame is None or None in (frame.position, frame.orientation, frame.pixel_spacing):
-        raise SourceHeaderError("the position of a slice cannot be read again")
+        raise SourceHeaderError("the position of a slice can no longer be read")
     return frame
 
 

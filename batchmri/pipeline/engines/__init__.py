@@ -1,1 +1,1 @@
-"""Engines do the work of a scan: they read headers, and classify series."""
+"""Engines do the work of a scan: they read headers and classify series."""

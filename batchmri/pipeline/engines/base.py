@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # imports torch, which a dry run does not need
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """What an engine is made from.
+    """The arguments of an engine.
 
     Pictures are written into `output`, which is None if only headers are read. `stop` requests an
     early end; it belongs to this process, everything else can be sent to other processes.
@@ -39,7 +39,7 @@ class EngineContext:
 
 @dataclass(frozen=True, slots=True)
 class FinishedSeries:
-    """The result of a series, whose pictures have been written, and its files without a slice."""
+    """The result of a series whose pictures have been written, and its files without a slice."""
 
     result: SeriesResult
     left_out: tuple[FileNote, ...] = ()

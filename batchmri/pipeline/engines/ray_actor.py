@@ -82,7 +82,7 @@ class Actor:
                 self._results.clear()
 
     def _until_empty(self, first: Series) -> Iterator[Series]:
-        """Series until none is waiting: a batch that is not full is run then."""
+        """Yield series until none is waiting; then the last batch is run even if it is not full."""
         yield first
         while True:
             try:

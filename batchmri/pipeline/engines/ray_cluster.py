@@ -15,7 +15,7 @@ from batchmri.interrupts import SIGNALS
 from batchmri.settings.engine import EngineSettings
 
 _OBJECT_STORE_BYTES = 100 << 20
-# Read by Ray when it is imported: no usage statistics are sent.
+# Ray reads this when it is imported, and then sends no usage statistics.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 # The processes of a cluster on this machine listen on the loopback interface only, despite the name
 # of this variable.

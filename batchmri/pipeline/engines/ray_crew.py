@@ -1,7 +1,7 @@
-"""The actors of the engine `ray`, their calls in flight, and what happens if an actor ends.
+"""The actors of the engine `ray`, their calls in flight, and the handling of actors that end.
 
-An actor that ended is replaced. The items that it had are tried again, each as the only one of an
-actor, so that only the item that ends actors is given up.
+An actor that ended is replaced. The items that it had are tried again, each alone in an actor, so
+that only the item that ends actors is given up.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 CALLS_AHEAD = 4  # per actor
 TRIES = 3
 _POLL_S = 0.1
-# So many actors ended before the first one returned a result: the cluster cannot run them.
+# If this many actors ended before the first one returned a result, the cluster cannot run them.
 _MAX_DEATHS_AT_START = 10
 
 
@@ -85,7 +85,7 @@ class Crew(Generic[Item]):
         for ref in done:
             slot = calls.get(ref) or starting[ref]
             if ref is not slot.starting and ref not in slot.running:
-                continue  # its actor has ended, and another call has shown that
+                continue  # its actor has ended, which another call has already detected
             errors = self._ray.exceptions
             try:
                 result = self._ray.get(ref)
@@ -107,7 +107,7 @@ class Crew(Generic[Item]):
         if not self._n_results and self._n_deaths >= _MAX_DEATHS_AT_START:
             raise ClusterError(
                 f"--engine ray: {self._n_deaths} actors ended before one of them returned a "
-                "result; look at the logs of Ray"
+                "result; see the logs of Ray"
             )
         for job in slot.running.values():
             job.deaths += 1

@@ -101,9 +101,9 @@ def _run(
     timeout_s: float,
     unreadable: Reason,
 ) -> list[Result | Lost]:
-    """Run a function on each item in a worker; exceptions become Lost.
+    """Run a function on each item in a worker; an exception becomes Lost.
 
-    Exceptions are not returned to the pool, because one that cannot be pickled ends it.
+    Exceptions are not returned to the pool, because one that cannot be pickled would end it.
     """
     found: list[Result | Lost] = []
     for item in items:
@@ -115,7 +115,7 @@ def _run(
         except MemoryError:
             found.append(Lost(Reason.OUT_OF_MEMORY, _NO_MEMORY))
         except RecursionError:
-            found.append(Lost(unreadable, "the header is nested too deeply"))
+            found.append(Lost(unreadable, "sequences in the header are nested too deeply"))
         except BaseException as error:  # includes the panic of a Rust decoder
             found.append(Lost(unreadable, f"the reader failed on it ({type(error).__name__})"))
         finally:

@@ -1,1 +1,1 @@
-"""What surrounds the stages of one run: inputs, lock, provenance, reports, shutdown."""
+"""The parts of a run around its stages: inputs, lock, provenance, reports, shutdown."""

@@ -10,7 +10,7 @@ from batchmri.state.store import Store
 _MAX_GONE_FRACTION = 0.2
 _MIN_GONE_STUDIES = 3
 _MIN_GONE_FILES = 50
-# Reasons of files that contain no medical image, not even a damaged one.
+# Reasons for files that contain no medical image, not even a damaged one.
 _NO_IMAGE_REASONS = frozenset(
     {
         Reason.NOT_AN_IMAGE,
@@ -27,7 +27,7 @@ _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", "
 def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool) -> None:
     """Raise ArchiveError if a root lost all its files, or the archive more than a fifth of them.
 
-    The limit of a fifth applies only if at least 3 studies lost a file or at least 50 files that
+    The limit of a fifth applies only if at least 3 studies lost files, or if at least 50 files that
     belong to no study are gone, so that single studies can be deleted from a small archive.
     """
     gone = store.files.gone()
@@ -38,7 +38,7 @@ def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool)
         known = store.files.count(label)
         if known and not store.files.n_walked(label):
             raise ArchiveError(
-                f"{path}: {known} files were known here and none exists now (not mounted?); {hint}"
+                f"{path}: {known} files were known here, and none exists now (not mounted?); {hint}"
             )
     known = store.files.count()
     enough = gone.studies >= _MIN_GONE_STUDIES or gone.in_no_study >= _MIN_GONE_FILES

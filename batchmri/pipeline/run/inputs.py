@@ -21,7 +21,7 @@ def find_roots(
     """Map labels to the paths of the roots; `-` reads paths from standard input, one per line.
 
     `labels` (label → path) replace the folder names. Raises UsageError for a path that does not
-    exist, or ArchiveError if an earlier run recorded in `database` scanned this path.
+    exist, or ArchiveError if an earlier run that `database` records scanned this path.
     """
     given = [line for path in paths for line in _expand(path)]
     if not given:
@@ -32,7 +32,7 @@ def find_roots(
         if not Path(path).exists():
             if str(Path(path).absolute()) in _known_roots(database):
                 raise ArchiveError(
-                    f"{path}: was scanned before and does not exist now (not mounted?)"
+                    f"{path}: was scanned before, but does not exist now (not mounted?)"
                 )
             shown = path if path.isprintable() and path == path.strip() else repr(path)
             raise UsageError(f"{shown}: no such file or folder")
@@ -86,7 +86,7 @@ def _expand(path: str | Path) -> Iterable[str]:
         return [str(path)]
     found = _split_path_list(sys.stdin.buffer.read())
     if not found:
-        raise UsageError("standard input names no PATH")
+        raise UsageError("standard input names no PATH; write one path per line to it")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the last export was made from, so that unchanged tables are not written again."""
+"""A record of the last export, so that unchanged tables are not written again."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ from batchmri.state.store import Store
 _KEY = "last_export"
 
 
-def what_it_is_made_from(
+def digest_of_sources(
     store: Store, context: SinkContext, sinks: Sequence[str], *, draw: bool
 ) -> str:
-    """Digest of everything that an export depends on, except for the files it has written."""
+    """Digest of everything that an export depends on, except the files that it has written."""
     depends = [version("batchmri"), CONTRACT, store.revision, list(sinks), draw]
     depends += [_relevant(context.settings)]
     depends += [context.classes.names, context.classes.no_tumor, context.card, context.provenance]
@@ -30,7 +30,7 @@ def what_it_is_made_from(
 def export_record(
     made_from: str, files: Iterable[Path], context: SinkContext, totals: str
 ) -> dict[str, str]:
-    """What to store in the state after an export; `totals` is returned by `last_export`."""
+    """The entries of `meta` to store after an export; `last_export` returns `totals`."""
     record = {
         "made_from": made_from,
         "files": {str(path.relative_to(context.output)): _stamp(path) for path in files},

@@ -1,4 +1,4 @@
-"""The model of a scan: its card is read at once, its weights when the first slice is classified."""
+"""The model of a scan; its card is read first, its weights when the first slice is classified."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -35,7 +35,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
     try:
         boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
-        # This text is only for messages, so a full disk is ignored here.
+        # The text is used only in messages, so a full disk does not matter here.
         with suppress(OSError):
             os.ftruncate(handle, 0)
             os.pwrite(

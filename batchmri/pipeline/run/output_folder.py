@@ -110,7 +110,7 @@ def _recorded_state(run: Path) -> str | None:
         found = json.loads(run.read_text(encoding="utf-8"))["state"]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise StateError(
-            f"{run}: damaged, so the folder of the state is unknown; name the "
-            "folder of state.db with --state, or delete this file if there is none"
+            f"{run}: damaged, so the folder of the state is unknown; name the folder of state.db "
+            "with --state, or delete this file if there is no state.db"
         ) from None
     return str(found)

@@ -21,8 +21,8 @@ _CARD_KEY = "card"
 def check_provenance(store: Store, output: Path, now: Mapping[str, str]) -> None:
     """Raise StateError if the results in the state have another provenance than `now`.
 
-    That is another model, temperature, preparation, device, precision, or use of identifiers. The
-    message says in words what differs.
+    The provenance is the model, temperature, preparation, device, precision, and use of
+    identifiers. The message states what differs.
     """
     before = known_provenance(store)
     if before and (differences := provenance_differences(before, now)):
@@ -133,6 +133,6 @@ def known_card(store: Store) -> dict[str, Any]:
 
 
 def known_provenance(store: Store) -> dict[str, str]:
-    """What produced the results: model, preparation, device, precision."""
+    """The provenance of the results: model, preparation, device, precision."""
     known: dict[str, str] = json.loads(store.meta(PROVENANCE_KEY) or "{}")
     return known

@@ -94,7 +94,7 @@ class RunReport:
                     "left": store.series.n_waiting(),
                 }
             )
-        # Metrics are written only by the scan that has the lock of the output.
+        # Only the scan that has locked the output writes metrics.
         if self.metrics_file is not None and exit_code != OutputBusyError.exit_code:
             write_metrics(self.metrics_file, self._metrics(self.metrics_file, store, exit_code))
 

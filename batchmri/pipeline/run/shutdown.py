@@ -26,7 +26,7 @@ _POLL_S = 0.1
 class Shutdown:
     """Context manager that handles SIGINT and SIGTERM.
 
-    The first signal requests a stop and restores the previous handlers, so that a second one has
+    The first signal requests a stop and restores the previous handlers, so that a second signal has
     its usual effect.
     """
 

@@ -22,9 +22,10 @@ _MAX_WAITING = 64
 class StudyCommand:
     """Context manager that runs the command of `report.on_study` for one study after another.
 
-    The command runs without a shell, beside the classification. It may take
-    `report.on_study_timeout`; it is then ended with its children. A failure is logged and counted,
-    and never ends the scan. After a signal, commands that have not started are dropped.
+    The command runs without a shell, in parallel with the classification. After
+    `report.on_study_timeout` it is killed together with its child processes. A failure is logged
+    and counted, and never ends the scan. After a signal, commands that have not started are
+    dropped.
     """
 
     def __init__(
@@ -102,5 +103,5 @@ def _arguments(settings: Settings) -> list[str]:
     except ValueError as error:
         raise SettingsError(f"{name}: {command!r} cannot be parsed ({error})") from None
     if not arguments or shutil.which(arguments[0]) is None:
-        raise SettingsError(f"{name}: {command!r}: no such program; give its full path")
+        raise SettingsError(f"{name}: {command!r}: no such program; write its full path")
     return arguments

@@ -74,7 +74,7 @@ class StudyStream:
             last = json.loads(complete.rpartition(b"\n")[2])
             self._store.listed.put(last["study_uid"], last["version"])
         except (ValueError, KeyError, TypeError):
-            return  # not a line of ours: nothing to record
+            return  # not written by batchmri: nothing to record
 
     def add_finished(self) -> None:
         """List all finished studies that are not listed in their current version."""
