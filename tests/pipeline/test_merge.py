@@ -98,7 +98,7 @@ def test_a_study_with_different_files_is_refused_by_name(
     other = tmp_path / "three"
     write_series(other, "b", "head")
     scan([other], out=tmp_path / "out-three", settings=settings)
-    with pytest.raises(UsageError, match=f"study {uid('b')}: .*out-two and .*out-three have"):
+    with pytest.raises(UsageError, match=f"study {uid('b')}:.* between .*out-two and .*out-three;"):
         merge([*outputs, tmp_path / "out-three"], out=tmp_path / "merged")
     assert not (tmp_path / "merged" / "state.db").exists()
     assert not list((tmp_path / "merged").glob("*.csv"))
@@ -109,7 +109,7 @@ def test_a_study_with_different_results_is_refused(
 ) -> None:
     plant(2)
     scan([folders[0]], out=tmp_path / "other", settings=settings)
-    with pytest.raises(UsageError, match=f"study {uid('a')}: .*out-one and .*other have"):
+    with pytest.raises(UsageError, match=f"study {uid('a')}:.* between .*out-one and .*other;"):
         merge([*outputs, tmp_path / "other"], out=tmp_path / "merged")
 
 
@@ -180,7 +180,7 @@ def test_another_model_or_header_reader_is_refused(outputs: list[Path], tmp_path
 def test_another_contract_is_refused(outputs: list[Path], tmp_path: Path) -> None:
     run = json.loads((outputs[1] / "run.json").read_text())
     (outputs[1] / "run.json").write_text(json.dumps(run | {"contract_version": "1"}))
-    with pytest.raises(UsageError, match="out-two: its tables follow contract 1, and this version"):
+    with pytest.raises(UsageError, match="out-two: its tables have contract version 1, and"):
         merge(outputs, out=tmp_path / "merged")
 
 
