@@ -1,4 +1,4 @@
-"""A simulated scan of the phantom: slices of a stack, with what a scanner adds to them."""
+"""Simulated acquisition of a stack of slices: slice profile, coil, k-space and noise."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ Vector = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint16]
 
 _WHITE_MATTER = 720.0  # stored value of white matter; scalp then stays within 12 bits
-_PROFILE = np.linspace(-0.4, 0.4, 7)  # where a slice is sampled, in parts of its thickness
+_PROFILE = np.linspace(-0.4, 0.4, 7)  # sampled positions across a slice, relative to its thickness
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where the slices of a series lie. World is RAS+ in mm; row: left to right in the picture."""
+    """Geometry of the slices of a series: RAS+ in mm; `row` points to the right in the image."""
 
     center: tuple[float, float, float]
     row: tuple[float, float, float]
@@ -42,13 +42,13 @@ class Stack:
 
 
 def _coil(rng: np.random.Generator) -> Volume:
-    """Sensitivity of a head coil: uneven, and weak below the skull."""
+    """Sensitivity of a head coil, which varies over the head and is weak below the skull."""
     z = world()[2]
     return (1.0 + 0.07 * noise(rng, 90)).astype(np.float32) * soft(z + 60, 4)
 
 
 def _sample(head: Volume, stack: Stack, index: int) -> npt.NDArray[np.float64]:
-    """Signal of one slice, averaged over its thickness."""
+    """Signal of one slice, averaged over its profile."""
     rows, columns = np.meshgrid(np.arange(stack.size), np.arange(stack.size), indexing="ij")
     plane = (
         stack.position(index)[:, None, None]
@@ -67,7 +67,7 @@ def _sample(head: Volume, stack: Stack, index: int) -> npt.NDArray[np.float64]:
 def _measure(
     signal: npt.NDArray[np.float64], stack: Stack, sigma: float, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Through k-space and back: limited resolution, ringing, and Rician noise of `sigma`."""
+    """Reconstruct from truncated k-space: limited resolution, ringing, Rician noise of `sigma`."""
     space = np.fft.fftshift(np.fft.fft2(signal, norm="ortho"))
     space += sigma * (rng.standard_normal(space.shape) + 1j * rng.standard_normal(space.shape))
     at = np.abs(np.linspace(-1, 1, stack.size))
@@ -77,7 +77,7 @@ def _measure(
 
 
 def scan(head: Volume, stack: Stack, seed: int, sigma: float = 0.03) -> list[Picture]:
-    """The slices of the stack, 12 bits in 16; sigma is the noise, white matter being 1."""
+    """The slices of a stack, with 12 of 16 bits; `sigma` is the noise relative to white matter."""
     seen = head * _coil(np.random.default_rng(seed))
     pictures = []
     for index in range(stack.n_slices):

@@ -1,4 +1,4 @@
-"""DICOM objects of the sample data, written the same byte for byte each time."""
+"""DICOM objects of the sample data; the same input gives the same bytes."""
 
 import uuid
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ _DATE = "20000101"
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Whose study it is. Nobody's: names and ids are made up."""
+    """Patient and study attributes; all names and IDs are fictitious."""
 
-    name: str  # of the study, the seed of its UIDs
+    name: str  # of the study; its UIDs are derived from it
     patient_name: str
     patient_id: str
 
     def uid(self, *parts: object) -> UID:
-        """The UID of the study, or of what the parts name in it."""
+        """A UID derived from the study and these parts; without parts, that of the study."""
         text = "/".join(map(str, (self.name, *parts)))
         return UID(f"2.25.{uuid.uuid5(_NAMESPACE, text).int}")
 
     def instance(self, sop_class: str, series: str, series_number: int, number: int) -> Dataset:
-        """What every object of the study holds: patient, study, series, SOP common."""
+        """A dataset with the attributes of all objects: patient, study, series, SOP common."""
         data = Dataset()
         data.file_meta = FileMetaDataset()
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -63,19 +63,19 @@ class Examination:
 
 
 def save(data: Dataset, path: Path) -> None:
-    """One DICOM file."""
+    """Write a DICOM file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data.save_as(path, enforce_file_format=True)
 
 
 def compress(data: Dataset) -> Dataset:
-    """The same object in JPEG 2000, lossless."""
+    """Compress an object with lossless JPEG 2000."""
     data.compress(JPEG2000Lossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     return data
 
 
 def _patient(vector: object) -> list[float]:
-    """DICOM's LPS from RAS+, rounded to what a decimal string holds."""
+    """Convert RAS+ to the LPS of DICOM, rounded to the length of a decimal string."""
     x, y, z = np.asarray(vector, dtype=float)
     return [round(float(value), 5) + 0.0 for value in (-x, -y, z)]
 
@@ -88,7 +88,7 @@ def _mr_slice(
     stack: Stack,
     index: int,
 ) -> Dataset:
-    """A picture, its place, and what a T1-weighted spin echo states; series: name and number."""
+    """A T1-weighted spin echo slice; `series` is the name and number of its series."""
     data = examination.instance(MRImageStorage, *series, number)
     data.Modality = "MR"
     data.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
@@ -127,7 +127,7 @@ def _mr_slice(
 def t1_after_contrast(
     examination: Examination, number: int, picture: Picture, stack: Stack, index: int
 ) -> Dataset:
-    """One slice of the series that is meant to be classified."""
+    """A slice of the series that a scan classifies."""
     data = _mr_slice(examination, ("t1-post", 4), number, picture, stack, index)
     data.SeriesDescription = "AX T1 POST"
     data.ProtocolName = "AX T1 SE"
@@ -136,7 +136,7 @@ def t1_after_contrast(
 
 
 def localizer(examination: Examination, number: int, picture: Picture, stack: Stack) -> Dataset:
-    """One of the three pictures by which a radiographer places the slices."""
+    """One of the three localizer images, which are used to plan the slices."""
     data = _mr_slice(examination, ("localizer", 1), number, picture, stack, 0)
     data.SeriesDescription = "3-PLANE LOC"
     data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]

@@ -1,4 +1,4 @@
-"""Two made-up tumors that grow in the phantom: inside the brain, and from its covering."""
+"""Two artificial tumors for the phantom: one inside the brain, one on the dura."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ def _offset(center: Point) -> tuple[Volume, Volume, Volume]:
 
 
 def _distance(center: Point, stretch: Point) -> Volume:
-    """Distance to the center in mm, each axis divided by its stretch."""
+    """Distance to the center in mm, with each axis divided by its stretch."""
     x, y, z = (axis / np.float32(s) for axis, s in zip(_offset(center), stretch, strict=True))
     return np.asarray(np.sqrt(x**2 + y**2 + z**2))
 
@@ -21,10 +21,10 @@ def _distance(center: Point, stretch: Point) -> Volume:
 def _push_away(
     center: Point, amount: float, reach: float, depth: Volume
 ) -> tuple[Volume, Volume, Volume]:
-    """Tissue moved away from the center by up to `amount` mm, not at all at the skull."""
+    """Displacement away from the center, by up to `amount` mm and by nothing at the skull."""
     away = np.maximum(_distance(center, (1, 1, 1)), 1)
     held = np.clip(depth / 14, 0, 1)
-    # r * exp(-r) starts at 0, so that nothing tears at the center, and peaks at `reach`.
+    # r * exp(-r) is 0 at the center, so that the tissue stays connected, and highest at `reach`.
     shift = amount * held * (away / reach) * np.exp(1 - away / reach)
     x, y, z = (-shift * axis / away for axis in _offset(center))
     return x, y, z
@@ -32,7 +32,7 @@ def _push_away(
 
 @dataclass(frozen=True, slots=True)
 class Glioma:
-    """Ring of enhancement around a dead center, in edema that follows the white matter."""
+    """An enhancing ring around a necrotic center, in edema that follows the white matter."""
 
     center: Point
     radius: float  # mm
@@ -62,7 +62,7 @@ class Glioma:
 
 @dataclass(frozen=True, slots=True)
 class Meningioma:
-    """Even, bright mass with a broad base on the dura, a rim of fluid, and a dural tail."""
+    """A homogeneous bright mass with a broad base on the dura, a rim of fluid, and a dural tail."""
 
     center: Point
     radius: float  # mm

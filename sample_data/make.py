@@ -1,7 +1,7 @@
-"""Makes the sample studies: `python sample_data/make.py [--out DIR] [--only NAME]`.
+"""Make the sample studies: `python sample_data/make.py [--out DIR] [--only NAME]`.
 
-Writes beside this file unless told otherwise; takes about a minute. Needs nilearn, for its
-MNI152 template, and scipy. See README.md.
+Writes to the folder of this file unless `--out` is given. This takes about a minute and needs
+nilearn (for its MNI152 template) and scipy. See README.md.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _DOWN = (0.0, 0.0, -1.0)
 
 
 def _axial(degrees: float, height: float, n_slices: int, spacing: float, pixel: float) -> Stack:
-    """An axial stack, its front raised by so many degrees, as one spares the eyes."""
+    """An axial stack whose front is raised by `degrees`, as is usual to exclude the eyes."""
     angle = math.radians(degrees)
     back = (0.0, -math.cos(angle), -math.sin(angle))
     return Stack((0.0, -19.0, height), _LEFT, back, n_slices, spacing, 0.9 * spacing, pixel, 256)
@@ -61,7 +61,7 @@ def make_alpha(out: Path) -> None:
 
 
 def make_beta(out: Path) -> None:
-    """No lesion; JPEG 2000, no file endings, numbered in the order of an interleaved scan."""
+    """No lesion; JPEG 2000, names without extension, instance numbers of an interleaved scan."""
     stack = _axial(6, 27, 22, 5.5, 0.9)
     pictures = scan(make_head(3), stack, 3)
     interleaved = [*range(0, stack.n_slices, 2), *range(1, stack.n_slices, 2)]
@@ -71,7 +71,7 @@ def make_beta(out: Path) -> None:
 
 
 def _nifti(pictures: list[Picture], stack: Stack) -> bytes:
-    """A compressed NIfTI file in radiological storage (x to the left, rows from the back)."""
+    """A gzipped NIfTI file in radiological storage order (x to the left, rows from the back)."""
     volume = np.stack([picture[::-1].T for picture in pictures], axis=2).astype(np.int16)
     affine = np.eye(4)
     row, column = np.asarray(stack.row), np.asarray(stack.column)
@@ -96,7 +96,7 @@ def make_gamma(out: Path) -> None:
 
 
 def make_broken(out: Path) -> None:
-    """Files as archives hold them too: cut, empty, of another kind, or twice there."""
+    """Defective files as archives contain them: truncated, empty, not DICOM, or duplicated."""
     folder = out / "broken"
     stack = replace(_axial(12, 26, 5, 18.0, 1.875), size=128)
     pictures = scan(make_head(11), stack, 31)
@@ -132,10 +132,10 @@ STUDIES: dict[str, Callable[[Path], None]] = {
 
 
 def main() -> None:
-    """Writes the studies asked for."""
+    """Write the requested studies."""
     parser = argparse.ArgumentParser(description="Make the sample studies.")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
-    parser.add_argument("--only", choices=STUDIES, help="just this one")
+    parser.add_argument("--only", choices=STUDIES, help="make only this study")
     options = parser.parse_args()
     for name, make in STUDIES.items():
         if options.only in (None, name):

@@ -1,7 +1,7 @@
-"""A made-up head, as T1 after contrast shows it, around the brain of the MNI152 template.
+"""An artificial head in a T1-weighted image after contrast, around the brain of MNI152.
 
-Signals are relative to white matter = 1. The template gives fluid, gray and white matter; skull,
-scalp, sinuses and vessels are drawn by rule, and a smooth random warp makes each head its own.
+Signals are relative to white matter (1). Fluid, gray and white matter come from the template.
+Skull, scalp, sinuses and vessels are computed, and a smooth random warp makes every head different.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ VESSEL, FAT, MUSCLE, MARROW, BONE, SKIN = 1.9, 2.35, 0.72, 1.1, 0.10, 1.35
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """What a lesion needs to know of the head that it grows in; all of SHAPE."""
+    """The properties of a head that a lesion depends on; arrays of shape SHAPE."""
 
     gray: Volume  # fraction, 0 to 1
     white: Volume  # fraction, 0 to 1
@@ -28,17 +28,17 @@ class Anatomy:
 
 
 class Lesion(Protocol):
-    """Something that grows in a head."""
+    """A mass in a head."""
 
     def push(self, depth: Volume) -> tuple[Volume, Volume, Volume]:
-        """Its mass effect: where the tissue of each voxel came from (mm, x y z)."""
+        """The mass effect: the displacement (mm; x, y, z) of the tissue in each voxel."""
 
     def paint(self, signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-        """The signal with the lesion in it."""
+        """The signal with the lesion."""
 
 
 def _depth_below_skull(brain: npt.NDArray[np.bool_]) -> Volume:
-    """The brain, its gaps closed, with about 1.5 mm of fluid around it; edges smoothed."""
+    """Depth below the skull, which surrounds the brain and 1.5 mm of fluid, with smooth edges."""
     wide = ndimage.distance_transform_edt(~brain) <= 11
     closed = ndimage.distance_transform_edt(wide) >= 9.5
     depth = ndimage.distance_transform_edt(closed) - ndimage.distance_transform_edt(~closed)
@@ -64,7 +64,7 @@ def _anatomy(rng: np.random.Generator, lesion: Lesion | None) -> Anatomy:
 
 
 def _brain(head: Anatomy, rng: np.random.Generator) -> Volume:
-    """Brain and fluid; sulci are deepened, since the average of 152 brains has shallow ones."""
+    """Signal of brain and fluid; sulci are deepened, since the average of 152 brains lacks them."""
     tissue = np.clip(head.gray + head.white, 0, 1)
     drawn = GRAY + (WHITE - GRAY) * head.white / np.maximum(head.gray + head.white, 0.05)
     measured = np.interp(head.t1, (0.42, 0.64, 0.90), (CSF, GRAY, WHITE)).astype(np.float32)
@@ -76,9 +76,9 @@ def _brain(head: Anatomy, rng: np.random.Generator) -> Volume:
 
 
 def _add_vessels(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-    """Veins in sulci and on the surface, choroid plexus and deep veins."""
+    """Add veins in sulci and on the surface, choroid plexus and deep veins."""
     tissue = head.gray + head.white
-    # Where two noise fields cross zero together run thin winding lines: vessels of no atlas.
+    # Two noise fields are zero together along thin winding lines, which serve as vessels.
     for width, scale in ((0.08, 13.0), (0.07, 9.0)):
         thread = np.hypot(noise(rng, scale), noise(rng, scale))
         fluid = np.clip((0.97 - tissue) / 0.25, 0, 1) * band(head.depth, 0.3, 22, 1.5)
@@ -102,7 +102,7 @@ def _add_vessels(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
 
 
 def _add_sinuses(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-    """Falx, superior sagittal sinus (a triangle under the skull) and transverse sinuses."""
+    """Add falx, superior sagittal sinus (a triangle below the skull) and transverse sinuses."""
     x, y, z = world()
     falx = band(x + 0.7 * noise(rng, 40), -0.5, 0.5, 0.3) * soft(z - 8 - np.abs(y) * 0.1, 3)
     falx = falx * soft(head.depth + 0.5) * soft(40 - head.depth, 6)
@@ -116,8 +116,8 @@ def _add_sinuses(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Vol
 
 
 def _height_above_hull(inside: npt.NDArray[np.bool_]) -> Volume:
-    """Distance in mm to a rounded hull of what lies inside the skull, negative within it."""
-    # Below its widest height the head goes straight down: there is skull base, not scalp.
+    """Distance in mm to a smooth hull of the inside of the skull, negative within it."""
+    # Below its widest height the hull continues straight down, since there is no scalp there.
     hull = np.maximum.accumulate(inside[::2, ::2, ::-2], axis=2)[:, :, ::-1]
     hull = np.pad(hull, ((30, 30), (30, 30), (0, 0)))
     hull = np.pad(hull, ((0, 0), (0, 0), (30, 0)), mode="edge")
@@ -131,7 +131,7 @@ def _height_above_hull(inside: npt.NDArray[np.bool_]) -> Volume:
 
 
 def _add_shells(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volume:
-    """Dura, skull, muscle, fat, skin and air around what lies inside the skull."""
+    """Add dura, skull, muscle, fat, skin and air around the inside of the skull."""
     x, y, z = world()
     inside = head.depth > 0
     around = _height_above_hull(inside)
@@ -156,7 +156,7 @@ def _add_shells(signal: Volume, head: Anatomy, rng: np.random.Generator) -> Volu
 
 
 def make_head(seed: int, lesion: Lesion | None = None) -> Volume:
-    """The signal of one head after contrast, SHAPE, white matter = 1, without noise or bias."""
+    """The signal (SHAPE) of a head after contrast, without noise and coil; white matter is 1."""
     rng = np.random.default_rng(seed)
     head = _anatomy(rng, lesion)
     signal = _add_vessels(_brain(head, rng), head, rng)

@@ -1,7 +1,7 @@
-"""The drawing tools of the phantom: its grid, smooth noise, soft edges and tubes.
+"""Functions for drawing the phantom: its grid, smooth noise, soft edges and tubes.
 
-The grid is that of the template: 1 mm, RAS+ as in NIfTI (x grows to the right, y to the front,
-z to the top of the head). All lengths in mm.
+The grid is that of the template: 1 mm, RAS+ as in NIfTI (x increases to the right, y to the front,
+z to the top of the head). All lengths are in mm.
 """
 
 import itertools
@@ -19,7 +19,7 @@ SHAPE = (197, 233, 189)
 
 
 def world() -> tuple[Volume, Volume, Volume]:
-    """Coordinates x, y, z in mm, ready to broadcast."""
+    """Coordinates x, y, z in mm, as arrays that broadcast to SHAPE."""
     x, y, z = (
         np.arange(n, dtype=np.float32) + np.float32(o) for n, o in zip(SHAPE, ORIGIN, strict=True)
     )
@@ -36,31 +36,31 @@ def _spline(length: int, scale: float) -> Volume:
 
 
 def noise(rng: np.random.Generator, scale: float) -> Volume:
-    """Smooth noise of SHAPE, mean about 0, deviation 1, its features about `scale` mm wide."""
+    """Smooth noise (SHAPE) with mean 0, standard deviation 1 and features about `scale` mm wide."""
     weights = [_spline(n, scale) for n in SHAPE]
     field = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
-    for weight in weights:  # each takes the first axis and leaves it last
+    for weight in weights:  # each contracts the first axis and appends the new one at the end
         field = np.tensordot(field, weight, axes=(0, 1))
     return np.asarray(field / field.std(), dtype=np.float32)
 
 
 def soft(distance: Volume, width: float = 0.5) -> Volume:
-    """A step of `width` mm: 0 where distance is well below 0, 1 well above."""
+    """A smooth step of `width` mm from 0 (negative distances) to 1 (positive distances)."""
     return np.asarray(0.5 + 0.5 * np.tanh(distance / (2 * width)), dtype=np.float32)
 
 
 def band(distance: Volume, low: Volume | float, high: Volume | float, width: float = 0.5) -> Volume:
-    """1 between low and high, softly 0 elsewhere."""
+    """1 between `low` and `high`, with smooth edges to 0."""
     return soft(distance - low, width) * soft(high - distance, width)
 
 
 def blend(signal: Volume, weight: Volume, value: Volume | float) -> Volume:
-    """`value` laid over `signal` where weight is 1."""
+    """Blend `value` into `signal` by weight."""
     return np.asarray(signal + np.clip(weight, 0, 1) * (value - signal), dtype=np.float32)
 
 
 def tube(points: list[Point], radius: float) -> Volume:
-    """Signed distance in mm to a bent tube, positive inside; -99 far away."""
+    """Signed distance in mm to a curved tube, positive inside; -99 far away."""
     low = np.floor(np.min(points, axis=0) - ORIGIN - radius - 6).astype(int).clip(0)
     high = np.ceil(np.max(points, axis=0) - ORIGIN + radius + 6).astype(int)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
@@ -75,7 +75,7 @@ def tube(points: list[Point], radius: float) -> Volume:
 
 
 def warp(volume: Volume, shift: tuple[Volume, Volume, Volume]) -> Volume:
-    """The volume read at every voxel's place plus shift (mm)."""
+    """The volume sampled at the position of every voxel plus `shift` (mm)."""
     places = [axis - o + s for axis, o, s in zip(world(), ORIGIN, shift, strict=True)]
     read = ndimage.map_coordinates(volume, places, order=1, output=np.float32)
     return np.asarray(read, dtype=np.float32)

@@ -23,7 +23,7 @@ CORONAL = [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 
 
 def dataset(number: int = 1, **tags: Any) -> Dataset:
-    """An axial T1 slice of a head, number `number` of its series; a tag of None is left out."""
+    """An axial T1 slice of a head, number `number` of its series; a tag of None is omitted."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -99,7 +99,7 @@ def read_note(path: Path) -> FileNote:
 
 
 def scan(*roots: Path) -> tuple[list[Study], list[FileNote], int]:
-    """Studies, notes of files in none, and how many files were walked."""
+    """Studies, notes of files in no study, and the number of files found."""
     met = list(walk(label_roots([str(root) for root in roots]), (), ()))
     entries = [item for item in met if isinstance(item, FileEntry)]
     found = read_headers(entries, CONTEXT)
@@ -113,7 +113,7 @@ def scan(*roots: Path) -> tuple[list[Study], list[FileNote], int]:
 
 
 def is_accounted(studies: list[Study], notes: list[FileNote], walked: int) -> bool:
-    """Whether every file stands once in a series or in a note of no series."""
+    """Whether every file is counted exactly once, in a series or in a note."""
     return walked == len(notes) + sum(s.n_files for study in studies for s in study.series)
 
 

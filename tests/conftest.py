@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def restored_signals() -> Iterator[None]:
-    """Commands that a test calls in its own process replace the handlers of signals."""
+    """Restore the signal handlers, which commands replace if a test calls them in this process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
@@ -17,7 +17,7 @@ def restored_signals() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def restored_logger() -> Iterator[None]:
-    """A console or a training that a test starts writes log records to stderr from then on."""
+    """Restore the logger, which a console or a training sets up to write to stderr."""
     loggers = [logging.getLogger(name) for name in ("", "batchmri")]
     before = [(list(logger.handlers), logger.level) for logger in loggers]
     yield
@@ -28,7 +28,7 @@ def restored_logger() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def network_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep converted networks in a temporary folder, and in none of the user."""
+    """Keep converted networks in a temporary folder instead of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -36,7 +36,7 @@ def network_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real data that is not in the repository; tests that need it skip without it."""
+    """Real data that is not in the repository; tests that need it are skipped without it."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("needs ../shared/data, which is not here")

@@ -61,9 +61,9 @@ def test_normal_points_left_back_or_up() -> None:
     "values",
     [(), (1, 0, 0), (0,) * 6, (1, 0, 0, 1, 0, 0), (1e9, 0, 0, 0, 1, 0), (1, 0, 0, 0, 1, 0, 0)],
 )
-def test_what_is_no_plane(values) -> None:
+def test_invalid_orientations_are_not_a_plane(values) -> None:
     assert unit_pair(values) is None
 
 
-def test_directions_are_made_unit() -> None:
+def test_directions_are_normalized() -> None:
     assert unit_pair((2, 0, 0, 0, -0.5, 0)) == ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0))

@@ -157,7 +157,7 @@ def test_an_unknown_variable_is_named(
         ("[one, two]", ("one", "two")),
     ],
 )
-def test_text_in_the_environment_is_no_yaml(
+def test_text_in_the_environment_is_not_parsed_as_yaml(
     text: str, globs: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATCHMRI_ARCHIVE__EXCLUDE", text)

@@ -90,7 +90,7 @@ def test_intact_copy_is_preferred_to_a_damaged_one() -> None:
 
 
 def _without_pixels(number: int, sop_class: str = MR_IMAGE) -> Instance:
-    """An object without Pixel Data as its header is read, here of 64 x 64 pixels."""
+    """An object without Pixel Data whose header states 64 x 64 pixels."""
     return instance(
         number,
         refusal=Reason.NO_PIXEL_DATA,

@@ -66,7 +66,7 @@ def test_every_field_is_listed_or_left_out_on_purpose() -> None:
         {"refusal": Reason.LOCALIZER},
     ],
 )
-def test_what_was_read_changes_the_fingerprint(change: dict) -> None:
+def test_changed_header_values_change_the_fingerprint(change: dict) -> None:
     assert fingerprint(replace(SERIES, **change), FILES) != fingerprint(SERIES, FILES)
 
 

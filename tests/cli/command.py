@@ -1,4 +1,4 @@
-"""Run the command line in this process, or in a process of its own where a test requires it."""
+"""Run the command line in this process, or in a separate process if a test requires it."""
 
 import io
 import os
@@ -17,7 +17,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def batchmri(*arguments: object, stdin: str = "", env: dict[str, str] | None = None) -> Done:
-    """Run a command in this process, which saves the seconds of importing torch."""
+    """Run a command in this process, which saves seconds of importing torch."""
     command = ["batchmri", *map(str, arguments)]
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with (
@@ -36,7 +36,7 @@ def batchmri(*arguments: object, stdin: str = "", env: dict[str, str] | None = N
 
 
 def batchmri_process(*arguments: object, before: Sequence[str] = ()) -> Done:
-    """Run a command in a process of its own, behind the command `before`."""
+    """Run a command in a separate process, as arguments of the command `before`."""
     return subprocess.run(
         [*before, sys.executable, "-m", "batchmri", *map(str, arguments)],
         capture_output=True,

@@ -44,7 +44,7 @@ def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path: Pa
     ("model", "message"),
     [("none.safetensors", "no such file"), (".", "is a folder"), ("card.json", "is a model card")],
 )
-def test_a_model_that_is_not_there_is_named_before_any_work(
+def test_a_missing_model_is_named_before_any_work(
     archive: Path, tmp_path: Path, model: str, message: str
 ) -> None:
     (tmp_path / "card.json").touch()

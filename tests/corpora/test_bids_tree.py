@@ -1,4 +1,4 @@
-"""A BIDS data set as archive: visits are studies, names and sidecars say what an image is."""
+"""A BIDS data set as archive: visits are studies; names and sidecars describe the images."""
 
 import json
 from pathlib import Path

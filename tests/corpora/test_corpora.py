@@ -1,6 +1,6 @@
-"""Whole corpora as archives: what other projects keep to test their readers with.
+"""Test files of other projects as archives.
 
-Only files that are installed with the packages: nothing is downloaded.
+Only files that are installed with the packages are used; nothing is downloaded.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from batchmri.records import Series, Study
 from batchmri.settings.selection import SelectionSettings
 from tests.builders import is_accounted, scan
 
-# Slices decoded per file: nilearn's templates are large, and none of their slices differ in kind.
+# Slices decoded per file: the templates of nilearn are large, and their slices are all alike.
 _SLICES_PER_FILE = 8
 
 
@@ -39,7 +39,7 @@ def _tasks(series: Series) -> Iterator[DecodeTask]:
 
 
 def _decoded(series: Series) -> Counter[str]:
-    """How many slices of a series were decoded, and why the others were not."""
+    """Number of decoded slices of a series, and of the others by reason."""
     tasks = list(_tasks(series))
     answers: list[Decoded] = decode_many(tasks)
     outcomes: Counter[str] = Counter()
@@ -52,7 +52,7 @@ def _decoded(series: Series) -> Counter[str]:
 
 
 def _run(*roots: Path) -> tuple[list[Study], Counter[str], Counter[str]]:
-    """Studies, reasons of files and series, and outcomes of slices; every file accounted for."""
+    """Studies, reasons of files and series, and outcomes of slices. Every file is accounted for."""
     studies, notes, walked = scan(*roots)
     assert is_accounted(studies, notes, walked)
     reasons = Counter(str(note.reason) for note in notes)
@@ -69,7 +69,7 @@ def _run(*roots: Path) -> tuple[list[Study], Counter[str], Counter[str]]:
         ("pydicom", 150, 40, 20),
         ("nibabel", 100, 10, 40),
         ("nilearn", 10, 2, 10),
-        ("highdicom", 50, 0, 0),  # its own test files are not installed: this walks a package
+        ("highdicom", 50, 0, 0),  # its test files are not installed: only modules are walked
     ],
 )
 def test_a_package_as_archive(package: str, files: int, series: int, slices: int) -> None:
@@ -85,7 +85,7 @@ def test_a_package_as_archive(package: str, files: int, series: int, slices: int
 
 
 def test_all_packages_in_one_archive() -> None:
-    """Their studies meet in one index, as several data sets on one disk do."""
+    """Their studies are in one index, like several data sets on one disk."""
     specs = [find_spec(name) for name in ("pydicom", "nibabel", "highdicom")]
     roots = [Path(spec.origin).parent for spec in specs if spec and spec.origin]
     studies, notes, walked = scan(*roots)
@@ -94,7 +94,7 @@ def test_all_packages_in_one_archive() -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_no_file_of_these_that_pydicom_reads_is_called_no_image() -> None:
+def test_every_file_that_pydicom_reads_is_recognized() -> None:
     root = Path(pydicom.__file__).parent / "data"
     _, notes, _ = scan(root)
     for note in (one for one in notes if one.reason is Reason.NOT_AN_IMAGE):

@@ -1,4 +1,4 @@
-"""What scanners write: multi-frame objects, mosaics, volumes over time, gaps in their headers."""
+"""DICOM as scanners write it: multi-frame, mosaics, volumes over time, incomplete headers."""
 
 import struct
 from pathlib import Path
@@ -43,14 +43,14 @@ def _content(group: Dataset, stack: str, index: list[int]) -> Dataset:
     return group
 
 
-def test_the_dimension_index_does_not_order_slices_their_place_does(tmp_path: Path) -> None:
+def test_positions_order_slices_not_the_dimension_index(tmp_path: Path) -> None:
     groups = [_content(frame(z), "1", [1, n]) for n, z in ((3, 0.0), (1, 8.0), (2, 4.0))]
     enhanced(tmp_path / "r/e", groups)
     (series,) = _series(tmp_path / "r")
     assert [ref.frame for ref in series.slices] == [1, 3, 2]
 
 
-def test_two_parallel_stacks_of_one_object_are_one_pile_of_slices(tmp_path: Path) -> None:
+def test_two_parallel_stacks_of_one_object_are_one_stack(tmp_path: Path) -> None:
     groups = [
         *(_content(frame(4.0 * n), "1", [1, n]) for n in range(5)),
         *(_content(frame(50 + 4.0 * n), "2", [2, n]) for n in range(5)),
@@ -120,7 +120,7 @@ def test_an_xa_mosaic_is_its_tiles(tmp_path: Path) -> None:
     assert found.frames[0].position == (-50.0 + 40.0, -50.0 + 30.0, 0.0)
 
 
-def test_xa_slices_taken_apart_still_say_mosaic(tmp_path: Path) -> None:
+def test_extracted_xa_slices_keep_mosaic_in_image_type(tmp_path: Path) -> None:
     _xa(tmp_path / "r/e", [frame(4.0 * n) for n in range(6)])
     (series,) = _series(tmp_path / "r")
     assert (series.n_slices, series.rows, series.refusal) == (6, 16, None)
@@ -138,8 +138,8 @@ def test_image_type_that_is_missing_or_has_gaps(tmp_path: Path, image_type) -> N
     assert select(series, SelectionSettings()).wanted
 
 
-def test_acquisitions_that_share_out_the_slices_are_one_stack(tmp_path: Path) -> None:
-    """GE and Philips take the odd slices first, then the even ones."""
+def test_acquisitions_with_different_slices_are_one_stack(tmp_path: Path) -> None:
+    """GE and Philips acquire the odd slices first, then the even ones."""
     for n in range(1, 9):
         dicom(tmp_path / f"r/{n}", n, AcquisitionNumber=1 + n % 2)
     (series,) = _series(tmp_path / "r")
@@ -210,7 +210,7 @@ def test_a_vr_that_is_wrong_or_unknown(tmp_path: Path, vr: bytes) -> None:
     assert (found.header.series_description, found.rows, found.refusal) == ("T1 SE", 16, None)
 
 
-def test_a_meta_header_that_lies_about_the_encoding(tmp_path: Path) -> None:
+def test_a_meta_header_that_states_the_wrong_encoding(tmp_path: Path) -> None:
     ds = dataset(1)
     ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     raw = write(tmp_path / "a", ds).read_bytes()
@@ -266,7 +266,7 @@ def test_character_sets(tmp_path: Path, charset: str, encoding: str, text: str) 
 def test_character_sets_that_are_switched_by_escape_sequences(
     tmp_path: Path, charset: str, raw: bytes, text: str
 ) -> None:
-    """PS3.5 6.1.2.5; what an escape sequence names is read, whether it was declared or not."""
+    """PS3.5 6.1.2.5; the character set of an escape sequence is used even if it is not declared."""
     stated = charset.encode() + b" " * (len(charset) % 2)
     path = dicom(tmp_path / "a", SeriesDescription=None)
     element = b"\x08\x00\x05\x00CS" + struct.pack("<H", len(stated)) + stated
@@ -276,7 +276,7 @@ def test_character_sets_that_are_switched_by_escape_sequences(
     assert header.series_description == text
 
 
-def test_bytes_of_no_character_set_do_not_stop_it(tmp_path: Path) -> None:
+def test_bytes_that_cannot_be_decoded_are_replaced(tmp_path: Path) -> None:
     element = b"\x08\x00\x3e\x10LO" + struct.pack("<H", 6) + b"T1\xff\xfe\x80 "
     ds = dataset(1, SpecificCharacterSet=["", "ISO 2022 IR 87"], SeriesDescription=None)
     path = _spliced(write(tmp_path / "a", ds), element, b"\x10\x00\x20\x00LO")

@@ -1,4 +1,4 @@
-"""Kinds of DICOM objects: what is taken, and what is named and skipped."""
+"""Kinds of DICOM objects: accepted, or skipped with a reason that names the kind."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_objects_without_pixels_are_named_and_skipped(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("name", WITH_PIXELS)
-def test_objects_that_are_no_image_are_named_and_skipped(tmp_path: Path, name: str) -> None:
+def test_objects_that_are_not_an_image_are_named_and_skipped(tmp_path: Path, name: str) -> None:
     end, modality = WITH_PIXELS[name]
     found = read_instance(dicom(tmp_path / "a", SOPClassUID=STORAGE + end, Modality=modality))
     assert found.refusal is Reason.UNSUPPORTED_OBJECT
@@ -66,7 +66,7 @@ def test_a_video_of_an_mr_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL_422", "YBR_ICT", "PALETTE COLOR"])
-def test_color_and_palette_pictures(tmp_path: Path, photometric: str) -> None:
+def test_color_and_palette_images(tmp_path: Path, photometric: str) -> None:
     found = read_instance(dicom(tmp_path / "a", PhotometricInterpretation=photometric))
     assert found.refusal is Reason.COLOR and photometric.startswith(found.detail)
 
@@ -81,7 +81,7 @@ def test_other_modalities(tmp_path: Path, modality: str) -> None:
 
 
 def test_a_medium_with_its_directory(tmp_path: Path) -> None:
-    """DICOMDIR is read over: what it lists is found by the walk itself."""
+    """A DICOMDIR is ignored: the walk finds the files that it lists."""
     medium = FileSet()
     for number in range(1, 7):
         tags = {"PatientName": "A^B", "StudyDate": "20260101", "StudyTime": "1200", "StudyID": "1",

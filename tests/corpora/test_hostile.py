@@ -1,4 +1,4 @@
-"""Files made to do harm: what the reading of an archive answers to each."""
+"""Malicious files: each gets a reason and causes no harm."""
 
 import gzip
 import os
@@ -59,8 +59,8 @@ def test_names_of_files_and_folders(tmp_path: Path, name: bytes) -> None:
     assert all(Path(ref.path).is_file() and ref.source.isprintable() for ref in series.slices)
 
 
-def test_text_of_a_header_is_data_and_moves_nothing(tmp_path: Path) -> None:
-    """It stays as it is up to the tables and the console, which make it harmless."""
+def test_header_text_is_treated_as_data(tmp_path: Path) -> None:
+    """It is unchanged until tables and console make it harmless."""
     texts = ("SeriesDescription", "Manufacturer", "ProtocolName", "StudyDescription", "PatientID",
              "BodyPartExamined", "SequenceName", "ImageType", "Modality")  # fmt: skip
     with pydicom.config.disable_value_validation():
@@ -110,12 +110,12 @@ def test_sequences_in_sequences(tmp_path: Path, depth: int, defined: bool) -> No
 
 @pytest.mark.parametrize("length", [2**31, 2**32 - 2, 10_000])
 @pytest.mark.parametrize("vr", [b"UT", b"OB", b"SQ", b"UN"])
-def test_an_element_that_states_more_than_the_file_holds(tmp_path: Path, vr, length) -> None:
+def test_an_element_longer_than_the_file(tmp_path: Path, vr, length) -> None:
     lie = b"\x09\x00\x01\x10" + vr + b"\0\0" + struct.pack("<I", length)
     assert _reason(read(_spliced(dicom(tmp_path / "a"), lie))) is Reason.TRUNCATED
 
 
-def test_an_item_that_states_more_than_its_sequence(tmp_path: Path) -> None:
+def test_an_item_longer_than_its_sequence(tmp_path: Path) -> None:
     item = b"\xfe\xff\x00\xe0" + struct.pack("<I", 2**31)
     lie = b"\x28\x00\x00\x30SQ\0\0" + struct.pack("<I", len(item)) + item
     shared = b"\x00\x52\x29\x92SQ\0\0" + struct.pack("<I", len(item)) + item
@@ -134,7 +134,7 @@ def test_an_item_that_states_more_than_its_sequence(tmp_path: Path) -> None:
         {"Rows": 0},
     ],
 )
-def test_declared_sizes_are_checked_before_anything_is_made_of_them(tmp_path: Path, tags) -> None:
+def test_declared_sizes_are_checked_before_memory_is_allocated(tmp_path: Path, tags) -> None:
     found = read_instance(dicom(tmp_path / "a", **tags))
     assert found.refusal in (Reason.TRUNCATED, Reason.BAD_HEADER) and found.frames == ()
 
@@ -151,7 +151,7 @@ def test_declared_sizes_of_nifti(tmp_path: Path, dim: tuple[int, ...]) -> None:
     assert _reason(read(tmp_path / "v.nii")) in (Reason.TRUNCATED, Reason.BAD_HEADER)
 
 
-def test_a_gzip_bomb_costs_no_more_than_its_header(tmp_path: Path) -> None:
+def test_only_the_header_of_a_gzip_bomb_is_inflated(tmp_path: Path) -> None:
     header = nibabel.Nifti1Header()
     header.set_data_shape((2000, 2000, 100))
     header.set_data_dtype(np.uint8)
@@ -160,14 +160,14 @@ def test_a_gzip_bomb_costs_no_more_than_its_header(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(header.binaryblock + bytes(4 + 2000 * 2000 * 100), 9))
     assert path.stat().st_size < 500_000
     found = read_instance(path)
-    assert len(found.frames) == 100, "the header is told apart from its 400 MB"
+    assert len(found.frames) == 100, "only the header is inflated, not the 400 MB"
     task = DecodeTask("nifti", str(path), (1,), 2, Display(), max_bytes=1 << 20)
     (answer,) = decode_many([task])[0].slices
     assert isinstance(answer, Refusal) and answer.reason is Reason.TOO_LARGE
 
 
 def _special(folder: Path) -> dict[str, str]:
-    """A FIFO, and a character device where the system lets us make one."""
+    """A FIFO, and a character device if this process may create one."""
     os.mkfifo(folder / "pipe.dcm")
     made = {"pipe.dcm": "named pipe"}
     try:

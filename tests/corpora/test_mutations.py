@@ -1,4 +1,4 @@
-"""Thousands of damaged files: none raises, none makes memory grow, each gets an answer.
+"""Thousands of damaged files: none raises, none makes memory grow, each gets a result.
 
 MUTATED_FILES=2000 MUTATION_SEED=1 pytest tests/corpora/test_mutations.py
 """
@@ -49,7 +49,7 @@ def cut(dice: random.Random, content: bytearray) -> bytearray:
 
 
 def change_length(dice: random.Random, content: bytearray) -> bytearray:
-    """Overwrite two or four bytes, often behind a VR, by a number that lies."""
+    """Overwrite two or four bytes, often after a VR, with a wrong number."""
     size = dice.choice((2, 4))
     places = [at + 2 for at in range(128, min(len(content), 20_000)) if is_vr(content[at : at + 2])]
     at = dice.choice(places) if places and dice.random() < 0.8 else dice.randrange(len(content))
@@ -89,7 +89,7 @@ MUTATIONS: list[Mutation] = [
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
-    """Name and content of what is damaged, in a fixed order."""
+    """Names and contents of the files to damage, in a fixed order."""
     data = Path(pydicom.data.__file__).parent / "test_files"
     samples = Path(__file__).resolve().parents[2] / "sample_data/archive"
     files = [*data.rglob("*"), *samples.rglob("*")]
@@ -128,7 +128,7 @@ def build(folder: Path) -> list[Path]:
 
 
 def run(path: Path) -> str:
-    """What the archive and the decoder make of a file."""
+    """The reason of a file, or `decoded`."""
     entry = FileEntry(path.name, str(path), path.stat().st_size, 0)
     (found,) = read_headers([entry], CONTEXT)
     if isinstance(found, FileNote):
@@ -174,10 +174,10 @@ def test_damaged_files(originals: list[tuple[str, bytes]], tmp_path: Path) -> No
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     print(outcomes, f"{grown >> 20} MB more")
     assert grown < MAX_GROWTH
-    # The damage is neither so little that all is read, nor so much that nothing is.
+    # The damage is not so small that everything is read, and not so large that nothing is.
     assert outcomes["decoded"] > N_MUTATIONS // 20
     assert len(outcomes) > 5
-    assert Reason.IO_ERROR not in outcomes, "would be tried again for ever"
+    assert Reason.IO_ERROR not in outcomes, "would be tried again forever"
 
 
 def test_undamaged_files(originals: list[tuple[str, bytes]], tmp_path: Path) -> None:

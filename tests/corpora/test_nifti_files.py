@@ -1,4 +1,4 @@
-"""NIfTI as other programs write it: axes, voxel sizes, blank padding, kinds of numbers."""
+"""NIfTI as other programs write it: axes, voxel sizes, blank padding, data types."""
 
 from itertools import permutations, product
 from pathlib import Path
@@ -18,7 +18,7 @@ SIZES = np.array([2.0, 3.0, 5.0])  # to the right, to the front, to the head
 
 
 def _head() -> np.ndarray:
-    """RAS: every place has its own value, so that nothing can be turned unseen."""
+    """An RAS array in which every voxel has a different value, so that any rotation is noticed."""
     return np.arange(40 * 30 * 8, dtype=np.int16).reshape(40, 30, 8)
 
 
@@ -107,7 +107,7 @@ def test_any_number_of_dimensions(tmp_path: Path, shape, slices, reason) -> None
     assert not any(isinstance(one, Refusal) for one in _shown(series))
 
 
-def test_sizes_of_1_mm_are_lost_where_the_affine_is_a_default_one(tmp_path: Path) -> None:
+def test_sizes_of_1_mm_with_a_default_affine_are_lost(tmp_path: Path) -> None:
     array = np.arange(60 * 50 * 20, dtype=np.int32).reshape(60, 50, 20)
     stated = np.eye(4)
     stated[:3, 3] = [-30, 12, 5]
@@ -128,7 +128,7 @@ def test_sizes_of_1_mm_are_lost_where_the_affine_is_a_default_one(tmp_path: Path
 @pytest.mark.parametrize(
     "dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", ">i2", ">f4"]
 )
-def test_every_kind_of_number(tmp_path: Path, dtype: str) -> None:
+def test_every_data_type(tmp_path: Path, dtype: str) -> None:
     array = np.random.default_rng(1).integers(0, 120, (40, 30, 8)).astype(dtype)
     image = nibabel.Nifti1Image(array, np.diag([*SIZES, 1.0]), dtype=array.dtype)
     (tmp_path / "r").mkdir()
@@ -138,7 +138,7 @@ def test_every_kind_of_number(tmp_path: Path, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("slope", [0.0, float("nan"), 1.0])
-def test_a_slope_that_says_nothing(tmp_path: Path, slope: float) -> None:
+def test_an_unusable_slope_is_ignored(tmp_path: Path, slope: float) -> None:
     path = _save(tmp_path / "r/v.nii", _head(), np.diag([*SIZES, 1.0]))
     raw = bytearray(path.read_bytes())
     raw[112:120] = np.array([slope, 0.0], np.float32).tobytes()

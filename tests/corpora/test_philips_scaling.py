@@ -1,4 +1,4 @@
-"""Gray levels of Philips: private scaling, of each slice its own, changes no prepared slice."""
+"""Gray levels of Philips: private scaling per slice does not change prepared slices."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ CREATOR = "Philips Imaging DD 001"
 
 
 def philips(number: int, slope: float, intercept: float, private: float | None) -> Dataset:
-    """One slice as Philips writes it: rescale leads to shown values, `private` to measured ones."""
+    """A slice as Philips writes it: rescale gives displayed values, `private` measured values."""
     ds = instance(number=number, pixels=head(96, 80, seed=number), Manufacturer="Philips",
                   RescaleSlope=slope, RescaleIntercept=intercept)  # fmt: skip
     if private is not None:
@@ -41,21 +41,21 @@ def measured(path: Path, shown: np.ndarray) -> np.ndarray:
     return shown / (float(ds.RescaleSlope) * private)
 
 
-def test_private_scaling_of_each_slice_its_own_prepares_the_same(tmp_path: Path) -> None:
+def test_private_scaling_per_slice_does_not_change_prepared_slices(tmp_path: Path) -> None:
     scales = [(1.0, 0.0, 0.004), (2.5, -7.0, 0.05), (0.31, 120.0, 1.7), (9.0, 0.0, 0.0008)]
     paths = [
         save(philips(number, *scale), tmp_path / f"{number}") for number, scale in enumerate(scales)
     ]
     shown = decoded(paths)
     real = np.stack([measured(path, one) for path, one in zip(paths, shown, strict=True)])
-    assert real.max(axis=(1, 2)).max() > 50 * real.max(axis=(1, 2)).min(), "scales do differ"
+    assert real.max(axis=(1, 2)).max() > 50 * real.max(axis=(1, 2)).min(), "the scales differ"
     as_shown, as_measured = prepare(shown, (1, 1), SETTINGS), prepare(real, (1, 1), SETTINGS)
     assert as_shown.boxes == as_measured.boxes
     assert np.allclose(as_shown.pixels, as_measured.pixels, atol=1e-4)
 
 
-def test_it_sets_no_slices_of_a_series_apart(tmp_path: Path) -> None:
-    """Nor does rescale that varies within a series, which Philips and Siemens maps have."""
+def test_scaling_per_slice_does_not_split_a_series(tmp_path: Path) -> None:
+    """Nor does rescale that varies within a series, as in maps of Philips and Siemens."""
     found = [
         read_instance(save(philips(n, 1.0 + n, 3.0 * n, None if n % 2 else 0.1 * (n + 1)),
                            tmp_path / f"{n}"))

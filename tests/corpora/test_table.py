@@ -1,4 +1,4 @@
-"""docs/formats.md stays true: its tests and codes exist, and no kind of refusal is left out."""
+"""docs/formats.md is true: its tests and codes exist, and no reason for refusal is missing."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from batchmri.reasons import Reason
 ROOT = Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs/formats.md"
 
-# Not of a kind of file: of the time, the machine, or the rules for whole series.
+# Reasons that do not depend on the kind of file: time, machine, or rules for whole series.
 ELSEWHERE = {
     Reason.STILL_ARRIVING, Reason.OUT_OF_MEMORY, Reason.DECODER_TIMEOUT, Reason.DECODER_CRASHED,
     Reason.LOCALIZER, Reason.NOT_BRAIN,
@@ -39,6 +39,6 @@ def test_every_code_is_a_reason_or_a_flag() -> None:
         assert set(re.findall(r"`(\w+)`", answer)) <= known, kind
 
 
-def test_every_refusal_of_a_kind_of_file_is_told() -> None:
+def test_every_refusal_of_a_kind_of_file_is_documented() -> None:
     told = {code for _, answer, _ in _rows() for code in re.findall(r"`(\w+)`", answer)}
     assert {str(reason) for reason in set(Reason) - ELSEWHERE} <= told

@@ -1,4 +1,4 @@
-"""Agreement of heat maps on maps made for this."""
+"""Agreement of constructed heat maps."""
 
 from pathlib import Path
 

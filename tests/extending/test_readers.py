@@ -40,7 +40,7 @@ def test_a_format_of_another_package_is_scanned_like_dicom(
     assert_every_file_accounted_for(out, 8)
 
 
-def test_readers_of_this_package_are_asked_first(install: Callable[[str], None]) -> None:
+def test_readers_of_this_package_are_tried_first(install: Callable[[str], None]) -> None:
     assert (tuple(readers()), header_version(2)) == (("dicom", "nifti"), "2")
     install("numpy_format")
     assert (tuple(readers()), header_version(2)) == (("dicom", "nifti", "numpy"), "2 numpy=1")

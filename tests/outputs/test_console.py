@@ -31,7 +31,7 @@ def test_plain_lines_are_logged_at_begin_and_end(capsys: Capture) -> None:
     assert "finished=True" in last
 
 
-def test_json_lines_are_json_and_carry_the_run(capsys: Capture) -> None:
+def test_json_lines_are_json_and_contain_the_run(capsys: Capture) -> None:
     console = Console("json", "run1")
     console.warn("odd", source=HOSTILE, path=Path("/x"), nothing=None)
     console.table("t", ("value", "n"), [(HOSTILE, 1)])

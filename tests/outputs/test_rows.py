@@ -83,7 +83,7 @@ def test_an_unknown_transfer_syntax_stays_as_it_is(
     assert not recwarn.list
 
 
-def test_slices_carry_their_class_box_and_picture() -> None:
+def test_slices_contain_their_class_box_and_picture() -> None:
     first, second = slice_rows(classified(), CLASSES)
     assert (first["predicted"], first["confidence"]) == ("glioma", 0.9)
     assert (second["predicted"], second["confidence"]) == ("notumor", 0.8)

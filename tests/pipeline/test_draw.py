@@ -133,7 +133,7 @@ def test_a_series_that_cannot_be_evaluated_has_no_color(
         ),
     ],
 )
-def test_the_caption_says_what_was_decided_or_why_nothing_was(
+def test_the_caption_states_the_verdict_or_why_there_is_none(
     verdict: Verdict, title: str, note: str, heat_of: str
 ) -> None:
     caption = caption_of(SERIES, header(verdict), verdict, slice_scores(1, 0.7), CLASSES)

@@ -95,7 +95,7 @@ def test_many_files_of_no_study_that_are_gone_are_refused(
         scan([archive], out=out, settings=settings)
 
 
-def test_a_rescan_of_an_archive_that_is_gone_drops_nothing(
+def test_a_rescan_of_an_archive_that_is_gone_deletes_nothing(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
     out = tmp_path / "out"
@@ -240,7 +240,7 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
     assert contents(out) == contents(fresh)
 
 
-def test_a_spent_time_budget_ends_with_5_and_the_next_run_goes_on(
+def test_a_spent_time_budget_ends_with_5_and_the_next_run_continues(
     archive: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"

@@ -55,7 +55,7 @@ def wanted(plain: Settings) -> Settings:
 
 
 def spot(number: int) -> tuple[int, int]:
-    """Row and column of the center of the bright spot in a slice: no two places alike."""
+    """Row and column of the center of the bright spot in a slice, different in each."""
     return 16 + 4 * number, (40, 24)[number % 2] - number
 
 

@@ -1,4 +1,4 @@
-"""The HTML report of a scan, and `batchmri report` afterwards."""
+"""The HTML report of a scan, and of a later `batchmri report`."""
 
 import shutil
 from pathlib import Path

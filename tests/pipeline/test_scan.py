@@ -199,7 +199,7 @@ def test_another_precision_is_refused_before_any_work(
     assert contents(out) == before
 
 
-def test_a_path_that_is_not_there_is_a_usage_error(tmp_path: Path, settings: Settings) -> None:
+def test_a_missing_path_is_a_usage_error(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(UsageError, match="no such file"):
         scan([tmp_path / "nowhere"], out=tmp_path / "out", settings=settings)
 

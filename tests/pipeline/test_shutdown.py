@@ -11,7 +11,7 @@ from batchmri.pipeline.run.shutdown import Shutdown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_asks_to_stop_and_gives_the_exit_code(number: signal.Signals, code: int) -> None:
+def test_a_signal_requests_a_stop_and_sets_the_exit_code(number: signal.Signals, code: int) -> None:
     before = signal.getsignal(number)
     with Shutdown() as stop:
         items = stop.until(iter(range(10)))
@@ -22,7 +22,7 @@ def test_a_signal_asks_to_stop_and_gives_the_exit_code(number: signal.Signals, c
     assert signal.getsignal(number) is before
 
 
-def test_a_spent_budget_asks_to_stop_and_a_signal_still_counts_more() -> None:
+def test_a_spent_budget_requests_a_stop_and_a_signal_takes_precedence() -> None:
     stop = Shutdown(time_budget_s=0.0)
     assert stop.requested
     assert stop.exit_code == 5

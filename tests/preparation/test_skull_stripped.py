@@ -38,5 +38,5 @@ def test_a_noisy_background_is_not_stripped() -> None:
 
 
 @pytest.mark.parametrize("picture", [np.zeros((40, 40)), np.ones((1, 1)), np.eye(50)])
-def test_pictures_without_a_head_are_not_stripped(picture: np.ndarray) -> None:
+def test_images_without_a_head_are_not_stripped(picture: np.ndarray) -> None:
     assert not is_skull_stripped(picture.astype(np.float32))

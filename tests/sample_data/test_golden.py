@@ -1,4 +1,4 @@
-"""The shipped model on the sample data: what the first table a newcomer sees must say."""
+"""Verdicts of the shipped model on the sample data, which README shows."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ EXPECTED = {
         [0.03, 0.96, 0.00, 0.01],
     ),
 }
-# The warmest place of the heat map in the right panel (x, y), in hundredths of its side. The tumor
+# Maximum of the heat map in the right panel (x, y), in hundredths of its side. The tumor
 # of alpha is on the right of the patient, that of gamma at the left convexity.
 WARMEST = {"archive/alpha": (37, 54), "archive/sub-gamma": (72, 35)}
 

@@ -40,7 +40,7 @@ def nifti_slices() -> Slices:
 
 
 def lopsided(slices: Slices) -> float:
-    """Greatest difference between left and right within the brain, middle third of the slices."""
+    """Largest difference between left and right in the brain, in the middle third of the slices."""
     greatest = 0.0
     for picture in slices[len(slices) // 3 : 2 * len(slices) // 3]:
         rows, columns = np.where(ndimage.binary_fill_holes(picture > 300))
@@ -73,7 +73,7 @@ def test_slices_are_evenly_spaced_along_their_normal(folder: Path, spacing: floa
     assert np.allclose(steps, spacing, atol=1e-3)
 
 
-def test_numbers_of_the_compressed_series_do_not_follow_space() -> None:
+def test_instance_numbers_of_the_compressed_series_are_not_ordered_by_position() -> None:
     slices = series(BETA)
     assert {data.file_meta.TransferSyntaxUID for data in slices} == {JPEG2000Lossless}
     numbers = [data.InstanceNumber for data in slices]
@@ -96,7 +96,7 @@ def test_report_is_a_structured_report() -> None:
     assert finding.TextValue.startswith("Made up")
 
 
-def test_nifti_has_its_millimeters_and_the_patient_the_right_way_round() -> None:
+def test_nifti_has_correct_spacing_and_orientation() -> None:
     image = nib.Nifti1Image.from_filename(GAMMA)
     assert nib.aff2axcodes(image.affine) == ("L", "A", "S")
     assert np.allclose(image.header.get_zooms(), (1.0, 1.0, 4.5))
@@ -107,13 +107,13 @@ def test_nifti_has_its_millimeters_and_the_patient_the_right_way_round() -> None
     assert np.allclose(peak, (-52, 18, 34), atol=15)  # where the mass was put: left is -x
 
 
-def test_lesions_stand_out_and_the_clean_head_has_none() -> None:
+def test_heads_with_a_lesion_are_asymmetric_and_the_other_is_not() -> None:
     assert lopsided(dicom_slices(BETA)) < 350
     assert lopsided(dicom_slices(ALPHA / "t1-post")) > 550
     assert lopsided(nifti_slices()) > 550
 
 
-def test_broken_files_are_broken_in_their_own_way() -> None:
+def test_each_broken_file_has_its_documented_defect() -> None:
     with pytest.raises((ValueError, AttributeError)):
         _ = pydicom.dcmread(BROKEN / "truncated.dcm").pixel_array
     with pytest.raises(InvalidDicomError):
@@ -144,13 +144,13 @@ def test_the_script_makes_what_is_committed(tmp_path: Path) -> None:
     assert [file.name for file in made] == sorted(file.name for file in BETA.iterdir())
     for file in made:
         new, old = pydicom.dcmread(file), pydicom.dcmread(BETA / file.name)
-        # Another processor may round a value to the other side.
+        # Another processor may round a value differently.
         assert np.abs(new.pixel_array.astype(int) - old.pixel_array).max() <= 1
         del new.PixelData, old.PixelData
         assert new == old
 
 
-def test_holds_no_file_of_the_development_data(shared_data: Path) -> None:
+def test_contains_no_file_of_the_development_data(shared_data: Path) -> None:
     made: dict[int, set[bytes]] = {}
     for file in (file for file in SAMPLE.rglob("*") if file.is_file() and file.stat().st_size):
         made.setdefault(file.stat().st_size, set()).add(file.read_bytes())

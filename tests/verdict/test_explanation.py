@@ -1,4 +1,4 @@
-"""The words of a verdict state the rule that made it, with the numbers that were compared."""
+"""The explanation of a verdict states the rule that led to it, with the compared numbers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Verdict rules fitted to labeled series whose right values are known."""
+"""Verdict rules fitted to labeled series, with known correct values."""
 
 import math
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ def test_thresholds_are_the_order_statistics_of_the_targets() -> None:
     assert fitted == {"tumor_above": 0.4, "notumor_below": 0.3, "min_class_share": 0.8}
 
 
-def test_tumors_without_contrast_have_a_threshold_of_their_own() -> None:
+def test_tumors_without_contrast_have_a_separate_threshold() -> None:
     plain = of_p_tumor("glioma", [p - 0.2 for p in TUMORS], "t1")
     fitted = site(of_p_tumor("notumor", FREE), of_p_tumor("glioma", TUMORS), plain).fitted
     assert fitted["notumor_below_without_contrast"] == 0.1

@@ -101,7 +101,7 @@ def test_slices_with_a_small_or_failed_box_do_not_decide() -> None:
     assert verdict_on(found, VerdictSettings(min_box_fraction=0.2)).name == "notumor"
 
 
-def test_where_every_box_failed_all_slices_decide() -> None:
+def test_if_every_box_failed_all_slices_decide() -> None:
     found = scores(GLIOMA, boxes={0: CropBox(0, 0, 9, 9, failed=True)})
     assert verdict_on(found).name == "glioma"
 
@@ -334,7 +334,7 @@ def test_contrast_is_unstated_too_where_the_model_has_no_probe_for_it() -> None:
     assert verdict_on(scores(SURE), sequence="t1").flags == ("contrast_unstated",)
 
 
-def test_contrast_of_another_sequence_is_not_asked_for() -> None:
+def test_contrast_of_another_sequence_is_not_flagged() -> None:
     assert "contrast_unstated" not in verdict_on(looking(), sequence="t2").flags
 
 
@@ -358,7 +358,7 @@ def test_another_sequence_by_its_header_is_flagged_whatever_it_looks_like() -> N
     assert verdict_on(looking(), sequence="flair").flags == ("looks_other_sequence",)
 
 
-def test_coarse_pictures_are_flagged() -> None:
+def test_coarse_images_are_flagged() -> None:
     assert verdict_on(scores(HEALTHY), pixel_spacing=(4.0, 4.0)).flags == ("low_quality",)
     assert verdict_on(scores(HEALTHY), pixel_spacing=(1.0, 3.5)).flags == ("low_quality",)
     assert verdict_on(scores(HEALTHY), pixel_spacing=(3.0, 3.0)).flags == ()
@@ -410,7 +410,7 @@ def test_a_tumor_of_which_no_class_stands_out_has_an_open_kind(
         ("unknown", None, "glioma"),
     ],
 )
-def test_without_contrast_the_share_has_a_threshold_of_its_own(
+def test_without_contrast_another_minimum_share_applies(
     sequence: str, agent: bool | None, name: str
 ) -> None:
     rules = OPEN.model_copy(update={"min_class_share_without_contrast": 0.95})
@@ -430,7 +430,7 @@ def test_if_contrast_is_unstated_the_images_decide_which_share_is_needed(
     assert verdict_on(found, rules, sequence="unknown").name == name
 
 
-def test_a_class_can_have_a_share_of_its_own() -> None:
+def test_a_class_can_have_a_separate_minimum_share() -> None:
     rules = OPEN.model_copy(update={"min_class_shares": {"glioma": 0.95}})
     assert verdict_on(scores(GLIOMA), OPEN).name == "glioma"
     assert verdict_on(scores(GLIOMA), rules).name == "tumor"

@@ -1,4 +1,4 @@
-"""The engine `ray` gives the bytes of the engine `local`, whatever ends in between."""
+"""The engine `ray` gives the bytes of the engine `local`, even if processes end meanwhile."""
 
 import os
 import shutil
@@ -83,7 +83,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(
     archive: Path, random_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, bytes]:
-    """What the engine `local` writes."""
+    """The output of the engine `local`."""
     out = tmp_path_factory.mktemp("local")
     scan([archive], out=out, settings=_settings(random_model))
     return contents(out)
