@@ -1,4 +1,4 @@
-"""Made-up archives for benchmarks: heads as NIfTI volumes, raw DICOM and JPEG 2000 DICOM."""
+"""Generated archives for benchmarks: heads as NIfTI volumes, raw DICOM and JPEG 2000 DICOM."""
 
 import platform
 from pathlib import Path
@@ -34,7 +34,7 @@ def make(folder: Path, kind: str, n_series: int, side: int = SIDE) -> None:
 
 
 def _compress(path: Path) -> None:
-    import gdcm  # not above: once it is loaded, writing gzipped NIfTI crashes in free()
+    import gdcm  # imported late: after it, writing gzipped NIfTI crashes in free()
 
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
@@ -51,7 +51,7 @@ def _compress(path: Path) -> None:
 
 
 def machine() -> str:
-    """Processor, cores, and whether other programs used it."""
+    """Processor, number of cores, and load."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     names = [line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line]
     load = Path("/proc/loadavg").read_text(encoding="ascii").split()[0]

@@ -61,8 +61,8 @@ def evaluate_duplicates(true: Sequence[str], found: Sequence[int], files: Sequen
         train = {found[i] for i in group if files[i].startswith("Training/")}
         seen += bool(train & {found[i] for i in group if files[i].startswith("Testing/")})
     right = pairs(zip(true, found, strict=True))
-    share("groups across Training/Testing found whole", whole, len(crossing))
-    share("groups across Training/Testing seen to cross", seen, len(crossing))
+    share("groups across Training/Testing found completely", whole, len(crossing))
+    share("groups across Training/Testing recognized as crossing", seen, len(crossing))
     share("true pairs found", right, pairs(true))
     share("false pairs among the pairs found", pairs(found) - right, pairs(found))
 
@@ -74,8 +74,8 @@ def evaluate_persons(proposed: Sequence[frozenset[str]], person_of: dict[str, st
         if person_of[pair[0]] == person_of[pair[1]]
     }
     right = len(same & set(proposed))
-    share("proposed pairs of patients that are one person", right, len(proposed))
-    share("pairs of patients that are one person, proposed", right, len(same))
+    share("proposed pairs of patients that are the same person", right, len(proposed))
+    share("pairs of patients that are the same person, proposed", right, len(same))
 
 
 def evaluate_split(true: Sequence[str], patients: Sequence[str], splits: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Images per second of each backend: python benchmarks/backends.py [--size 160] [--images 256].
 
-Weights and images are random, since speed does not depend on them. The best of three rounds counts.
+Weights and images are random, since speed does not depend on them. The best of three rounds is
+shown.
 """
 
 import argparse

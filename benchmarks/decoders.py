@@ -1,7 +1,8 @@
 """Milliseconds per frame of each decoder: python benchmarks/decoders.py [FILE...].
 
-Without files, it encodes a 512 x 512 12-bit image in every transfer syntax that can be written
-here. Decoders are listed in the order in which they are tried; the first should be the fastest.
+Without files, it encodes a 512 x 512 12-bit image in every transfer syntax for which an encoder is
+installed. Decoders are listed in the order in which they are tried; the first should be the
+fastest.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Growth of the state: python -m benchmarks.growth [FILES ...] (default 100000 1000000).
 
-Puts the headers of FILES files into a state.db without reading any file: 100 slices per series,
-one series in ten is T1 and gets the results of a stubbed network. Then plans and exports. Shows how
-size, time and memory grow; the largest archive that was simulated is in docs/performance.md.
+Stores the headers of FILES files in a state.db without reading any file: 100 slices per series; one
+series in ten is T1 and gets simulated results. Then plans and exports. Shows how size, time and
+memory grow; docs/performance.md contains the largest simulated archive.
 """
 
 import resource

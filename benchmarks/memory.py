@@ -1,4 +1,4 @@
-"""Peak memory of a scan by number of files, which must not grow with the archive.
+"""Measure the peak memory of a scan, which must not grow with the number of files.
 
     python -m benchmarks.memory [FILES ...]          (default 1000 10000 100000)
 

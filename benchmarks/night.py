@@ -1,9 +1,9 @@
 """Nightly runs over many small files: python -m benchmarks.night [FILES ...] [--folder DIR].
 
-For archives of FILES files (default 10000 100000), made once below DIR: the first run, a run with
-nothing new, and a run with one new study, with the network replaced by arithmetic
-(tests/nights/driver.py), so that only files, headers, state and tables are measured. For
-comparison: `find -type f`, and a loop that opens every file and reads 8 kB.
+For archives of FILES files (default 10000 100000), which are generated once below DIR, it measures
+the first run, a run with nothing new, and a run with one new study. The network is replaced by
+arithmetic (tests/nights/driver.py), so that only files, headers, state and tables are measured. For
+comparison, it runs `find -type f` and a loop that opens every file and reads 8 kB.
 """
 
 import argparse

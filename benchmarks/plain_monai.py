@@ -1,4 +1,4 @@
-"""What a MONAI user would write instead of batchmri: python -m benchmarks.plain_monai FOLDER OUT.
+"""A plain MONAI script, to compare with batchmri: python -m benchmarks.plain_monai FOLDER OUT.
 
 LoadImage, the same transforms, the same network and weights in eager fp32 in batches of 32, GradCAM
 on the three slices per series with the highest tumor probability, and a CSV file. FOLDER contains

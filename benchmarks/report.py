@@ -1,4 +1,4 @@
-"""Build the HTML report of made-up studies and measure it in headless Chromium.
+"""Build the HTML report of generated studies and measure it in headless Chromium.
 
     python benchmarks/report.py [--studies 10000] [--out FOLDER]
 

@@ -1,1 +1,1 @@
-"""How the shipped weights were made. Not part of the package."""
+"""Training and evaluation of the shipped weights. Not part of the package."""

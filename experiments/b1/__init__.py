@@ -1,1 +1,1 @@
-"""How the shipped weights were made and judged: tables, training, comparison."""
+"""Training and evaluation of the shipped weights: tables, trainings, calibration, comparison."""

@@ -2,9 +2,9 @@
 
     python -m experiments.b1.calibrate SHARED_DATA TABLE.csv WORK MODEL OUT.safetensors
 
-Only cases outside FINAL are used, and none that trained the model. Everything that was fitted, how
-it carries over to a source outside the fit, and the number of series are written to the card and
-printed.
+Only cases outside FINAL are used, and none that the model was trained on. The card gets, and the
+command prints, all fitted values, their results on sources outside the fit, and the numbers of
+series.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.cases import FINAL, Case, all_cases
 from experiments.b1.domain_limit import fit_limit
 from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures
-from experiments.b1.outputs import Output, see
+from experiments.b1.outputs import Output, network_outputs
 from experiments.b1.temperature import fit_temperature, temperature_groups
 from experiments.b1.thresholds import (
     Thresholds,
@@ -32,15 +32,18 @@ from experiments.b1.thresholds import (
     left_out_figures,
     verdict_figures,
 )
-from experiments.b1.verdicts import Judged, Rules, judge
+from experiments.b1.verdicts import CaseVerdict, Rules, verdicts_of
 
-_WITHOUT_CASES = ("val", "other lesions")  # the source of the training; neither tumor nor healthy
+_WITHOUT_CASES = (
+    "val",
+    "other lesions",
+)  # the source of the training; neither tumor nor tumor-free
 
 
 def series_of(outputs: Sequence[Output]) -> list[Output]:
-    """Return the series of left-out sources: volumes, planes, and the images of a patient together.
+    """Return the series of left-out sources: volumes, planes, and all images of a patient as one.
 
-    Images of the 44-class set are a series each, since a scan group contains several patients.
+    Each image of the 44-class set is a series, since a scan group contains several patients.
     """
     found: list[Output] = []
     patients: dict[tuple[str, str], list[Output]] = defaultdict(list)
@@ -70,7 +73,7 @@ def _joined(outputs: Sequence[Output]) -> Output:
 def calibrate(
     outputs: Sequence[Output], card: Card, domain: DomainModel
 ) -> tuple[Card, DomainModel]:
-    """Return card and domain model with everything that is fitted on the outputs."""
+    """Return the card and the domain model with all values fitted to the outputs."""
     groups = temperature_groups(outputs)
     temperature, temperature_figures = fit_temperature(groups, card.no_tumor_index, card.classes)
     series = series_of(outputs)
@@ -88,24 +91,24 @@ def calibrate(
 def _fit_verdict(
     series: Sequence[Output], rules: Rules
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    first = judge(series, rules)
+    first = verdicts_of(series, rules)
     thresholds = fit_thresholds(first)
 
-    def rejudge(some: Sequence[Judged], other: Thresholds) -> list[Judged]:
+    def reapply(some: Sequence[CaseVerdict], other: Thresholds) -> list[CaseVerdict]:
         outputs = [one.output for one in some]
-        return judge(outputs, replace(rules, verdict=applied(other, rules.verdict)))
+        return verdicts_of(outputs, replace(rules, verdict=applied(other, rules.verdict)))
 
-    judged = rejudge(first, thresholds)
+    verdicts = reapply(first, thresholds)
     figures: dict[str, dict[str, Any]] = {
         "verdict": {
-            "tumor_free_series": sum(not one.shows_tumor for one in judged),
-            "tumor_series": sum(one.shows_tumor for one in judged),
+            "tumor_free_series": sum(not one.shows_tumor for one in verdicts),
+            "tumor_series": sum(one.shows_tumor for one in verdicts),
             **thresholds.settings(),
-            **verdict_figures(judged),
-            **left_out_figures(first, rejudge),
+            **verdict_figures(verdicts),
+            **left_out_figures(first, reapply),
         }
     }
-    called = [one for one in judged if one.shows_tumor and one.p_tumor >= thresholds.tumor_above]
+    called = [one for one in verdicts if one.shows_tumor and one.p_tumor >= thresholds.tumor_above]
     enhanced = [one for one in called if one.case.contrast]
     plain = [one for one in called if not one.case.contrast]
     margins = fit_margins(enhanced)
@@ -137,7 +140,7 @@ def main() -> None:
     if domain is None:
         raise SystemExit(f"{given.model}: it has no domain model")
     cases = [c for c in all_cases(given.shared_data, given.table, False) if c.group not in FINAL]
-    outputs = see(cases, given.model, given.work, "dev")
+    outputs = network_outputs(cases, given.model, given.work, "dev")
     card, domain = calibrate(outputs, card, domain)
     save_checkpoint(given.out, network, card, domain)
     print(f"temperature: {card.temperature:g}")

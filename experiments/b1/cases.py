@@ -1,7 +1,7 @@
-"""The images and whole series on which models are calibrated and compared.
+"""The images and series on which models are calibrated and compared.
 
-None of them was used for training, except cases that are marked as `trained`. Thresholds and
-choices may use every group except those in FINAL, which are evaluated once, at the end.
+None of them was used for training, except cases that are marked as `trained`. Thresholds and other
+choices may depend on every group except those in FINAL, which are evaluated once, at the end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,17 @@ FINAL = ("test", "atlas44 held back", "pituitary-coronal")
 _PLANES = {axis: plane for plane, axis in AXES.items()}
 _SITES = {"dcm_qa_uih study DTI_134434": "uih-umr770"}  # one scanner in two data sets
 _SMALLEST_TUMOR = 60  # pixels of a slice
-_NEAR_TUMOR = 2  # slices this close to a tumor are neither with nor without it
+_NEAR_TUMOR = 2  # slices at most this far from a tumor count as neither with nor without it
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """Images that get one verdict: a single image, or the slices of a series in their order.
 
-    `group` is the kind of data, `kind` what the images show (a label, or a kind of tumor), and
-    `label` a class, or `tumor` for a tumor of another kind. `source` is the origin that is left out
-    as a whole when a fit is tested, and `person` the patient or volunteer. `slice_labels` says for
-    each slice of a volume with a mask whether it shows the tumor; None is unclear.
+    `group` is the kind of data, `kind` the label or the kind of tumor, and `label` a class, or
+    `tumor` for a tumor of another kind. `source` is the origin that is left out as a whole when a
+    fit is tested, and `person` the patient or volunteer. `slice_labels` states for each slice of a
+    volume with a mask whether it shows the tumor; None means unclear.
     """
 
     group: str
@@ -59,27 +59,27 @@ class Case:
 
     @property
     def is_series(self) -> bool:
-        """Whether it is a series, of which a few slices decide."""
+        """Whether the case is a series, whose verdict a few slices decide."""
         return len(self.rows) > 1
 
 
 def all_cases(shared_data: Path, table: Path, final: bool) -> list[Case]:
-    """Every case; with `final`, also those that no choice may use."""
+    """All cases; with `final`, also those on which no choice may depend."""
     cases = [
-        *table_pictures(table, {"val": ("brain-tumor-mri",), "dev": ("lgg",)}),
-        *atlas_pictures(shared_data),
+        *table_images(table, {"val": ("brain-tumor-mri",), "dev": ("lgg",)}),
+        *atlas_images(shared_data),
         *native_series(shared_data / "sources" / "heads-native"),
         *volume_series(shared_data),
     ]
     if final:
-        cases += table_pictures(table, {"test": ("brain-tumor-mri",)})
+        cases += table_images(table, {"test": ("brain-tumor-mri",)})
         cases += atlas_held_back(shared_data)
         cases += pituitary_coronal(shared_data / "external-dev" / "pituitary-coronal")
     return cases
 
 
-def table_pictures(table: Path, wanted: dict[str, tuple[str, ...]]) -> Iterator[Case]:
-    """The pictures of some splits and sources of the training table."""
+def table_images(table: Path, wanted: dict[str, tuple[str, ...]]) -> Iterator[Case]:
+    """The images of some splits and sources of the training table."""
     for row in read_rows(table):
         if row.source in wanted.get(row.split, ()):
             group = row.split if row.source == "brain-tumor-mri" else row.source
@@ -89,8 +89,8 @@ def table_pictures(table: Path, wanted: dict[str, tuple[str, ...]]) -> Iterator[
                        person=row.patient, contrast=contrast)  # fmt: skip
 
 
-def atlas_pictures(shared_data: Path) -> Iterator[Case]:
-    """Visible tumors of the 44-class set that did not train."""
+def atlas_images(shared_data: Path) -> Iterator[Case]:
+    """Visible tumors of the 44-class set that are not training images."""
     folder = shared_data / "sources" / "atlas44"
     for row in read_csv(folder / "table.csv"):
         if row["split"] == "dev" and row["tumour_visible"] == "yes":
@@ -101,7 +101,7 @@ def atlas_pictures(shared_data: Path) -> Iterator[Case]:
 
 
 def atlas_held_back(shared_data: Path) -> Iterator[Case]:
-    """Pictures of the earlier part of the 44-class set that only judge."""
+    """Images of the earlier part of the 44-class set, used only for the final evaluation."""
     folder = shared_data / "external-dev" / "atlas44"
     reused = {
         Path(row["file"]).name
@@ -132,7 +132,7 @@ def _atlas_case(group: str, row: dict[str, str], file: Path) -> Case:
 
 
 def native_series(folder: Path) -> Iterator[Case]:
-    """Tumor-free heads at native resolution: slices 8 mm apart, each plane a series."""
+    """Tumor-free heads at native resolution: slices 8 mm apart; each plane is a series."""
     for table in (folder / "table.csv", folder / "same-persons" / "table.csv"):
         rows = [row for row in native_slices(table) if row["split"] == "dev"]
         ordered = sorted(rows, key=lambda row: (row["volume"], row["plane"], row["file"]))
@@ -152,7 +152,7 @@ def native_series(folder: Path) -> Iterator[Case]:
 
 
 def volume_series(shared_data: Path) -> Iterator[Case]:
-    """Whole volumes, as slices along the axis that a scan uses."""
+    """Complete volumes, as slices along the axis that a scan uses."""
     folder = shared_data / "sources" / "heads"
     for row in read_csv(folder / "table.csv"):
         if row["split_hint"] == "dev":
@@ -181,7 +181,7 @@ def volume_series(shared_data: Path) -> Iterator[Case]:
 
 
 def _native_volumes(folder: Path) -> Iterator[Case]:
-    """Whole tumor-free volumes at native resolution."""
+    """Complete tumor-free volumes at native resolution."""
     rows = {row["volume"]: row for row in read_csv(folder / "sources.csv")}
     for file in sorted(folder.glob("**/volumes/*.nii.gz")):
         row = rows[file.name.removesuffix(".nii.gz")]

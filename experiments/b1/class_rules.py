@@ -90,7 +90,7 @@ def series_of_scan(labels: Path, scan: Path) -> dict[tuple[str, str], Floats]:
     return found
 
 
-def series_of_pictures(labels: Path, evaluation: Path) -> dict[tuple[str, str], Floats]:
+def series_of_images(labels: Path, evaluation: Path) -> dict[tuple[str, str], Floats]:
     """Return the probabilities of the images of patients with a tumor, by label and patient."""
     rows: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     predicted = read(evaluation / "predictions.csv")
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str]) -> None:
     series: dict[tuple[str, str], Floats] = {}
     for labels, out in zip(map(Path, arguments[::2]), map(Path, arguments[1::2]), strict=True):
         scanned = (out / "slices.csv").exists()
-        series |= (series_of_scan if scanned else series_of_pictures)(labels, out)
+        series |= (series_of_scan if scanned else series_of_images)(labels, out)
     report("run (version 0.1)", {key: mean(run_of(rows)) for key, rows in series.items()})
     for threshold in (0.5, 0.643, 0.8):
         for name, rule in RULES.items():

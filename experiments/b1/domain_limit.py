@@ -1,8 +1,8 @@
 """The limit of the out-of-distribution score, from series of left-out sources.
 
 The limit is that of the training (95% of its validation images), or higher if that is needed to
-admit ADMITTED of the series, where a source counts as much as the square root of the number of its
-series. How it carries over is measured by leaving out one source after the other.
+admit ADMITTED of the series. The weight of a source is the square root of the number of its series.
+Generalization is measured by leaving out one source after the other.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ ADMITTED = 0.99
 
 
 def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Figures]:
-    """Return the limit and how many series of each group, and of left-out sources, it admits."""
+    """Return the limit, and how many series of each group and of left-out sources it admits."""
     distances = np.array([float(np.median(domain.distances(one.features))) for one in series])
     sources = [one.case.source for one in series]
     trained = float(domain.limit[0])
@@ -48,7 +48,7 @@ def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Fig
 
 
 def weighted_quantile(values: Floats, sources: Sequence[str], share: float) -> float:
-    """Return the smallest value that is at least as large as `share` of the weighted values."""
+    """Return the smallest value that is not below `share` of the weighted values."""
     sizes = {source: sources.count(source) for source in set(sources)}
     weights = np.array([sizes[source] ** -0.5 for source in sources])
     order = np.argsort(values)

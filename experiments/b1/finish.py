@@ -1,9 +1,9 @@
-"""The mean of several trainings, with its domain: a model that is not calibrated yet.
+"""Average the weights of several trainings, and fit the domain model: the result is not calibrated.
 
-    python -m experiments.b1.finish TABLE.csv PICTURES CONFIG.yaml OUT.safetensors MODEL...
+    python -m experiments.b1.finish TABLE.csv RUN CONFIG.yaml OUT.safetensors MODEL...
 
-PICTURES is the folder of a training, whose prepared images are taken up. CONFIG.yaml is that of
-the trainings.
+RUN is the folder of a training, whose prepared images are used. CONFIG.yaml is that of the
+trainings.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
     """Write the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
-    parser.add_argument("images", type=Path)
+    parser.add_argument("run", type=Path)
     parser.add_argument("config", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("models", nargs="+")
@@ -55,7 +55,7 @@ def main() -> None:
     rows = read_table(given.table)
     classes = classes_of(rows, settings.any_tumor_label)
     torch.set_num_threads(settings.threads or 1)
-    prepared = prepare_table(rows, given.images, settings.preparation)
+    prepared = prepare_table(rows, given.run, settings.preparation)
     network = first_network(settings, classes).to(memory_format=torch.channels_last)
     images = AugmentedImages(
         prepared, classes, settings.no_tumor_class, settings.preparation, Augmentation(), _SEED

@@ -1,11 +1,11 @@
-"""Do heat maps show the tumor? Pointing game, energy in the mask, repeatability, random weights.
+"""Evaluate heat maps: pointing game, energy in the mask, repeatability, random weights.
 
     python -m experiments.b1.heatmaps SHARED_DATA TABLE.csv MODEL... [--final]
 
 The first model is measured by source, class and place. Every further model (a training with another
 seed, an earlier one) is compared with it, and so is a network with random weights. Intervals are
-95% by bootstrap over patients. `--final` adds the leak-free test and pituitary-coronal, which no
-choice may use. No mask marks a tumor below the tentorium, so that place cannot be measured.
+95% by bootstrap over patients. `--final` adds the leak-free test and pituitary-coronal, on which no
+choice may depend. No mask marks a tumor below the tentorium, so such tumors cannot be measured.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _SUBSETS = {"val": "validation", "test": "FINAL leak-free test"}
 
 
 def masked_rows(shared_data: Path, table: Path, final: bool) -> dict[str, list[Row]]:
-    """Return the images with a tumor mask, by source. Volumes that were trained on are marked."""
+    """Return the images with a tumor mask by source; names mark volumes that were trained on."""
     found: dict[str, list[Row]] = defaultdict(list)
     splits = ("val", "test") if final else ("val",)
     for row in read_rows(table):
@@ -91,7 +91,7 @@ def measures(
 
 
 def by_place(subset: str, found: RowPredictions) -> Iterator[Measure]:
-    """Measure tumors of the sella apart from the others, if there are both."""
+    """Measure tumors of the sella and the others separately, if there are both."""
     in_sella = np.array([found.classes[label] in _SELLA for label in found.labels])
     for place, chosen in (("sella", in_sella), ("supratentorial or unknown", ~in_sella)):
         if chosen.any() and not chosen.all():

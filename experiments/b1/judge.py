@@ -1,9 +1,9 @@
-"""The table that compares models on data they were not trained on.
+"""Print a table that compares models on data that they were not trained on.
 
     python -m experiments.b1.judge SHARED_DATA TABLE.csv WORK MODEL... [--final] [--no-headers]
 
-One column per model (.safetensors). `--final` adds the rows that no choice may use. With
-`--no-headers`, the rules see series whose header states neither sequence nor contrast. WORK keeps
+One column per model (.safetensors). `--final` adds the rows on which no choice may depend. With
+`--no-headers`, headers state neither sequence nor contrast. WORK stores
 prepared images and network outputs. Verdicts are those of `batchmri scan`, by the rules in the card
 of the model, including the out-of-distribution check. Intervals are exact, 95%, and count every
 case as independent.
@@ -16,12 +16,12 @@ from pathlib import Path
 from batchmri.model.checkpoint import load_checkpoint
 from experiments.b1.cases import FINAL, Case, all_cases
 from experiments.b1.judge_rows import rows_of_table
-from experiments.b1.outputs import see
-from experiments.b1.verdicts import Judged, Rules, judge
+from experiments.b1.outputs import network_outputs
+from experiments.b1.verdicts import CaseVerdict, Rules, verdicts_of
 
 
-def compare(columns: dict[str, list[Judged]], final: bool) -> list[list[str]]:
-    """Return the rows of the table: what, then one value per model."""
+def compare(columns: dict[str, list[CaseVerdict]], final: bool) -> list[list[str]]:
+    """Return the rows of the table: a title, then one value per model."""
     table = []
     for row in rows_of_table(final):
         chosen = [[one for one in found if row.wanted(one.case)] for found in columns.values()]
@@ -42,14 +42,14 @@ def main() -> None:
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in all_cases(given.shared_data, given.table, given.final):
         groups["final" if case.group in FINAL else "dev"].append(case)
-    columns: dict[str, list[Judged]] = {}
+    columns: dict[str, list[CaseVerdict]] = {}
     for model in given.models:
         _, card, domain = load_checkpoint(model)
         rules = Rules.of(card, domain, header=not given.no_headers)
         columns[str(model)] = [
             one
             for name, cases in groups.items()
-            for one in judge(see(cases, model, given.work, name), rules)
+            for one in verdicts_of(network_outputs(cases, model, given.work, name), rules)
         ]
     print(f"| what | {' | '.join(columns)} |")
     print("|---" * (1 + len(columns)) + "|")

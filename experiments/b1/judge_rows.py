@@ -1,4 +1,4 @@
-"""Rows of the table of judge.py: which cases, and what is counted."""
+"""Rows of the table of judge.py: the cases, and the value that is computed for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from experiments.b1.cases import FREE, Case
 from experiments.b1.outputs import Floats
 from experiments.b1.rates import rate
 from experiments.b1.table import ANY_TUMOR
-from experiments.b1.verdicts import Judged
+from experiments.b1.verdicts import CaseVerdict
 
-Cases = Sequence[Judged]
+Cases = Sequence[CaseVerdict]
 Select = Callable[[Case], bool]
 Value = Callable[[Cases], str]
 _SURE = 0.95
@@ -21,7 +21,7 @@ _SURE = 0.95
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: its title, the cases it is about, and its value for the verdicts of a model."""
+    """A row: its title, its cases, and its value for the verdicts of a model."""
 
     what: str
     wanted: Select
@@ -38,7 +38,7 @@ def of(*groups: str, kinds: tuple[str, ...] = (), **wanted: bool) -> Select:
 
 
 def called_tumor(cases: Cases) -> str:
-    """Return the share with a tumor as verdict, of a class or of an open kind."""
+    """Return the share with the verdict `tumor` or a tumor class."""
     return rate(one.called_tumor for one in cases)
 
 
@@ -58,7 +58,7 @@ def right_of_given(cases: Cases) -> str:
 
 
 def right_or_open(cases: Cases) -> str:
-    """Return the share with the right class, or a tumor of open kind, of those called a tumor."""
+    """Return the share with the right class or the verdict `tumor`, of those called a tumor."""
     return rate(not one.given_class or one.right_class for one in cases if one.called_tumor)
 
 
@@ -73,7 +73,7 @@ def outside(cases: Cases) -> str:
 
 
 def tumor_slices(cases: Cases) -> str:
-    """Return how many slices that show a tumor have a tumor class as the leading one."""
+    """Return how many of the slices that show a tumor have a tumor class as leading class."""
     return rate(_led_by_tumor(cases, True))
 
 
@@ -91,7 +91,7 @@ def _led_by_tumor(cases: Cases, shows_tumor: bool) -> list[bool]:
     ]
 
 
-def _slice_labels(one: Judged) -> Sequence[bool | None]:
+def _slice_labels(one: CaseVerdict) -> Sequence[bool | None]:
     if one.case.label == FREE:
         return [False] * len(one.slices)
     alone = len(one.slices) == 1
@@ -151,7 +151,7 @@ _MEASURED = ("lgg", "atlas44", "heads", "native slices")  # sources whose images
 
 
 def rows_of_table(final: bool) -> list[TableRow]:
-    """Return the rows; with `final`, also those on data that no choice may use."""
+    """Return the rows; with `final`, also those on which no choice may depend."""
     return [TableRow(*row) for row in (*_dev_rows(), *(_final_rows() if final else []))]
 
 

@@ -1,4 +1,4 @@
-"""Tables of labels for `batchmri evaluate`, created from ../shared/data.
+"""Create tables of labels for `batchmri evaluate` from DATA, the folder of the training data.
 
     python -m experiments.b1.labels DATA OUT
 
@@ -9,7 +9,7 @@ dev-volumes.csv tumors in volumes/dev, for choosing series rules
 heads-NAME.csv, tumor-NAME.csv, gbm-slices-NAME.csv
                 subsets that are held out from the training of release-0.1/NAME.yaml
 gbm-slices.csv, lgg-dev.csv, atlas44-t1c.csv, atlas44-t1.csv, pituitary-coronal.csv
-                slices and images of other sources, none of which train except the GBM slices
+                slices and images of other sources; only the GBM slices are training data
 """
 
 import csv

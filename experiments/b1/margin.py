@@ -1,10 +1,10 @@
-"""The margins of the tumor classes: below its margin, a tumor is reported without its kind.
+"""The margins of the tumor classes (`min_class_shares`).
 
-The margin of a class is the smallest share in p_tumor for which at most a certain part of the
-series of left-out sources that get this class show something else. This part is CLASS_ERROR, or as
-much less as is needed for at most OPEN_ERROR wrong classes among all tumors of the sources that
-contain other kinds of tumors than the classes of the model; such a tumor has no right class.
-Persons and sources are weighted as for the thresholds.
+The margin of a class is the smallest share of p_tumor for which at most a certain rate of the
+series of left-out sources that get this class show something else. This rate is CLASS_ERROR, or
+lower if that is needed for at most OPEN_ERROR wrong classes among all tumors of the sources that
+contain kinds of tumors without a class; any class is wrong for such a tumor. Persons and sources
+have the same weights as in thresholds.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ import numpy as np
 from experiments.b1.rates import rate
 from experiments.b1.table import ANY_TUMOR
 from experiments.b1.temperature import Figures
-from experiments.b1.verdicts import Judged, source_weights
+from experiments.b1.verdicts import CaseVerdict, source_weights
 
 CLASS_ERROR, OPEN_ERROR = 0.15, 0.10
 NO_CLASS = 1.0
-_FEWEST = 10  # right series; with fewer, the class is not claimed
+_FEWEST = 10  # correct series; with fewer, the class is never reported
 _SHARES = np.arange(500, 1000) / 1000
 _LEVELS = np.arange(round(100 * CLASS_ERROR), 0, -1) / 100
 _FOLDS = 10
 Margins = Mapping[str, float]
 
 
-def fit_margins(series: Sequence[Judged]) -> dict[str, float]:
+def fit_margins(series: Sequence[CaseVerdict]) -> dict[str, float]:
     """Return the margin of each tumor class; NO_CLASS if there is too little evidence.
 
     `series` are tumors that are called a tumor.
@@ -45,7 +45,7 @@ def fit_margins(series: Sequence[Judged]) -> dict[str, float]:
     return {name: NO_CLASS if mixed else margin for name, margin in margins.items()}
 
 
-def _fit(name: str, series: Sequence[Judged], level: float) -> float:
+def _fit(name: str, series: Sequence[CaseVerdict], level: float) -> float:
     weights = source_weights(series)
     claimed = np.array([one.tumor_class == name for one in series])
     right = np.array([one.case.label == name for one in series])[claimed]
@@ -60,13 +60,13 @@ def _fit(name: str, series: Sequence[Judged], level: float) -> float:
     return NO_CLASS
 
 
-def gets_class(one: Judged, margins: Margins) -> bool:
+def gets_class(one: CaseVerdict, margins: Margins) -> bool:
     """Return whether the share of the leading class is large enough."""
     return one.share >= margins.get(one.tumor_class, NO_CLASS)
 
 
-def margin_figures(series: Sequence[Judged], margins: Margins, prefix: str = "") -> Figures:
-    """Return how often a class is given and right, with exact intervals."""
+def margin_figures(series: Sequence[CaseVerdict], margins: Margins, prefix: str = "") -> Figures:
+    """Return how often a class is reported, and how often it is right, with exact intervals."""
     known = [one for one in series if one.case.label != ANY_TUMOR]
     others = [one for one in series if one.case.label == ANY_TUMOR]
     return {
@@ -81,7 +81,7 @@ def margin_figures(series: Sequence[Judged], margins: Margins, prefix: str = "")
     }
 
 
-def left_out_margins(series: Sequence[Judged]) -> Figures:
+def left_out_margins(series: Sequence[CaseVerdict]) -> Figures:
     """Return the ranges of margins fitted without some persons, and their results on these."""
     persons = sorted({(one.case.source, one.case.person or one.case.name) for one in series})
     fold_of = {person: place % _FOLDS for place, person in enumerate(persons)}

@@ -1,14 +1,14 @@
 """Comparison of out-of-distribution scores by the protocol of OpenMIBOOD (Gutbrod et al., 2025).
 
-    python -m experiments.b1.ood SHARED_DATA TABLE.csv WORK PICTURES MODEL [--final]
+    python -m experiments.b1.ood SHARED_DATA TABLE.csv WORK RUN MODEL [--final]
 
-Scores are fitted on training images (PICTURES is the folder of the training) and their limit is the
-one that 95% of the images in distribution do not exceed: validation images, and covariate-shifted
-ones (left-out sources, native resolution, skull-stripped, resaved), each group with the same
-weight. Printed are, per score, the share of each group of images within the limit; for near and far
-images this is the false positive rate at 95% (FPR@95), the lower the better. `--final` adds the
-items of volumes/out-of-field. The last rows repeat the limit with each group in distribution left
-out.
+Scores are fitted on training images (RUN is the folder of the training). The limit of a score is
+the value that 95% of the images in distribution do not exceed: validation images, and
+covariate-shifted ones (left-out sources, native resolution, skull-stripped, resaved), each group
+with the same weight. For each score, the table shows the share of each group of images within the
+limit; for near and far images this is the false positive rate at 95% (FPR@95), where lower is
+better. `--final` adds the items of volumes/out-of-field. The last rows repeat the limit, leaving
+out one group in distribution at a time.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from batchmri.training.table import Row, read_table
 from experiments.b1.cases import FINAL, all_cases
 from experiments.b1.ood_items import Image, far, inverted, out_of_field, shifted
 from experiments.b1.ood_scores import Score, fit_scores
-from experiments.b1.outputs import Floats, run, see, weights_key
+from experiments.b1.outputs import Floats, network_outputs, run, weights_key
 from experiments.b1.table import ANY_TUMOR
 
 _T1 = ("t1", "t1_contrast")
@@ -52,7 +52,7 @@ class Group:
 
 
 def compare(scores: Mapping[str, Score], groups: Mapping[str, Group]) -> list[list[str]]:
-    """Return the rows of the table: what, then one value per score."""
+    """Return the rows of the table: a title, then one value per score."""
     values = {
         name: {what: score(group.features, group.logits) for what, group in groups.items()}
         for name, score in scores.items()
@@ -105,7 +105,7 @@ def _auroc(values: Mapping[str, Floats], inside: Sequence[str], outside: Sequenc
 
 
 class _Network:
-    """A network with a folder that keeps its outputs."""
+    """A network, and a folder in which its outputs are stored."""
 
     def __init__(self, model: Path, work: Path) -> None:
         self.network, self.card, domain = load_checkpoint(model)
@@ -156,7 +156,7 @@ def groups_of(
     groups = {"validation": network.of_table("val", prepared, val)}
     cases = [c for c in all_cases(given.shared_data, given.table, False) if c.group not in FINAL]
     of_case: dict[str, list[tuple[FloatArray, Floats]]] = defaultdict(list)
-    for output in see(cases, given.model, given.work, "dev"):
+    for output in network_outputs(cases, given.model, given.work, "dev"):
         if not output.case.trained and output.case.group not in ("val", "other lesions"):
             name = "stripped" if "stripped" in output.case.group else output.case.group
             of_case[name].append((output.features, output.logits))
@@ -202,12 +202,12 @@ def final_rows(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("shared_data", "table", "work", "pictures", "model"):
+    for name in ("shared_data", "table", "work", "run", "model"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--final", action="store_true")
     given = parser.parse_args()
     network = _Network(given.model, given.work)
-    prepared = prepare_table(read_table(given.table), given.pictures, network.settings)
+    prepared = prepare_table(read_table(given.table), given.run, network.settings)
     indices = training_rows(prepared.rows)
     train = network.of_table("train", prepared, indices)
     labels = np.array([network.card.classes.index(prepared.rows[i].label) for i in indices])

@@ -2,8 +2,8 @@
 
 `shifted` are T1 images that were resaved, blurred, flipped or resampled. `near` are brain images of
 other sequences or with a contrast that T1 does not have. `far` are CT, photographs, phantoms, text
-and noise from installed packages or made here. All of these may choose a score; the items of
-volumes/out-of-field may not, and are evaluated once, at the end.
+and noise, from installed packages or generated here. The choice of a score may depend on all of
+these, but not on the items of volumes/out-of-field, which are evaluated once, at the end.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _OF_A_SERIES = 24  # slices of a volume at most
 
 
 def shifted(images: list[Image]) -> Iterator[tuple[str, Image]]:
-    """Return copies of T1 images as other archives may hold them."""
+    """Return modified copies of T1 images, as other archives may contain them."""
     for image in images:
         peak = max(float(image.max()), 1.0)
         unit = (image / peak * 255).clip(0, 255).astype(np.uint8)
@@ -103,7 +103,7 @@ def _text(random: np.random.Generator) -> Image:
 
 
 def out_of_field(folder: Path) -> Iterator[tuple[str, Image]]:
-    """Return the images of volumes/out-of-field, which no choice may use."""
+    """Return the images of volumes/out-of-field, on which no choice may depend."""
     for item in sorted(path for path in folder.iterdir() if path.is_dir()):
         for file in sorted(item.rglob("*")):
             if file.is_file():

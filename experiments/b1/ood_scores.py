@@ -1,4 +1,4 @@
-"""Out-of-distribution scores that are compared; a higher score is less like the training images.
+"""The compared out-of-distribution scores; a higher score means less similar to training images.
 
 texture      the score of batchmri.model.ood that the model contains: Mahalanobis distance and
              residual of the texture features

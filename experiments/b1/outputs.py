@@ -1,4 +1,4 @@
-"""Outputs of a network for cases, kept on disk so that each network runs once per set of images."""
+"""Outputs of a network for cases, stored so that each network runs once per set of images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class Output:
     boxes: npt.NDArray[np.int32]
 
 
-def see(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Output]:
-    """Return the outputs of a model for cases; `work` keeps prepared images and outputs."""
+def network_outputs(cases: Sequence[Case], model: Path, work: Path, name: str) -> list[Output]:
+    """Return the outputs of a model for cases; prepared images and outputs are stored in `work`."""
     network, card, _ = load_checkpoint(model)
     settings = PreparationSettings.model_validate(card.preparation)
     prepared = prepare_table(rows_of(cases), work / "pictures", settings)
@@ -79,7 +79,7 @@ def split(
 
 
 def weights_key(network: ClassMapNetwork) -> str:
-    """Return a digest of the weights of a network, whatever its calibration."""
+    """Return a digest of the weights of a network, which does not depend on its calibration."""
     sha = hashlib.sha256()
     for tensor in network.state_dict().values():
         sha.update(tensor.numpy().tobytes())

@@ -4,7 +4,7 @@
 
 Every stage runs once: OUT/stages/STAGE is written when it is complete, and an interrupted training
 continues after its last epoch. `--trial` checks the recipe in minutes on 20 steps of small images;
-its model is useless. README.md in this folder says how the weights that ship were made.
+its model is useless. README.md in this folder describes how the shipped weights were made.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _CONFIGS = ("base", "grow", "tune")
 
 @dataclass(frozen=True)
 class Stage:
-    """A command that is run in OUT; `stdout` is the file that receives what it prints."""
+    """A command that is run in OUT; its output goes to the file `stdout`."""
 
     name: str
     command: tuple[str, ...]

@@ -80,17 +80,19 @@ def curves_of_scan(labels: Path, scan: Path, fraction: float) -> Groups:
     return found
 
 
-def curves_of_pictures(labels: Path, evaluation: Path) -> Groups:
+def curves_of_images(labels: Path, evaluation: Path) -> Groups:
     """Return the images of a table, with those of one patient and label as a series."""
     series: dict[tuple[str, str], list[float]] = defaultdict(list)
     rows = zip(read(labels), read(evaluation / "predictions.csv"), strict=True)
     for row, prediction in rows:
         if Path(row["file"]).name != Path(prediction["file"]).name:
-            raise SystemExit(f"{evaluation}: not of the pictures of {labels}")
+            raise SystemExit(
+                f"{evaluation}: does not contain predictions for the images of {labels}"
+            )
         series[row["label"], row["patient"]].append(1 - float(prediction["p_notumor"]))
     found: Groups = defaultdict(list)
     for (label, patient), curve in series.items():
-        found[label, "pictures"].append((patient, curve))
+        found[label, "images"].append((patient, curve))
     return found
 
 
@@ -119,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
             curves = (
                 curves_of_scan(Path(labels), Path(out), fraction)
                 if scanned
-                else curves_of_pictures(Path(labels), Path(out))
+                else curves_of_images(Path(labels), Path(out))
             )
             for group, found in curves.items():
                 groups[group] += found

@@ -106,7 +106,7 @@ def _turned(mask: Path, folder: Path) -> Path:
 def _lgg(folder: Path) -> Iterator[Record]:
     for row in _read(folder / "table.csv"):
         if row["near_tumour"] == "1":
-            continue  # the label "tumor-free" is doubtful this close to a tumor
+            continue  # this close to a tumor, the label "tumor-free" is uncertain
         yield {
             "file": folder / row["file"],
             "label": row["label"],
@@ -114,7 +114,7 @@ def _lgg(folder: Path) -> Iterator[Record]:
             "source": "lgg",
             "patient": row["patient"],
             "mask": folder / row["mask"] if row["mask"] else None,
-            # Outlined on FLAIR, where lesions are larger: the area outside is surely tumor-free.
+            # Outlined on FLAIR, on which lesions are larger, so the area outside is tumor-free.
             "mask_use": "outside",
             "sequence": "t1_contrast",
         }

@@ -1,4 +1,4 @@
-"""Skull-stripped copies of training volumes, by deepbet (MIT, PyPI), which is not a dependency.
+"""Make skull-stripped copies of training volumes with deepbet (MIT, PyPI; not a dependency).
 
     pip install deepbet
     python -m experiments.b1.strip SHARED_DATA OUT
@@ -19,8 +19,8 @@ import torch
 from experiments.b1.table import read_csv
 
 _PER_SOURCE = 2
-_UNFIT = ("hku-0055t", "ptbp-jlf")  # 10 mm slices; slabs of one warped brain
-_SIDE = 160  # voxels of the cube that the network is given; 256 takes four times as long
+_UNFIT = ("hku-0055t", "ptbp-jlf")  # slices of 10 mm; slabs of one warped brain
+_SIDE = 160  # side of the network's input cube, in voxels; 256 takes four times as long
 
 
 def volumes(shared_data: Path) -> Iterator[tuple[Path, str]]:
@@ -47,7 +47,7 @@ def stripped(volume: np.ndarray[Any, Any], model: Any) -> np.ndarray[Any, Any]:
 
 
 def main(shared_data: Path, out: Path) -> None:
-    """Write the copies that are not there yet."""
+    """Write the copies that do not exist yet."""
     from deepbet.bet import BrainExtraction
 
     model = BrainExtraction(no_gpu=True)

@@ -15,11 +15,11 @@ _MIN_PROBABILITY = 1e-9
 
 
 def temperature_groups(outputs: Sequence[Output]) -> dict[str, list[Output]]:
-    """Return the images of known content from left-out sources, in groups of similar sources.
+    """Return the images with a known label from left-out sources, in groups of similar sources.
 
     They are the low-grade gliomas of each hospital, the 44-class set after contrast, heads at 2 mm
-    and heads at native resolution. Slices of volumes with a tumor are excluded, since which of them
-    show it is not known.
+    and heads at native resolution. Slices of volumes with a tumor are excluded, since it is not
+    known which of them show the tumor.
     """
     groups: dict[str, list[Output]] = defaultdict(list)
     for output in outputs:
@@ -36,10 +36,10 @@ def temperature_groups(outputs: Sequence[Output]) -> dict[str, list[Output]]:
 def fit_temperature(
     groups: Mapping[str, Sequence[Output]], no_tumor: int, classes: Sequence[str]
 ) -> tuple[float, Figures]:
-    """Return the temperature with the lowest mean loss of the groups, and how it carries over.
+    """Return the temperature with the lowest mean loss of the groups, and its generalization.
 
-    Every group has the same weight. The figures are, for each group, the temperature fitted on the
-    other groups and the calibration error of the group with it, and the mean of these errors.
+    Every group has the same weight. The figures contain, for each group, the temperature fitted to
+    the other groups and the calibration error of the group at that temperature, and the mean error.
     """
     losses = {
         name: np.array([_loss(outputs, t, no_tumor, classes) for t in _TEMPERATURES])
@@ -69,7 +69,7 @@ def left_out_error(outputs: Sequence[Output], temperature: float, classes: Seque
 def _loss(
     outputs: Sequence[Output], temperature: float, no_tumor: int, classes: Sequence[str]
 ) -> float:
-    """Return the mean −log probability of what images show; of any tumor for other kinds."""
+    """Return the mean −log probability of the labels; of any tumor if the kind has no class."""
     losses = []
     for output in outputs:
         probabilities = softmax(output.logits / temperature)

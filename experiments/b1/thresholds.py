@@ -1,13 +1,13 @@
-"""Verdict thresholds from whole series of left-out sources.
+"""Fit the verdict thresholds to series of left-out sources.
 
-The threshold for a tumor maximizes sensitivity + specificity (Youden, 1950). For the threshold for
-no tumor, a missed tumor costs as much as MISS_COST tumor-free heads without this verdict. A person
-counts once, and a source as much as the square root of the number of its persons, so that a large
-source does not dominate. Rates are smoothed on the logit scale, so that a single series does not
-decide. How the thresholds carry over is measured by leaving out one source after the other.
+`tumor_above` maximizes sensitivity + specificity (Youden, 1950). For `notumor_below`, a missed
+tumor costs as much as MISS_COST tumor-free heads without this verdict. A person counts once, and
+the weight of a source is the square root of the number of its persons, so that a large source does
+not dominate. Rates are smoothed on the logit scale, so that no single series determines a
+threshold. Generalization is measured by leaving out one source after the other.
 
-Without contrast, the threshold for "no tumor" is the lowest one that admits HEADS of the tumor-free
-heads: there are too few tumors without contrast on which it could be fitted.
+`notumor_below_without_contrast` is the lowest threshold that admits HEADS of the tumor-free heads,
+because there are too few tumors without contrast to fit it.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.outputs import Floats
 from experiments.b1.rates import rate
 from experiments.b1.temperature import Figures
-from experiments.b1.verdicts import Judged, source_weights
+from experiments.b1.verdicts import CaseVerdict, source_weights
 
 MISS_COST = 5.0
 HEADS = 0.95
@@ -33,7 +33,7 @@ _CLIP = 1e-4
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds, under the names of the verdict settings."""
+    """The thresholds, with the names of the verdict settings."""
 
     tumor_above: float
     notumor_below: float
@@ -44,8 +44,8 @@ class Thresholds:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def fit_thresholds(series: Sequence[Judged]) -> Thresholds:
-    """Return the thresholds of the lowest cost. `series` needs both kinds."""
+def fit_thresholds(series: Sequence[CaseVerdict]) -> Thresholds:
+    """Return the thresholds with the lowest cost; `series` must contain both kinds."""
     free = [one for one in series if not one.shows_tumor]
     tumor = [one for one in series if one.shows_tumor]
     enhanced = [one for one in tumor if one.case.contrast]
@@ -57,7 +57,7 @@ def fit_thresholds(series: Sequence[Judged]) -> Thresholds:
     return Thresholds(above, below, min(without, below))
 
 
-def _above(series: Sequence[Judged]) -> Floats:
+def _above(series: Sequence[CaseVerdict]) -> Floats:
     """Return the smoothed share of series above each threshold of the grid, weighted by source."""
     weights = source_weights(series)
     scores = logit(np.clip([one.p_tumor for one in series], _CLIP, 1 - _CLIP))
@@ -72,22 +72,23 @@ def _cheapest(cost: Floats, lowest: float = 0.0, highest: float = 1.0) -> float:
 
 
 def left_out_figures(
-    series: Sequence[Judged], rejudge: Callable[[Sequence[Judged], Thresholds], list[Judged]]
+    series: Sequence[CaseVerdict],
+    reapply: Callable[[Sequence[CaseVerdict], Thresholds], list[CaseVerdict]],
 ) -> Figures:
-    """Return how the thresholds carry over to a source that is not in their fit.
+    """Return the results of thresholds on sources that are not in their fit.
 
-    For every source, the thresholds are fitted on the others, and `rejudge` applies them to it. The
+    For every source, the thresholds are fitted to the others, and `reapply` applies them to it. The
     figures are the ranges of the thresholds, and verdicts by kind of series, counted by series and
     with exact intervals (series of one person are counted as if independent).
     """
-    found: list[Judged] = []
+    found: list[CaseVerdict] = []
     fitted: list[Thresholds] = []
     for source in sorted({one.case.source for one in series}):
         others = [one for one in series if one.case.source != source]
         if any(one.shows_tumor for one in others) and not all(one.shows_tumor for one in others):
             fitted.append(fit_thresholds(others))
             own = [one for one in series if one.case.source == source]
-            found += rejudge(own, fitted[-1])
+            found += reapply(own, fitted[-1])
     figures: Figures = {}
     for name in Thresholds.__dataclass_fields__:
         values = [getattr(one, name) for one in fitted]
@@ -95,9 +96,9 @@ def left_out_figures(
     return figures | verdict_figures(found, "left-out source: ")
 
 
-def verdict_figures(series: Sequence[Judged], prefix: str = "") -> Figures:
+def verdict_figures(series: Sequence[CaseVerdict], prefix: str = "") -> Figures:
     """Return the rates of verdicts by kind of series."""
-    kinds: dict[str, list[Judged]] = {
+    kinds: dict[str, list[CaseVerdict]] = {
         "tumor-free heads": [o for o in series if not o.shows_tumor and o.case.group != "lgg"],
         "tumor-free slices of tumor patients": [
             o for o in series if not o.shows_tumor and o.case.group == "lgg"

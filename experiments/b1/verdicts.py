@@ -31,10 +31,10 @@ _ANY_DISTANCE = {"max_distance": 1e9, "brain_distance": 1e9, "min_t1": 0.0}
 
 @dataclass(frozen=True)
 class Rules:
-    """How the outputs of a network become verdicts.
+    """The rules by which the outputs of a network become verdicts.
 
-    With `header` False, the rules see a series whose header states neither sequence nor contrast,
-    like most NIfTI files.
+    With `header` False, the headers of series state neither sequence nor contrast, as in most NIfTI
+    files.
     """
 
     card: Card
@@ -59,7 +59,7 @@ def settings_of(verdict: dict[str, Any]) -> VerdictSettings:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CaseVerdict:
     """A case, its verdict, and the calibrated probabilities of its slices (n, classes)."""
 
     output: Output
@@ -95,12 +95,12 @@ class Judged:
 
     @property
     def called_tumor(self) -> bool:
-        """Whether the verdict is a tumor, of a class or of an open kind."""
+        """Whether the verdict is `tumor` or a tumor class."""
         return self.verdict.name == TUMOR or self.given_class
 
     @property
     def called_free(self) -> bool:
-        """Whether the verdict is that there is no tumor."""
+        """Whether the verdict is the tumor-free class."""
         return self.verdict.name == self.classes.no_tumor
 
     @property
@@ -110,7 +110,7 @@ class Judged:
 
     @property
     def right_class(self) -> bool:
-        """Whether the verdict is what the case shows."""
+        """Whether the verdict is the label of the case."""
         return self.verdict.name == self.case.label
 
     @property
@@ -119,7 +119,7 @@ class Judged:
         return self.case.label != FREE
 
 
-def source_weights(series: Sequence[Judged]) -> Floats:
+def source_weights(series: Sequence[CaseVerdict]) -> Floats:
     """Return the weight of each series.
 
     The series of a person share its weight; a source counts as the square root of its persons.
@@ -131,16 +131,16 @@ def source_weights(series: Sequence[Judged]) -> Floats:
     ])  # fmt: skip
 
 
-def _person(one: "Judged") -> tuple[str, str]:
+def _person(one: "CaseVerdict") -> tuple[str, str]:
     return one.case.source, one.case.person or one.case.name
 
 
-def judge(outputs: Sequence[Output], rules: Rules) -> list[Judged]:
+def verdicts_of(outputs: Sequence[Output], rules: Rules) -> list[CaseVerdict]:
     """Apply the rules to every case."""
-    return [_judged(output, rules) for output in outputs]
+    return [_case_verdict(output, rules) for output in outputs]
 
 
-def _judged(output: Output, rules: Rules) -> Judged:
+def _case_verdict(output: Output, rules: Rules) -> CaseVerdict:
     classes = Classes(rules.card.classes, rules.card.no_tumor_class)
     probabilities = softmax(output.logits / rules.temperature)
     domain: Sequence[DomainScores | None] = [None] * len(probabilities)
@@ -154,7 +154,7 @@ def _judged(output: Output, rules: Rules) -> Judged:
     ]
     series = _series(output, rules.header)
     verdict = series_verdict(series, scores, classes, rules.verdict)
-    return Judged(output, classes, verdict, probabilities)
+    return CaseVerdict(output, classes, verdict, probabilities)
 
 
 def _series(output: Output, header: bool) -> Series:

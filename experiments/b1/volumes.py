@@ -1,4 +1,4 @@
-"""Counts of verdicts on the real volumes of ../shared/data, from the tables of a scan.
+"""Count the verdicts on the volumes of DATA, from the tables of a scan.
 
     batchmri scan DATA/volumes/tumor DATA/volumes/healthy DATA/sources/heads/volumes --out OUT
     python -m experiments.b1.volumes OUT DATA

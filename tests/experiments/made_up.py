@@ -11,7 +11,7 @@ from batchmri.settings.verdict import VerdictSettings
 from batchmri.training.table import Row
 from experiments.b1.cases import Case
 from experiments.b1.outputs import Output
-from experiments.b1.verdicts import Judged, Rules, judge
+from experiments.b1.verdicts import CaseVerdict, Rules, verdicts_of
 
 CLASSES = ("glioma", "meningioma", "notumor")
 CARD = Card(classes=CLASSES, no_tumor_class="notumor", preparation={"size": 32})
@@ -39,9 +39,9 @@ def output(
     return Output(one, np.array(logits, float), features, np.array(boxes, np.int32))
 
 
-def found(label: str, p_tumor: float, share: float = 1.0, **more: Any) -> Judged:
+def found(label: str, p_tumor: float, share: float = 1.0, **more: Any) -> CaseVerdict:
     """The verdict for a single image with this p_tumor; `share` of it is glioma."""
     rules = more.pop("rules", VerdictSettings())
     p = np.array([p_tumor * share, p_tumor * (1 - share), 1 - p_tumor])
     logits = [np.log(np.maximum(p, 1e-9)).tolist()]
-    return judge([output(case(label, **more), logits)], Rules(CARD, verdict=rules))[0]
+    return verdicts_of([output(case(label, **more), logits)], Rules(CARD, verdict=rules))[0]

@@ -11,7 +11,7 @@ from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margi
 from experiments.b1.rates import exact_interval, rate
 from experiments.b1.temperature import fit_temperature, temperature_groups
 from experiments.b1.thresholds import Thresholds, applied, fit_thresholds, left_out_figures
-from experiments.b1.verdicts import Judged, Rules, judge, source_weights
+from experiments.b1.verdicts import CaseVerdict, Rules, source_weights, verdicts_of
 from tests.experiments.made_up import CARD, CLASSES, case, domain, found, output
 
 SURE, UNSURE = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
@@ -59,21 +59,21 @@ def test_volumes_with_a_tumor_do_not_fit_the_temperature() -> None:
     assert set(temperature_groups(outputs)) == {"lgg CS", "native slices"}
 
 
-def heads(*values: float, source: str = "a") -> list[Judged]:
+def heads(*values: float, source: str = "a") -> list[CaseVerdict]:
     return [
         found("notumor", value, source=source, contrast=False, person=f"{source} {place} {value}")
         for place, value in enumerate(values)
     ]
 
 
-def tumors(*values: float, source: str = "b", contrast: bool = True) -> list[Judged]:
+def tumors(*values: float, source: str = "b", contrast: bool = True) -> list[CaseVerdict]:
     return [
         found("glioma", value, source=source, contrast=contrast, person=f"{place} {value}")
         for place, value in enumerate(values)
     ]
 
 
-def test_thresholds_lie_between_heads_and_tumors() -> None:
+def test_thresholds_are_between_heads_and_tumors() -> None:
     """Of normal distributions at ±m with variance h², one of which costs c times as much as the
     other, the cost is lowest at h² ln(c) / 2m: at 0 for a tumor, at −0.0683 for no tumor."""
     fitted = fit_thresholds([*heads(*[0.05] * 20), *tumors(*[0.95] * 20)])
@@ -118,26 +118,26 @@ def test_a_source_counts_as_the_root_of_its_persons() -> None:
     assert source_weights(series).tolist() == [0.25] * 16 + [0.5] * 4
 
 
-def test_a_left_out_source_is_judged_by_the_thresholds_of_the_others() -> None:
+def test_thresholds_of_the_other_sources_apply_to_a_left_out_source() -> None:
     easy = [
         *heads(*[0.02] * 9, source="a"),
         *tumors(*[0.98] * 9, source="b"),
         *tumors(0.98, source="d"),
     ]
     hard = heads(0.9, 0.9, source="c")
-    figures = left_out_figures([*easy, *hard], rejudge)
+    figures = left_out_figures([*easy, *hard], reapply)
     assert figures["left-out source: tumor-free heads called a tumor"] == "18% (2 of 11; 2-52)"
     assert figures["left-out source: tumors after contrast called a tumor"].startswith("100%")
     low, high = str(figures["tumor_above without one source"]).split("-")
     assert float(low) < float(high)
 
 
-def rejudge(series: list[Judged], thresholds: Thresholds) -> list[Judged]:
+def reapply(series: list[CaseVerdict], thresholds: Thresholds) -> list[CaseVerdict]:
     rules = Rules(CARD, verdict=applied(thresholds, VerdictSettings()))
-    return judge([one.output for one in series], rules)
+    return verdicts_of([one.output for one in series], rules)
 
 
-def classed(label: str, share: float, n: int = 1, source: str = "a") -> list[Judged]:
+def classed(label: str, share: float, n: int = 1, source: str = "a") -> list[CaseVerdict]:
     """Images called a tumor, of which this share is glioma; each of another person."""
     return [found(label, 0.9, share, source=source, person=f"{label} {p}") for p in range(n)]
 
@@ -205,7 +205,7 @@ def test_the_limit_is_never_below_that_of_the_training() -> None:
     assert (limit, figures["limit relative to that of the training"]) == (1.0, 1.0)
 
 
-def test_what_trained_fits_nothing_and_patients_are_series() -> None:
+def test_training_cases_are_not_fitted_and_patients_are_series() -> None:
     logits = [[0.0, 0.0, 1.0]] * 4
     kept = output(case("glioma", "pituitary volumes", 4), logits)
     trained = output(case("glioma", "gbm", 4, trained=True), logits)

@@ -31,7 +31,7 @@ def test_slices_near_a_tumor_are_neither_with_nor_without_it(tmp_path: Path) -> 
     scan, mask = np.full((20, 20, 10), 100, np.uint8), np.zeros((20, 20, 10), np.uint8)
     scan[:, :, 0] = 0  # blank slices are left out
     mask[:10, :10, 5] = 1
-    mask[:2, :2, 6] = 1  # too small to say that it shows
+    mask[:2, :2, 6] = 1  # too small to count as visible
     folder = tmp_path / "volumes" / "dev" / "stripped-tumors"
     volume(folder / "t1.nii", scan)
     volume(folder / "mask.nii", mask)

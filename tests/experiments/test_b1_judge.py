@@ -18,7 +18,7 @@ from experiments.b1.judge_rows import (
     sure_and_right,
     tumor_slices,
 )
-from experiments.b1.verdicts import Rules, judge
+from experiments.b1.verdicts import Rules, verdicts_of
 from tests.experiments.made_up import CARD, case, domain, found, output
 
 OPEN = VerdictSettings(
@@ -40,20 +40,20 @@ def test_the_verdict_is_that_of_a_scan() -> None:
     assert one("notumor", 0.5).verdict.name == "indeterminate"
 
 
-def test_a_series_is_judged_by_its_most_suspicious_run_of_large_slices() -> None:
+def test_a_series_gets_the_verdict_of_its_most_suspicious_run_of_large_slices() -> None:
     quiet, loud = [0.0, 0.0, 5.0], [5.0, 0.0, 0.0]
     logits = [quiet, loud, loud, loud, quiet, quiet, quiet, loud]
     series = output(case("glioma", n=8), logits, [100] * 7 + [10])
-    judged = judge([series], Rules(CARD, domain(), verdict=OPEN))[0]
-    assert judged.called_tumor and judged.tumor_class == "glioma"
-    assert judged.verdict.deciding == (1, 2, 3)
-    assert abs(judged.p_tumor - (1 - judged.slices[1, 2])) < 1e-9
+    found = verdicts_of([series], Rules(CARD, domain(), verdict=OPEN))[0]
+    assert found.called_tumor and found.tumor_class == "glioma"
+    assert found.verdict.deciding == (1, 2, 3)
+    assert abs(found.p_tumor - (1 - found.slices[1, 2])) < 1e-9
 
 
 def test_out_of_distribution_has_no_verdict_unless_the_check_is_off() -> None:
     far = output(case("glioma", n=3), [[5.0, 0.0, 0.0]] * 3, texture=3.0)
     rules = Rules(CARD, domain(), verdict=OPEN)
-    checked, unchecked = judge([far], rules)[0], judge([far], rules.everywhere())[0]
+    checked, unchecked = verdicts_of([far], rules)[0], verdicts_of([far], rules.everywhere())[0]
     assert not checked.called_tumor and outside([checked]).startswith("100%")
     assert unchecked.called_tumor
 
@@ -62,8 +62,8 @@ def test_without_headers_contrast_is_unstated() -> None:
     quiet = output(case("notumor", n=3), [[0.0, 0.0, 2.0]] * 3)  # p_tumor 0.21
     stated = Rules(CARD, domain(), verdict=OPEN)
     unstated = Rules(CARD, domain(), verdict=OPEN, header=False)
-    assert judge([quiet], stated)[0].called_free
-    assert "contrast_unstated" in judge([quiet], unstated)[0].verdict.flags
+    assert verdicts_of([quiet], stated)[0].called_free
+    assert "contrast_unstated" in verdicts_of([quiet], unstated)[0].verdict.flags
 
 
 def test_values_count_verdicts() -> None:
@@ -81,15 +81,15 @@ def test_values_count_verdicts() -> None:
 def test_slices_of_a_volume_with_a_mask_count_by_what_they_show() -> None:
     loud, quiet = [5.0, 0.0, 0.0], [0.0, 0.0, 5.0]
     volume = case("glioma", "gbm", 4, slice_labels=(True, True, False, None))
-    cases = judge([output(volume, [loud, quiet, loud, loud])], Rules(CARD))
+    cases = verdicts_of([output(volume, [loud, quiet, loud, loud])], Rules(CARD))
     assert tumor_slices(cases).startswith("50% (1 of 2")
     assert free_slices(cases).startswith("100% (1 of 1")
 
 
 def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     p = np.log([0.8, 0.1, 0.1]).tolist()
-    sure = judge([output(case("glioma", "a"), [p]) for _ in range(5)], Rules(CARD))
-    wrong = judge([output(case("meningioma", "b"), [p]) for _ in range(5)], Rules(CARD))
+    sure = verdicts_of([output(case("glioma", "a"), [p]) for _ in range(5)], Rules(CARD))
+    wrong = verdicts_of([output(case("meningioma", "b"), [p]) for _ in range(5)], Rules(CARD))
     assert class_error(sure) == "0.200"
     assert class_error(wrong) == "0.800"
     assert class_error([*sure, *wrong]) == "0.300"

@@ -32,7 +32,7 @@ def test_a_failed_stage_is_repeated(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="exit status 3"):
         run([failing, write("second")], tmp_path)
     assert not (tmp_path / "second.txt").exists()
-    assert not (tmp_path / "out.txt").exists()  # no table that is cut off
+    assert not (tmp_path / "out.txt").exists()  # no truncated table
     run([Stage("first", (sys.executable, "-c", "print(7)"), stdout="out.txt")], tmp_path)
     assert (tmp_path / "out.txt").read_text() == "7\n"
 
