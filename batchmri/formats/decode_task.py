@@ -15,8 +15,8 @@ class DecodeTask:
     frame, the part of it that is the slice, or None for the whole frame; if `tiles` is empty, all
     slices are whole frames.
 
-    `shared` is the path of a file in shared memory for a NIfTI volume that several tasks decode;
-    the first task fills it. `again` is set to decode a few slices of an already decoded file again.
+    `shared` is the address of a `SharedFile` for a NIfTI volume that several tasks decode; the
+    first task fills it. `again` is set to decode a few slices of an already decoded file again.
     """
 
     format: Format

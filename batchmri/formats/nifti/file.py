@@ -24,6 +24,7 @@ from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
 from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
 from nibabel.spatialimages import HeaderDataError
 
+from batchmri import shared_file
 from batchmri.formats.decode_task import Refused
 from batchmri.formats.nifti.gzip_reader import GzipReader, is_gzip
 from batchmri.formats.safe_open import open_regular
@@ -94,17 +95,15 @@ def read_volume(
 ) -> tuple[npt.NDArray[np.generic], bool]:
     """Read the first volume as stored, and whether other bytes follow its gzip stream.
 
-    The array is in Fortran order and not scaled. If `shared` is the path of an empty file in shared
-    memory, the values are stored there (see `shared_volume`).
+    The array is in Fortran order and not scaled. If `shared` is the address of an empty
+    `SharedFile`, the values are stored there (see `shared_volume`).
 
     Raises Refused: `too_large` before anything is read, `truncated` if the file ends early,
     `bad_pixels` if it cannot be inflated.
     """
     if max(file.n_bytes, file.offset) > max_bytes:
         raise Refused(Reason.TOO_LARGE, f"{file.shape} values of type {file.dtype}")
-    raw: npt.NDArray[np.uint8] = (
-        _mapped(shared, file.n_bytes) if shared else np.empty(file.n_bytes, np.uint8)
-    )
+    raw = _allocated(shared, file.n_bytes)
     with _opened(file.data_path) as stream:
         _skip(stream, file.offset)
         _fill(stream, raw.data)
@@ -117,12 +116,13 @@ def shared_volume(file: NiftiFile, shared: str) -> npt.NDArray[np.generic] | Non
 
     Raises Refused if the size of the shared file does not match the header.
     """
-    n_bytes = Path(shared).stat().st_size
-    if n_bytes == 0:
-        return None
-    if n_bytes != file.n_bytes:
-        raise Refused(Reason.BAD_PIXELS, "the file changed while it was read")
-    return _as_volume(_mapped(shared, n_bytes), file)
+    with shared_file.opened(shared) as descriptor:
+        n_bytes = os.fstat(descriptor).st_size
+        if n_bytes == 0:
+            return None
+        if n_bytes != file.n_bytes:
+            raise Refused(Reason.BAD_PIXELS, "the file changed while it was read")
+        return _as_volume(_mapped(descriptor, n_bytes), file)
 
 
 def read_planes(
@@ -158,13 +158,16 @@ def _as_volume(raw: npt.NDArray[np.uint8], file: NiftiFile) -> npt.NDArray[np.ge
     return raw.view(file.dtype).reshape(file.shape, order="F")
 
 
-def _mapped(shared: str, n_bytes: int) -> npt.NDArray[np.uint8]:
-    descriptor = os.open(shared, os.O_RDWR | os.O_CLOEXEC)
-    try:
+def _mapped(descriptor: int, n_bytes: int) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(mmap.mmap(descriptor, n_bytes), np.uint8)
+
+
+def _allocated(shared: str, n_bytes: int) -> npt.NDArray[np.uint8]:
+    if not shared:
+        return np.empty(n_bytes, np.uint8)
+    with shared_file.opened(shared) as descriptor:
         os.ftruncate(descriptor, n_bytes)
-        return np.frombuffer(mmap.mmap(descriptor, n_bytes), np.uint8)
-    finally:
-        os.close(descriptor)
+        return _mapped(descriptor, n_bytes)
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from batchmri.pipeline.engines.prepared_slices import (
     SliceMemory,
     prepare_files,
 )
-from batchmri.pipeline.engines.shared_file import SharedFile
 from batchmri.pipeline.engines.worker_pool import Lost, Pool, Task
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.reasons import Reason
 from batchmri.records import FloatArray, Series, SliceRef
+from batchmri.shared_file import SharedFile
 
 _BYTES_PER_PIXEL = 4
 _MAX_STORED_BYTES_PER_VOXEL = 8
@@ -51,9 +51,9 @@ class _Volume:
     is_read: bool = False
     refusal: Refusal | None = None
 
-    def path(self) -> str:
+    def address(self) -> str:
         self.memory = self.memory or SharedFile()
-        return self.memory.path
+        return self.memory.address
 
     def close(self) -> None:
         if self.memory is not None:
@@ -208,7 +208,7 @@ def _submit(
         return _InFlight(request, memory)
     files: list[PrepareTask] = []
     first = 0
-    for task in _decode_tasks(series, refs, max_file_bytes, volume.path() if volume else ""):
+    for task in _decode_tasks(series, refs, max_file_bytes, volume.address() if volume else ""):
         files.append(PrepareTask(task, first))
         first += len(task.frames)
     run = partial(

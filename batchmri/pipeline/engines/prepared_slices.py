@@ -13,11 +13,11 @@ from typing import Self
 import numpy as np
 
 from batchmri.formats.decode_task import Decoded, DecodeTask, Refusal
-from batchmri.pipeline.engines.shared_file import SharedFile
 from batchmri.preparation.skull_stripped import is_skull_stripped
 from batchmri.preparation.transforms import PreparationSettings, Spacing, prepare_slice
 from batchmri.reasons import Reason
 from batchmri.records import CropBox, FloatArray
+from batchmri.shared_file import SharedFile
 from batchmri.verdict.domain import SKULL_STRIPPED
 
 _BYTES_PER_PIXEL = 4

@@ -1,7 +1,6 @@
 """NIfTI-1, NIfTI-2, Analyze; scaling, orientation, refusals."""
 
 import gzip
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from batchmri.formats.nifti import pixels as nifti_pixels
 from batchmri.reasons import Reason
 from batchmri.records import Display
+from batchmri.shared_file import SharedFile
 
 
 @pytest.fixture
@@ -161,9 +161,9 @@ def big_endian(volume: np.ndarray, path: Path) -> Path:
 
 @pytest.fixture
 def shared() -> Iterator[str]:
-    descriptor = os.memfd_create("test")
-    yield f"/proc/{os.getpid()}/fd/{descriptor}"
-    os.close(descriptor)
+    memory = SharedFile()
+    yield memory.address
+    memory.close()
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
