@@ -22,5 +22,5 @@ imports:  ## Stages do not import each other
 test:  ## The everyday tests
 	$(BIN)/pytest -n 2
 
-test-slow:  ## Killed scans, long simulations and complete trainings; run before a release
-	$(BIN)/pytest -n 2 -m slow
+test-slow:  ## Killed scans, long simulations and complete trainings, by name; run before a release
+	$(BIN)/pytest -n 2 -m slow -vv -rs

@@ -4,6 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run, so that a failure can be repeated. Machines may be slow.
+settings.register_profile("everyday", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None)
+settings.load_profile("everyday")
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,12 @@ def test_tumors_without_contrast_have_a_separate_threshold() -> None:
     assert "min_class_share_without_contrast" not in fitted
 
 
+def test_the_limit_without_contrast_is_not_above_the_general_one() -> None:
+    plain = of_p_tumor("glioma", [p + 0.2 for p in TUMORS], "t1")
+    fitted = site(of_p_tumor("notumor", FREE), of_p_tumor("glioma", TUMORS), plain).fitted
+    assert fitted["notumor_below_without_contrast"] == fitted["notumor_below"] == 0.3
+
+
 def test_separated_labels_share_the_middle_as_threshold() -> None:
     fitted = site(of_p_tumor("notumor", [0.1] * 9), of_p_tumor("glioma", [0.8] * 9)).fitted
     assert fitted["tumor_above"] == fitted["notumor_below"] == 0.45
