@@ -84,6 +84,13 @@ ENGINES = Registry(
     local="batchmri.pipeline.engines.local:LocalEngine",
     ray="batchmri.pipeline.engines.ray:RayEngine",
 )
+DICOM_OBJECTS = Registry(
+    "batchmri.dicom_objects",
+    sr="batchmri.outputs.dicom.report:KIND",
+    sc="batchmri.outputs.dicom.capture:KIND",
+    kos="batchmri.outputs.dicom.key_images:KIND",
+    pm="batchmri.outputs.dicom.parametric_map:KIND",
+)
 SINKS = Registry(
     "batchmri.sinks",
     csv="batchmri.outputs.tables.csv:CsvTables",

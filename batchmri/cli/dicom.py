@@ -14,13 +14,14 @@ from batchmri.cli.options import (
     option_of,
     state_option,
 )
+from batchmri.extensions import DICOM_OBJECTS
 from batchmri.outputs.console import LogFormat
 
 
 @click.command("dicom", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
-@option_of("report.dicom_results", "--dicom-results", metavar="sr,sc,kos,pm")
+@option_of("report.dicom_results", "--dicom-results", metavar=",".join(DICOM_OBJECTS.built_in))
 @click.option("--send", metavar="AET@HOST:PORT", help="Send new and changed objects with C-STORE.")
 @click.option("--calling-aet", metavar="AET", default="BATCHMRI", show_default=True)
 @click.option("--tls", is_flag=True, help="Send with TLS; implied by the other TLS options.")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from batchmri.extensions import DICOM_OBJECTS
 from batchmri.settings import Settings, section_model
 from batchmri.settings.verdict import VerdictSettings
 
@@ -132,7 +133,9 @@ def scan_flags(command: Command) -> Command:
         option_of("report.on_study", "--on-study", metavar="CMD"),
         option_of("report.on_study_timeout", "--on-study-timeout", metavar="60s"),
         option_of("report.identifiers", "--identifiers", is_flag=True, default=None),
-        option_of("report.dicom_results", "--dicom-results", metavar="sr,sc,kos,pm"),
+        option_of(
+            "report.dicom_results", "--dicom-results", metavar=",".join(DICOM_OBJECTS.built_in)
+        ),
         option_of("report.group_readable", "--group-readable", is_flag=True, default=None),
         option_of("archive.exclude", "--exclude", multiple=True, metavar="GLOB"),
         option_of("archive.follow_links", "--follow-links", is_flag=True, default=None),

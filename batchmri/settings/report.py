@@ -1,14 +1,15 @@
 """Section `report` of the settings."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from batchmri.extensions import DICOM_OBJECTS
 from batchmri.settings.section import Section, allowed_values
-from batchmri.settings.values import DURATION_WORDS, Duration
+from batchmri.settings.values import DURATION_WORDS, Duration, registered
 
-DicomKind = Literal["sr", "sc", "kos", "pm"]
+DicomKind = Annotated[str, AfterValidator(registered(DICOM_OBJECTS))]
 
 
 class ReportSettings(Section):
@@ -52,7 +53,7 @@ class ReportSettings(Section):
         (),
         description="DICOM objects to write: structured report (sr), montage (sc), key images "
         "(kos), heat maps (pm, which switches on heatmaps = nifti).",
-        **allowed_values(f"one or more of {', '.join(get_args(DicomKind))}"),
+        **allowed_values(f"one or more of {', '.join(DICOM_OBJECTS.built_in)}"),
     )
 
     @property

@@ -17,7 +17,7 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
 from batchmri.errors import UsageError
-from batchmri.outputs.dicom.send import _CONTEXTS, Peer, send
+from batchmri.outputs.dicom.send import Peer, send, storage_classes
 from batchmri.pipeline.aggregate import aggregate
 from batchmri.pipeline.commands.dicom_command import Destination, dicom
 from batchmri.pipeline.commands.reclassify import reclassify
@@ -257,7 +257,7 @@ class Pacs:
         self.stored: list[Dataset] = []
         self.refuse = False
         ae = AE(ae_title="PACS")
-        for context in (*_CONTEXTS, Verification):
+        for context in (*storage_classes(), Verification):
             ae.add_supported_context(context)
         handlers = [(evt.EVT_C_STORE, self._store)]
         self._server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)

@@ -10,7 +10,8 @@ from pydicom.sr.coding import Code
 from pydicom.valuerep import DA, TM
 
 from batchmri.identifiers import OWN_NAME, is_valid_uid
-from batchmri.outputs.dicom.facts import Kind, SourceImage, SourceSeries
+from batchmri.outputs.dicom.facts import SourceImage, SourceSeries
+from batchmri.outputs.dicom.kinds import ObjectKind
 
 STUDY_KEYWORDS = (
     "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
@@ -21,13 +22,6 @@ STUDY_KEYWORDS = (
 SERIES_KEYWORDS = ("SeriesInstanceUID", "FrameOfReferenceUID")
 _NO_DATE, _NO_TIME = "19000101", "000000"
 _UTF8 = "ISO_IR 192"
-SERIES_NUMBERS: dict[Kind, int] = {"sr": 9801, "sc": 9802, "kos": 9803, "pm": 9804}
-DESCRIPTIONS: dict[Kind, str] = {
-    "sr": "batchmri report (research use only)",
-    "sc": "batchmri montage (research use only)",
-    "kos": "batchmri key images (research use only)",
-    "pm": "batchmri heat map (research use only)",
-}
 _CLOCK = (
     "InstanceCreationDate", "InstanceCreationTime",
     "DateOfSecondaryCapture", "TimeOfSecondaryCapture",
@@ -90,20 +84,22 @@ def _evidence(attributes: Mapping[str, str], image: SourceImage) -> Dataset:
     return ds
 
 
-def common(kind: Kind, study_attributes: Mapping[str, str], model_digest: str) -> dict[str, Any]:
+def common(
+    kind: ObjectKind, study_attributes: Mapping[str, str], model_digest: str
+) -> dict[str, Any]:
     """Arguments that all objects have in common.
 
     The date of the content is that of the study, not of the run, so that the same results produce
     the same bytes.
     """
     return {
-        "series_number": SERIES_NUMBERS[kind],
+        "series_number": kind.series_number,
         "instance_number": 1,
         "manufacturer": OWN_NAME,
         "manufacturer_model_name": OWN_NAME,
         "software_versions": version("batchmri"),
         "device_serial_number": model_digest[:16],
-        "series_description": DESCRIPTIONS[kind],
+        "series_description": kind.description,
         "content_date": study_attributes["StudyDate"] or _NO_DATE,
         "content_time": study_attributes["StudyTime"] or _NO_TIME,
         "content_qualification": "RESEARCH",

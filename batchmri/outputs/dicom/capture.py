@@ -7,11 +7,12 @@ import numpy as np
 from highdicom import UID
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from batchmri.outputs import drawing
 from batchmri.outputs.dicom.attributes import BODY_PART, common, evidence, without_clock
 from batchmri.outputs.dicom.facts import StudyFacts, instance_uid, series_uid
+from batchmri.outputs.dicom.kinds import ObjectKind
 
 NOTE = "Research use only, not for diagnosis"
 _STRIP, _LEFT, _BASELINE, _SIZE = 36, 12, 25, 20
@@ -31,7 +32,7 @@ def secondary_capture(study: StudyFacts, montage: bytes) -> Dataset:
         sop_instance_uid=instance_uid("sc", study, hashlib.sha256(montage).hexdigest()),
         patient_orientation=("L", "P"),
         transfer_syntax_uid=UID(ExplicitVRLittleEndian),
-        **common("sc", attributes, study.model_digest),
+        **common(KIND, attributes, study.model_digest),
     )
     # The panels have different planes, so no single orientation is right.
     image.PatientOrientation = []
@@ -49,3 +50,12 @@ def with_note(montage: bytes) -> drawing.Image:
     drawing.text(canvas, NOTE, (_LEFT, _BASELINE), _SIZE, weight=drawing.BOLD)
     drawing.place(canvas, picture.astype(np.uint8, copy=False), _STRIP, 0)
     return canvas
+
+
+KIND = ObjectKind(
+    "sc",
+    series_number=9802,
+    description="batchmri montage (research use only)",
+    sop_class=SecondaryCaptureImageStorage,
+    build=lambda study, montage: secondary_capture(study, montage) if montage else None,
+)

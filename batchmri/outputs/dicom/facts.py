@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from batchmri.identifiers import OWN_UID_ROOT
 from batchmri.reasons import VerdictReason
 from batchmri.records import INDETERMINATE, Classes, Verdict
-from batchmri.settings.report import DicomKind
 
-Kind = DicomKind
-"""Structured report, Secondary Capture, Key Object Selection, Parametric Map."""
 CONTENT_VERSION = "1"
 """Version of the objects. Increase it if their content changes, so that they get new UIDs."""
 _DIGITS = 18
@@ -134,11 +131,11 @@ def own_uid(*parts: object) -> str:
     return f"{OWN_UID_ROOT}{number % 10**_DIGITS}"
 
 
-def series_uid(kind: Kind, study: StudyFacts) -> str:
+def series_uid(kind: str, study: StudyFacts) -> str:
     """SeriesInstanceUID of the objects of one kind in a study."""
     return own_uid("series", kind, study.study_uid)
 
 
-def instance_uid(kind: Kind, *facts: object) -> str:
+def instance_uid(kind: str, *facts: object) -> str:
     """SOPInstanceUID of an object with this content."""
     return own_uid("instance", CONTENT_VERSION, kind, *(repr(fact) for fact in facts))

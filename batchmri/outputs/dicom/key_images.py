@@ -2,10 +2,12 @@
 
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.dataset import Dataset
+from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from batchmri.outputs.dicom import concepts
 from batchmri.outputs.dicom.attributes import common, evidence, without_clock
 from batchmri.outputs.dicom.facts import StudyFacts, instance_uid, series_uid
+from batchmri.outputs.dicom.kinds import ObjectKind
 
 _NOTE = "Slices that decided the verdict of batchmri. Research use only, not for diagnosis."
 
@@ -29,7 +31,7 @@ def key_object_selection(study: StudyFacts) -> Dataset | None:
         for reference in item.get("ReferencedSOPSequence", ()):
             if numbers := frames[reference.ReferencedSOPInstanceUID]:
                 reference.ReferencedFrameNumber = sorted(numbers)
-    arguments = common("kos", series.source.by_keyword, study.model_digest)
+    arguments = common(KIND, series.source.by_keyword, study.model_digest)
     del arguments["content_qualification"]  # not part of this object
     document = KeyObjectSelectionDocument(
         evidence=selected,
@@ -39,3 +41,12 @@ def key_object_selection(study: StudyFacts) -> Dataset | None:
         **arguments,
     )
     return without_clock(document)
+
+
+KIND = ObjectKind(
+    "kos",
+    series_number=9803,
+    description="batchmri key images (research use only)",
+    sop_class=KeyObjectSelectionDocumentStorage,
+    build=lambda study, montage: key_object_selection(study),
+)

@@ -13,10 +13,11 @@ from highdicom import (
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, ParametricMapStorage
 
 from batchmri.outputs.dicom.attributes import BODY_PART, common, evidence, without_clock
 from batchmri.outputs.dicom.facts import SeriesFacts, SliceReference, instance_uid, own_uid
+from batchmri.outputs.dicom.kinds import ObjectKind
 from batchmri.records import FloatArray, Vector
 
 CLASS_ACTIVATION = Code("130403", "DCM", "Gradient-weighted class activation")
@@ -93,7 +94,7 @@ def parametric_map(
         pixel_measures=PixelMeasuresSequence(heat.spacing[:2], heat.spacing[2]),
         plane_orientation=PlaneOrientationSequence("PATIENT", _flat(heat)),
         plane_positions=[PlanePositionSequence("PATIENT", p.position) for p in heat.planes],
-        **common("pm", series.source.by_keyword, model_digest),
+        **common(KIND, series.source.by_keyword, model_digest),
     )
     _refer_to_sources(image, heat)
     _name_dimensions(image, own_uid("dimensions", *identity))
@@ -160,3 +161,11 @@ def _name_dimensions(image: Dataset, uid: str) -> None:
     """Replace the random UID of the dimensions."""
     for item in (*image.DimensionIndexSequence, *image.DimensionOrganizationSequence):
         item.DimensionOrganizationUID = uid
+
+
+KIND = ObjectKind(
+    "pm",
+    series_number=9804,
+    description="batchmri heat map (research use only)",
+    sop_class=ParametricMapStorage,
+)

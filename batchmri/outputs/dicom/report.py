@@ -22,6 +22,7 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
+from pydicom.uid import Comprehensive3DSRStorage
 
 from batchmri.outputs.dicom import concepts
 from batchmri.outputs.dicom.attributes import BRAIN, common, evidence, without_clock
@@ -33,6 +34,7 @@ from batchmri.outputs.dicom.facts import (
     own_uid,
     series_uid,
 )
+from batchmri.outputs.dicom.kinds import ObjectKind
 
 
 def structured_report(study: StudyFacts) -> Dataset:
@@ -60,7 +62,7 @@ def structured_report(study: StudyFacts) -> Dataset:
                 responsible_organization="batchmri",
             )
         ],
-        **common("sr", study.decisive.source.by_keyword, study.model_digest),
+        **common(KIND, study.decisive.source.by_keyword, study.model_digest),
     )
     return without_clock(report)
 
@@ -150,3 +152,12 @@ def _probability(of: CodedConcept, percentage: float) -> Measurement:
     modifier = CodeContentItem(concepts.FINDING, of, RelationshipTypeValues.HAS_CONCEPT_MOD)
     measurement[0].ContentSequence = ContentSequence([modifier])
     return measurement
+
+
+KIND = ObjectKind(
+    "sr",
+    series_number=9801,
+    description="batchmri report (research use only)",
+    sop_class=Comprehensive3DSRStorage,
+    build=lambda study, montage: structured_report(study),
+)

@@ -9,22 +9,17 @@ from typing import NamedTuple, Self
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, sop_class
+from pynetdicom import AE
 from pynetdicom.association import Association
 
 from batchmri.errors import UsageError
+from batchmri.extensions import DICOM_OBJECTS
 
 CALLING_TITLE = "BATCHMRI"
 TRIES = 3
 _PAUSE_S = 2.0
 _TIMEOUT_S = 30.0
 _MAX_TITLE = 16
-_CONTEXTS = (
-    sop_class.Comprehensive3DSRStorage,  # type: ignore[attr-defined]
-    sop_class.SecondaryCaptureImageStorage,  # type: ignore[attr-defined]
-    sop_class.KeyObjectSelectionDocumentStorage,  # type: ignore[attr-defined]
-    sop_class.ParametricMapStorage,  # type: ignore[attr-defined]
-)
 
 
 class Peer(NamedTuple):
@@ -96,6 +91,11 @@ def send(
             yield Sent(path, connection.store(path))
 
 
+def storage_classes() -> tuple[str, ...]:
+    """The SOP class of each kind of object."""
+    return tuple(DICOM_OBJECTS.load(name).sop_class for name in DICOM_OBJECTS.names())
+
+
 class _Connection:
     """An association that is established when needed."""
 
@@ -112,7 +112,7 @@ class _Connection:
         self._ae = AE(ae_title=title)
         self._ae.connection_timeout = self._ae.acse_timeout = _TIMEOUT_S
         self._ae.dimse_timeout = self._ae.network_timeout = _TIMEOUT_S
-        for uid in _CONTEXTS:
+        for uid in storage_classes():
             self._ae.add_requested_context(uid, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
         self._association: Association | None = None
         self._dead = ""

@@ -16,10 +16,9 @@ from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.settings import Settings
-from batchmri.settings.report import DicomKind
 from batchmri.state.store import Store
 
-DEFAULT_KINDS: tuple[DicomKind, ...] = ("sr", "sc", "kos")
+DEFAULT_KINDS = ("sr", "sc", "kos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Destination:
 def dicom(
     out: str | Path,
     *,
-    kinds: Sequence[DicomKind] = (),
+    kinds: Sequence[str] = (),
     destination: Destination | None = None,
     settings: Settings | None = None,
     state: Path | None = None,

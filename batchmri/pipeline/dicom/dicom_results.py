@@ -13,13 +13,11 @@ from pydicom import config
 from pydicom.dataset import Dataset
 
 from batchmri.errors import BatchmriError, OutputError
+from batchmri.extensions import DICOM_OBJECTS
 from batchmri.outputs.atomic_write import NewFile, make_folder
 from batchmri.outputs.console import Console
-from batchmri.outputs.dicom.capture import secondary_capture
-from batchmri.outputs.dicom.facts import CONTENT_VERSION, ClassCode, Kind, StudyFacts
-from batchmri.outputs.dicom.key_images import key_object_selection
+from batchmri.outputs.dicom.facts import CONTENT_VERSION, ClassCode, StudyFacts
 from batchmri.outputs.dicom.parametric_map import parametric_map
-from batchmri.outputs.dicom.report import structured_report
 from batchmri.outputs.paths import dicom_folder, montage_path, parametric_map_path
 from batchmri.outputs.rows import common_source
 from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
@@ -34,7 +32,7 @@ from batchmri.state.store import Store
 FOLDER = "dicom"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _NAMED = 5
-Built = tuple[Kind, str, Dataset]
+Built = tuple[str, str, Dataset]
 """Kind of an object, its path relative to the output folder, and the object."""
 
 
@@ -64,7 +62,7 @@ def update_dicom_results(
     classes: Classes,
     settings: Settings,
     output: Path,
-    kinds: Sequence[Kind],
+    kinds: Sequence[str],
     *,
     check: Callable[[], None] = lambda: None,
 ) -> DicomTotals:
@@ -155,7 +153,7 @@ class _Writer:
     classes: Classes
     codes: Mapping[str, ClassCode]
     output: Path
-    kinds: tuple[Kind, ...]
+    kinds: tuple[str, ...]
 
     def update(
         self, study: AggregatedStudy, without_map: list[str]
@@ -222,12 +220,11 @@ class _Writer:
 
     def _build(self, facts: StudyFacts, montage: tuple[str, Path] | None) -> Iterator[Built]:
         folder = dicom_folder(facts.study_uid)
-        if "sr" in self.kinds:
-            yield "sr", f"{folder}/sr.dcm", structured_report(facts)
-        if "sc" in self.kinds and montage is not None:
-            yield "sc", f"{folder}/sc.dcm", secondary_capture(facts, montage[1].read_bytes())
-        if "kos" in self.kinds and (selection := key_object_selection(facts)) is not None:
-            yield "kos", f"{folder}/kos.dcm", selection
+        png = montage[1].read_bytes() if montage else None
+        for name in DICOM_OBJECTS.names():
+            build = DICOM_OBJECTS.load(name).build if name in self.kinds else None
+            if build is not None and (ds := build(facts, png)) is not None:
+                yield name, f"{folder}/{name}.dcm", ds
 
     def _maps(
         self,

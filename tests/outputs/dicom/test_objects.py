@@ -10,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from batchmri.extensions import DICOM_OBJECTS
 from batchmri.formats.dicom.sop_classes import is_own
 from batchmri.outputs.dicom import attributes
 from batchmri.outputs.dicom.capture import secondary_capture, with_note
@@ -75,7 +76,7 @@ def test_objects_are_valid_and_recognized_as_own(tmp_path: Path, facts: StudyFac
         assert dciodvfy_errors(path) == [], kind
         again = dcmread(path)
         assert is_own(again.Manufacturer, again.ManufacturerModelName, again.SOPInstanceUID)
-        assert again.SeriesNumber == attributes.SERIES_NUMBERS[kind]
+        assert again.SeriesNumber == DICOM_OBJECTS.load(kind).series_number
         assert "research" in again.SeriesDescription
 
 

@@ -12,7 +12,7 @@ from pynetdicom import AE, evt
 
 from batchmri.errors import UsageError
 from batchmri.outputs.dicom.report import structured_report
-from batchmri.outputs.dicom.send import _CONTEXTS, Peer, Tls, send
+from batchmri.outputs.dicom.send import Peer, Tls, send, storage_classes
 from tests.outputs.dicom.facts import study
 from tests.outputs.dicom.validity import program, save
 
@@ -48,7 +48,7 @@ class SecurePacs:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(own.certificate, own.key)
         ae = AE(ae_title="PACS")
-        for uid in _CONTEXTS:
+        for uid in storage_classes():
             ae.add_supported_context(uid)
         self._server = ae.start_server(
             ("127.0.0.1", 0),
