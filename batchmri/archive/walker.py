@@ -147,17 +147,20 @@ class _Walker:
                     continue
                 source, path = folder.source + key.removesuffix("/"), folder.path + name
                 try:
-                    status: os.stat_result | str = os.lstat(path)
-                    if stat.S_ISLNK(status.st_mode):  # type: ignore[union-attr]
-                        status = self._target(path)
+                    status = os.lstat(path)
+                    kind = stat.S_IFMT(status.st_mode)
+                    if kind == stat.S_IFREG:
+                        yield FileEntry(source, path, status.st_size, status.st_mtime_ns)
+                        continue
+                    found = self._target(path) if kind == stat.S_IFLNK else status
                 except OSError as error:
                     yield _unreadable(source, error)
                     continue
-                if isinstance(status, str):
-                    yield FileNote(source, Reason.NOT_AN_IMAGE, status)
-                elif not stat.S_ISDIR(status.st_mode):
-                    yield _entry(source, path, status)
-                elif _identity(status) not in self.left_alone:
+                if isinstance(found, str):
+                    yield FileNote(source, Reason.NOT_AN_IMAGE, found)
+                elif not stat.S_ISDIR(found.st_mode):
+                    yield _entry(source, path, found)
+                elif _identity(found) not in self.left_alone:
                     yield from self._push(stack, source, f"{folder.below}{name}/", path)
                     break
             else:
@@ -169,8 +172,9 @@ class _Walker:
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
+                    name = entry.name
                     end = "/" if self._is_folder(entry) else ""
-                    names.append((escape(entry.name) + end, entry.name))
+                    names.append((escape(name) + end, name))
         except OSError as error:
             yield _unreadable(source, error)
         names.sort()
