@@ -1,14 +1,16 @@
 """Growth of the state: python -m benchmarks.growth [FILES ...] (default 100000 1000000).
 
 Stores the headers of FILES files in a state.db without reading any file: 100 slices per series; one
-series in ten is T1 and gets simulated results. Then plans and exports. Shows how size, time and
-memory grow; docs/performance.md contains the largest simulated archive.
+series in ten is T1 and gets simulated results. Then plans and exports. Prints a row after each
+stage, so that an interrupted run of a large archive shows something. `plan again` is what a night
+with one new study costs.
 """
 
+import argparse
 import resource
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,38 +65,39 @@ def measure(n_files: int) -> None:
     settings = Settings.model_validate({"report": {"gradcam": "none"}})
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
-        seconds = []
         with Store(out / "state.db") as store:
 
-            def timed(function: object, *arguments: object) -> None:
+            def stage(what: str, function: Callable[[], object]) -> None:
                 start = time.perf_counter()
-                function(*arguments)  # type: ignore[operator]
-                seconds.append(time.perf_counter() - start)
+                function()
+                spent = time.perf_counter() - start
+                size = (out / "state.db").stat().st_size / 2**20
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                print(
+                    f"| {n_files} | {n_files // _SLICES} | {what} | {spent:.1f} "
+                    f"| {spent / n_files * 1e6:.0f} | {size:.0f} | {peak:.0f} |",
+                    flush=True,
+                )
 
             planner = Planner(
                 store, settings, ScanOptions(), lambda result: True, Console("plain", "")
             )
-            timed(fill, store, n_files)
-            timed(planner.plan, Shutdown())
-            timed(classify, store)
-            timed(planner.plan, Shutdown())
-            timed(lambda: export(store, CLASSES, settings, out, draw=False))
-        size = (out / "state.db").stat().st_size
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    times = " | ".join(f"{spent:.1f}" for spent in seconds)
-    print(
-        f"| {n_files} | {n_files // _SLICES} | {size / 2**20:.0f} | {times} | {peak:.0f} |",
-        flush=True,
-    )
+            stage("store headers", lambda: fill(store, n_files))
+            stage("plan", lambda: planner.plan(Shutdown()))
+            stage("store results", lambda: classify(store))
+            stage("plan again", lambda: planner.plan(Shutdown()))
+            stage("export", lambda: export(store, CLASSES, settings, out, draw=False))
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=int, default=[100_000, 1_000_000])
     print(f"{machine()}\n")
     print(
-        "| files | series | state.db (MB) | put headers (s) | plan (s) | put results (s) "
-        "| plan again (s) | export (s) | peak (MB) |\n|" + "---|" * 9
+        "| files | series | stage | seconds | µs per file | state.db (MB) | peak so far (MB) |\n|"
+        + "---|" * 7
     )
-    for count in [int(argument) for argument in sys.argv[1:]] or [100_000, 1_000_000]:
+    for count in parser.parse_args().files:
         measure(count)
 
 
