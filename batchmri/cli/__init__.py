@@ -27,7 +27,7 @@ _COMMANDS = {
     "dicom": "Write DICOM objects of the results, and send them on request.",
     "report": "Write the HTML report of an output from earlier results.",
     "status": "Show the last runs and the contents of an output.",
-    "explain": "Show what is known of a study, file or folder, and why.",
+    "explain": "Show what is known about a study, file or folder, and why.",
     "rescan": "Let the next scan process studies again.",
     "forget": "Delete the results of studies.",
     "merge": "Join outputs that were made separately.",
@@ -79,7 +79,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="batchmri")
 def cli() -> None:
-    """Brain MRI archives in, CSV reports and Grad-CAM pictures out.
+    """Classify archives of brain MRI, and write tables, a report and Grad-CAM pictures.
 
     Research use only: not a medical device.
     """

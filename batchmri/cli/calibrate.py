@@ -16,7 +16,7 @@ _RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--labels",
     type=click.Path(path_type=Path),
     required=True,
-    help="CSV with label and series_uid, study_uid or source.",
+    help="CSV with the column label and one of series_uid, study_uid and source.",
 )
 @click.option(
     "--to", type=click.Path(path_type=Path), required=True, help="Calibration file to write (YAML)."
@@ -40,7 +40,7 @@ _RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
     type=_RATE,
     default=0.15,
     show_default=True,
-    help="Share of wrong classes among tumors that are given one.",
+    help="Share of wrong classes among tumors that get a class.",
 )
 @config_option
 @state_option
@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Fit temperature and thresholds to labeled series of OUT, a finished scan.
 
-    A label is a class of the model, or tumor for another or an unknown kind. No pixels are read.
-    The file is used with --calibration. Research use only, not a medical device.
+    A label is a class of the model, or `tumor` for another or an unknown kind. No pixels are read.
+    Use the file with --calibration. Research use only, not a medical device.
     """
     from batchmri.pipeline.commands.calibrate import calibrate
     from batchmri.verdict.site_rules import Targets

@@ -11,7 +11,9 @@ from batchmri.outputs.console import LogFormat
 @click.command("compare")
 @click.argument("first", metavar="OUT1", type=click.Path(path_type=Path))
 @click.argument("second", metavar="OUT2", type=click.Path(path_type=Path))
-@click.option("--csv", "table", type=click.Path(path_type=Path), help="Also write this table.")
+@click.option(
+    "--csv", "table", type=click.Path(path_type=Path), help="Write the table to this file, too."
+)
 @log_format_option
 def command(first: Path, second: Path, table: Path | None, log_format: LogFormat) -> None:
     """List the studies whose verdicts differ between two outputs, such as those of two models."""

@@ -19,8 +19,8 @@ def command() -> None:
 def show(config: Path | None, **flags: Any) -> None:
     """Print the settings that `batchmri scan` would use, as a config file (YAML).
 
-    Takes the flags, the environment and the config file of a scan, then the verdict rules of the
-    model card. `batchmri scan --config` with the printed file does the same scan.
+    The settings come from flags, environment and config file, and the verdict rules also from the
+    model card. `batchmri scan --config` with the printed file runs the same scan.
     """
     from batchmri.pipeline.run.provenance import effective_settings
 

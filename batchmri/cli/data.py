@@ -47,7 +47,7 @@ def counterfactual(table: Path, out: Path, place: str) -> None:
 @click.option(
     "--groups",
     type=click.Path(path_type=Path),
-    help="CSV with a column file (relative to it) and patient, person or source.",
+    help="CSV with the column file (relative to the CSV) and patient, person or source.",
 )
 @log_format_option
 def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format: LogFormat) -> None:

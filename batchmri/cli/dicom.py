@@ -25,9 +25,9 @@ from batchmri.outputs.console import LogFormat
 @click.option("--send", metavar="AET@HOST:PORT", help="Send new and changed objects with C-STORE.")
 @click.option("--calling-aet", metavar="AET", default="BATCHMRI", show_default=True)
 @click.option("--tls", is_flag=True, help="Send with TLS; implied by the other TLS options.")
-@click.option("--tls-ca", type=click.Path(path_type=Path), help="Certificates that are trusted.")
-@click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of this program.")
-@click.option("--tls-key", type=click.Path(path_type=Path), help="Its private key.")
+@click.option("--tls-ca", type=click.Path(path_type=Path), help="Certificates to trust (PEM).")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate of batchmri (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Private key of this certificate.")
 @state_option
 @log_format_option
 def command(
@@ -46,7 +46,7 @@ def command(
     """Write DICOM objects of the results in OUT into OUT/dicom, and send them on request.
 
     The objects contain the identity of the patient. The headers of the source images are read from
-    the archive; no network and no model is needed to write them.
+    the archive. Writing needs neither a network nor the model.
     """
     from batchmri.outputs.dicom.send import Peer, Tls
     from batchmri.pipeline.commands.dicom_command import Destination, dicom

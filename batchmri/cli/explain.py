@@ -14,7 +14,7 @@ from batchmri.outputs.console import LogFormat
 @state_option
 @log_format_option
 def command(out: Path, name: str, state: Path | None, log_format: LogFormat) -> None:
-    """Show everything known of a study, a file or a folder, and how a verdict came about.
+    """Show everything known about a study, a file or a folder, and the reasons of a verdict.
 
     STUDY is a study_uid or source of studies.csv; PATH is a file or folder of the archive, or its
     source.

@@ -30,7 +30,7 @@ def explain_import(error: ImportError | AttributeError) -> str | None:
         if hidden_by is not None:
             return (
                 f"{package} was loaded from {hidden_by}, which hides the installed package "
-                f"({cause}); run batchmri in another folder, or rename it"
+                f"({cause}); run batchmri in another folder, or rename that file or folder"
             )
         if isinstance(cause, ModuleNotFoundError) and package in _EXTRAS:
             return f"{package} is missing: pip install 'batchmri[{_EXTRAS[package]}]'"

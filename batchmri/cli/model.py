@@ -15,7 +15,7 @@ def command() -> None:
 
 @command.command("show")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--json", "as_json", is_flag=True, help="The card as it is stored.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as stored.")
 def show(model: Path | None, as_json: bool) -> None:
     """Print the card of MODEL (.safetensors; default: the shipped model)."""
     from batchmri.model.card import SHIPPED, read_card
@@ -52,7 +52,7 @@ def verify(model: Path) -> None:
 def export(model: Path, kind: str, out: Path, tolerance: float) -> None:
     """Export MODEL to another runtime if its outputs agree with torch.
 
-    Input: slices (N, 1, S, S), prepared as the card says. Outputs: maps (N, classes, h, w), whose
+    Input: slices (N, 1, S, S), prepared as the card states. Outputs: maps (N, classes, h, w), whose
     mean over (h, w) is the logits, and features (N, k). Exit code 1 if they differ.
     """
     from batchmri.model.export import export_model
@@ -61,4 +61,4 @@ def export(model: Path, kind: str, out: Path, tolerance: float) -> None:
     for file in done.files:
         click.echo(f"{file}")
     for name, difference in done.differences.items():
-        click.echo(f"{name}: at most {difference:.1e} of its largest value from torch in fp32")
+        click.echo(f"{name}: differs from torch (fp32) by at most {difference:.1e} of its maximum")

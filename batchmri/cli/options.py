@@ -34,7 +34,7 @@ def _set_verbosity(_context: click.Context, _option: click.Parameter, value: int
 
 
 def verbosity_options(command: Command) -> Command:
-    """Add `-q` and `-v`, of which the last one counts."""
+    """Add `-q` and `-v`; the last one takes precedence."""
     for flags, value, text in (
         (("-v", "--verbose"), logging.DEBUG, "Also log every series with its outcome."),
         (("-q", "--quiet"), logging.WARNING, "Print only warnings and errors."),

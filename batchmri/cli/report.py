@@ -15,8 +15,8 @@ from batchmri.cli.options import GroupedCommand, config_option, load_settings, s
 def command(out: Path, config: Path | None, state: Path | None, **flags: Any) -> None:
     """Write the HTML report of OUT from earlier results, without the archive and the model.
 
-    Verdict rules are those of the last scan or reclassification. Pictures appear where an earlier
-    scan drew them.
+    Verdict rules are those of the last scan or reclassification. Only pictures that an earlier scan
+    drew are shown.
     """
     from batchmri.pipeline.commands.reexport import write_report
 

@@ -20,4 +20,4 @@ def command(out: Path, studies: tuple[str, ...], state: Path | None) -> None:
     from batchmri.pipeline.commands.studies_command import rescan
 
     for uid in rescan(out, studies, state=state):
-        click.echo(f"{uid}: the next scan processes it again")
+        click.echo(f"{uid}: will be processed again by the next scan")

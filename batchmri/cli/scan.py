@@ -50,7 +50,7 @@ def command(
     state: Path | None,
     **flags: Any,
 ) -> None:
-    """Classify every brain MRI series below PATH..., a folder, a file, or - for a list.
+    """Classify every brain MRI series below PATH: a folder, a file, or - for a list on stdin.
 
     Finished work is kept in OUT: the next run processes only what is new. Research use only, not a
     medical device.
@@ -66,7 +66,7 @@ def command(
         run_dry(paths, settings=settings, out=out, limit=limit, state=state, log_format=log_format)
         return
     if out is None:
-        raise click.UsageError("--out DIR is needed (or --dry-run)")
+        raise click.UsageError("name an output folder with --out DIR, or use --dry-run")
 
     from batchmri.pipeline.run.scan_options import ScanOptions
     from batchmri.pipeline.scan import scan

@@ -16,9 +16,9 @@ from batchmri.cli.options import config_option
 def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
     """Train a classifier from labeled images.
 
-    DATA is a folder per class, such folders per split (Training and Testing, or train, val, test),
-    or a table (CSV). Without a folder for val, every tenth image of train (val_step) is kept for
-    it.
+    DATA contains a folder per class, or such folders per split (Training and Testing, or train,
+    val, test), or it is a table (CSV). Without a folder for val, every tenth image of train
+    (val_step) is used for val.
 
     Columns of a table: file, label, split (train, val, test, dev); optional: source, patient,
     weight, mask, mask_use (full, outside), slice and plane (file is then a NIfTI volume). Files

@@ -111,7 +111,7 @@ class Settings(Section):
 
 
 def _from_file(config: Path) -> tuple[dict[str, Any], Origins]:
-    """The sections of a config file, and where each setting is from."""
+    """The sections of a config file, and the source of each setting."""
     where = f"config file {config}"
     sections: dict[str, Any] = {}
     origins = Origins()
@@ -126,7 +126,7 @@ def _from_file(config: Path) -> tuple[dict[str, Any], Origins]:
 
 
 def _from_environment() -> Iterator[tuple[str, object, str]]:
-    """Setting, value and variable of each `BATCHMRI_…`; old names first, so that new ones win."""
+    """Setting, value and variable of each `BATCHMRI_…`; old names first, so that new ones apply."""
     given = environment()
     for old, new in SECTIONS.items():
         for setting in [name for name in given if name.startswith(f"{old}.")]:

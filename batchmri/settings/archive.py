@@ -13,7 +13,7 @@ class ArchiveSettings(Section):
 
     exclude: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
         (),
-        description="Globs of paths below a root to leave out.",
+        description="Globs of paths below a root that are not read.",
         **allowed_values("globs such as *.tmp"),
     )
     follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
@@ -26,4 +26,4 @@ class ArchiveSettings(Section):
         "Keep it when the folder is renamed or mounted elsewhere, so that its studies are not new.",
         **allowed_values("LABEL=PATH with a label of letters, digits, '.', '_' and '-'"),
     )
-    file_timeout_s: float = Field(60.0, gt=0, description="Seconds one file may take to read.")
+    file_timeout_s: float = Field(60.0, gt=0, description="Maximum seconds to read one file.")

@@ -11,7 +11,7 @@ from batchmri.settings.values import registered
 
 
 class ClassifierSettings(Section):
-    """The model and what it runs on."""
+    """The model, and the library and device that run it."""
 
     model: Path | None = Field(None, description="Checkpoint (default: the shipped model).")
     calibration: Path | None = Field(
@@ -29,7 +29,7 @@ class ClassifierSettings(Section):
         **allowed_values("auto, cpu, cuda or cuda:N"),
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 where the processor has it, fp16 on CUDA, else fp32."
+        "auto", description="auto: bf16 if the processor supports it, fp16 on CUDA, else fp32."
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto", description="Slices per batch.", **allowed_values(COUNT_OR_AUTO)

@@ -10,7 +10,7 @@ from batchmri.settings.values import registered
 
 
 class EngineSettings(Section):
-    """What runs the work of a scan."""
+    """The engine that does the work of a scan."""
 
     name: Annotated[str, AfterValidator(registered(ENGINES))] = Field(
         "local",

@@ -26,7 +26,7 @@ class Origins(dict[str, str]):
 
 
 class Contradiction(ValueError):  # noqa: N818 - its text is for pydantic, never raised to a caller
-    """Two verdict settings, of which the first must not be greater than the second."""
+    """Two verdict settings of which the first is greater than the second, which is not allowed."""
 
     def __init__(self, lower: str, low: float, upper: str, high: float) -> None:
         super().__init__(f"{lower} {low:g} is above {upper} {high:g}")

@@ -18,7 +18,7 @@ class PixelSettings(Section):
     )
     memory_mb: int = Field(1024, ge=64, description="Memory limit for decoded slices, MB.")
     max_file_mb: int = Field(
-        2048, ge=1, description="Largest size of one file, and of all NIfTI volumes in memory, MB."
+        2048, ge=1, description="Memory limit for one file, and for all NIfTI volumes together, MB."
     )
 
     @property

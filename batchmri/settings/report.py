@@ -31,7 +31,7 @@ class ReportSettings(Section):
     )
     gradcam_notumor: bool = Field(False, description="Also draw series without a tumor.")
     slices: Literal["all", "deciding", "none"] = Field(
-        "all", description="Rows of slices.csv: all, those that decided or were drawn, none."
+        "all", description="Rows of slices.csv: all, only deciding and drawn slices, or none."
     )
     descriptions: bool = Field(True, description="Write series_description and manufacturer.")
     on_study: Annotated[str, StringConstraints(min_length=1)] | None = Field(
@@ -42,7 +42,7 @@ class ReportSettings(Section):
     on_study_timeout: Duration = Field(
         timedelta(minutes=1),
         gt=timedelta(0),
-        description="Time that this command may take, such as 60s.",
+        description="Time limit of this command, such as 60s.",
         **allowed_values(DURATION_WORDS),
     )
     identifiers: bool = Field(

@@ -22,7 +22,7 @@ class ScheduleSettings(Section):
     time_budget: Annotated[Duration | None, BeforeValidator(or_none)] = Field(
         None,
         gt=timedelta(0),
-        description="Stop cleanly after this time, such as 6h.",
+        description="Stop after this time, such as 6h; the next run continues.",
         **allowed_values(f"{DURATION_WORDS}, more than none"),
     )
     max_failures: Annotated[

@@ -30,14 +30,14 @@ class SelectionSettings(Section):
     modalities: tuple[Annotated[str, StringConstraints(min_length=1, to_upper=True)], ...] = Field(
         ("MR",),
         min_length=1,
-        description="Modalities taken.",
+        description="Modalities to classify.",
         **allowed_values("DICOM modalities such as MR, at least one"),
     )
-    min_slices: int = Field(5, ge=1, description="Fewest slices of a series.")
+    min_slices: int = Field(5, ge=1, description="Minimum number of slices of a series.")
     sequences: tuple[Sequence, ...] = Field(
         ("t1", "t1_contrast", "unknown"),
         min_length=1,
-        description="Sequences taken, as estimated from the header.",
+        description="Sequences to classify, as estimated from the header.",
         **allowed_values(f"at least one of {', '.join(get_args(Sequence))}"),
     )
     all_sequences: bool = Field(False, description="Classify series of every sequence.")

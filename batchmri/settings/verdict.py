@@ -14,18 +14,18 @@ from batchmri.settings.values import labels, or_none
 class VerdictSettings(Section):
     """Verdict rules; rules that are not set are taken from the model card."""
 
-    top_slices: int = Field(3, ge=1, description="Minimum number of adjacent slices that decide.")
+    top_slices: int = Field(3, ge=1, description="Minimum number of deciding slices (adjacent).")
     run_fraction: float = Field(
         0.05,
         ge=0,
         le=1,
-        description="Adjacent slices that decide, as a fraction of the eligible slices.",
+        description="Number of deciding slices as a fraction of eligible slices, if that is more.",
     )
     min_box_fraction: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="A slice with a brain box below this share of the largest does not decide.",
+        description="A slice whose brain box is below this share of the largest does not decide.",
     )
     temperature: Annotated[float | None, BeforeValidator(or_none)] = Field(
         None,
@@ -40,7 +40,7 @@ class VerdictSettings(Section):
         0.5, ge=0, le=1, description="No tumor is reported at this p_tumor or below."
     )
     min_confidence: float = Field(
-        0.5, ge=0, le=1, description="A leading class below this is indeterminate."
+        0.5, ge=0, le=1, description="A class with a lower probability is not reported."
     )
     min_class_share: float = Field(
         0.0,

@@ -5,15 +5,14 @@
 BASE.csv is the table of `batchmri data counterfactual` (or of experiments.b1.sources). Added are:
 
 atlas44                  tumors of all kinds; a kind outside the three classes has the label `tumor`
-atlas44-infratentorial   those of the posterior fossa
-heads-native             tumor-free heads at native resolution, slices in three planes
-heads-sella              slices of tumor-free training volumes through sella, hypothalamus and third
-                         ventricle, where the most false positives are pituitary tumors
-stripped                 skull-stripped heads and gliomas; STRIPPED holds stripped copies of volumes
-                         (heads_*.nii.gz, gbm_<patient>_*.nii.gz)
+atlas44-infratentorial   those of the posterior fossa heads-native             tumor-free heads at
+native resolution, slices in three planes heads-sella              slices of tumor-free training
+volumes through sella, hypothalamus and third ventricle, where the most false positives are
+pituitary tumors stripped                 skull-stripped heads and gliomas; STRIPPED contains
+stripped copies of volumes (heads_*.nii.gz, gbm_<patient>_*.nii.gz)
 
-Pictures with `split` dev are for thresholds and choices. Other lesions (granuloma, tuberculoma) are
-left out: they are neither tumors nor tumor-free.
+Images of split dev are used for thresholds and choices. Other lesions (granuloma, tuberculoma) are
+excluded, because they are neither tumors nor tumor-free.
 """
 
 import csv
@@ -34,13 +33,13 @@ Record = dict[str, Any]
 ANY_TUMOR = "tumor"
 _LABELS = {"glioma": "glioma", "meningioma": "meningioma", "other_tumor": ANY_TUMOR}
 _SEQUENCES = {"t1": "t1", "t1c": "t1_contrast"}
-_WITHOUT_CONTRAST = 0.5  # weight: most tumors hardly show there
+_WITHOUT_CONTRAST = 0.5  # weight: most tumors are hardly visible without contrast
 _SMALLEST_TUMOR = 60  # pixels of a slice of a stripped volume
-_BESIDE_TUMOR = 2  # slices so close to a tumor are neither one thing nor the other
+_BESIDE_TUMOR = 2  # slices at most this far from a tumor count as neither with nor without it
 _STEP_MM = 10.0  # between slices of stripped heads
-_ONE_OF_MANY = 0.02  # weight of a slice of a volume; those of a native head together weigh 1
+_ONE_OF_MANY = 0.02  # weight of a slice of a volume; the weights of a native head sum to 1
 _SELLA_STEP_MM = 4.0
-_DEV_STEP = 8  # whole volumes of dev are judged elsewhere: every eighth slice is watched
+_DEV_STEP = 8  # every eighth slice of dev volumes, which are evaluated completely elsewhere
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -50,7 +49,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def atlas(folder: Path) -> Iterator[Record]:
-    """Visible tumors of the 44-class set, with those of its earlier part that may train."""
+    """Visible tumors of the 44-class set, with those of its earlier part that are for training."""
     for row in read_csv(folder / "table.csv"):
         if row["tumour_visible"] == "yes" and row["our_class"] in _LABELS:
             yield _atlas_record(row, folder / row["file"])
@@ -72,12 +71,12 @@ def _atlas_record(row: dict[str, str], file: Path) -> Record:
 
 
 def native_slices(table: Path) -> list[dict[str, str]]:
-    """The rows of slices in a table that lists whole volumes as well."""
+    """The rows of slices in a table that also lists complete volumes."""
     return [row for row in read_csv(table) if not row["file"].endswith(".nii.gz")]
 
 
 def native_heads(folder: Path) -> Iterator[Record]:
-    """Slices of tumor-free heads at native resolution; every head weighs the same."""
+    """Slices of tumor-free heads at native resolution; every head has the same weight."""
     for table in (folder / "table.csv", folder / "same-persons" / "table.csv"):
         rows = native_slices(table)
         slices = Counter(row["volume"] for row in rows)
@@ -134,7 +133,7 @@ def _training_volumes(sources: Path) -> Iterator[tuple[Path, str, str, float]]:
 
 
 def stripped_tumors(folder: Path) -> Iterator[Record]:
-    """Slices of skull-stripped gliomas that train, and slices of them away from the tumor."""
+    """Slices of skull-stripped training gliomas, with the tumor and away from it."""
     for row in read_csv(folder / "table.csv"):
         if row["split"] != "train":
             continue
@@ -142,7 +141,7 @@ def stripped_tumors(folder: Path) -> Iterator[Record]:
 
 
 def stripped_copies(copies: Path, shared_data: Path) -> Iterator[Record]:
-    """Slices of volumes whose skull was taken off, of heads and of glioblastomas."""
+    """Slices of skull-stripped copies of heads and glioblastomas."""
     heads = {Path(row["file"]).name: row for row in read_csv(_heads(shared_data) / "table.csv")}
     for copy in sorted(copies.glob("heads_*.nii.gz")):
         row = heads[copy.name.removeprefix("heads_")]
@@ -166,7 +165,7 @@ def _slices(
         near = areas[max(0, index - _BESIDE_TUMOR) : index + _BESIDE_TUMOR + 1]
         if areas[index] >= _SMALLEST_TUMOR:
             record = _slice(volume, index, "glioma", patient, made_of, weight)
-            # Edema is outlined, too: only what lies outside the outline is certain.
+            # The outline includes edema, so only the area outside it is certain.
             yield record | {"mask": mask, "mask_use": "outside"}
         elif not near.any():
             yield _slice(volume, index, "notumor", patient, made_of, _ONE_OF_MANY)
@@ -232,7 +231,7 @@ def write(records: Iterable[Record], base: Path, out: Path) -> Counter[tuple[str
 
 
 def main(arguments: list[str]) -> None:
-    """Write the table and print what is in it."""
+    """Write the table and print the numbers of its rows."""
     shared_data, base, out = (Path(argument) for argument in arguments[:3])
     copies = Path(arguments[3]) if len(arguments) > 3 else None
     for group, count in sorted(write(added(shared_data, copies), base, out).items()):
