@@ -108,7 +108,7 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def as_output_error(error: OSError) -> OutputError | None:
-    """Convert a file system error to OutputError; None for an OSError that is not about files."""
+    """Convert a file system error to OutputError; return None for other kinds of OSError."""
     if error.errno is None or (error.filename is None and error.errno not in _DISK_ERRORS):
         return None
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "

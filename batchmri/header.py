@@ -1,7 +1,7 @@
 """The header of a series: what readers take from its files.
 
 A number that headers state under a DICOM keyword is one line in `Header`: the readers of DICOM and
-NIfTI, the version of what is read, and the column in series.csv follow from it.
+NIfTI, the version of the stored headers, and the column in series.csv follow from it.
 """
 
 from collections.abc import Mapping
@@ -78,4 +78,4 @@ STATED: Mapping[str, Stated] = {
 }
 """The numbers in `Header` that are read as headers state them, by field."""
 SHOWN = {name: one for name, one in STATED.items() if one.description}
-"""The ones that series.csv shows."""
+"""Those that series.csv shows."""

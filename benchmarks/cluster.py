@@ -1,6 +1,6 @@
 """The engine `ray` on this machine: python -m benchmarks.cluster [--volumes 60] [--pairs 2].
 
-Starts one local cluster, and measures on made-up NIfTI volumes of 24 slices:
+Starts one local cluster, and measures on generated NIfTI volumes of 24 slices:
 
 1. a scan with `--engine ray` and one actor against `--engine local`, from start to exit,
    alternating, with the shipped model; the cluster is running already;

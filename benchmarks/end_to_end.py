@@ -2,7 +2,7 @@
 
     python -m benchmarks.end_to_end [--series 10] [--pairs 5] [--precision fp32 bf16]
 
-Compares `batchmri scan`, from start to exit, with benchmarks/plain_monai.py on the same made-up
+Compares `batchmri scan`, from start to exit, with benchmarks/plain_monai.py on the same generated
 archive, alternating. The limits are the bare backend on prepared slices, and reading the files and
 nothing else. Ratios are medians of the pairs. `waiting` is the share of the stage `classify` in
 which the backend has nothing to do: 1 − (slices / rate of the bare backend) / seconds of the stage.

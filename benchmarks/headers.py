@@ -1,6 +1,6 @@
 """Headers read per second on one core: python -m benchmarks.headers [FILES] (default 10000).
 
-Reads the made-up files of benchmarks/memory.py, in the cache of the file system: with the reader
+Reads the generated files of benchmarks/memory.py, in the cache of the file system: with the reader
 alone, and as a scan does it (a worker process, its results, and state.db) on the same core.
 """
 

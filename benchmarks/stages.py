@@ -3,8 +3,8 @@
     python -m benchmarks.stages [--series 10] [--kinds nifti dicom jpeg2000] [--side 256]
 
 Scans an archive of N series and one of 4 N series with the backend `stub` of this file, and shows
-the difference of their CPU times per slice, which leaves out what every scan takes once: of the
-main process by stage, and of the workers in the stage `classify`. `bare` is the CPU time of
+the difference of their CPU times per slice, so that the fixed cost of a scan is not included: of
+the main process by stage, and of the workers in the stage `classify`. `bare` is the CPU time of
 decoding and preparing the same slices in a plain loop. Memory is the peak of the larger scan.
 Without pictures (`none`) the HTML report is not written either; `default` are the deciding slices,
 the report and montages. CPU time depends less than wall time on other programs.
@@ -41,7 +41,7 @@ _STAGES = ("index", "plan", "classify", "export")
 _MEGABYTE = 1 << 20
 _GROWTH = 4
 _HAS_VERDICT = {"max_distance": 1e9, "brain_distance": 1e9, "min_t1": 0.0}
-"""Rules that accept the made-up features of the stub, so that heat maps are drawn."""
+"""Rules that accept the generated features of the stub, so that heat maps are drawn."""
 
 
 class StubBackend:

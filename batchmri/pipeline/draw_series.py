@@ -37,7 +37,7 @@ _SERIES_PER_WORKER = 2
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was drawn: `pictures` and `picture_class` as in SeriesResult."""
+    """Result of drawing: `pictures` and `picture_class` as in SeriesResult."""
 
     pictures: tuple[tuple[int, str], ...]
     picture_class: str
@@ -142,7 +142,7 @@ class Drawings:
         self._pending.append(_Drawing(finished, task, submitted))
 
     def finished(self) -> Iterator[FinishedSeries]:
-        """Yield series that are drawn; waits if there is too much to draw."""
+        """Yield drawn series; wait while too many series or bytes are kept."""
         while self._pending and (self._is_full or self._pending[0].submitted.future.done()):
             yield self._next()
 

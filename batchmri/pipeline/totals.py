@@ -1,4 +1,4 @@
-"""Counts of what an export wrote, for the summary, run.json and metrics."""
+"""Counts of the rows that an export wrote, for the summary, run.json and metrics."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ class Totals:
     first: bool = True  # whether no earlier run wrote tables
 
     def to_json(self) -> str:
-        """The counts that stay true while nothing changes."""
+        """The counts that remain valid while nothing changes."""
         counts = {each.name: getattr(self, each.name) for each in fields(self)}
         return json.dumps({**counts, "changes": {}, "first": False})
 

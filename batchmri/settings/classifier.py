@@ -19,8 +19,7 @@ class ClassifierSettings(Section):
     )
     backend: Annotated[str, AfterValidator(registered(BACKENDS, "auto"))] = Field(
         "auto",
-        description="What runs the network. auto takes openvino on a CPU and torch on a GPU, and "
-        "is right unless you compare them.",
+        description="Library that runs the network. auto is openvino on a CPU and torch on a GPU.",
         **allowed_values("auto, openvino, torch, or a backend of an installed package"),
     )
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(

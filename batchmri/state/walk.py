@@ -1,4 +1,4 @@
-"""What the walk of a run found, compared with the files that the state knows."""
+"""The files found by the walk of a run, compared with the files in the state."""
 
 import sqlite3
 import sys

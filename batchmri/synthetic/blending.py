@@ -30,8 +30,8 @@ class Placed:
     mask: Area | None
 
 
-def place(head: Head, over: Head, beside: Area) -> Placed:
-    """Resample `head` to the box of `over` and align the two outside the area `beside`.
+def place(head: Head, over: Head, excluded: Area) -> Placed:
+    """Resample `head` to the box of `over` and align the two outside the area `excluded`.
 
     A sharper image is blurred to the resolution of `over` (`Head.pitch`).
     """
@@ -39,7 +39,7 @@ def place(head: Head, over: Head, beside: Area) -> Placed:
     stretched = np.asarray(
         cv2.resize(head.image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
     )
-    move = _alignment(over.image, stretched, beside)
+    move = _alignment(over.image, stretched, excluded)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(stretched, move, (width, height), flags=flags)
     image = _at_resolution(moved.astype(np.float32), head.pitch, over.pitch)
@@ -125,14 +125,14 @@ def _matching_sigma(own_pitch: float, target_pitch: float) -> float:
     return float(_BLUR_OF_PIXEL * np.sqrt(target_pitch**2 - own_pitch**2))
 
 
-def _alignment(fixed: Gray, moving: Gray, beside: Area) -> Floats:
+def _alignment(fixed: Gray, moving: Gray, excluded: Area) -> Floats:
     """Return the affine map (2, 3) from fixed to moving pixels, the identity if none is found.
 
     Maps with a large shift, stretch or shear are rejected.
     """
     identity = np.eye(2, 3, dtype=np.float32)
     small = [cv2.resize(p, None, fx=_ALIGN_AT, fy=_ALIGN_AT) for p in (fixed, moving)]
-    compared = cv2.resize((~beside).astype(np.uint8), small[0].shape[::-1])
+    compared = cv2.resize((~excluded).astype(np.uint8), small[0].shape[::-1])
     try:
         _, found = cv2.findTransformECC(
             small[0], small[1], identity.copy(), cv2.MOTION_AFFINE, _STEPS, compared, 5

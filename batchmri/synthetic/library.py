@@ -31,8 +31,8 @@ class Library:
                 shelves.setdefault(head.plane, []).append(head)
         return cls({plane: (kept, Gallery.of(kept)) for plane, kept in shelves.items()})
 
-    def like(self, head: Head, beside: Area, most: int) -> list[Head]:
-        """Find up to `most` heads of other patients, most similar outside the area `beside` first.
+    def like(self, head: Head, excluded: Area, most: int) -> list[Head]:
+        """Find up to `most` heads of other patients, the most similar outside `excluded` first.
 
         They have the same plane, are similar enough to show the same part of the head, and have no
         tumor in the area.
@@ -40,13 +40,13 @@ class Library:
         if head.plane is None or head.plane not in self.shelves:
             return []
         kept, gallery = self.shelves[head.plane]
-        similarity = gallery.likeness(head, beside)
+        similarity = gallery.likeness(head, excluded)
         partners: list[Head] = []
         for index in np.argsort(-similarity, kind="stable"):
             if similarity[index] < _LIKENESS[head.plane] or len(partners) == most:
                 break
             if _other_patient(head.row, kept[index].row) and _has_no_tumor_in(
-                kept[index], head, beside
+                kept[index], head, excluded
             ):
                 partners.append(kept[index])
         return partners

@@ -35,14 +35,14 @@ class Gallery:
         small = small.reshape(len(heads), _SIDE**2)
         return cls(small, small**2, np.array([head.aspect for head in heads], np.float32))
 
-    def likeness(self, head: Head, beside: Area | None) -> Floats:
-        """Return the correlation of each head with `head` outside `beside`, from −1 to 1.
+    def likeness(self, head: Head, excluded: Area | None) -> Floats:
+        """Return the correlation of each head with `head` outside `excluded`, from −1 to 1.
 
         It is −1 for heads whose aspect ratio differs by more than 15%.
         """
         weights = np.ones(_SIDE**2, np.float32)
-        if beside is not None:
-            weights = 1 - _small(beside).ravel() ** 2
+        if excluded is not None:
+            weights = 1 - _small(excluded).ravel() ** 2
         weights /= weights.sum()
         own = _small(head.image).ravel()
         own = own - weights @ own

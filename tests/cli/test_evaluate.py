@@ -44,10 +44,10 @@ def test_volumes_are_scanned_and_evaluated(model: Path, tmp_path: Path) -> None:
     done = evaluate(archive, "--labels", labels, "--out", out, "--model", model)
     assert done.returncode == 0, done.stderr
     scanned = {row["source"]: row["verdict"] for row in read(out / "scan" / "series.csv")}
-    judged = {row["source"]: row for row in read(out / "predictions.csv")}
-    assert {source: row["verdict"] for source, row in judged.items()} == scanned
-    assert judged["archive/one"]["label"] == "tumor"
-    assert judged["archive/two"]["label"] == "notumor"
+    predictions = {row["source"]: row for row in read(out / "predictions.csv")}
+    assert {source: row["verdict"] for source, row in predictions.items()} == scanned
+    assert predictions["archive/one"]["label"] == "tumor"
+    assert predictions["archive/two"]["label"] == "notumor"
     assert {row["patient"] for row in read(out / "patients.csv")} == {"p1", "p2"}
     found = {(r["subset"], r["metric"], r["of"]): r for r in read(out / "metrics.csv")}
     right = int(scanned["archive/one"] == "tumor")

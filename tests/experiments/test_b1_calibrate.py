@@ -1,4 +1,4 @@
-"""Temperature, thresholds, margin and domain limit, on made-up outputs of a network."""
+"""Temperature, thresholds, margin and domain limit, on generated outputs of a network."""
 
 import numpy as np
 import pytest

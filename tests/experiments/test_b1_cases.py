@@ -1,4 +1,4 @@
-"""Cases from made-up volumes."""
+"""Cases from generated volumes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Comparison of out-of-distribution scores, on made-up features and images."""
+"""Comparison of out-of-distribution scores, on generated features and images."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The table of the shipped weights' training data, from made-up folders."""
+"""The table of the shipped weights' training data, from generated folders."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A kind of DICOM object of another package is written beside those of this one."""
+"""A kind of DICOM object from another package is written in addition to the built-in ones."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`batchmri calibrate` on a made-up state, and the use of its file."""
+"""`batchmri calibrate` on a generated state, and the use of its file."""
 
 import json
 from dataclasses import replace

@@ -44,7 +44,7 @@ def task(output: Path, **changes: Any) -> DrawTask:
     return replace(made, **changes)
 
 
-class Patient:
+class LazyPool:
     """A pool that finishes a task only when its result is requested."""
 
     processes = 2
@@ -57,7 +57,7 @@ class Patient:
 
 
 def test_series_are_returned_with_their_pictures(tmp_path: Path) -> None:
-    drawings = Drawings(Patient(), max_bytes=1 << 30)
+    drawings = Drawings(LazyPool(), max_bytes=1 << 30)
     drawings.add(FINISHED, task(tmp_path))
     assert not list(drawings.finished())
     (finished,) = drawings.rest()
@@ -69,7 +69,7 @@ def test_series_are_returned_with_their_pictures(tmp_path: Path) -> None:
 
 
 def test_only_a_bounded_number_of_series_waits_to_be_drawn(tmp_path: Path) -> None:
-    drawings, done = Drawings(Patient(), max_bytes=1 << 30), 0
+    drawings, done = Drawings(LazyPool(), max_bytes=1 << 30), 0
     for number in range(1, 9):
         drawings.add(FINISHED, task(tmp_path, wanted=(), rules=ReportSettings(html=False)))
         done += len(list(drawings.finished()))
@@ -79,7 +79,7 @@ def test_only_a_bounded_number_of_series_waits_to_be_drawn(tmp_path: Path) -> No
 
 def test_only_a_bounded_memory_waits_to_be_drawn(tmp_path: Path) -> None:
     one = task(tmp_path, wanted=(), rules=ReportSettings(html=False))
-    drawings = Drawings(Patient(), max_bytes=2 * one.n_bytes)
+    drawings = Drawings(LazyPool(), max_bytes=2 * one.n_bytes)
     for _ in range(3):
         drawings.add(FINISHED, one)
     assert drawings.n_bytes == 3 * 4 * 64 * 64 * 4
@@ -87,7 +87,7 @@ def test_only_a_bounded_memory_waits_to_be_drawn(tmp_path: Path) -> None:
 
 
 def test_an_output_that_cannot_be_written_ends_the_scan(tmp_path: Path) -> None:
-    drawings = Drawings(Patient(), max_bytes=1 << 30)
+    drawings = Drawings(LazyPool(), max_bytes=1 << 30)
     (tmp_path / "gradcam").write_text("a file where a folder belongs")
     drawings.add(FINISHED, task(tmp_path))
     with pytest.raises(OutputError, match="gradcam"):

@@ -46,7 +46,7 @@ def test_slices_cover_a_part_and_stay_inside_the_volume() -> None:
     assert min(slices_through(cut, SELLA, "axial", 4.0)) >= 0
 
 
-def test_the_parts_are_where_anatomy_has_them() -> None:
+def test_parts_are_at_their_anatomical_positions() -> None:
     parts = (FOURTH_VENTRICLE, HEMISPHERE, PONTINE_ANGLE)
     assert all(part.center[1] < SELLA.center[1] for part in parts)  # behind the sella
     assert all(part.center[2] > SELLA.center[2] for part in parts)  # and below it

@@ -66,7 +66,7 @@ def made(tumors: list[Row], hosts: list[Row]) -> list[Made]:
     return list(pairs(tumors, hosts, 4, np.random.default_rng(0)))
 
 
-def test_tumors_lie_in_a_part_of_the_posterior_fossa(made: list[Made]) -> None:
+def test_tumors_are_in_a_part_of_the_posterior_fossa(made: list[Made]) -> None:
     assert len(made) == 8
     frame = frame_of(drawn_volume(0), ZOOMS)
     assert frame is not None

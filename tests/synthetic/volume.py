@@ -1,4 +1,4 @@
-"""A made-up head as a volume: scalp, and brain with a fine texture."""
+"""A generated volume of a head: scalp, and brain with a fine texture."""
 
 from functools import lru_cache
 from typing import Any

@@ -41,5 +41,5 @@ class NiftiReader(Reader):
 
     def header_file(self, entry: FileEntry) -> FileEntry | None:
         """Return the .hdr file of an .img file."""
-        beside = header_path_of(entry)
-        return None if beside is None else header_entry(entry, beside)
+        header_path = header_path_of(entry)
+        return None if header_path is None else header_entry(entry, header_path)

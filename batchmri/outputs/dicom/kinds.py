@@ -1,4 +1,4 @@
-"""What a module has to define for a kind of DICOM object (`batchmri.extensions.DICOM_OBJECTS`)."""
+"""Interface of a kind of DICOM object (`batchmri.extensions.DICOM_OBJECTS`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
