@@ -1,17 +1,21 @@
 """Both backends reproduce the network's outputs, bit-identically for all batch sizes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch._dynamo
 from torch import nn
 
 from batchmri.errors import SettingsError
+from batchmri.model.backends import torch as torch_backend
 from batchmri.model.backends.openvino import OpenVINOBackend, supported_precisions
 from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.backends.torch import TorchBackend
@@ -161,8 +165,71 @@ def test_torch_halves_batches_that_do_not_fit(network, batch, expected, monkeypa
     monkeypatch.setattr(backend, "_network", small)
     for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
         np.testing.assert_allclose(got, wanted, atol=2e-4)
-    assert sizes == [10, 5, 3, 3, 3, 1]
+    assert sizes == [10, 5, 3, 3, 3, 3], "parts have one shape; the last one is padded"
     assert backend.batch_size == 10
+
+
+def test_torch_runs_a_batch_in_parts_of_one_shape(network, batch, expected, monkeypatch) -> None:
+    backend, shapes = TorchBackend(network, "cpu", "fp32", 10), []
+    whole, backend._part = backend._network, 4
+
+    def recording(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shapes.append(tuple(images.shape))
+        return whole(images)
+
+    monkeypatch.setattr(backend, "_network", recording)
+    for got, wanted in zip(backend.run(batch[:10]), expected, strict=True):
+        assert len(got) == 10
+        np.testing.assert_allclose(got, wanted, atol=2e-4)
+    assert shapes == [(4, 1, SIZE, SIZE)] * 3
+
+
+class Streams:
+    """Stands in for the streams of CUDA and records what is queued."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def synchronize(self) -> None:
+        self.log.append("wait for all parts")
+
+    def wait_stream(self, other: object) -> None:
+        self.log.append("wait for the copy")
+
+
+def test_torch_queues_all_parts_before_it_waits(network, batch, expected, monkeypatch) -> None:
+    """The order of copies, network and waiting, with the copies replaced."""
+    streams = Streams()
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: streams)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda images: images)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda images, stream: None)
+    backend = TorchBackend(network, "cpu", "fp32", 8)
+    whole, backend._part, backend._copies = backend._network, 4, streams
+
+    def recording(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        streams.log.append("network")
+        return whole(images)
+
+    monkeypatch.setattr(backend, "_network", recording)
+    maps, _ = backend.run(batch[:8])
+    np.testing.assert_allclose(maps, expected[0][:8], atol=2e-4)
+    assert streams.log == [*["wait for the copy", "network"] * 2, "wait for all parts"]
+
+
+@pytest.mark.parametrize("mine", ["", "/my/folder"])
+def test_torch_keeps_compiled_code_in_the_cache(mine, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(torch, "compile", lambda network, dynamic: (network, dynamic))
+    # Set first, so that monkeypatch restores what `compiled` sets.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", mine)
+    if not mine:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    with torch._dynamo.config.patch(suppress_errors=False):
+        assert torch_backend.compiled("network") == ("network", False)
+        assert torch._dynamo.config.suppress_errors
+    folder = tmp_path / "batchmri" / "inductor"
+    assert folder.is_dir() and os.environ["TORCHINDUCTOR_CACHE_DIR"] == (mine or str(folder))
 
 
 def test_torch_raises_if_one_slice_does_not_fit(network, batch, monkeypatch) -> None:
@@ -184,6 +251,15 @@ def test_torch_on_cuda(precision: str, tolerance: float, network, batch, expecte
     for got, same, wanted in zip(first, again, expected, strict=True):
         assert got.tobytes() == same.tobytes()
         assert np.abs(got - wanted[:8]).max() < tolerance * np.ptp(wanted)
+    network.cpu()
+
+
+@needs_cuda
+def test_torch_on_cuda_gives_the_same_bits_in_any_part_of_a_batch(network, batch) -> None:
+    backend = load_backend(network, CARD, Runtime("torch", "cuda:0", "bf16", 16))
+    backend._part = 8
+    for first, again in zip(*(backend.run(batch[at : at + 16]) for at in (0, 8)), strict=True):
+        assert first[8:].tobytes() == again[:8].tobytes()
     network.cpu()
 
 

@@ -43,7 +43,7 @@ class Batcher(Generic[Tag]):
     def __init__(self, backend: Backend, stop: Shutdown | None = None) -> None:
         self._backend = backend
         self._stop = stop or Shutdown()
-        self._images: list[FloatArray] = []
+        self._images: FloatArray | None = None
         self._tags: list[Tag] = []
         self._in_flight: deque[_Batch[Tag]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1)
@@ -58,26 +58,25 @@ class Batcher(Generic[Tag]):
 
     def put(self, image: FloatArray, tag: Tag) -> Iterator[Classified[Tag]]:
         """Add a slice; yields the results of the oldest batch if too many are in flight."""
-        self._images.append(image)
+        if self._images is None:
+            self._images = np.zeros((self._backend.batch_size, *image.shape), np.float32)
+        self._images[len(self._tags)] = image
         self._tags.append(tag)
-        if len(self._images) == self._backend.batch_size:
-            self._send()
+        if len(self._tags) == self._backend.batch_size:
+            self._send(self._images)
             if len(self._in_flight) > _BATCHES_AHEAD:
                 yield from self._receive()
 
     def finish(self) -> Iterator[Classified[Tag]]:
         """Yield the remaining results."""
-        if self._images:
-            self._send()
+        if self._images is not None:
+            self._send(self._images)
         while self._in_flight:
             yield from self._receive()
 
-    def _send(self) -> None:
-        images = np.stack(self._images)
-        missing = self._backend.batch_size - len(images)
-        batch = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)))
-        self._in_flight.append(_Batch(self._tags, self._thread.submit(self._backend.run, batch)))
-        self._images, self._tags = [], []
+    def _send(self, images: FloatArray) -> None:
+        self._in_flight.append(_Batch(self._tags, self._thread.submit(self._backend.run, images)))
+        self._images, self._tags = None, []
 
     def _receive(self) -> Iterator[Classified[Tag]]:
         batch = self._in_flight.popleft()
