@@ -19,7 +19,7 @@ TRAINING = {
     "missed": "target_fnr",
     "shares": "sampling_weights",
 }
-CARD = {"field": "domain", "licence": "license"}
+CARD = {"field": "domain", "figures": "metrics", "licence": "license"}
 REMOVED = {"verdict.without_contrast_confidence": "verdict.notumor_below_without_contrast"}
 """Removed settings, which are ignored, and the settings that replace them."""
 

@@ -68,10 +68,12 @@ def test_old_keys_of_cards_and_results_are_read(capsys: Capture) -> None:
             "preparation": {},
             "licence": "CC0",
             "field": "heads",
+            "figures": {"test": {"n": 3}},
             "sources": [{"name": "x", "licence": "MIT"}],
         }
     )
     assert (card.license, card.domain, card.sources[0].license) == ("CC0", "heads", "MIT")
+    assert card.metrics == {"test": {"n": 3}}
     document = (
         '{"ref": {"source": "", "path": "", "instance_uid": "", "frame": 1, "index": 0, '
         '"position_mm": null}, "probabilities": [1.0], "box": {"x": 0, "y": 0, "width": 1, '

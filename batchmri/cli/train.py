@@ -29,6 +29,6 @@ def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     card = train(data, out, TrainSettings.load(config), resume)
-    for split, figures in card.figures.items():
-        for name, value in figures.items():
+    for split, metrics in card.metrics.items():
+        for name, value in metrics.items():
             click.echo(f"{split} {name} {value}")

@@ -62,7 +62,7 @@ class Card(_Part):
     weights_digest: str = ""
     training_data_digest: str = ""
     sources: tuple[DataSource, ...] = ()
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     commands: tuple[str, ...] = ()
     license: str = ""
     domain: str = ""

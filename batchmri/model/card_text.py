@@ -26,7 +26,7 @@ def _lines(card: Card) -> Iterator[str]:
     yield f"weights        sha256 {card.weights_digest or 'not stated'}"
     yield f"training data  sha256 {card.training_data_digest or 'not stated'}"
     yield f"created by     {card.created_by or 'not stated'}"
-    for name, metrics in card.figures.items():
+    for name, metrics in card.metrics.items():
         yield ""
         yield f"metrics: {name}"
         yield from _metrics(metrics)

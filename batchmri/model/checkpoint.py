@@ -8,13 +8,13 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from batchmri.errors import ModelError
-from batchmri.model.card import Card, read_card
+from batchmri.model.card import Card
 from batchmri.model.network import ClassMapNetwork
-from batchmri.model.ood import PREFIX, DomainModel
+from batchmri.model.ood import DomainModel
+from batchmri.model.weights import read_weights
 
 
 def save_checkpoint(
@@ -40,23 +40,12 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
     The domain model is None if the checkpoint contains none. Raises ModelError if a file is missing
     or damaged, or belongs to another architecture.
     """
-    card = read_card(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
-    if hashlib.sha256(content).hexdigest() != card.weights_digest:
-        raise ModelError(
-            f"model {path}: its sha256 differs from the one in its card; the file is damaged, or "
-            "belongs to another card"
-        )
+    weights, card, detector = read_weights(path)
     network = ClassMapNetwork(len(card.classes), card.last_stride)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}
     try:
-        tensors = safetensors.torch.load(content)
-        network.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(PREFIX)})
-        own = {n: t.numpy() for n, t in tensors.items() if n.startswith(PREFIX)}
-        detector = DomainModel.from_tensors(own)
-    except (SafetensorError, RuntimeError, KeyError) as error:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"model {path}: these are not weights of this network ({line})") from None
     return network.eval(), card, detector

@@ -60,7 +60,7 @@ def _check_preparation(card: Card, read_preparation: Callable[[dict[str, Any]], 
 
 
 def _check_metrics(card: Card) -> Check:
-    numbers = list(_numbers(card.figures))
+    numbers = list(_numbers(card.metrics))
     wrong = [name for name, value in numbers if not math.isfinite(value)]
     if wrong:
         return Check("metrics", False, f"not finite: {', '.join(wrong)}")

@@ -18,7 +18,7 @@ from batchmri.records import FloatArray
 from batchmri.training.dataset import PreparedImages
 from batchmri.training.table import Row
 
-Figures = dict[str, float | int | str]
+Metrics = dict[str, float | int | str]
 _TOP_SLICES = 3
 _BATCH = 64
 
@@ -53,7 +53,7 @@ def pointing_game(
     indices: Sequence[int],
     labels: Sequence[int],
     settings: PreparationSettings,
-) -> Figures:
+) -> Metrics:
     """Return how often the maximum of the true class's map is inside the tumor mask.
 
     Zhang et al., Top-down neural attention by excitation backprop, 2018. As a baseline, the result
@@ -123,22 +123,22 @@ def fit_temperature(values: Tensor, labels: Tensor) -> float:
     return round(float(candidates[int(torch.stack(losses).argmin())]), 4)
 
 
-def split_figures(labels: npt.NDArray[np.int64], values: Tensor, classes: Sequence[str]) -> Figures:
+def split_metrics(labels: npt.NDArray[np.int64], values: Tensor, classes: Sequence[str]) -> Metrics:
     """Return accuracy, macro F1, and each class's precision, recall, F1 and support.
 
     Undefined metrics of a class are 0.
     """
     scores = table_scores(labels, values.argmax(1).numpy(), classes)
-    figures: Figures = {"n": len(labels), "accuracy": _round(scores["accuracy", ""])}
+    metrics: Metrics = {"n": len(labels), "accuracy": _round(scores["accuracy", ""])}
     for name, support in support_of(labels, classes).items():
         for metric in TABLE:
-            figures[f"{name}_{metric}"] = _round(np.nan_to_num(scores[metric, name]))
-        figures[f"{name}_support"] = support
-    figures["macro_f1"] = _round(scores["f1", "macro"])
-    return figures
+            metrics[f"{name}_{metric}"] = _round(np.nan_to_num(scores[metric, name]))
+        metrics[f"{name}_support"] = support
+    metrics["macro_f1"] = _round(scores["f1", "macro"])
+    return metrics
 
 
-def dev_figures(rows: Sequence[Row], values: Tensor, no_tumor: int, no_tumor_class: str) -> Figures:
+def dev_metrics(rows: Sequence[Row], values: Tensor, no_tumor: int, no_tumor_class: str) -> Metrics:
     """Return how often slices and volumes of each source are classified as a tumor.
 
     A volume is classified by the mean probabilities of its three most suspicious slices.
@@ -152,13 +152,13 @@ def dev_figures(rows: Sequence[Row], values: Tensor, no_tumor: int, no_tumor_cla
         slices[f"{row.source}_{kind}_slices_called_tumor"].append(bool(called_tumor[index]))
         if row.slice is not None:
             volumes[f"{row.source}_{kind}_volumes_called_tumor", str(row.file)].append(index)
-    figures: Figures = {name: _round(np.mean(found)) for name, found in sorted(slices.items())}
+    metrics: Metrics = {name: _round(np.mean(found)) for name, found in sorted(slices.items())}
     verdicts: dict[str, list[bool]] = defaultdict(list)
     for (name, _), members in volumes.items():
         own = probabilities[members]
         top = own[own[:, no_tumor].argsort()[:_TOP_SLICES]].mean(0)
         verdicts[name].append(int(top.argmax()) != no_tumor)
-    return figures | {name: f"{sum(v)} of {len(v)}" for name, v in sorted(verdicts.items())}
+    return metrics | {name: f"{sum(v)} of {len(v)}" for name, v in sorted(verdicts.items())}
 
 
 def _round(share: float | np.floating) -> float:

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.training.dataset import AugmentedImages, EpochSampler, Floats
 from batchmri.training.depthwise import train_depthwise_fast
-from batchmri.training.evaluate import Figures, half_where_it_pays
+from batchmri.training.evaluate import Metrics, half_where_it_pays
 from batchmri.training.freeze import freeze, frozen_parts
 from batchmri.training.loss import ANY_TUMOR, MapLoss, Targets
 from batchmri.training.progress import Progress
@@ -35,7 +35,7 @@ from batchmri.training.settings import TrainSettings
 
 _SETTLING_BATCHES = 40
 _log = logging.getLogger(__name__)
-EpochMetrics = Callable[[ClassMapNetwork], Figures]
+EpochMetrics = Callable[[ClassMapNetwork], Metrics]
 
 
 class _Maps(SimpleInferer):
@@ -119,7 +119,7 @@ def fit(
         average.attach(trainer, event=Events.ITERATION_COMPLETED)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
 
-        def evaluate_settled(network: ClassMapNetwork) -> Figures:
+        def evaluate_settled(network: ClassMapNetwork) -> Metrics:
             settle_drawn(network, progress.epoch)
             return evaluate(network)
 
@@ -202,10 +202,10 @@ def _close_epochs(
 
     @trainer.on(Events.EPOCH_COMPLETED)
     def _close(engine: Engine) -> None:
-        figures: Figures = {"epoch": engine.state.epoch}
+        metrics: Metrics = {"epoch": engine.state.epoch}
         for name in ("train_loss", "train_accuracy"):
-            figures[name] = round(float(engine.state.metrics[name]), 4)
-        progress.close_epoch(figures | evaluate(averaged), averaged)
+            metrics[name] = round(float(engine.state.metrics[name]), 4)
+        progress.close_epoch(metrics | evaluate(averaged), averaged)
         if progress.stalled_for(settings.patience):
             _log.info("no lower validation loss for %d epochs: stopped", settings.patience)
             engine.terminate()

@@ -14,7 +14,7 @@ from batchmri.model.network import ClassMapNetwork
 from batchmri.model.ood import POOLED, DomainModel
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.dataset import PreparedImages
-from batchmri.training.evaluate import Figures, features_of
+from batchmri.training.evaluate import Metrics, features_of
 
 _T1 = ("t1", "t1_contrast")
 _COMPONENTS = 64
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 def fit_ood(
     network: ClassMapNetwork, prepared: PreparedImages, settings: PreparationSettings
-) -> tuple[DomainModel, Figures] | None:
+) -> tuple[DomainModel, Metrics] | None:
     """Fit the domain model to the train rows and its limit to the val and dev rows.
 
     Only images whose sequence is T1 or unknown count as in distribution. Returns the domain model
@@ -80,7 +80,7 @@ def _limited(
     features: npt.NDArray[np.float32],
     prepared: PreparedImages,
     evaluated: Sequence[int],
-) -> tuple[DomainModel, Figures]:
+) -> tuple[DomainModel, Metrics]:
     sequences = np.array([prepared.rows[index].sequence for index in evaluated])
     own = np.isin(sequences, ("", *_T1))
     limit = np.quantile(detector.distances(features[own]), 1 - _BEYOND)
@@ -94,9 +94,9 @@ def _limited(
             np.isin(sequences, _T1),
         ),
     }
-    figures: Figures = {}
+    metrics: Metrics = {}
     for name, (scores, yes, known) in told.items():
         if len(set(yes[known].tolist())) == 2:
             auc = roc_auc_score(yes[known], np.array(scores)[known])
-            figures[f"{name}_auc"] = round(float(auc), 4)
-    return limited, figures
+            metrics[f"{name}_auc"] = round(float(auc), 4)
+    return limited, metrics

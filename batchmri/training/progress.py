@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from batchmri.training.evaluate import Figures
+from batchmri.training.evaluate import Metrics
 from batchmri.training.plots.curves import draw_curves
 
 LAST, BEST, METRICS, FIGURES = "last.pt", "best.pt", "metrics.csv", "figures"
@@ -39,14 +39,14 @@ class Progress:
         """Whether the validation loss has not improved for this number of epochs."""
         return self.epoch - self.best_epoch >= epochs
 
-    def close_epoch(self, figures: Figures, network: nn.Module) -> None:
+    def close_epoch(self, metrics: Metrics, network: nn.Module) -> None:
         """Log the metrics of an epoch, including `epoch` and `loss`, and save state and curves."""
-        self.epoch = int(figures["epoch"])
-        if float(figures["loss"]) < self.best_loss:
-            self.best_loss, self.best_epoch = float(figures["loss"]), self.epoch
+        self.epoch = int(metrics["epoch"])
+        if float(metrics["loss"]) < self.best_loss:
+            self.best_loss, self.best_epoch = float(metrics["loss"]), self.epoch
             _save(self.folder / BEST, network.state_dict())
-        _log.info("  ".join(f"{name} {value}" for name, value in figures.items()))
-        self._append(figures)
+        _log.info("  ".join(f"{name} {value}" for name, value in metrics.items()))
+        self._append(metrics)
         draw_curves(read_metrics(self.folder), self.folder / FIGURES)
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state["progress"] = [self.epoch, self.best_epoch, self.best_loss]
@@ -57,7 +57,7 @@ class Progress:
         best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True)
         network.load_state_dict(best)
 
-    def _append(self, figures: Figures) -> None:
+    def _append(self, metrics: Metrics) -> None:
         """Append a row to metrics.csv.
 
         If training was interrupted mid-epoch, that epoch's row is rewritten.
@@ -66,7 +66,7 @@ class Progress:
         rows: list[Mapping[str, object]] = [
             row for row in read_metrics(self.folder) if int(row["epoch"]) < self.epoch
         ]
-        rows.append(figures)
+        rows.append(metrics)
         temporary = path.with_suffix(".tmp")
         with temporary.open("w", encoding="utf-8", newline="") as handle:
             columns = list(dict.fromkeys(name for row in rows for name in row))

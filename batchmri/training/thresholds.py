@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil, floor
 
 from batchmri.settings.verdict import VerdictSettings
-from batchmri.training.evaluate import Figures
+from batchmri.training.evaluate import Metrics
 from batchmri.training.table import Row
 from batchmri.verdict.series import most_suspicious_run
 
@@ -25,7 +25,7 @@ def fit_thresholds(
     no_tumor_class: str,
     target_fpr: float,
     target_fnr: float,
-) -> tuple[dict[str, float], Figures]:
+) -> tuple[dict[str, float], Metrics]:
     """Return verdict settings for the card, and the numbers of series they are based on.
 
     `suspicion` is the calibrated probability of any tumor for each row. `target_fpr` is the maximum
@@ -40,13 +40,13 @@ def fit_thresholds(
     if alarm:
         highest = ceil(sorted(free)[-alarm] * _STEPS) / _STEPS
         fitted["tumor_above"] = max(highest, fitted.get("notumor_below", 0.0))
-    figures: Figures = {
+    metrics: Metrics = {
         "tumor_free_series": len(free),
         "tumor_series": len(tumor),
         "target_fpr": target_fpr,
         "target_fnr": target_fnr,
     }
-    return fitted, figures | fitted
+    return fitted, metrics | fitted
 
 
 def _series(

@@ -28,12 +28,12 @@ from batchmri.training.dataset import (
     row_probabilities,
 )
 from batchmri.training.evaluate import (
-    Figures,
-    dev_figures,
+    Metrics,
+    dev_metrics,
     fit_temperature,
     pointing_game,
     predict,
-    split_figures,
+    split_metrics,
 )
 from batchmri.training.fit import fit
 from batchmri.training.fit_ood import fit_ood
@@ -199,16 +199,16 @@ class _Evaluation:
         self.dev_rows = [prepared.rows[index] for index in self.dev]
         self.no_tumor = classes.index(settings.no_tumor_class)
 
-    def each_epoch(self, network: ClassMapNetwork) -> Figures:
+    def each_epoch(self, network: ClassMapNetwork) -> Metrics:
         """Return loss and accuracy on val, and the metrics of the dev rows."""
         values = predict(network, self.prepared, self.val, self.settings.preparation, half=True)
         labels = torch.from_numpy(self.labels[self.val])
         loss = cross_entropy(values, labels)
-        figures: Figures = {
+        metrics: Metrics = {
             "loss": round(float(loss), 4),
             "accuracy": round(float((values.argmax(1) == labels).float().mean()), 4),
         }
-        return figures | self._dev_figures(self._dev(network, half=True))
+        return metrics | self._dev_metrics(self._dev(network, half=True))
 
     def finish(self, path: Path, network: ClassMapNetwork, card: Card) -> Card:
         """Save and reload the network, evaluate it, and return the final card.
@@ -221,25 +221,25 @@ class _Evaluation:
         values = predict(network, self.prepared, self.val, preparation)
         labels = self.labels[self.val]
         dev = self._dev(network)
-        figures: dict[str, Figures] = {
-            "val": split_figures(labels, values, self.classes),
-            "dev": self._dev_figures(dev),
+        metrics: dict[str, Metrics] = {
+            "val": split_metrics(labels, values, self.classes),
+            "dev": self._dev_metrics(dev),
         }
         if self.test:
             found = predict(network, self.prepared, self.test, preparation)
-            figures["test"] = split_figures(self.labels[self.test], found, self.classes)
-            figures["test"] |= pointing_game(
+            metrics["test"] = split_metrics(self.labels[self.test], found, self.classes)
+            metrics["test"] |= pointing_game(
                 network, self.prepared, self.test, self.labels.tolist(), preparation
             )
         detector = fit_ood(network, self.prepared, preparation)
         if detector is not None:
-            figures["ood"] = detector[1]
+            metrics["ood"] = detector[1]
         temperature = fit_temperature(values, torch.from_numpy(labels))
-        rules, figures["verdict"] = self._thresholds(dev / temperature)
+        rules, metrics["verdict"] = self._thresholds(dev / temperature)
         verdict = rules | card.verdict
-        changed = {"temperature": temperature, "figures": figures, "verdict": verdict}
-        for split, found_figures in figures.items():
-            _log.info("%s: %s", split, found_figures)
+        changed = {"temperature": temperature, "metrics": metrics, "verdict": verdict}
+        for split, found_metrics in metrics.items():
+            _log.info("%s: %s", split, found_metrics)
         card = card.model_copy(update=changed)
         return save_checkpoint(path, network, card, detector[0] if detector else None)
 
@@ -249,10 +249,10 @@ class _Evaluation:
             return torch.empty(0, len(self.classes))
         return predict(network, self.prepared, self.dev, self.settings.preparation, half)
 
-    def _dev_figures(self, values: Tensor) -> Figures:
-        return dev_figures(self.dev_rows, values, self.no_tumor, self.settings.no_tumor_class)
+    def _dev_metrics(self, values: Tensor) -> Metrics:
+        return dev_metrics(self.dev_rows, values, self.no_tumor, self.settings.no_tumor_class)
 
-    def _thresholds(self, values: Tensor) -> tuple[dict[str, float], Figures]:
+    def _thresholds(self, values: Tensor) -> tuple[dict[str, float], Metrics]:
         settings = self.settings
         suspicion = 1 - values.softmax(1)[:, self.no_tumor]
         return fit_thresholds(

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from batchmri.model.checkpoint import read_card
+from batchmri.model.card import read_card
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.settings import TrainSettings
 from batchmri.training.train import CHECKPOINT, train
@@ -63,16 +63,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def figures(out: Path, name: str) -> dict[str, Any]:
+def metrics_of(out: Path, name: str) -> dict[str, Any]:
     """Return the metrics in the card; empty if the training has not finished."""
     checkpoint = out / name / CHECKPOINT
     written = checkpoint.with_suffix(".json").exists()
-    return read_card(checkpoint).figures if written else {}
+    return read_card(checkpoint).metrics if written else {}
 
 
 def run(table: Path, out: Path, name: str) -> None:
     """Train a variant unless it is finished, with hard links to the other runs' prepared images."""
-    if figures(out, name):
+    if metrics_of(out, name):
         return
     (out / name).mkdir(parents=True, exist_ok=True)
     for prepared in out.glob("*/*-*.npy"):
@@ -85,7 +85,7 @@ def run(table: Path, out: Path, name: str) -> None:
 def finished_rows(out: Path) -> Iterator[dict[str, Any]]:
     """Yield the metrics of finished trainings: val, dev, and the pointing game on test images."""
     for name in VARIANTS:
-        if found := figures(out, name):
+        if found := metrics_of(out, name):
             yield {
                 "training": name,
                 "val": found["val"]["accuracy"],

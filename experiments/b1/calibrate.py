@@ -22,15 +22,15 @@ from batchmri.model.ood import DomainModel
 from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.cases import FINAL, Case, all_cases
 from experiments.b1.domain_limit import fit_limit
-from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures
+from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_metrics
 from experiments.b1.outputs import Output, network_outputs
 from experiments.b1.temperature import fit_temperature, temperature_groups
 from experiments.b1.thresholds import (
     Thresholds,
     applied,
     fit_thresholds,
-    left_out_figures,
-    verdict_figures,
+    left_out_metrics,
+    verdict_metrics,
 )
 from experiments.b1.verdicts import CaseVerdict, Rules, verdicts_of
 
@@ -75,16 +75,16 @@ def calibrate(
 ) -> tuple[Card, DomainModel]:
     """Return the card and the domain model with all values fitted to the outputs."""
     groups = temperature_groups(outputs)
-    temperature, temperature_figures = fit_temperature(groups, card.no_tumor_index, card.classes)
+    temperature, temperature_metrics = fit_temperature(groups, card.no_tumor_index, card.classes)
     series = series_of(outputs)
-    limit, domain_figures = fit_limit(series, domain)
+    limit, domain_metrics = fit_limit(series, domain)
     domain = replace(domain, limit=np.asarray([limit], np.float32))
     rules = Rules(card, domain, temperature, VerdictSettings()).everywhere()
-    verdict, figures = _fit_verdict(series, rules)
-    found = {name: value for name, value in card.figures.items() if name != "verdict"}
-    domain_figures = card.figures.get("domain", {}) | domain_figures
-    found |= {"temperature": temperature_figures, **figures, "domain": domain_figures}
-    changed = {"temperature": temperature, "verdict": verdict, "figures": found}
+    verdict, metrics = _fit_verdict(series, rules)
+    found = {name: value for name, value in card.metrics.items() if name != "verdict"}
+    domain_metrics = card.metrics.get("domain", {}) | domain_metrics
+    found |= {"temperature": temperature_metrics, **metrics, "domain": domain_metrics}
+    changed = {"temperature": temperature, "verdict": verdict, "metrics": found}
     return card.model_copy(update=changed), domain
 
 
@@ -99,13 +99,13 @@ def _fit_verdict(
         return verdicts_of(outputs, replace(rules, verdict=applied(other, rules.verdict)))
 
     verdicts = reapply(first, thresholds)
-    figures: dict[str, dict[str, Any]] = {
+    metrics: dict[str, dict[str, Any]] = {
         "verdict": {
             "tumor_free_series": sum(not one.shows_tumor for one in verdicts),
             "tumor_series": sum(one.shows_tumor for one in verdicts),
             **thresholds.settings(),
-            **verdict_figures(verdicts),
-            **left_out_figures(first, reapply),
+            **verdict_metrics(verdicts),
+            **left_out_metrics(first, reapply),
         }
     }
     called = [one for one in verdicts if one.shows_tumor and one.p_tumor >= thresholds.tumor_above]
@@ -113,12 +113,12 @@ def _fit_verdict(
     plain = [one for one in called if not one.case.contrast]
     margins = fit_margins(enhanced)
     without = max(fit_margins(plain).values(), default=NO_CLASS)
-    figures["class margins"] = {
+    metrics["class margins"] = {
         "series": len(enhanced),
         "series without contrast": len(plain),
         "margin without contrast": without,
         **margins,
-        **margin_figures(enhanced, margins),
+        **margin_metrics(enhanced, margins),
         **left_out_margins(enhanced),
     }
     rules_found = {
@@ -127,7 +127,7 @@ def _fit_verdict(
         "min_class_shares": margins,
         "min_class_share_without_contrast": without,
     }
-    return rules_found, figures
+    return rules_found, metrics
 
 
 def main() -> None:
@@ -145,7 +145,7 @@ def main() -> None:
     save_checkpoint(given.out, network, card, domain)
     print(f"temperature: {card.temperature:g}")
     for name in ("temperature", "verdict", "class margins", "domain"):
-        for what, value in card.figures[name].items():
+        for what, value in card.metrics[name].items():
             print(f"{name}: {what}: {value}")
 
 

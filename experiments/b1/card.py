@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from batchmri.renamed import CARD, rename_keys
+
 _SUBSETS = ("leak-free", "raw", "series")
 _METRICS = (
     *("accuracy", "precision", "recall", "f1", "called_tumor", "ece", "pointing"),
@@ -21,7 +23,7 @@ _METRICS = (
 )
 
 
-def figures(folder: Path) -> dict[str, Any]:
+def metrics_of(folder: Path) -> dict[str, Any]:
     """Return the metrics of one evaluation, by `<metric>` or `<class>_<metric>`."""
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
     subset = next(found[name] for name in _SUBSETS if name in found)
@@ -41,10 +43,10 @@ def figures(folder: Path) -> dict[str, Any]:
 
 def main(card: Path, evaluations: Sequence[str]) -> None:
     """Write the metrics of the evaluations (NAME=OUT) to the card."""
-    content = json.loads(card.read_text(encoding="utf-8"))
+    content = rename_keys(json.loads(card.read_text(encoding="utf-8")), CARD)
     for evaluation in evaluations:
         name, folder = evaluation.split("=", 1)
-        content["figures"][name] = figures(Path(folder))
+        content["metrics"][name] = metrics_of(Path(folder))
     card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

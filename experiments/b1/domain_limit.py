@@ -13,12 +13,12 @@ import numpy as np
 from batchmri.model.ood import DomainModel
 from experiments.b1.outputs import Floats, Output
 from experiments.b1.rates import rate
-from experiments.b1.temperature import Figures
+from experiments.b1.temperature import Metrics
 
 ADMITTED = 0.99
 
 
-def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Figures]:
+def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Metrics]:
     """Return the limit, and how many series of each group and of left-out sources it admits."""
     distances = np.array([float(np.median(domain.distances(one.features))) for one in series])
     sources = [one.case.source for one in series]
@@ -36,15 +36,15 @@ def fit_limit(series: Sequence[Output], domain: DomainModel) -> tuple[float, Fig
         others = [other for other in sources if other != source]
         limits.append(max(trained, weighted_quantile(distances[~own], others, ADMITTED)))
         left_out += (distances[own] <= limits[-1]).tolist()
-    figures: Figures = {
+    metrics: Metrics = {
         "admitted share": ADMITTED,
         "limit relative to that of the training": round(limit / trained, 3),
     }
     if limits:
         low, high = (bound / trained for bound in (min(limits), max(limits)))
-        figures["without one source"] = f"{low:.3f}-{high:.3f}"
-        figures["left-out source: admitted"] = rate(left_out)
-    return limit, figures | {f"admitted {name}": rate(hits) for name, hits in groups.items()}
+        metrics["without one source"] = f"{low:.3f}-{high:.3f}"
+        metrics["left-out source: admitted"] = rate(left_out)
+    return limit, metrics | {f"admitted {name}": rate(hits) for name, hits in groups.items()}
 
 
 def weighted_quantile(values: Floats, sources: Sequence[str], share: float) -> float:

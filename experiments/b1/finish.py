@@ -70,8 +70,8 @@ def main() -> None:
     found = fit_ood(network.eval(), part(prepared, ("train", "val")), settings.preparation)
     if found is None:
         raise SystemExit("too few images for a domain")
-    figures = {"domain": found[1]}
-    save_checkpoint(given.out, network, card.model_copy(update={"figures": figures}), found[0])
+    metrics = {"domain": found[1]}
+    save_checkpoint(given.out, network, card.model_copy(update={"metrics": metrics}), found[0])
     print(f"{given.out}: {found[1]}")
 
 

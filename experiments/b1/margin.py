@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.b1.rates import rate
 from experiments.b1.table import ANY_TUMOR
-from experiments.b1.temperature import Figures
+from experiments.b1.temperature import Metrics
 from experiments.b1.verdicts import CaseVerdict, source_weights
 
 CLASS_ERROR, OPEN_ERROR = 0.15, 0.10
@@ -65,7 +65,7 @@ def gets_class(one: CaseVerdict, margins: Margins) -> bool:
     return one.share >= margins.get(one.tumor_class, NO_CLASS)
 
 
-def margin_figures(series: Sequence[CaseVerdict], margins: Margins, prefix: str = "") -> Figures:
+def margin_metrics(series: Sequence[CaseVerdict], margins: Margins, prefix: str = "") -> Metrics:
     """Return how often a class is reported, and how often it is right, with exact intervals."""
     known = [one for one in series if one.case.label != ANY_TUMOR]
     others = [one for one in series if one.case.label == ANY_TUMOR]
@@ -81,7 +81,7 @@ def margin_figures(series: Sequence[CaseVerdict], margins: Margins, prefix: str 
     }
 
 
-def left_out_margins(series: Sequence[CaseVerdict]) -> Figures:
+def left_out_margins(series: Sequence[CaseVerdict]) -> Metrics:
     """Return the ranges of margins fitted without some persons, and their results on these."""
     persons = sorted({(one.case.source, one.case.person or one.case.name) for one in series})
     fold_of = {person: place % _FOLDS for place, person in enumerate(persons)}
@@ -97,11 +97,11 @@ def left_out_margins(series: Sequence[CaseVerdict]) -> Figures:
             fine.append(not given or right)
             if given and one.case.label != ANY_TUMOR:
                 known.append(right)
-    figures: Figures = {}
+    metrics: Metrics = {}
     for name in fitted[0] if fitted else ():
         values = [margins[name] for margins in fitted if name in margins]
-        figures[f"{name} without a tenth"] = f"{min(values):.3f}-{max(values):.3f}"
-    return figures | {
+        metrics[f"{name} without a tenth"] = f"{min(values):.3f}-{max(values):.3f}"
+    return metrics | {
         "left-out tenth: right among those given a class": rate(known),
         "left-out tenth: right or kind open": rate(fine),
     }

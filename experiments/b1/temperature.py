@@ -9,7 +9,7 @@ from batchmri.evaluation.calibration import calibration_error
 from experiments.b1.outputs import Output, softmax
 from experiments.b1.table import ANY_TUMOR
 
-Figures = dict[str, float | int | str]
+Metrics = dict[str, float | int | str]
 _TEMPERATURES = np.round(np.logspace(-0.3, 0.7, 101), 3)
 _MIN_PROBABILITY = 1e-9
 
@@ -35,28 +35,28 @@ def temperature_groups(outputs: Sequence[Output]) -> dict[str, list[Output]]:
 
 def fit_temperature(
     groups: Mapping[str, Sequence[Output]], no_tumor: int, classes: Sequence[str]
-) -> tuple[float, Figures]:
+) -> tuple[float, Metrics]:
     """Return the temperature with the lowest mean loss of the groups, and its generalization.
 
-    Every group has the same weight. The figures contain, for each group, the temperature fitted to
+    Every group has the same weight. The metrics contain, for each group, the temperature fitted to
     the other groups and the calibration error of the group at that temperature, and the mean error.
     """
     losses = {
         name: np.array([_loss(outputs, t, no_tumor, classes) for t in _TEMPERATURES])
         for name, outputs in groups.items()
     }
-    figures: Figures = {}
+    metrics: Metrics = {}
     errors = []
     for name, outputs in groups.items():
         without = _lowest([loss for other, loss in losses.items() if other != name])
-        figures[f"without {name}"] = without
+        metrics[f"without {name}"] = without
         known = [output for output in outputs if output.case.label != ANY_TUMOR]
         if known:
             errors.append(left_out_error(known, without, classes))
-            figures[f"calibration error {name}"] = round(errors[-1], 3)
+            metrics[f"calibration error {name}"] = round(errors[-1], 3)
     if errors:
-        figures["mean calibration error of left-out groups"] = round(float(np.mean(errors)), 3)
-    return _lowest(list(losses.values())), figures
+        metrics["mean calibration error of left-out groups"] = round(float(np.mean(errors)), 3)
+    return _lowest(list(losses.values())), metrics
 
 
 def left_out_error(outputs: Sequence[Output], temperature: float, classes: Sequence[str]) -> float:

@@ -20,7 +20,7 @@ from scipy.stats import norm
 from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.outputs import Floats
 from experiments.b1.rates import rate
-from experiments.b1.temperature import Figures
+from experiments.b1.temperature import Metrics
 from experiments.b1.verdicts import CaseVerdict, source_weights
 
 MISS_COST = 5.0
@@ -71,14 +71,14 @@ def _cheapest(cost: Floats, lowest: float = 0.0, highest: float = 1.0) -> float:
     return float(_GRID[int(np.argmin(np.where(is_allowed, cost, np.inf)))])
 
 
-def left_out_figures(
+def left_out_metrics(
     series: Sequence[CaseVerdict],
     reapply: Callable[[Sequence[CaseVerdict], Thresholds], list[CaseVerdict]],
-) -> Figures:
+) -> Metrics:
     """Return the results of thresholds on sources that are not in their fit.
 
     For every source, the thresholds are fitted to the others, and `reapply` applies them to it. The
-    figures are the ranges of the thresholds, and verdicts by kind of series, counted by series and
+    metrics are the ranges of the thresholds, and verdicts by kind of series, counted by series and
     with exact intervals (series of one person are counted as if independent).
     """
     found: list[CaseVerdict] = []
@@ -89,14 +89,14 @@ def left_out_figures(
             fitted.append(fit_thresholds(others))
             own = [one for one in series if one.case.source == source]
             found += reapply(own, fitted[-1])
-    figures: Figures = {}
+    metrics: Metrics = {}
     for name in Thresholds.__dataclass_fields__:
         values = [getattr(one, name) for one in fitted]
-        figures[f"{name} without one source"] = f"{min(values):.3f}-{max(values):.3f}"
-    return figures | verdict_figures(found, "left-out source: ")
+        metrics[f"{name} without one source"] = f"{min(values):.3f}-{max(values):.3f}"
+    return metrics | verdict_metrics(found, "left-out source: ")
 
 
-def verdict_figures(series: Sequence[CaseVerdict], prefix: str = "") -> Figures:
+def verdict_metrics(series: Sequence[CaseVerdict], prefix: str = "") -> Metrics:
     """Return the rates of verdicts by kind of series."""
     kinds: dict[str, list[CaseVerdict]] = {
         "tumor-free heads": [o for o in series if not o.shows_tumor and o.case.group != "lgg"],
@@ -106,12 +106,12 @@ def verdict_figures(series: Sequence[CaseVerdict], prefix: str = "") -> Figures:
         "tumors after contrast": [o for o in series if o.shows_tumor and o.case.contrast],
         "tumors without contrast": [o for o in series if o.shows_tumor and not o.case.contrast],
     }
-    figures: Figures = {}
+    metrics: Metrics = {}
     for kind, own in kinds.items():
         if own:
-            figures[f"{prefix}{kind} called a tumor"] = rate(o.called_tumor for o in own)
-            figures[f"{prefix}{kind} called notumor"] = rate(o.called_free for o in own)
-    return figures
+            metrics[f"{prefix}{kind} called a tumor"] = rate(o.called_tumor for o in own)
+            metrics[f"{prefix}{kind} called notumor"] = rate(o.called_free for o in own)
+    return metrics
 
 
 def applied(thresholds: Thresholds, verdict: VerdictSettings) -> VerdictSettings:

@@ -56,6 +56,8 @@ def test_a_t1_of_the_head_is_selected() -> None:
         ({"sequence": "t2", "slices": series().slices[:1]}, Reason.OTHER_SEQUENCE),
         ({"pixel_spacing": (0.1, 0.1)}, Reason.NOT_BRAIN),
         ({"pixel_spacing": (0.1, 0.1), "sequence": "t2"}, Reason.NOT_BRAIN),
+        ({"pixel_spacing": (0.1, 0.1), "sequence": "localizer"}, Reason.NOT_BRAIN),
+        ({"series_description": "T1map", "slices": series().slices[:4]}, Reason.DERIVED),
         (
             {
                 "format": "nifti",

@@ -7,10 +7,10 @@ from batchmri.model.card import Card
 from batchmri.settings.verdict import VerdictSettings
 from experiments.b1.calibrate import calibrate, series_of
 from experiments.b1.domain_limit import fit_limit, weighted_quantile
-from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_figures
+from experiments.b1.margin import NO_CLASS, fit_margins, left_out_margins, margin_metrics
 from experiments.b1.rates import exact_interval, rate
 from experiments.b1.temperature import fit_temperature, temperature_groups
-from experiments.b1.thresholds import Thresholds, applied, fit_thresholds, left_out_figures
+from experiments.b1.thresholds import Thresholds, applied, fit_thresholds, left_out_metrics
 from experiments.b1.verdicts import CaseVerdict, Rules, source_weights, verdicts_of
 from tests.experiments.made_up import CARD, CLASSES, case, domain, found, output
 
@@ -20,11 +20,11 @@ SURE, UNSURE = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
 def test_the_temperature_makes_confidence_equal_to_accuracy() -> None:
     """Logits of 4 mean 97%, but 3 of 4 are right: softmax(4 / T) has to be about 0.75."""
     group = [output(case("glioma"), [one]) for one in (SURE, SURE, SURE, UNSURE)]
-    temperature, figures = fit_temperature({"a": group, "b": group}, 2, CLASSES)
+    temperature, metrics = fit_temperature({"a": group, "b": group}, 2, CLASSES)
     p = np.exp(4 / temperature) / (np.exp(4 / temperature) + 2)
     assert p == pytest.approx(0.75, abs=0.02)
-    assert figures["calibration error a"] == pytest.approx(0.0, abs=0.02)
-    assert figures["mean calibration error of left-out groups"] == pytest.approx(0.0, abs=0.02)
+    assert metrics["calibration error a"] == pytest.approx(0.0, abs=0.02)
+    assert metrics["mean calibration error of left-out groups"] == pytest.approx(0.0, abs=0.02)
 
 
 def test_a_large_group_does_not_dominate_the_temperature() -> None:
@@ -37,10 +37,10 @@ def test_a_large_group_does_not_dominate_the_temperature() -> None:
 def test_a_left_out_group_is_measured_with_the_temperature_of_the_others() -> None:
     sharp = [output(case("glioma"), [SURE])]
     mixed = [output(case("glioma"), [SURE, UNSURE])]
-    _, figures = fit_temperature({"sharp": sharp, "mixed": mixed}, 2, CLASSES)
-    assert figures["without mixed"] == pytest.approx(0.501, abs=0.001)
+    _, metrics = fit_temperature({"sharp": sharp, "mixed": mixed}, 2, CLASSES)
+    assert metrics["without mixed"] == pytest.approx(0.501, abs=0.001)
     # softmax(4 / 0.501) is 1.00, but half of the images are right.
-    assert figures["calibration error mixed"] == pytest.approx(0.5, abs=0.01)
+    assert metrics["calibration error mixed"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_tumor_of_another_kind_is_right_with_any_tumor() -> None:
@@ -125,10 +125,10 @@ def test_thresholds_of_the_other_sources_apply_to_a_left_out_source() -> None:
         *tumors(0.98, source="d"),
     ]
     hard = heads(0.9, 0.9, source="c")
-    figures = left_out_figures([*easy, *hard], reapply)
-    assert figures["left-out source: tumor-free heads called a tumor"] == "18% (2 of 11; 2-52)"
-    assert figures["left-out source: tumors after contrast called a tumor"].startswith("100%")
-    low, high = str(figures["tumor_above without one source"]).split("-")
+    metrics = left_out_metrics([*easy, *hard], reapply)
+    assert metrics["left-out source: tumor-free heads called a tumor"] == "18% (2 of 11; 2-52)"
+    assert metrics["left-out source: tumors after contrast called a tumor"].startswith("100%")
+    low, high = str(metrics["tumor_above without one source"]).split("-")
     assert float(low) < float(high)
 
 
@@ -147,9 +147,9 @@ def test_the_margin_of_a_class_leaves_few_wrong_claims() -> None:
     margins = fit_margins([*right, *wrong])  # 5 of 25 are wrong at a margin of 0.8
     assert margins["glioma"] == pytest.approx(0.801)
     assert margins["meningioma"] == NO_CLASS  # nobody is called meningioma
-    figures = margin_figures([*right, *wrong], margins)
-    assert str(figures["given a class"]).startswith("80% (20 of 25")
-    assert str(figures["right or kind open"]).startswith("100%")
+    metrics = margin_metrics([*right, *wrong], margins)
+    assert str(metrics["given a class"]).startswith("80% (20 of 25")
+    assert str(metrics["right or kind open"]).startswith("100%")
 
 
 def test_a_tumor_of_another_kind_has_no_right_class() -> None:
@@ -175,10 +175,10 @@ def test_without_evidence_no_class_is_claimed() -> None:
 
 
 def test_the_margins_of_left_out_persons_come_from_the_others() -> None:
-    figures = left_out_margins([*classed("glioma", 0.95, 20), *classed("meningioma", 0.8, 5)])
-    low, high = str(figures["glioma without a tenth"]).split("-")
+    metrics = left_out_margins([*classed("glioma", 0.95, 20), *classed("meningioma", 0.8, 5)])
+    low, high = str(metrics["glioma without a tenth"]).split("-")
     assert (float(low), float(high)) == (0.801, 0.801)
-    assert str(figures["left-out tenth: right or kind open"]).startswith("100% (25 of 25")
+    assert str(metrics["left-out tenth: right or kind open"]).startswith("100% (25 of 25")
     one_wrong = [*classed("glioma", 0.95, 40), *classed("meningioma", 0.99)]
     assert str(left_out_margins(one_wrong)["left-out tenth: right or kind open"]).startswith("98%")
 
@@ -193,16 +193,16 @@ def test_the_limit_admits_a_share_of_the_weighted_series() -> None:
 def test_a_left_out_source_is_measured_by_the_limit_of_the_others() -> None:
     near = [output(case("notumor", "near", 2), [SURE] * 2, texture=2.0) for _ in range(3)]
     far = [output(case("notumor", "far", 2), [SURE] * 2, texture=5.0)]
-    limit, figures = fit_limit([*near, *far], domain())
+    limit, metrics = fit_limit([*near, *far], domain())
     assert limit == pytest.approx(4.0)  # distance from the mean of 1
-    assert figures["without one source"] == "1.000-4.000"
-    assert figures["left-out source: admitted"] == "75% (3 of 4; 19-99)"
-    assert str(figures["admitted far"]).startswith("100%")
+    assert metrics["without one source"] == "1.000-4.000"
+    assert metrics["left-out source: admitted"] == "75% (3 of 4; 19-99)"
+    assert str(metrics["admitted far"]).startswith("100%")
 
 
 def test_the_limit_is_never_below_that_of_the_training() -> None:
-    limit, figures = fit_limit([output(case("notumor", n=2), [SURE] * 2)] * 3, domain())
-    assert (limit, figures["limit relative to that of the training"]) == (1.0, 1.0)
+    limit, metrics = fit_limit([output(case("notumor", n=2), [SURE] * 2)] * 3, domain())
+    assert (limit, metrics["limit relative to that of the training"]) == (1.0, 1.0)
 
 
 def test_training_cases_are_not_fitted_and_patients_are_series() -> None:
@@ -224,7 +224,7 @@ def test_the_card_contains_what_was_fitted() -> None:
         *(output(case("notumor", "heads", 4, name=str(n), contrast=False), [quiet] * 4)
           for n in range(3)),
     ]  # fmt: skip
-    card, fitted = calibrate(outputs, replace_figures(), domain())
+    card, fitted = calibrate(outputs, replace_metrics(), domain())
     assert card.temperature == pytest.approx(0.501, abs=0.001)
     assert set(card.verdict) == {
         "tumor_above", "notumor_below", "notumor_below_without_contrast", "min_class_share",
@@ -233,13 +233,13 @@ def test_the_card_contains_what_was_fitted() -> None:
     assert card.verdict["min_class_shares"] == {"glioma": 0.5, "meningioma": NO_CLASS}
     assert card.verdict["min_class_share"] == NO_CLASS  # of a class without a margin
     assert card.verdict["min_class_share_without_contrast"] == NO_CLASS
-    assert card.figures["verdict"]["tumor_free_series"] == 3
-    assert "false_alarms_stated" not in card.figures["verdict"]  # of the training
+    assert card.metrics["verdict"]["tumor_free_series"] == 3
+    assert "false_alarms_stated" not in card.metrics["verdict"]  # of the training
     assert fitted.limit == 1.0
 
 
-def replace_figures() -> Card:
-    return CARD.model_copy(update={"figures": {"verdict": {"false_alarms_stated": 0.05}}})
+def replace_metrics() -> Card:
+    return CARD.model_copy(update={"metrics": {"verdict": {"false_alarms_stated": 0.05}}})
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,6 @@ def test_shipped_checkpoint_loads_with_its_card() -> None:
     assert SHIPPED.stat().st_size <= 16e6
     assert card.no_tumor_class == "notumor"
     assert network.linear.out_features == len(card.classes)
-    assert card.figures["test"]["n"] == 616
+    assert card.metrics["test"]["n"] == 616
     assert card.sources and all(source.license for source in card.sources)
     assert card.license and card.domain and "not a medical device" in card.intended_use.lower()

@@ -7,8 +7,8 @@ import torch
 from batchmri.errors import ExportError, ModelError
 from batchmri.model import export
 from batchmri.model.backends.openvino import load_openvino
-from batchmri.model.card import Card
-from batchmri.model.checkpoint import read_card, save_checkpoint
+from batchmri.model.card import Card, read_card
+from batchmri.model.checkpoint import save_checkpoint
 from batchmri.model.network import ClassMapNetwork
 
 SIZE = 32

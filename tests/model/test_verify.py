@@ -21,7 +21,7 @@ def model(tmp_path: Path) -> Path:
         classes=("a", "b"),
         no_tumor_class="a",
         preparation={"size": 64},
-        figures={"test": {"n": 3, "accuracy": 0.5, "volumes": "1 of 2", "none": None}},
+        metrics={"test": {"n": 3, "accuracy": 0.5, "volumes": "1 of 2", "none": None}},
     )
     save_checkpoint(path, ClassMapNetwork(2), card)
     return path
@@ -52,7 +52,7 @@ def not_finite(path: Path) -> None:
         (change_card(weights_digest="0" * 64), {"weights"}, "sha256"),
         (change_card(classes=["a", "b", "c"]), {"weights"}, "not weights of this network"),
         (change_card(preparation={"sice": 64}), {"preparation"}, "sice"),
-        (change_card(figures={"test": {"f1": float("nan")}}), {"metrics"}, "test.f1"),
+        (change_card(metrics={"test": {"f1": float("nan")}}), {"metrics"}, "test.f1"),
         (not_finite, {"values"}, "linear.bias"),
     ],
 )

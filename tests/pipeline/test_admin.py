@@ -9,6 +9,7 @@ import pytest
 
 from batchmri.errors import UsageError
 from batchmri.pipeline.commands.compare import compare
+from batchmri.pipeline.commands.dicom_command import dicom
 from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.commands.explain import explain
 from batchmri.pipeline.commands.reclassify import reclassify
@@ -131,6 +132,8 @@ def test_a_forgotten_study_leaves_nothing_behind(
     reexport(out, settings=Settings.load(report={"formats": ["parquet", "jsonl"]}))
     dry_run([archive], out=out, settings=settings)
     (out / "results.jsonl").open("a").write("a line of another program\n")
+    assert dicom(out, kinds=("sr",)) == 0
+    assert len(list(out.glob("dicom/*/*/sr.dcm"))) == 2
     forget(out, [uid("a")])
     assert [path for path in out.rglob("*") if uid("a") in str(path)] == []
     assert [path.name for path in out.rglob("*") if _mentions(path, "a")] == []

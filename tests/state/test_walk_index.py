@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote, Header, Instance
+from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.store import Store
 
 NOW = 1_800_000_000.0

@@ -83,5 +83,5 @@ def test_training_ignores_the_any_tumor_label_as_class(heads: Path, tmp_path: Pa
     )
     card = train(heads, tmp_path / "run", settings)
     assert card.classes == ("notumor", "spot")
-    assert card.figures["test"]["n"] == 4  # images without a class are not evaluated
-    assert "made up_tumor_slices_called_tumor" in card.figures["dev"]
+    assert card.metrics["test"]["n"] == 4  # images without a class are not evaluated
+    assert "made up_tumor_slices_called_tumor" in card.metrics["dev"]

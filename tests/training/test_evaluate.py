@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.dataset import PreparedImages
-from batchmri.training.evaluate import dev_figures, fit_temperature, pointing_game, split_figures
+from batchmri.training.evaluate import dev_metrics, fit_temperature, pointing_game, split_metrics
 from batchmri.training.table import Row
 
 
@@ -23,13 +23,13 @@ def test_known_temperature_is_recovered() -> None:
 def test_metrics_of_a_split() -> None:
     labels = np.array([0, 0, 0, 1])
     values = torch.eye(2)[torch.tensor([0, 0, 1, 1])]
-    figures = split_figures(labels, values, ("a", "b"))
-    assert figures["accuracy"] == 0.75
-    assert figures["a_recall"] == pytest.approx(2 / 3, abs=1e-4)
-    assert figures["a_precision"] == 1
-    assert figures["b_precision"] == 0.5
-    assert figures["b_support"] == 1
-    assert figures["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
+    metrics = split_metrics(labels, values, ("a", "b"))
+    assert metrics["accuracy"] == 0.75
+    assert metrics["a_recall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert metrics["a_precision"] == 1
+    assert metrics["b_precision"] == 0.5
+    assert metrics["b_support"] == 1
+    assert metrics["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2, abs=1e-4)
 
 
 def test_the_pointing_game_counts_hits() -> None:
@@ -52,8 +52,8 @@ def test_the_pointing_game_counts_hits() -> None:
     images = np.zeros((3, 40, 40), np.uint8)
     prepared = PreparedImages(rows, images, masks, np.array([0, -1, 1]), np.zeros((3, 7), np.int32))
     settings = PreparationSettings(size=40)
-    figures = pointing_game(Points(), prepared, [0, 1, 2], [1, 1, 1], settings)  # type: ignore[arg-type]
-    assert figures == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}
+    metrics = pointing_game(Points(), prepared, [0, 1, 2], [1, 1, 1], settings)  # type: ignore[arg-type]
+    assert metrics == {"pointing_n": 2, "pointing": 0.5, "pointing_of_the_middle": 0.5}
 
 
 def test_volumes_are_classified_by_their_most_suspicious_slices() -> None:
@@ -65,6 +65,6 @@ def test_volumes_are_classified_by_their_most_suspicious_slices() -> None:
         return rows, [[5.0, 0.0] if index < suspicious else [0.0, 5.0] for index in range(10)]
 
     (one, quiet), (two, loud) = slices("one", 1), slices("two", 4)
-    figures = dev_figures([*one, *two], torch.tensor(quiet + loud), 1, "none")
-    assert figures["heads_tumor_free_volumes_called_tumor"] == "1 of 2"
-    assert figures["heads_tumor_free_slices_called_tumor"] == 0.25
+    metrics = dev_metrics([*one, *two], torch.tensor(quiet + loud), 1, "none")
+    assert metrics["heads_tumor_free_volumes_called_tumor"] == "1 of 2"
+    assert metrics["heads_tumor_free_slices_called_tumor"] == 0.25

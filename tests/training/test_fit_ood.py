@@ -45,7 +45,7 @@ def test_five_percent_of_validation_images_exceed_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = table(1600)
-    (detector, figures), values = fitted(monkeypatch, rows)
+    (detector, metrics), values = fitted(monkeypatch, rows)
     looks = detector.scores(values)
     judged = [
         look.ood_score > 1
@@ -53,7 +53,7 @@ def test_five_percent_of_validation_images_exceed_the_limit(
         if row.split == "val" and row.sequence != "t2"
     ]
     assert 0.03 < np.mean(judged) < 0.07
-    assert figures["t1_auc"] > 0.99 and figures["contrast_auc"] > 0.9
+    assert metrics["t1_auc"] > 0.99 and metrics["contrast_auc"] > 0.9
 
 
 def test_other_sequences_are_farther_and_detected_by_probes(
@@ -75,9 +75,9 @@ def test_other_sequences_are_farther_and_detected_by_probes(
 
 def test_probes_without_named_sequences_answer_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row(Path("a"), "notumor", ("train", "val")[i % 2]) for i in range(600)]  # type: ignore[arg-type]
-    (detector, figures), values = fitted(monkeypatch, rows)
+    (detector, metrics), values = fitted(monkeypatch, rows)
     look = detector.scores(values[:1])[0]
-    assert look.t1 > 0.99 and look.contrast > 0.99 and not figures
+    assert look.t1 > 0.99 and look.contrast > 0.99 and not metrics
 
 
 def test_too_few_images_have_no_domain_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def images(tmp_path: Path) -> Path:
 def test_own_classes_are_trained_on_and_scanned_with(images: Path, tmp_path: Path) -> None:
     card = train(images, tmp_path / "run", SETTINGS)
     assert card.classes == ("cyst", "metastasis", "nothing")
-    assert set(card.figures) >= {"val"} and "test" not in card.figures
+    assert set(card.metrics) >= {"val"} and "test" not in card.metrics
     model = tmp_path / "run" / "model.safetensors"
     assert read_card(model) == card
 

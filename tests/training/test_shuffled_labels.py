@@ -66,7 +66,7 @@ def write_heads(folder: Path, shuffled: bool) -> Path:
 def accuracy_on_test(folder: Path, shuffled: bool) -> float:
     folder.mkdir()
     table = write_heads(folder / "heads", shuffled)
-    return float(run.train(table, folder / "run", SETTINGS).figures["test"]["accuracy"])
+    return float(run.train(table, folder / "run", SETTINGS).metrics["test"]["accuracy"])
 
 
 @pytest.mark.slow

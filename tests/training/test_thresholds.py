@@ -49,6 +49,6 @@ def test_slices_without_series_are_ignored_and_single_slices_do_not_decide() -> 
     assert fit_thresholds(alone, [0.9] * 30, "none", 0.05, 0.1)[0] == {}
     volume = [Row(Path("a.nii"), "none", "dev", slice=n, plane="axial") for n in range(9)]
     curve = [0.0, 0.0, 0.9, 0.0, 0.0, 0.3, 0.3, 0.3, 0.0]
-    fitted, figures = fit_thresholds(volume, curve, "none", 0.5, 0.5)
-    assert figures["tumor_free_series"] == 1
+    fitted, metrics = fit_thresholds(volume, curve, "none", 0.5, 0.5)
+    assert metrics["tumor_free_series"] == 1
     assert fitted["tumor_above"] == pytest.approx(0.3, abs=0.002)

@@ -34,11 +34,11 @@ def test_resumed_training_equals_an_uninterrupted_one(
 ) -> None:
     card = train(heads, tmp_path / "whole", SETTINGS)
     assert card.classes == ("notumor", "spot")
-    assert card.figures["test"]["n"] == 4
+    assert card.metrics["test"]["n"] == 4
     assert card.weights_digest and card.training_data_digest and card.sources
     assert (tmp_path / "whole" / "metrics.csv").read_text().count("\n") == 3
-    figures = {path.stem for path in (tmp_path / "whole" / "figures").iterdir()}
-    assert {"curves", "class_distribution", "crop_quality", "augmentations"} <= figures
+    plots = {path.stem for path in (tmp_path / "whole" / "figures").iterdir()}
+    assert {"curves", "class_distribution", "crop_quality", "augmentations"} <= plots
 
     class CutError(Exception):
         pass
@@ -113,6 +113,7 @@ def test_the_recipe_lists_every_setting() -> None:
     assert recipe.model_dump(exclude=changed) == TrainSettings().model_dump(exclude=changed)
 
 
+@pytest.mark.slow
 def test_frozen_stages_keep_weights_and_batch_statistics(heads: Path, tmp_path: Path) -> None:
     train(heads, tmp_path / "first", SETTINGS.model_copy(update={"epochs": 1}))
     first = tmp_path / "first" / "model.safetensors"
@@ -136,7 +137,7 @@ def test_weights_of_several_models_are_averaged(heads: Path, tmp_path: Path) -> 
     card = train(
         heads, tmp_path / "mean", SETTINGS.model_copy(update={"init": tuple(files), "epochs": 0})
     )
-    assert card.figures["test"]["n"] == 4
+    assert card.metrics["test"]["n"] == 4
     one, other, mean = (weights_of(tmp_path / name)["linear.weight"] for name in ("1", "2", "mean"))
     assert not torch.equal(one, other)
     torch.testing.assert_close(mean, (one + other) / 2, rtol=2e-3, atol=1e-4)  # half precision

@@ -128,14 +128,14 @@ def _card(context: SinkContext, data: IndexData) -> list[tuple[str, str]]:
         ),
         "Accuracy on test images": _accuracy(card),
         "Trained on": "; ".join(training),
-        "License of the weights": str(card.get("licence", "") or card.get("license", "")),
+        "License of the weights": str(card.get("license", "")),
         "Intended use": str(card.get("intended_use", "")),
     }
     return [(name, formatting.printable(value)) for name, value in facts.items() if value]
 
 
 def _accuracy(card: Mapping[str, Any]) -> str:
-    test = card.get("figures", {}).get("test", {})
+    test = card.get("metrics", {}).get("test", {})
     if not isinstance(test, Mapping) or "accuracy" not in test:
         return ""
     interval = test.get("accuracy_95")

@@ -9,6 +9,7 @@ from batchmri.errors import ModelError, StateError, UsageError
 from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.pipeline.commands.calibration_file import with_calibration
 from batchmri.records import Classes
+from batchmri.renamed import CARD, rename_keys
 from batchmri.settings import Settings
 from batchmri.state.store import Store
 
@@ -128,8 +129,7 @@ def known_model(store: Store) -> str:
 
 def known_card(store: Store) -> dict[str, Any]:
     """The card of the model that produced the results; empty in states of version 0.1."""
-    card: dict[str, Any] = json.loads(store.meta(_CARD_KEY) or "{}")
-    return card
+    return rename_keys(json.loads(store.meta(_CARD_KEY) or "{}"), CARD)
 
 
 def known_provenance(store: Store) -> dict[str, str]:
