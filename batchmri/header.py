@@ -15,7 +15,7 @@ class Stated:
 
     `keyword` is the DICOM keyword, and the key in the sidecar of a NIfTI file unless `in_sidecar`
     is False. In an enhanced object the number is `frame_keyword` (by default, the same keyword) in
-    the functional group sequence `group`. `unit` is the one of DICOM; sidecars state times in
+    the functional group sequence `group`. `unit` is the unit in DICOM; sidecars state times in
     seconds. `description` describes the column; a number without one is not in the table.
     """
 

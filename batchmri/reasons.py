@@ -108,7 +108,9 @@ _TABLE: dict[Reason, About] = {
     Reason.MIXED_GEOMETRY: _skipped("Its images cannot be ordered into one stack."),
     Reason.DUPLICATE_INSTANCE: _skipped("The same SOP instance was already seen in this series."),
     Reason.BLANK_SLICE: _skipped("The slice contains a single gray level, or almost nothing."),
-    Reason.FURTHER_VOLUME: _skipped("A later volume of a series of which the first is classified."),
+    Reason.FURTHER_VOLUME: _skipped(
+        "A later volume of a series; only the first one is classified."
+    ),
     Reason.LABEL_MAP: _skipped("A segmentation: a few distinct whole numbers."),
     Reason.OWN_RESULT: _skipped("An object that batchmri made itself."),
     Reason.STILL_ARRIVING: _skipped(

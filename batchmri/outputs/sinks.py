@@ -52,7 +52,7 @@ ExplainStudy = Callable[[SeriesKey, Mapping[SeriesKey, str], Mapping[SeriesKey, 
 
 @dataclass(frozen=True, slots=True)
 class SinkContext:
-    """What the factory of a sink receives.
+    """Argument of the factory of a sink.
 
     `settings` are the effective ones, including the verdict rules of the model card. `card` is the
     model card as JSON and `provenance` describes what produced the results (model, weights,

@@ -71,7 +71,7 @@ def drawn_as(caption: SeriesCaption, verdict: Verdict, exponent: float = 1.0) ->
 
 
 class Volume(StrEnum):
-    """What `picture_class` records of the heat map volume (NIfTI) of a series."""
+    """State of the heat map volume (NIfTI) of a series, the last part of `picture_class`."""
 
     NONE = ""
     WRITTEN = "+nifti"

@@ -95,7 +95,7 @@ class _Headers:
 
     def put(self, entry: FileEntry, found: Instance | FileNote) -> None:
         """Store the header of a file, or why there is none."""
-        # In the first run a file changed at its own mtime; later, when a run first sees it.
+        # A file counts as changed at its mtime in the first run, and now in any later run.
         seen_s = min(self.now_s, entry.mtime_ns / 1e9) if self.first_run else self.now_s
         tries = self.store.files.put_header(entry, found, seen_s)
         self.n_failed += tries == 1

@@ -40,7 +40,7 @@ class KnownSeries:
 
 @dataclass(frozen=True, slots=True)
 class KnownFolder:
-    """What is known below a folder.
+    """Files and studies of the state below a folder.
 
     `reasons` counts the files without an image, `series` the series of its studies by status and
     reason. `studies` contains their UIDs.
@@ -85,7 +85,7 @@ class Lookup:
         return _known_file(row) if row else None
 
     def folder(self, name: str) -> KnownFolder | None:
-        """What is known below a folder: its `source`, or its path on disk; None if nothing is."""
+        """Find a folder by its `source` or its path on disk; None if it contains no known file."""
         if not name:
             return None
         source = name.rstrip("/")

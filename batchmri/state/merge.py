@@ -38,7 +38,7 @@ class Merge:
         self._db.execute("DETACH other")
 
     def differing_study(self) -> str | None:
-        """A StudyInstanceUID of which the two states contain different files or results."""
+        """UID of a study whose files or results differ between the two states, if there is one."""
         shared = self._db.execute(
             "SELECT header_study FROM main.files INTERSECT SELECT header_study FROM other.files "
             "ORDER BY header_study"

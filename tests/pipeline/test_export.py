@@ -1,4 +1,4 @@
-"""When tables are written, and what a state of version 0.1 becomes."""
+"""Tests of when tables are rewritten, and of a state of version 0.1."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The Prometheus text file, written at the end of every run, also of failed ones."""
+"""The Prometheus text file, written at the end of every run, even if the run failed."""
 
 import time
 from pathlib import Path

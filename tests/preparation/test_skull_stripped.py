@@ -12,14 +12,14 @@ def head(
     """A brain of 1000 with a gray rim; `scalp` is the brightness of a ring around dark bone."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     radius = np.hypot(x / 0.75, y / 0.9)
-    picture = np.full((side, side), background)
+    image = np.full((side, side), background)
     if scalp:
-        picture[radius < 1] = scalp
-        picture[radius < 0.9] = 60  # bone
-    picture[radius < 0.8] = 250  # cortex and fluid
-    picture[radius < 0.74] = 1000
+        image[radius < 1] = scalp
+        image[radius < 0.9] = 60  # bone
+    image[radius < 0.8] = 250  # cortex and fluid
+    image[radius < 0.74] = 1000
     random = np.random.default_rng(0)
-    return (picture + noise * np.abs(random.normal(size=picture.shape))).astype(np.float32)
+    return (image + noise * np.abs(random.normal(size=image.shape))).astype(np.float32)
 
 
 def test_a_brain_on_a_constant_background_is_stripped() -> None:
@@ -37,6 +37,6 @@ def test_a_noisy_background_is_not_stripped() -> None:
     assert not is_skull_stripped(head(noise=20))
 
 
-@pytest.mark.parametrize("picture", [np.zeros((40, 40)), np.ones((1, 1)), np.eye(50)])
-def test_images_without_a_head_are_not_stripped(picture: np.ndarray) -> None:
-    assert not is_skull_stripped(picture.astype(np.float32))
+@pytest.mark.parametrize("image", [np.zeros((40, 40)), np.ones((1, 1)), np.eye(50)])
+def test_images_without_a_head_are_not_stripped(image: np.ndarray) -> None:
+    assert not is_skull_stripped(image.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Where the HTML report is in the output folder."""
+"""Paths of the HTML report in the output folder."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the index page shows: counts, distributions and facts of the model as plain values."""
+"""Contents of the index page: counts, distributions and facts of the model as plain values."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

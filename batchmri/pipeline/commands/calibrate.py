@@ -199,7 +199,7 @@ def _print_needs(console: Console, fit: SiteFit) -> None:
 
 
 def _too_few(fit: SiteFit) -> list[str]:
-    """What the labels do not support: a rule of the model card is kept for each."""
+    """Describe the error rates for which there are too few labels."""
     return [
         f"{flag} {rate:g} needs {needed} {kind}, {labeled} are labeled: the rule of the model "
         "card is kept"
