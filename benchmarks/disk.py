@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import batchmri
 from batchmri.pipeline.results import Results
+from batchmri.pipeline.scan import scan
+from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 _SAMPLE = Path(__file__).parents[1] / "sample_data" / "archive"
@@ -43,7 +44,7 @@ def main() -> None:
             "dicom_results": ["sr", "sc", "kos", "pm"],
         }
         out = Path(scratch) / "out"
-        batchmri.scan([_SAMPLE], out=out, report=report)
+        scan([_SAMPLE], out=out, settings=Settings.load(report=report))
         show(out, Path(scratch))
 
 

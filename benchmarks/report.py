@@ -3,7 +3,8 @@
     python benchmarks/report.py [--studies 10000] [--out FOLDER]
 
 Prints the time and the peak memory of building, the size of the data of the index page, the first
-paint, the time until the table is filled, and the memory of Chromium's renderer.
+paint, the time until the table is filled, and the memory of Chromium with an empty page and with
+the report: of the renderer, which shows the page, and of all processes.
 """
 
 import argparse
@@ -143,6 +144,9 @@ def measure(output: Path) -> None:
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.goto("about:blank")
+        page.wait_for_timeout(1000)
+        print_sizes("empty page")
         start = time.monotonic()
         page.goto(page_file)
         page.wait_for_selector("#studies tbody tr a")
@@ -156,15 +160,18 @@ def measure(output: Path) -> None:
         print(f"table filled: {filled:.2f} s")
         heap = page.evaluate("performance.memory.usedJSHeapSize")
         print(f"JavaScript heap: {heap / 1e6:.0f} MB")
-        sizes = process_sizes()
-        print(
-            f"renderer: {sizes['renderer']:.0f} MB; all of Chromium: {sum(sizes.values()):.0f} MB"
-        )
+        print_sizes("report")
         start = time.monotonic()
         page.select_option("select[name=verdict]", "glioma")
         page.wait_for_function("document.getElementById('shown').textContent.includes(' of ')")
         print(f"filter: {time.monotonic() - start:.2f} s")
         browser.close()
+
+
+def print_sizes(page: str) -> None:
+    sizes = process_sizes()
+    renderer, whole = sizes["renderer"], sum(sizes.values())
+    print(f"memory with the {page}: renderer {renderer:.0f} MB, all of Chromium {whole:.0f} MB")
 
 
 def process_sizes() -> dict[str, float]:

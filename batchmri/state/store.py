@@ -95,7 +95,10 @@ class Store:
                 "try again later"
             )
         if code in _DAMAGED:
-            return StateError(f"{self.location}: not a state.db that can be read ({error})")
+            return StateError(
+                f"{self.location}: not a state.db that can be read ({error}); restore it from a "
+                "backup, or choose a new --out"
+            )
         if code in _OUTPUT_ERRORS:
             return OutputError(f"{self.location}: {error}")
         return error

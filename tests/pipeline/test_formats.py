@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import duckdb
@@ -126,6 +128,25 @@ def test_the_documented_recipes_work(
         types = frame.dtypes.astype(str)
         assert (types["series_uid"], types["n_files"]) == ("string", "Int64")
     assert len(frame) > 0
+
+
+@pytest.mark.skipif(not shutil.which("Rscript"), reason="needs R (r-base-core)")
+@pytest.mark.parametrize("package", ["base", "readr"])
+def test_the_documented_recipes_for_r_work(written: Path, package: str) -> None:
+    if subprocess.run(["Rscript", "-e", f"library({package})"], check=False).returncode:
+        pytest.skip(f"needs the R package {package}")
+    program = "R" if package == "base" else "R with readr"
+    (recipe,) = re.findall(rf"^\| {program}, CSV \| `(.*)` \|$", PAGE.read_text(), re.MULTILINE)
+    script = (
+        f"s <- {recipe}; f <- {recipe.replace('series.csv', 'files.csv')}; "
+        "cat(nrow(s), class(s$study_uid), is.numeric(s$n_files), is.na(s$p_glioma[2]), "
+        "is.na(f$detail[1]), sprintf('%.4f', s$p_glioma[1]), sep = '|')"
+    )
+    done = subprocess.run(
+        ["Rscript", "-e", script.replace("OUT/", "")],
+        cwd=written, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "2|character|TRUE|TRUE|FALSE|0.9000", done.stderr
 
 
 def test_there_are_recipes_for_every_program_and_format() -> None:
