@@ -83,7 +83,8 @@ def text_width(words: str, size: int, weight: int = REGULAR) -> int:
 
 def png(canvas: Image) -> bytes:
     """Encode as PNG without time stamp and metadata, so that equal pixels produce equal bytes."""
-    done, encoded = cv2.imencode(".png", canvas, [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    # Level 6 takes twice as long for 5% less.
+    done, encoded = cv2.imencode(".png", canvas, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     assert done
     return encoded.tobytes()
 
