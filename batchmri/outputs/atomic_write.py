@@ -15,6 +15,7 @@ FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 _OWNER_ONLY = 0o077
 _OWNER_AND_GROUP = 0o027
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -37,15 +38,13 @@ class NewFile:
     def __init__(self, path: Path, mode: int | None = None) -> None:
         self._path = path
         self._mode = mode
-        # A fixed name, so that the next run overwrites the leftover of a killed one.
-        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._temporary = _temporary(path)
         self.changed = True
 
     def __enter__(self) -> Self:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with _output_errors(self._path):
             make_folder(self._path.parent)
-            self._file = open(os.open(self._temporary, flags, FILE_MODE), "wb")
+            self._file = open(os.open(self._temporary, _NEW_FILE, FILE_MODE), "wb")
             if self._mode is not None:
                 os.fchmod(self._file.fileno(), self._mode)
         return self
@@ -75,7 +74,54 @@ class NewFile:
             self.changed = False
             return
         self._temporary.replace(self._path)
-        _sync_folder(self._path.parent)
+        _sync(self._path.parent)
+
+
+class NewFiles:
+    """Context manager that writes many small files and replaces the old ones in groups.
+
+    A group waits for the disk as a whole, which takes much less time than waiting for each file.
+    After an exception, old files of the last group remain. Raises OutputError.
+    """
+
+    _GROUP = 256
+
+    def __init__(self) -> None:
+        self._written: dict[Path, Path] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write the new version of a file; it replaces the old one later."""
+        with _output_errors(path):
+            make_folder(path.parent)
+            temporary = self._written[path] = _temporary(path)
+            with open(os.open(temporary, _NEW_FILE, FILE_MODE), "wb") as file:
+                file.write(content)
+        if len(self._written) >= self._GROUP:
+            self.replace()
+
+    def replace(self) -> None:
+        """Replace the old versions of all files written so far."""
+        for path, temporary in self._written.items():
+            with _output_errors(path):
+                _sync(temporary)
+        for path, temporary in self._written.items():
+            with _output_errors(path):
+                temporary.replace(path)
+        for folder in {path.parent for path in self._written}:
+            _sync(folder)
+        self._written.clear()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.replace()
+        finally:
+            for temporary in self._written.values():
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes) -> bool:
@@ -96,15 +142,21 @@ def make_folder(path: Path) -> None:
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        _sync_folder(path.parent)
+        _sync(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
+def _temporary(path: Path) -> Path:
+    # A fixed name, so that the next run overwrites the leftover of a killed one.
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on disk."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 @contextmanager

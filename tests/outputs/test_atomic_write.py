@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.errors import OutputError
-from batchmri.outputs.atomic_write import write_atomic, write_json
+from batchmri.outputs.atomic_write import NewFiles, write_atomic, write_json
 
 
 def test_content_is_synced_before_the_rename_and_the_folder_after(
@@ -42,6 +42,37 @@ def test_a_failed_rename_leaves_the_old_file(
         write_atomic(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_files_of_a_group_are_all_synced_before_the_first_replaces_an_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(NewFiles, "_GROUP", 2)
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: steps.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+    )
+    (tmp_path / "a").write_bytes(b"old")
+    with NewFiles() as files:
+        files.write(tmp_path / "a", b"1")
+        assert (tmp_path / "a").read_bytes() == b"old"
+        files.write(tmp_path / "b", b"2")
+        assert steps == [".a.tmp", ".b.tmp", tmp_path.name]
+        files.write(tmp_path / "c", b"3")
+        assert not (tmp_path / "c").exists()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "a": b"1",
+        "b": b"2",
+        "c": b"3",
+    }
+
+
+def test_after_an_error_the_last_group_keeps_its_old_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), NewFiles() as files:
+        files.write(tmp_path / "a", b"1")
+        raise ZeroDivisionError
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old"}
 
 
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:

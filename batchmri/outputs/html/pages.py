@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from batchmri.flags import in_words
-from batchmri.outputs.atomic_write import write_atomic
+from batchmri.outputs.atomic_write import NewFiles, write_atomic
 
 _TEMPLATES, _ASSETS = "templates", "assets"
 _DIGEST = b'<meta name="batchmri-digest" content="'
@@ -29,17 +29,16 @@ def render(template: str, view: Mapping[str, Any]) -> bytes:
     return _environment().get_template(template).render(view).encode()
 
 
-def write_page(path: Path, template: str, view: Mapping[str, Any]) -> bool:
-    """Write a page unless one with the same content exists; returns whether it was written.
+def write_page(pages: NewFiles, path: Path, template: str, view: Mapping[str, Any]) -> None:
+    """Write a page unless one with the same content exists.
 
     A page begins with a digest of its view and of the templates, so that an unchanged page is
     neither rendered nor written.
     """
     digest = digest_of(view)
     if _digest_on(path) == digest:
-        return False
-    write_atomic(path, render(template, {**view, "digest": digest}))
-    return True
+        return
+    pages.write(path, render(template, {**view, "digest": digest}))
 
 
 def digest_of(view: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from batchmri.outputs.atomic_write import NewFile
+from batchmri.outputs.atomic_write import NewFile, NewFiles
 from batchmri.outputs.html.folder import page_path, report_folder
 from batchmri.outputs.html.index_data import IndexData
 from batchmri.outputs.html.index_view import MAX_CHANGES, index_view
@@ -27,6 +27,7 @@ class HtmlReport:
         self._context = context
         self._report = report_folder(context.output)
         self._files = ExitStack()
+        self._pages = NewFiles()
         self._index = IndexData(context, self._report / "data", self._files)
         self._changes: list[Row] = []
         self._n_changes: dict[str, int] = {}
@@ -40,6 +41,7 @@ class HtmlReport:
 
     def __enter__(self) -> Self:
         self._files.__enter__()
+        self._files.enter_context(self._pages)
         write_assets(self._report)
         return self
 
@@ -47,7 +49,7 @@ class HtmlReport:
         """Write the page of a study and add it to the index."""
         self._index.add(study)
         page = page_path(self._context.output, study.uid)
-        write_page(page, "study.html.j2", study_view(study, self._context))
+        write_page(self._pages, page, "study.html.j2", study_view(study, self._context))
 
     def add_file(self, row: Row) -> None:
         """Count a file without a classified slice."""
@@ -71,6 +73,7 @@ class HtmlReport:
             view = index_view(self._index, self._context, self._changes, self._n_changes)
             self._write("index.html", render("index.html.j2", view))
             self._write("data/words.js", _script("words", self._index.words.all))
+            self._pages.replace()
         self._files.__exit__(kind, error, trace)
         if kind is None:
             self._remove_old_chunks()
