@@ -102,6 +102,19 @@ def test_a_kill_neither_loses_nor_doubles_a_line(
     assert by_study(out) == expected
 
 
+def test_lines_of_a_group_that_the_state_does_not_know_are_recorded_after_a_kill(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out, received = tmp_path / "out", tmp_path / "received.jsonl"
+    scan([archive], out=out, settings=settings)
+    before = (out / "results.jsonl").read_bytes()
+    with Store(out / "state.db") as store:
+        store.listed.clear()
+        store.set_meta("listed_revision", "")
+    scan([archive], out=out, settings=changed(settings, "report", on_study=f"tee -a '{received}'"))
+    assert (out / "results.jsonl").read_bytes() == received.read_bytes() == before
+
+
 def test_a_command_receives_every_finished_study(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,7 @@ from batchmri.settings import Settings
 from batchmri.state.store import Store
 
 _TAIL = 1 << 16
+_GROUP = 64
 _REVISION_KEY = "listed_revision"
 
 
@@ -25,7 +28,7 @@ class StudyStream:
     """Context manager that appends finished studies to results.jsonl, in order of completion.
 
     Every line is on disk before the state records it. After a kill, an incomplete last line is
-    removed and a complete one is recorded, so that no study is listed twice. A study whose files,
+    removed and complete ones are recorded, so that no study is listed twice. A study whose files,
     headers or model have changed is listed again. `on_line` receives each new line.
     """
 
@@ -64,40 +67,60 @@ class StudyStream:
             self._store.set_meta(_REVISION_KEY, "")
             return
         length, tail = _TAIL, b""
-        while tail.count(b"\n") < 2 and len(tail) < size:
+        while tail.count(b"\n") <= _GROUP and len(tail) < size:
             self._file.seek(max(0, size - length))
             tail, length = self._file.read(length), 2 * length
         complete, _, rest = tail.rpartition(b"\n")
         if rest:
             self._file.truncate(size - len(rest))
-        try:
-            last = json.loads(complete.rpartition(b"\n")[2])
-            self._store.listed.put(last["study_uid"], last["version"])
-        except (ValueError, KeyError, TypeError):
-            return  # not written by batchmri: nothing to record
+        for line in complete.split(b"\n")[-_GROUP:]:
+            with suppress(ValueError, KeyError, TypeError):  # not a line of batchmri
+                study = json.loads(line)
+                self._record_found(study["study_uid"], study["version"], line + b"\n")
+
+    def _record_found(self, uid: str, version: str, line: bytes) -> None:
+        if self._store.listed.version(uid) != version:
+            self._store.listed.put(uid, version)
+            self._on_line(line)
 
     def add_finished(self) -> None:
         """List all finished studies that are not listed in their current version."""
         revision = str(self._store.revision)
         if self._store.meta(_REVISION_KEY) == revision:
             return
-        for uid in self._store.listed.known():
-            self.add(uid)
+        unlisted = (
+            (uid, version)
+            for uid in self._store.listed.known()
+            if (version := self._unlisted_version(uid))
+        )
+        while group := list(islice(unlisted, _GROUP)):
+            self._append(group)
         self._store.set_meta(_REVISION_KEY, revision)
 
     def add(self, uid: str) -> None:
         """List a study if all of its series are done and this version is not yet listed."""
+        if version := self._unlisted_version(uid):
+            self._append([(uid, version)])
+
+    def _unlisted_version(self, uid: str) -> str:
+        """The version of a study to list; empty if it is listed or not all series are done."""
         facts = self._store.series.version_facts(uid)
-        if not facts or self._store.listed.version(uid) == (version := study_version(facts)):
-            return
-        line = self._line(uid, version)
+        version = study_version(facts) if facts else ""
+        return "" if version == self._store.listed.version(uid) else version
+
+    def _append(self, group: Sequence[tuple[str, str]]) -> None:
+        """Append studies (UID, version), at most as many as `_resume` records."""
+        lines = [self._line(uid, version) for uid, version in group]
         try:
-            self._file.write(line)
+            self._file.write(b"".join(lines))
             os.fsync(self._file.fileno())
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
-        self._store.listed.put(uid, version)
-        self._on_line(line)
+        with self._store.transaction():
+            for uid, version in group:
+                self._store.listed.put(uid, version)
+        for line in lines:
+            self._on_line(line)
 
     def _line(self, uid: str, version: str) -> bytes:
         results = self._store.series.study(uid)
