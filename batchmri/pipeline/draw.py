@@ -11,7 +11,7 @@ from pathlib import Path
 from batchmri.flags import in_words
 from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.captions import Caption, SeriesCaption
-from batchmri.outputs.paths import montage_path, picture_path, strip_paths
+from batchmri.outputs.paths import picture_path, strip_paths
 from batchmri.reasons import VerdictReason
 from batchmri.records import (
     INDETERMINATE,
@@ -256,11 +256,3 @@ def heat_scale(heat: Mapping[int, FloatArray]) -> float:
 def weight(verdict: Verdict, scores: Scores, classes: Classes) -> float:
     """The probability of the shown class, so that slices without a tumor have no strong color."""
     return classes.probability(verdict.shown_class, scores.probabilities)
-
-
-def draw_montage(study_uid: str, paths: Sequence[str], lines: Sequence[str], output: Path) -> None:
-    """Write the montage of a study from its pictures (`paths`, relative to `output`)."""
-    from batchmri.outputs.pictures import montage
-
-    pictures = [(output / path).read_bytes() for path in paths]
-    write_atomic(output / montage_path(study_uid), montage(pictures, lines))

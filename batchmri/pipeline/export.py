@@ -17,9 +17,11 @@ from batchmri.pipeline.run.changes import Changes
 from batchmri.pipeline.run.last_export import digest_of_sources, export_record, last_export
 from batchmri.pipeline.run.provenance import known_card, known_provenance
 from batchmri.pipeline.study_pictures import (
+    Montage,
+    MontageDrawing,
+    montage_of,
     remove_files_of_gone_studies,
     remove_outdated_pictures,
-    up_to_date_montage,
 )
 from batchmri.pipeline.totals import Totals
 from batchmri.records import Classes
@@ -69,17 +71,23 @@ def export(
     totals, pending = Totals(), store.pending_export()
     changes = Changes(pending.changes)
     with ExitStack() as stack:
+        montages = stack.enter_context(MontageDrawing(output))
         opened: list[Sink] = [stack.enter_context(SINKS.load(name)(context)) for name in names]
         for uid, results in store.series.studies():
             check()
             aggregated = aggregate(uid, results, classes, settings)
             before = store.studies.get(uid)
             totals.first &= before is None
-            montage = up_to_date_montage(aggregated, before, classes, settings, output, draw=draw)
+            montage = montage_of(aggregated, classes, settings)
+            is_drawn = _is_drawn(montage, before, output)
             if draw:  # otherwise keep pictures of other rules, which a later run may use again
                 remove_outdated_pictures(
                     output, uid, [*aggregated.files(classes, settings), montage.path]
                 )
+            if draw and montage.path and not is_drawn:
+                montages.draw(montage)
+            elif not is_drawn:
+                montage = Montage()
             now = _exported(aggregated, montage.digest)
             change = _change(before, now) if aggregated.foreign else ""
             study = study_export(
@@ -135,6 +143,11 @@ def _keep_changes(output: Path) -> None:
     ):
         while chunk := changes.read(1 << 20):
             kept.write(chunk)
+
+
+def _is_drawn(montage: Montage, before: ExportedStudy | None, output: Path) -> bool:
+    same = before is not None and before.montage == montage.digest
+    return same and (output / montage.path).is_file()
 
 
 def _feed(sinks: Sequence[Sink], study: StudyExport) -> None:

@@ -1,53 +1,79 @@
 """Pictures of studies in an export: montages, and the removal of pictures that no row refers to."""
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Iterable, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.html.folder import page_folders, remove_page
 from batchmri.outputs.paths import montage_path
 from batchmri.pipeline.aggregate import AggregatedStudy, montage_lines
-from batchmri.pipeline.draw import draw_montage, split_picture_class
+from batchmri.pipeline.draw import split_picture_class
 from batchmri.records import Classes
 from batchmri.settings import Settings
 from batchmri.state.store import Store
-from batchmri.state.studies import ExportedStudy
 
 
 @dataclass(frozen=True, slots=True)
 class Montage:
-    """The montage of a study; `digest` changes with what it shows."""
+    """The montage of a study: `pictures` below `lines` of text. `digest` changes with both."""
 
     path: str = ""
     digest: str = ""
+    pictures: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
-def up_to_date_montage(
-    aggregated: AggregatedStudy,
-    before: ExportedStudy | None,
-    classes: Classes,
-    settings: Settings,
-    output: Path,
-    *,
-    draw: bool,
-) -> Montage:
-    """The up-to-date montage of a study, drawn if needed and allowed; empty if there is none."""
+def montage_of(aggregated: AggregatedStudy, classes: Classes, settings: Settings) -> Montage:
+    """The montage that a study should have; empty if it has none."""
     if aggregated.verdict is None or not aggregated.pictures:
         return Montage()
-    path = montage_path(aggregated.uid)
-    lines = montage_lines(aggregated, classes, settings)
-    pictures = aggregated.montage_pictures
+    lines = tuple(montage_lines(aggregated, classes, settings))
+    pictures = tuple(aggregated.montage_pictures)
     drawn = (split_picture_class(result.picture_class)[0] for result in aggregated.results)
     text = "\0".join([aggregated.version, *lines, *drawn, *pictures])
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    if before is not None and before.montage == digest and (output / path).is_file():
-        return Montage(path, digest)
-    if not draw:
-        return Montage()
-    draw_montage(aggregated.uid, pictures, lines, output)
-    return Montage(path, digest)
+    return Montage(montage_path(aggregated.uid), digest, pictures, lines)
+
+
+class MontageDrawing:
+    """Context manager that draws montages in threads; all are drawn at its end.
+
+    Raises OutputError if one cannot be written.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self._workers = len(os.sched_getaffinity(0))
+        self._threads = ThreadPoolExecutor(self._workers)
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def draw(self, montage: Montage) -> None:
+        """Draw a montage; waits if too many are being drawn."""
+        self._pending.append(self._threads.submit(_draw, montage, self._output))
+        if len(self._pending) > 2 * self._workers:
+            self._pending.popleft().result()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=kind is not None)
+        while self._pending and kind is None:
+            self._pending.popleft().result()
+
+
+def _draw(montage: Montage, output: Path) -> None:
+    from batchmri.outputs import pictures
+
+    shown = [(output / path).read_bytes() for path in montage.pictures]
+    write_atomic(output / montage.path, pictures.montage(shown, montage.lines))
 
 
 def remove_outdated_pictures(output: Path, uid: str, expected: Iterable[str]) -> None:

@@ -43,9 +43,7 @@ def study_view(study: StudyExport, context: SinkContext) -> View:
         "series": [_series_row(r, study, number[r.series.key], context) for r in ordered],
         "sections": sections,
         "data": [_script_data(section) for section in sections],
-        "montage": _existing(montage_path(study.uid), context.output)
-        if study.study["montage_png"]
-        else "",
+        "montage": _ROOT + montage_path(study.uid) if study.study["montage_png"] else "",
         "model": str(study.study["model_digest"])[:12],
     }
 
