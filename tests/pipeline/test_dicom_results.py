@@ -102,6 +102,19 @@ def test_unchanged_studies_are_not_written_again(
     assert {path: path.stat().st_mtime_ns for path in results(out).values()} == before
 
 
+def test_a_missing_object_is_written_again_and_one_that_is_not_wanted_is_removed(
+    tmp_path: Path, archive: Path, wanted: Settings
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=wanted)
+    before = content(out)
+    results(out)["kos"].unlink()
+    assert dicom(out) == 0
+    assert content(out) == before
+    assert dicom(out, kinds=("sr",)) == 0
+    assert content(out) == {"sr.dcm": before["sr.dcm"]}
+
+
 def test_finished_studies_have_objects_after_a_run_that_stops_early(
     tmp_path: Path, archive: Path, wanted: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +200,9 @@ def _study_rows(text: bytes) -> list[dict[str, str]]:
 def test_objects_show_the_verdicts_of_the_tables(
     tmp_path: Path, archive: Path, wanted: Settings
 ) -> None:
+    """Also without a montage, which changes with the verdict too."""
     out = tmp_path / "out"
+    wanted = changed(wanted, "report", gradcam="none")
     scan([archive], out=out, settings=wanted)
     undecided = changed(wanted, "verdict", tumor_above=1.0, notumor_below=0.0)
     reclassify(out, settings=undecided)
