@@ -41,14 +41,7 @@ def load_checkpoint(path: Path) -> tuple[ClassMapNetwork, Card, DomainModel | No
     or damaged, or belongs to another architecture.
     """
     weights, card, detector = read_weights(path)
-    network = ClassMapNetwork(len(card.classes), card.last_stride)
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        line = str(error).splitlines()[0]
-        raise ModelError(f"model {path}: these are not weights of this network ({line})") from None
-    return network.eval(), card, detector
+    return weights.network(), card, detector
 
 
 def _to_half(name: str, tensor: Tensor) -> Tensor:

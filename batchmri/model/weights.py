@@ -35,10 +35,21 @@ class Weights:
         return self.tensors[BIAS].astype(np.float32)
 
     def network(self) -> "ClassMapNetwork":
-        """Load the network, which imports torch and MONAI. Raises ModelError."""
-        from batchmri.model.checkpoint import load_checkpoint
+        """The network in single precision and evaluation mode; imports torch and MONAI.
 
-        return load_checkpoint(self.path)[0]
+        Raises ModelError if the weights belong to another architecture.
+        """
+        import torch
+
+        from batchmri.model.network import ClassMapNetwork
+
+        network = ClassMapNetwork(len(self.card.classes), self.card.last_stride)
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in self.tensors.items()}
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise _not_of_this_network(self.path, error) from None
+        return network.eval()
 
 
 def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
@@ -60,7 +71,11 @@ def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
         tensors = load(content)
         detector = DomainModel.from_tensors(tensors)
     except (SafetensorError, KeyError) as error:
-        line = str(error).splitlines()[0]
-        raise ModelError(f"model {path}: these are not weights of this network ({line})") from None
+        raise _not_of_this_network(path, error) from None
     own = {name: array for name, array in tensors.items() if not name.startswith(PREFIX)}
     return Weights(path, card, own), card, detector
+
+
+def _not_of_this_network(path: Path, error: Exception) -> ModelError:
+    line = str(error).splitlines()[0]
+    return ModelError(f"model {path}: these are not weights of this network ({line})")

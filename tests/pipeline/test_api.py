@@ -9,7 +9,7 @@ import batchmri
 from batchmri.errors import ModelError, UsageError
 from batchmri.model.card import read_card
 from batchmri.pipeline.api import Classifier
-from batchmri.pipeline.commands.calibration_file import Calibration
+from batchmri.pipeline.run.calibration_file import Calibration
 from tests.pipeline.builders import head
 
 

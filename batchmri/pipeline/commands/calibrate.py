@@ -6,8 +6,8 @@ from pathlib import Path
 from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import write_atomic
 from batchmri.outputs.console import Console, LogFormat
-from batchmri.pipeline.commands.calibration_file import FITTED, Calibration
 from batchmri.pipeline.commands.site_labels import SiteLabel, match_labels, read_labels
+from batchmri.pipeline.run.calibration_file import FITTED, Calibration
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_model, known_rules
 from batchmri.proportions import wilson

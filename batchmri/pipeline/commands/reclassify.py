@@ -6,8 +6,8 @@ from batchmri.errors import UsageError
 from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
 from batchmri.outputs.summary import print_summary
-from batchmri.pipeline.commands.calibration_file import with_calibration
 from batchmri.pipeline.export import export
+from batchmri.pipeline.run.calibration_file import with_calibration
 from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_model, known_rules

@@ -7,7 +7,7 @@ from typing import Any
 
 from batchmri.errors import ModelError, StateError, UsageError
 from batchmri.model.card import SHIPPED, Card, read_card
-from batchmri.pipeline.commands.calibration_file import with_calibration
+from batchmri.pipeline.run.calibration_file import with_calibration
 from batchmri.records import Classes
 from batchmri.renamed import CARD, rename_keys
 from batchmri.settings import Settings

@@ -15,7 +15,7 @@ from batchmri.errors import BatchmriError, OutputBusyError, exit_code_of
 from batchmri.outputs.atomic_write import write_json
 from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.metrics import prometheus, read_metric, write_metrics
-from batchmri.pipeline.commands.calibration_file import calibration_record
+from batchmri.pipeline.run.calibration_file import calibration_record
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.pipeline.totals import Totals
 from batchmri.reasons import Reason
