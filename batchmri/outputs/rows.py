@@ -70,13 +70,14 @@ def study_export(
     *,
     montage_png: str = "",
     change: str = "",
+    with_slices: bool = True,
 ) -> StudyExport:
-    """The rows of a study, of its series and of its slices."""
+    """The rows of a study, of its series and, unless they are not needed, of its slices."""
     return StudyExport(
         uid,
         study_row(uid, results, verdicts, deciding, montage_png, classes),
         tuple(series_row(r, verdicts.get(r.series.key), classes, settings) for r in results),
-        tuple(row for result in results for row in slice_rows(result, classes)),
+        tuple(row for r in results if with_slices for row in slice_rows(r, classes)),
         tuple(results),
         verdicts,
         deciding,

@@ -9,11 +9,15 @@ class Recording:
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
+        self.batches: set[int] = set()
+        self.last_sum = 0.0
         self.bias = np.zeros(1, np.float32)
         self.shapes: list[tuple[int, ...]] = []
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.shapes.append(batch.shape)
+        self.batches.add(batch.ctypes.data)
+        self.last_sum = float(batch.sum())
         means = batch.mean((1, 2, 3))
         return means[:, None, None, None], means[:, None]
 
@@ -30,6 +34,16 @@ def test_every_slice_comes_back_once_in_order_from_batches_of_one_shape(n: int) 
     assert [float(c.maps[0, 0, 0]) for c in found] == list(range(n))
     assert set(backend.shapes) == {(4, 1, 2, 2)}
     assert len(backend.shapes) == -(-n // 4)
+
+
+def test_memory_of_batches_is_used_again_and_padded_with_zeros() -> None:
+    backend = Recording(batch_size=4)
+    with Batcher[int](backend) as batcher:
+        for tag in range(41):
+            list(batcher.put(np.full((1, 2, 2), 1 + tag, np.float32), tag))
+        list(batcher.finish())
+    assert len(backend.shapes) == 11 and len(backend.batches) <= 4
+    assert backend.last_sum == 4 * 41, "one slice, and nothing of earlier batches"
 
 
 def test_without_slices_the_backend_is_not_run() -> None:

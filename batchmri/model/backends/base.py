@@ -21,7 +21,10 @@ class Backend(Protocol):
     bias: FloatArray
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""
+        """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S).
+
+        The memory of `batch` is used again after the call.
+        """
 
 
 class BackendType(Protocol):

@@ -29,6 +29,7 @@ class Classified(Generic[Tag]):
 
 @dataclass(frozen=True, slots=True)
 class _Batch(Generic[Tag]):
+    images: FloatArray
     tags: Sequence[Tag]
     future: "Future[tuple[FloatArray, FloatArray]]"
 
@@ -44,6 +45,7 @@ class Batcher(Generic[Tag]):
         self._backend = backend
         self._stop = stop or Shutdown()
         self._images: FloatArray | None = None
+        self._unused: list[FloatArray] = []  # memory of earlier batches
         self._tags: list[Tag] = []
         self._in_flight: deque[_Batch[Tag]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1)
@@ -59,7 +61,7 @@ class Batcher(Generic[Tag]):
     def put(self, image: FloatArray, tag: Tag) -> Iterator[Classified[Tag]]:
         """Add a slice; yields the results of the oldest batch if too many are in flight."""
         if self._images is None:
-            self._images = np.zeros((self._backend.batch_size, *image.shape), np.float32)
+            self._images = self._new_images(image.shape)
         self._images[len(self._tags)] = image
         self._tags.append(tag)
         if len(self._tags) == self._backend.batch_size:
@@ -74,12 +76,20 @@ class Batcher(Generic[Tag]):
         while self._in_flight:
             yield from self._receive()
 
+    def _new_images(self, shape: tuple[int, ...]) -> FloatArray:
+        if self._unused:
+            return self._unused.pop()
+        return np.empty((self._backend.batch_size, *shape), np.float32)
+
     def _send(self, images: FloatArray) -> None:
-        self._in_flight.append(_Batch(self._tags, self._thread.submit(self._backend.run, images)))
+        images[len(self._tags) :] = 0
+        future = self._thread.submit(self._backend.run, images)
+        self._in_flight.append(_Batch(images, self._tags, future))
         self._images, self._tags = None, []
 
     def _receive(self) -> Iterator[Classified[Tag]]:
         batch = self._in_flight.popleft()
         maps, features = self._stop.result(batch.future)
+        self._unused.append(batch.images)
         for i, tag in enumerate(batch.tags):
             yield Classified(tag, maps[i], features[i])

@@ -132,6 +132,7 @@ class StudyStream:
             found.deciding,
             self._classes,
             self._settings.report,
+            with_slices=False,
         )
         listed = document(study, self._columns["studies"], self._columns["series"])
         return json_line({**listed, "version": version})
