@@ -1,15 +1,20 @@
 """Slices per second from files to tables, compared with a plain MONAI script.
 
-    python -m benchmarks.end_to_end [--series 10] [--pairs 5] [--precision fp32 bf16]
+    python -m benchmarks.end_to_end [--series 12] [--pairs 5] [--precision fp32 bf16]
 
-Compares `batchmri scan`, from start to exit, with benchmarks/plain_monai.py on the same generated
-archive, alternating. The limits are the bare backend on prepared slices, and reading the files and
-nothing else. Ratios are medians of the pairs. `waiting` is the share of the stage `classify` in
-which the backend has nothing to do: 1 − (slices / rate of the bare backend) / seconds of the stage.
+Runs `batchmri scan` and benchmarks/plain_monai.py on made-up archives, alternating. Both run on one
+series and on several, and the rates are those of the slices beyond the first series, from start to
+exit: imports, loading the network and other costs that do not grow with the archive are in `start`,
+the seconds of a scan of one series. Ratios are medians of the pairs.
+
+There are two limits: `network`, the bare backend on prepared slices; and `sum`, the bare costs of
+decoding, preparation and network together, on all cores. `waiting` is the share of the stage
+`classify` in which the backend has nothing to do.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +29,9 @@ from batchmri.model.card import SHIPPED
 from batchmri.model.weights import read_weights
 from batchmri.settings.classifier import ClassifierSettings
 from benchmarks.archives import KINDS, SLICES, machine, make
+from benchmarks.stages import bare_s
+
+_PLAIN_SERIES = 3  # the plain script takes several times as long
 
 
 def seconds_of(*command: object) -> float:
@@ -32,12 +40,16 @@ def seconds_of(*command: object) -> float:
     return time.perf_counter() - start
 
 
-def scan(archive: Path, out: Path, precision: str) -> tuple[float, float]:
+def scan(archive: Path, out: Path, precision: str) -> np.ndarray:
     """Return the seconds of a scan, and of its stage `classify`."""
     options = ("--precision", precision, "--device", "cpu")
     spent = seconds_of("-m", "batchmri", "scan", archive, "--out", out, *options)
     report = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    return spent, report["seconds"]["classify"]
+    return np.array([spent, report["seconds"]["classify"]])
+
+
+def plain(archive: Path, out: Path) -> float:
+    return seconds_of("-m", "benchmarks.plain_monai", archive, out)
 
 
 def bare_rate(precision: str, n: int = 256) -> float:
@@ -57,50 +69,60 @@ def bare_rate(precision: str, n: int = 256) -> float:
     return best
 
 
-def reading_rate(archive: Path, n: int) -> float:
-    start = time.perf_counter()
-    for path in archive.rglob("*"):
-        if path.is_file():
-            path.read_bytes()
-    return n / (time.perf_counter() - start)
+class Comparison:
+    """Runs of one kind of archive."""
+
+    def __init__(self, base: Path, kind: str, n_series: int) -> None:
+        self.base, self.kind = base, kind
+        self.sizes = {"one": 1, "few": _PLAIN_SERIES, "all": n_series}
+        for name, n in self.sizes.items():
+            make(base / name, kind, n)
+        self.slices = (n_series - 1) * SLICES
+        self.plain_slices = (_PLAIN_SERIES - 1) * SLICES
+        n_cores = len(os.sched_getaffinity(0))
+        self.reading_s = bare_s(base / "all") / self.slices / n_cores  # all cores decode
+        self.plain_one = plain(base / "one", base / "plain-one")
+
+    def pairs(self, n_pairs: int, rates: dict[str, float]) -> None:
+        """Print a row per precision."""
+        one = {p: scan(self.base / "one", self.base / f"one-{p}", p) for p in rates}
+        ours: dict[str, list[np.ndarray]] = {precision: [] for precision in rates}
+        theirs: list[float] = []
+        for pair in range(n_pairs):
+            for precision in rates:
+                out = self.base / f"all-{precision}-{pair}"
+                ours[precision].append(scan(self.base / "all", out, precision) - one[precision])
+            spent = plain(self.base / "few", self.base / f"plain-{pair}") - self.plain_one
+            theirs.append(self.plain_slices / spent)
+        for precision, bare in rates.items():
+            found = [self.slices / seconds for seconds in ours[precision]]
+            rate, stage = (statistics.median(column) for column in zip(*found, strict=True))
+            ratio = statistics.median(o[0] / t for o, t in zip(found, theirs, strict=True))
+            both = 1 / (1 / bare + self.reading_s)
+            print(
+                f"| {self.kind} | {precision} | {one[precision][0]:.1f} | {rate:.1f} "
+                f"| {statistics.median(theirs):.1f} | {ratio:.1f} | {bare:.1f} | {rate / bare:.2f} "
+                f"| {both:.1f} | {rate / both:.2f} | {max(0.0, 1 - stage / bare):.0%} |",
+                flush=True,
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--series", type=int, default=10)
+    parser.add_argument("--series", type=int, default=12)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     options = parser.parse_args()
-    n = options.series * SLICES
     print(f"{machine()}; {options.series} series of {SLICES} slices, {options.pairs} pairs\n")
     rates = {precision: bare_rate(precision) for precision in options.precision}
     print(
-        "| archive | precision | batchmri | plain MONAI | ratio | classify | bare backend | ratio "
-        "| waiting | reading |\n|" + "---|" * 10
+        "| archive | precision | start (s) | batchmri | plain MONAI | ratio | network | ratio "
+        "| sum | ratio | waiting |\n|" + "---|" * 11
     )
     for kind in options.kinds:
         with tempfile.TemporaryDirectory() as name:
-            base = Path(name)
-            make(base / "archive", kind, options.series)
-            disk = reading_rate(base / "archive", n)
-            for precision in options.precision:
-                ours, plain, stages = [], [], []
-                for pair in range(options.pairs):
-                    spent, stage = scan(base / "archive", base / f"{precision}-{pair}", precision)
-                    ours.append(spent)
-                    stages.append(stage)
-                    out = base / f"plain-{precision}-{pair}"
-                    plain.append(seconds_of("-m", "benchmarks.plain_monai", base / "archive", out))
-                ratio = statistics.median(p / o for p, o in zip(plain, ours, strict=True))
-                mine, theirs, stage = map(statistics.median, (ours, plain, stages))
-                bare = rates[precision]
-                print(
-                    f"| {kind} | {precision} | {n / mine:.1f} | {n / theirs:.1f} | {ratio:.1f} "
-                    f"| {n / stage:.1f} | {bare:.1f} | {n / stage / bare:.2f} "
-                    f"| {max(0.0, 1 - n / bare / stage):.0%} | {disk:.0f} |",
-                    flush=True,
-                )
+            Comparison(Path(name), kind, options.series).pairs(options.pairs, rates)
 
 
 if __name__ == "__main__":
