@@ -55,13 +55,15 @@ def show(out: Path, scratch: Path) -> None:
     print(f"{n_studies} studies, {n_series} classified series, {n_slices} classified slices")
     sizes = {str(p.relative_to(out)): p.stat().st_size for p in out.rglob("*") if p.is_file()}
     empty = empty_state(scratch)
-    print(f"{'kB':<30}{'files':>7}{'per study':>12}{'per series':>12}{'per slice':>12}")
+    names = ("per file", "per study", "per series", "per slice")
+    print(f"{'kB':<30}{'files':>7}" + "".join(f"{name:>12}" for name in names))
     known = 0
     for kind, belongs in _KINDS.items():
         found = [size for name, size in sizes.items() if belongs(name)]
         known += sum(found)
         size = (sum(found) - empty * (kind == "state.db")) / 1000
-        shares = "".join(f"{size / max(n, 1):12.1f}" for n in (n_studies, n_series, n_slices))
+        counts = (len(found), n_studies, n_series, n_slices)
+        shares = "".join(f"{size / max(n, 1):12.1f}" for n in counts)
         print(f"{kind:<30}{len(found):7d}{shares}")
     rest = sum(sizes.values()) - known
     print(f"not growing: empty state.db {empty / 1000:.0f} kB, other files {rest / 1000:.0f} kB")
