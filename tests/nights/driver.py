@@ -13,20 +13,24 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import batchmri.pipeline.draw_series
 import batchmri.pipeline.run.loaded_model
 from batchmri.errors import OutputError
 from batchmri.outputs import atomic_write as files
-from batchmri.pipeline.draw_series import Drawn, DrawTask, draw_series
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from batchmri.state.transaction import Transaction
+
+if TYPE_CHECKING:
+    from batchmri.pipeline.draw_series import Drawn, DrawTask
+if __name__ != "__main__":  # not in a run without a kill: benchmarks.night measures its imports
+    from batchmri.pipeline.draw_series import draw_series
 
 FEATURES = 1280 + 224
 
@@ -68,8 +72,8 @@ def at_call(number: int, then: Callable[..., Any], real: Callable[..., Any]) -> 
 
 
 def draw_and_die(
-    tasks: Sequence[DrawTask], point: str, number: int, pid: int
-) -> list[Drawn | OutputError]:
+    tasks: "Sequence[DrawTask]", point: str, number: int, pid: int
+) -> "list[Drawn | OutputError]":
     """Draw in a worker that may kill the scan `pid`."""
     plant(point, number, pid)
     return draw_series(tasks)
@@ -106,7 +110,7 @@ def main() -> None:
             from tests.nights import driver
 
             draw = partial(driver.draw_and_die, **kill)
-            batchmri.pipeline.draw_series.draw_series = draw  # type: ignore[assignment]
+            import_module("batchmri.pipeline.draw_series").draw_series = draw  # type: ignore[attr-defined]
     batchmri.pipeline.run.loaded_model.load_checkpoint = lambda _: (None, None, None)  # type: ignore[assignment]
     batchmri.pipeline.run.loaded_model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)
