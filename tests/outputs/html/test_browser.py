@@ -53,7 +53,7 @@ def page(browser: "sync_api.Browser") -> Iterator["sync_api.Page"]:
 
 
 def shown(page: "sync_api.Page") -> str:
-    return page.text_content("#shown")
+    return page.text_content("#shown:not(:empty)")  # waits for the script of a new page
 
 
 def first_study(page: "sync_api.Page") -> str:

@@ -307,6 +307,7 @@ def _open_files(pids: list[int]) -> set[str]:
 
 _TWO_NODES = """
 import sys
+from pathlib import Path
 from batchmri.pipeline.scan import scan
 from batchmri.pipeline.engines.ray import RayEngine
 from batchmri.settings import Settings
@@ -316,7 +317,7 @@ archive, out, config = sys.argv[1:]
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 second = cluster.add_node(num_cpus=1)
 cluster.wait_for_nodes()
-settings = Settings.load(config, engine={"ray_address": cluster.address})
+settings = Settings.load(Path(config), engine={"ray_address": cluster.address})
 real, lost = RayEngine.classify, []
 
 def then_lose(engine, waiting):
