@@ -10,6 +10,7 @@ Starts one local cluster, and measures on generated NIfTI volumes of 24 slices:
 """
 
 import argparse
+import logging
 import os
 import pickle
 import statistics
@@ -142,6 +143,7 @@ def series_per_second(archive: Path, out: Path, settings: Settings) -> tuple[flo
 def scaling(volumes: Path, files: Path, base: Path, address: str) -> None:
     import batchmri.pipeline.engines.ray as engine
 
+    logging.getLogger("batchmri").setLevel(logging.WARNING)  # no summaries of scans
     engine.Actor = Stub  # type: ignore[misc]
     model, sent = make_model(base), [0]
     print(f"| actors | headers/s | series/s with a stubbed network |\n{'|---' * 3}|")

@@ -115,6 +115,8 @@ def main() -> None:
     batchmri.pipeline.run.loaded_model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)
     )
+    # The tables are written after SIGTERM, however slow the machine is.
+    import_module("batchmri.pipeline.scan")._EXPORT_GRACE_S = 60.0  # type: ignore[attr-defined]
     settings = Settings.model_validate(
         {
             "classifier": {"model": model, "device": "cpu", "precision": "fp32"},
