@@ -85,6 +85,8 @@ def test_heat_maps_stay_without_being_wanted_and_return_if_they_were_deleted(
     archive, out = tmp_path / "archive", tmp_path / "out"
     write_series(archive, n=6, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
     wanted = replace_report(settings, settings.report.model_copy(update={"heatmaps": "nifti"}))
+    scan([archive], out=out, settings=settings)
+    assert not list(out.glob("gradcam/*/*/*_heatmap.nii.gz"))
     scan([archive], out=out, settings=wanted)
     (path,) = out.glob("gradcam/*/*/*_heatmap.nii.gz")
     before = path.read_bytes()
