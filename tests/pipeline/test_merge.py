@@ -194,7 +194,13 @@ def test_outputs_without_results_or_in_use_are_refused(outputs: list[Path], tmp_
         merge(outputs, out=outputs[0])
     with hold(outputs[1]), pytest.raises(OutputBusyError):
         merge(outputs, out=merged)
+    saved = (outputs[1] / "run.json").read_bytes()
     (outputs[1] / "run.json").unlink()
+    with pytest.raises(UsageError, match="out-two: its scan is not finished"):
+        merge(outputs, out=merged)
+    (outputs[1] / "run.json").write_bytes(saved)
+    with Store(outputs[1] / "state.db") as store:
+        store.series.forget_results()  # every series waits, as after a scan that was interrupted
     with pytest.raises(UsageError, match="out-two: its scan is not finished"):
         merge(outputs, out=merged)
 
