@@ -29,7 +29,7 @@ def test_a_backend_of_another_package_is_chosen_by_name(
         assert json.loads((out / "run.json").read_text())["model"]["device"] == f"{backend} cpu"
         both[backend] = [float(row["p_glioma"]) for row in table(out, "slices")]
     assert both["eager"] == pytest.approx(both["openvino"], abs=2e-3)
-    with pytest.raises(StateError, match=r"device eager cpu \(now openvino cpu\)"):
+    with pytest.raises(StateError, match=r"eager on cpu \(now --backend openvino on cpu\)"):
         scan([tmp_path / "archive"], out=tmp_path / "eager", settings=chosen)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from batchmri.outputs import drawing as canvas
+from batchmri.outputs.captions import Caption, SeriesCaption
 from batchmri.outputs.pictures import (
     _HEADER_HEIGHT,
     _HEIGHT,
@@ -13,8 +14,6 @@ from batchmri.outputs.pictures import (
     _PANEL,
     _TILE,
     _WIDTH,
-    Caption,
-    SeriesCaption,
     montage,
     overlay,
 )

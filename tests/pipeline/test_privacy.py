@@ -101,5 +101,5 @@ def test_identifiers_are_written_only_on_request(tmp_path: Path, settings: Setti
     assert study["patient_name"] == "Name^a"
     assert study["birth_date"] == "19470123"
     assert study["study_date"] == "20200102"
-    with pytest.raises(StateError, match=r"identifiers true \(now false\)"):
+    with pytest.raises(StateError, match=r"with --identifiers \(now no --identifiers\)"):
         scan([tmp_path / "archive"], out=out, settings=settings)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from batchmri.archive import assembly
 from batchmri.errors import StateError, UsageError
-from batchmri.pipeline import plan
 from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
@@ -218,8 +218,8 @@ def test_a_run_with_nothing_new_assembles_no_study(
     archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, assembled = tmp_path / "out", []
-    real = plan.assemble
-    monkeypatch.setattr(plan, "assemble", lambda *args: assembled.append(1) or real(*args))
+    real = assembly.assemble
+    monkeypatch.setattr(assembly, "assemble", lambda *args: assembled.append(1) or real(*args))
 
     def n_assembled(used: Settings = settings, **options: bool) -> int:
         assembled.clear()
