@@ -8,7 +8,8 @@ Pixels are (row, column). `index` counts from 0, DICOM frame numbers count from 
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple
+from os import stat_result
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ Plane = Literal["axial", "coronal", "sagittal", "oblique", ""]
 FloatArray = npt.NDArray[np.float32]
 
 
+_MAX_TIME_NS = 2**63 - 1  # in the year 2262: SQLite stores signed integers of 64 bits
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """A file found by the walk: `source` is its name in tables, `path` its path on disk."""
@@ -34,6 +38,12 @@ class FileEntry:
     path: str
     size: int
     mtime_ns: int
+
+    @classmethod
+    def of(cls, source: str, path: str, status: stat_result) -> Self:
+        """Return the entry of a file; a modification time before 1678 or after 2262 is clamped."""
+        mtime_ns = max(-_MAX_TIME_NS - 1, min(status.st_mtime_ns, _MAX_TIME_NS))
+        return cls(source, path, status.st_size, mtime_ns)
 
 
 class SeriesKey(NamedTuple):

@@ -150,7 +150,7 @@ class _Walker:
                     status = os.lstat(path)
                     kind = stat.S_IFMT(status.st_mode)
                     if kind == stat.S_IFREG:
-                        yield FileEntry(source, path, status.st_size, status.st_mtime_ns)
+                        yield FileEntry.of(source, path, status)
                         continue
                     found = self._target(path) if kind == stat.S_IFLNK else status
                 except OSError as error:
@@ -224,7 +224,7 @@ def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNo
     if not stat.S_ISREG(status.st_mode):
         kind = _SPECIAL.get(stat.S_IFMT(status.st_mode), "not a regular file")
         return FileNote(source, Reason.NOT_AN_IMAGE, kind)
-    return FileEntry(source, path, status.st_size, status.st_mtime_ns)
+    return FileEntry.of(source, path, status)
 
 
 def _unreadable(source: str, error: OSError) -> FileNote:

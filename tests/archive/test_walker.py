@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -36,6 +38,22 @@ def test_every_file_once_with_size_and_time(tmp_path: Path) -> None:
         assert isinstance(item, FileEntry)
         status = Path(item.path).stat()
         assert (item.size, item.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "kept"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (2**63, 2**63 - 1),
+        (10**22, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (-(2**63) - 1, -(2**63)),
+    ],
+)
+def test_times_are_clamped_to_64_bits(time_ns: int, kept: int) -> None:
+    status = SimpleNamespace(st_size=7, st_mtime_ns=time_ns)
+    entry = FileEntry.of("r/a", "/x/a", cast("os.stat_result", status))
+    assert entry == FileEntry("r/a", "/x/a", 7, kept)
 
 
 def test_links_are_noted_and_never_followed(tmp_path: Path) -> None:

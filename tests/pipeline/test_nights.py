@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ import pytest
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.formats.read_headers import read_headers
 from batchmri.outputs.logs import LOGGER
+from batchmri.pipeline.commands.dry_run import dry_run
+from batchmri.pipeline.commands.explain import explain
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
@@ -54,6 +56,29 @@ def test_a_root_that_is_not_mounted_changes_nothing(
     with pytest.raises(ArchiveError, match="12 files were known here, and none exists now"):
         scan([archive], out=out, settings=settings)
     assert (contents(out), memory(out)) == before
+
+
+@pytest.mark.parametrize(
+    ("year", "shown"), [(2300, "2262-04-11 23:47:16"), (1600, "1677-09-21 00:12:43")]
+)
+def test_a_file_dated_beyond_64_bits_is_a_file_like_any_other(
+    year: int, shown: str, archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    odd, out = archive / "a" / "one-003", tmp_path / "out"
+    time_ns = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 10**9
+    os.utime(odd, ns=(time_ns, time_ns))
+    if odd.stat().st_mtime_ns != time_ns:
+        pytest.skip(f"this file system cannot store the year {year}")
+    settling = changed(settings, "schedule", settle="10m")
+    dry_run([archive], settings=settling)
+    for _ in range(2):
+        assert scan([archive], out=out, settings=settling).exit_code == 0
+        rows = {row["source"]: row["status"] for row in table(out, "series")}
+        # Both have just been written, so they are still arriving.
+        assert rows == {"archive/a": "skipped", "archive/b": "skipped"}
+    assert any(shown in line for line in explain(out, "archive/a/one-003"))
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert [row["n_slices"] for row in table(out, "series")] == ["6", "6"]
 
 
 def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(

@@ -69,9 +69,8 @@ def header_path_of(entry: FileEntry) -> str | None:
 
 def header_entry(entry: FileEntry, path: str) -> FileEntry:
     """Return the entry of the .hdr file at `path`, in the same folder as the .img of `entry`."""
-    status = Path(path).stat()
     source = posixpath.join(folder_of(entry.source), _renamed(entry, path))
-    return FileEntry(source, path, status.st_size, status.st_mtime_ns)
+    return FileEntry.of(source, path, Path(path).stat())
 
 
 def read_nifti_header(
