@@ -23,6 +23,14 @@ class Gone(NamedTuple):
     in_no_study: int
 
 
+class Unreadable(NamedTuple):
+    """Folders that could not be read: their number, the `source` of the first, and its error."""
+
+    folders: int
+    first: str
+    error: str
+
+
 class FileIndex:
     """The table `files`, and the temporary tables of the current walk (`WalkIndex`)."""
 
@@ -45,13 +53,13 @@ class FileIndex:
         self._walk.end()
 
     def n_walked(self, root: str) -> int:
-        """Number of files found by the walk in one root."""
+        """Number of files found by the walk in one root, except new ones that it cannot read."""
         where, bounds = _below(root)
         query = (
-            f"SELECT count(*) FROM temp.walked WHERE {where} "
+            f"SELECT count(*) FROM temp.walked WHERE {where} AND reason IS NOT ? "
             "AND NOT EXISTS (SELECT 1 FROM files WHERE files.source = walked.source)"
         )
-        (n_new,) = self._db.execute(query, bounds).fetchone()
+        (n_new,) = self._db.execute(query, (*bounds, Reason.IO_ERROR)).fetchone()
         return self.count(root) - self._count("temp.missing", root) + int(n_new)
 
     def count(self, root: str | None = None) -> int:
@@ -96,6 +104,21 @@ class FileIndex:
             "FROM files WHERE source IN (SELECT source FROM temp.missing)"
         )
         return Gone(*self._db.execute(query).fetchone())
+
+    def unreadable(self, root: str | None = None) -> Unreadable | None:
+        """The folders that the walk could not read and below which files were known.
+
+        Of one root, or of all; None if there is none.
+        """
+        where, bounds = _below(root) if root is not None else ("true", ())
+        # The columns without an aggregate function are from the row with the minimum (SQLite).
+        query = (
+            f"SELECT count(*), min(source), detail FROM temp.walked WHERE {where} AND reason = ? "
+            "AND EXISTS (SELECT 1 FROM temp.missing WHERE missing.source > walked.source || '/' "
+            "AND missing.source < walked.source || '0')"
+        )
+        found = Unreadable(*self._db.execute(query, (*bounds, Reason.IO_ERROR)).fetchone())
+        return found if found.folders else None
 
     def forget_headers(self) -> None:
         """Mark every header to be read again; failure counts and change times are kept."""

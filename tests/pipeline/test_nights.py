@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,57 @@ def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(
     scan([archive], out=out, settings=settings, options=ScanOptions(allow_shrink=True))
     assert [row["change"] for row in table(out, "changes")] == ["gone"] * 3
     assert not list((out / "gradcam").glob(f"*/{uid('a')}"))
+
+
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that makes folders unreadable, also for root."""
+    real, closed = os.scandir, set[str]()
+
+    def listed(path: str) -> Any:
+        if str(path).rstrip("/") in closed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr("batchmri.archive.walker.os.scandir", listed)
+    return lambda *folders: closed.update(map(str, folders))
+
+
+def test_an_archive_without_permission_is_not_called_gone(
+    archive: Path, tmp_path: Path, settings: Settings, denied: Callable[..., None]
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    write_series(other, "c", "one")
+    scan([archive, other], out=out, settings=settings)
+    before = contents(out), memory(out)
+    denied(archive)
+    with pytest.raises(ArchiveError) as caught:
+        scan([archive, other], out=out, settings=settings)
+    assert str(caught.value) == (
+        f"{archive}: 12 files were known here, and none was found: {archive} cannot be read "
+        "(Permission denied); nothing was changed; check the permissions and the mount"
+    )
+    assert (contents(out), memory(out)) == before
+
+
+def test_folders_without_permission_are_counted(
+    archive: Path, tmp_path: Path, settings: Settings, denied: Callable[..., None]
+) -> None:
+    out = tmp_path / "out"
+    for study in ("c", "d", "e"):
+        write_series(archive / study, study, "one")
+    scan([archive], out=out, settings=settings)
+    denied(archive / "c", archive / "d")
+    shutil.rmtree(archive / "e")
+    with pytest.raises(ArchiveError) as caught:
+        scan([archive], out=out, settings=settings)
+    assert str(caught.value) == (
+        f"18 of 30 known files were not found: 2 folders cannot be read, first {archive}/c "
+        "(Permission denied); nothing was changed; check the permissions and the mount"
+    )
+    allowed = ScanOptions(allow_shrink=True)
+    assert scan([archive], out=out, settings=settings, options=allowed).exit_code == 1
+    assert [row["study_uid"] for row in table(out, "studies")] == sorted([uid("a"), uid("b")])
 
 
 def test_one_of_a_few_studies_may_be_deleted(

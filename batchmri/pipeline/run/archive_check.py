@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.reasons import Reason
@@ -24,26 +25,69 @@ _NO_IMAGE_REASONS = frozenset(
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
+class Loss(NamedTuple):
+    """Why a scan stops because of files that the walk did not find, and what to do."""
+
+    what: str
+    advice: str
+
+
 def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool) -> None:
     """Raise ArchiveError if a root lost all its files, or the archive more than a fifth of them.
 
     The limit of a fifth applies only if at least 3 studies lost files, or if at least 50 files that
     belong to no study are gone, so that single studies can be deleted from a small archive.
     """
+    if not allow_shrink and (loss := find_loss(store, roots)) is not None:
+        raise ArchiveError(f"{loss.what}; nothing was changed; {loss.advice}")
+
+
+def find_loss(store: Store, roots: Mapping[str, str]) -> Loss | None:
+    """Compare the walk with the known files; None if the archive looks right."""
     gone = store.files.gone()
-    if allow_shrink or not gone.files:
-        return
-    hint = "nothing was changed; --allow-shrink accepts this"
+    if not gone.files:
+        return None
     for label, path in roots.items():
         known = store.files.count(label)
         if known and not store.files.n_walked(label):
-            raise ArchiveError(
-                f"{path}: {known} files were known here, and none exists now (not mounted?); {hint}"
-            )
+            return _unreadable(
+                f"{path}: {known} files were known here, and none was found", store, roots, label
+            ) or _gone(f"{path}: {known} files were known here, and none exists now (not mounted?)")
     known = store.files.count()
     enough = gone.studies >= _MIN_GONE_STUDIES or gone.in_no_study >= _MIN_GONE_FILES
     if enough and gone.files > _MAX_GONE_FRACTION * known:
-        raise ArchiveError(f"{gone.files} of {known} known files have disappeared; {hint}")
+        numbers = f"{gone.files} of {known} known files"
+        return _unreadable(f"{numbers} were not found", store, roots) or _gone(
+            f"{numbers} have disappeared"
+        )
+    return None
+
+
+def _gone(what: str) -> Loss:
+    return Loss(what, "--allow-shrink accepts this")
+
+
+def _unreadable(
+    what: str, store: Store, roots: Mapping[str, str], label: str | None = None
+) -> Loss | None:
+    """The loss if folders could not be read, in which case --allow-shrink would be wrong."""
+    found = store.files.unreadable(label)
+    if found is None:
+        return None
+    first = _path_of(found.first, roots)
+    if found.folders == 1:
+        why = f"{first} cannot be read ({found.error})"
+    else:
+        why = f"{found.folders} folders cannot be read, first {first} ({found.error})"
+    return Loss(f"{what}: {why}", "check the permissions and the mount")
+
+
+def _path_of(source: str, roots: Mapping[str, str]) -> str:
+    """The path of a folder of the walk."""
+    for label, path in roots.items():
+        if source == label or source.startswith(f"{label}/"):
+            return path.rstrip("/") + source.removeprefix(label)
+    return source
 
 
 def check_images(store: Store, roots: Mapping[str, str], named: Collection[str]) -> None:
