@@ -1,5 +1,6 @@
 """Storage that fails or changes during a scan: one-line errors, earlier results intact."""
 
+import json
 import os
 import shutil
 import signal
@@ -275,6 +276,28 @@ def test_a_state_belongs_to_one_output(archive: Path, tmp_path: Path, settings: 
         scan([archive], out=tmp_path / "other", settings=settings, options=elsewhere)
     out.rename(moved)
     assert scan([archive], out=moved, settings=settings, options=elsewhere).exit_code == 0
+
+
+def test_a_moved_output_without_its_state_starts_from_the_beginning(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out, moved, copied = (tmp_path / name for name in ("out", "moved", "copied"))
+    scan([archive], out=out, settings=settings)
+    assert json.loads((out / "run.json").read_text())["state"] == "state.db"
+    shutil.copytree(out, copied)
+    out.rename(moved)
+    (moved / "state.db").unlink()
+    with pytest.raises(UsageError, match=r"moved: no results here \(no state.db\)"):
+        status(moved)
+    assert scan([archive], out=moved, settings=settings).exit_code == 0
+    assert contents(moved) == contents(copied)
+
+    (copied / "state.db").unlink()
+    local = ScanOptions(state=tmp_path / "local")
+    assert scan([archive], out=copied, settings=settings, options=local).exit_code == 0
+    (tmp_path / "local" / "state.db").unlink()
+    with pytest.raises(UsageError, match=rf"its state is {tmp_path}/local/state.db; name that"):
+        scan([archive], out=copied, settings=settings)
 
 
 def test_status_works_while_a_scan_writes_and_waits_for_a_commit(

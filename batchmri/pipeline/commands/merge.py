@@ -20,7 +20,7 @@ from batchmri.pipeline.export import export
 from batchmri.pipeline.index import HEADER_VERSION_KEY
 from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.lock import hold
-from batchmri.pipeline.run.output_folder import claim_state, find_state, make_output
+from batchmri.pipeline.run.output_folder import claim_state, find_state, make_output, state_record
 from batchmri.pipeline.run.provenance import (
     CLASSES_KEY,
     copy_provenance,
@@ -238,7 +238,7 @@ def _write(store: Store, inputs: Sequence[_Input], output: Path) -> Totals:
         **inputs[0].run,
         **run,
         "command": sys.argv,
-        "state": str((output / "state.db").resolve()),
+        "state": state_record(output, (output / "state.db").resolve()),
         "merged_from": [str(each.folder.resolve()) for each in inputs],
         "seconds": {"export": round(time.time() - started, 3)},
         "slices_classified_now": 0,

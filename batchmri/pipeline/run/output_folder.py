@@ -70,7 +70,8 @@ def state_path(output: Path, elsewhere: Path | None) -> Path:
     run = output / "run.json"
     if not path.exists() and run.is_file():
         before = _recorded_state(run)
-        if before != str(path):
+        inside = (output / _DATABASE).resolve()
+        if before != path and (before != inside or inside.exists()):
             raise UsageError(
                 f"{output}: its state is {before}; name that folder with --state, or choose a new "
                 "--out"
@@ -82,7 +83,7 @@ def find_state(output: Path) -> Path:
     """Path of the state.db of an output, wherever it is. Raises UsageError if there is none."""
     path, run = output / _DATABASE, output / "run.json"
     if not path.is_file() and run.is_file():
-        path = Path(str(_recorded_state(run)))
+        path = _recorded_state(run)
     if not path.is_file():
         raise UsageError(f"{output}: no results here (no state.db); run batchmri scan first")
     return path.resolve()
@@ -98,19 +99,24 @@ def claim_state(store: Store, output: Path) -> None:
     here = str(output.resolve())
     if known not in (None, here):
         run = Path(str(known)) / "run.json"
-        if run.is_file() and _recorded_state(run) == store.location:
+        if run.is_file() and str(_recorded_state(run)) == store.location:
             raise StateError(
                 f"{store.location}: is the state of {known}; name another folder with --state"
             )
     store.set_meta(_OUTPUT_KEY, here)
 
 
-def _recorded_state(run: Path) -> str | None:
+def state_record(output: Path, database: Path) -> str:
+    """How run.json names the state: relative to the output if it is inside, which may be moved."""
+    return _DATABASE if database == output.resolve() / _DATABASE else str(database)
+
+
+def _recorded_state(run: Path) -> Path:
     try:
-        found = json.loads(run.read_text(encoding="utf-8"))["state"]
+        found = str(json.loads(run.read_text(encoding="utf-8"))["state"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise StateError(
             f"{run}: damaged, so the folder of the state is unknown; name the folder of state.db "
             "with --state, or delete this file if there is no state.db"
         ) from None
-    return str(found)
+    return (run.parent / found).resolve()

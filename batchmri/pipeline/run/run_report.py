@@ -17,6 +17,7 @@ from batchmri.outputs.datapackage import CONTRACT
 from batchmri.outputs.metrics import prometheus, read_metric, write_metrics
 from batchmri.pipeline.run.calibration_file import calibration_record
 from batchmri.pipeline.run.loaded_model import Model
+from batchmri.pipeline.run.output_folder import state_record
 from batchmri.pipeline.totals import Totals
 from batchmri.reasons import Reason
 from batchmri.settings import Settings
@@ -102,7 +103,7 @@ class RunReport:
         self, output: Path, settings: Settings, model: Model, totals: Totals, store: Store
     ) -> None:
         """Write run.json."""
-        write_json(output / "run.json", self._document(settings, model, totals, store))
+        write_json(output / "run.json", self._document(output, settings, model, totals, store))
 
     @property
     def _started(self) -> str:
@@ -113,7 +114,7 @@ class RunReport:
         return round(self.n_slices / max(self._seconds.get("classify", 0.0), 1e-3), 1)
 
     def _document(
-        self, settings: Settings, model: Model, totals: Totals, store: Store
+        self, output: Path, settings: Settings, model: Model, totals: Totals, store: Store
     ) -> dict[str, Any]:
         return {
             "run": self.run_id,
@@ -123,7 +124,7 @@ class RunReport:
             "versions": {name: version(name) for name in _PACKAGES},
             "python": sys.version.split()[0],
             "command": sys.argv,
-            "state": store.location,
+            "state": state_record(output, Path(store.location)),
             "settings": settings.model_dump(mode="json"),
             "calibration": calibration_record(settings),
             "model": {"path": str(model.path), **model.provenance},
