@@ -63,7 +63,15 @@ def command(
     if dry_run:  # without torch, which takes seconds to import
         from batchmri.pipeline.commands.dry_run import dry_run as run_dry
 
-        run_dry(paths, settings=settings, out=out, limit=limit, state=state, log_format=log_format)
+        run_dry(
+            paths,
+            settings=settings,
+            out=out,
+            limit=limit,
+            allow_shrink=allow_shrink,
+            state=state,
+            log_format=log_format,
+        )
         return
     if out is None:
         raise click.UsageError("name an output folder with --out DIR, or use --dry-run")

@@ -44,6 +44,12 @@ class FileIndex:
         """Prepare for a walk; without `compare`, every file will count as unread."""
         self._walk.begin(now_s, compare=compare)
 
+    def expect(self, known: Iterable[tuple[str, str | None]]) -> None:
+        """Add files that another state knows (source, header study), all of which are unread."""
+        self._db.executemany(
+            "INSERT INTO files VALUES (?, x'', -1, 0, 0, -1, ?, NULL, NULL, NULL)", known
+        )
+
     def add_walked(self, items: Iterable[FileEntry | FileNote]) -> None:
         """Record files found by the walk, and files or folders that it could not read."""
         self._walk.add(items)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +45,11 @@ class KnownResults:
             "AND fingerprint = ? AND processed = 1"
         )
         return bool(self._db and self._db.execute(query, (*key, fingerprint)).fetchone())
+
+    def files(self) -> Iterator[tuple[str, str | None]]:
+        """The `source` of each known file, and the StudyInstanceUID in its header."""
+        if self._db:
+            yield from self._db.execute("SELECT source, header_study FROM files")
 
     @property
     def patient_key(self) -> str | None:

@@ -1,12 +1,14 @@
 """The list of series of a dry run."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from batchmri.errors import ArchiveError
 from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
@@ -52,3 +54,41 @@ def test_without_an_earlier_run_the_time_is_a_general_estimate(
     write_series(tmp_path / "archive")
     dry_run([tmp_path / "archive"], settings=settings)
     assert "a minute or less on 1 cores" in capsys.readouterr().out
+
+
+def test_a_dry_run_predicts_that_a_scan_stops(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, other, out = (tmp_path / name for name in ("archive", "other", "out"))
+    for study in ("a", "b", "c", "d"):
+        write_series(archive / study, study, n=2)
+    write_series(other, "e", n=2)
+    scan([archive], out=out, settings=settings)
+    for study in ("a", "b", "c"):
+        shutil.rmtree(archive / study)
+    for path, n_gone in ((archive, 6), (other, 8)):
+        with pytest.raises(ArchiveError, match=f"^{n_gone} of 8 known files have disappeared"):
+            scan([path], out=out, settings=settings)
+        capsys.readouterr()
+        found = dry_run([path], out=out, settings=settings)
+        assert (found.studies, found.files) == (1, 2)
+        assert (
+            f"a scan would stop: {n_gone} of 8 known files have disappeared; --allow-shrink "
+            "accepts this\n" in capsys.readouterr().err
+        )
+    dry_run([archive], out=out, settings=settings, allow_shrink=True)
+    assert "would stop" not in capsys.readouterr().err
+
+
+def test_a_dry_run_of_an_emptied_archive_is_only_a_warning(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    write_series(archive / "a", n=2)
+    scan([archive], out=out, settings=settings)
+    shutil.rmtree(archive / "a")
+    dry_run([archive], out=out, settings=settings)
+    assert (
+        f"a scan would stop: {archive}: 2 files were known here, and none exists now (not "
+        "mounted?); --allow-shrink accepts this\n" in capsys.readouterr().err
+    )

@@ -13,7 +13,7 @@ from batchmri.outputs.summary import print_inventory
 from batchmri.outputs.tables.csv import write_table
 from batchmri.pipeline.engines.base import EngineContext, create_engine
 from batchmri.pipeline.index import index
-from batchmri.pipeline.run.archive_check import check_images
+from batchmri.pipeline.run.archive_check import Loss, check_images, find_loss
 from batchmri.pipeline.run.inputs import check_output, find_roots
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
@@ -28,6 +28,7 @@ def dry_run(
     out: Path | None = None,
     settings: Settings | None = None,
     limit: int | None = None,
+    allow_shrink: bool = False,
     state: Path | None = None,
     log_format: LogFormat = "auto",
 ) -> Inventory:
@@ -35,7 +36,8 @@ def dry_run(
 
     With `out`, write the counts into dry-run.csv, and each series with its decision into
     dry-run-series.csv and dry-run-series.jsonl. Series whose results `out` already contains are not
-    counted, and the time is estimated from the rate of its last run. Its state is only read.
+    counted, and the time is estimated from the rate of its last run. Its state is only read. A
+    warning predicts that a scan would stop because of missing files, unless `allow_shrink`.
 
     Raises UsageError if `paths` cannot be scanned or contain no image, and InterruptedRunError
     after a signal.
@@ -55,12 +57,23 @@ def dry_run(
     ):
         if known.patient_key is not None:
             store.set_meta("patient_key", known.patient_key)
-        index(store, roots, out, settings, ScanOptions(), engine, console, stop)
+        with store.transaction():
+            store.files.expect(known.files())
+        losses: list[Loss] = []
+
+        def check() -> None:
+            if not allow_shrink and (loss := find_loss(store, roots)) is not None:
+                console.warn(f"a scan would stop: {loss.what}; {loss.advice}")
+                losses.append(loss)
+
+        options = ScanOptions(allow_shrink=True)  # `check` warns instead
+        index(store, roots, out, settings, options, engine, console, stop, check)
         stop.check()
         inventory = _inventory(store, settings, limit, stop, known, series_list)
         stop.check()
         print_inventory(console, inventory, settings.pixels.n_workers, known.slices_per_second)
-        check_images(store, roots, [str(path) for path in paths])
+        if not losses:  # a scan would stop before this check
+            check_images(store, roots, [str(path) for path in paths])
     if out is not None:
         write_table(out / "dry-run.csv", INVENTORY_COLUMNS, inventory.rows())
     return inventory
