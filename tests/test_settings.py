@@ -225,6 +225,32 @@ def test_the_card_completes_what_was_not_set() -> None:
         Settings.load().with_model_rules({"top_slices": "x"})
 
 
+def test_a_share_of_all_classes_replaces_shares_of_lower_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = {"min_class_share": 0.9, "min_class_shares": {"glioma": 0.9, "pituitary": 0.5}}
+    site = ("calibration file", {"min_class_share": 0.7})
+    config = config_file(
+        tmp_path, "verdict: {min_class_share: 0.6, min_class_shares: {glioma: 0.4}}"
+    )
+
+    def shares(settings: Settings, *further: Any) -> tuple[float, dict[str, float]]:
+        rules = settings.with_model_rules(card, further).verdict
+        return rules.min_class_share, rules.min_class_shares
+
+    assert shares(Settings.load()) == (0.9, {"glioma": 0.9, "pituitary": 0.5})
+    assert shares(Settings.load(), site) == (0.7, {})
+    assert shares(Settings.load(config), site) == (0.6, {"glioma": 0.4})
+    by_class = Settings.load(verdict={"min_class_shares": {"glioma": 0.3}})
+    assert shares(by_class, site) == (0.7, {"glioma": 0.3})
+    monkeypatch.setenv("BATCHMRI_VERDICT__MIN_CLASS_SHARE", "0.2")
+    assert shares(Settings.load(config), site) == (0.2, {})
+    monkeypatch.setenv("BATCHMRI_VERDICT__MIN_CLASS_SHARES", "glioma=0.1")
+    assert shares(Settings.load(config), site) == (0.2, {"glioma": 0.1})
+    flag = Settings.load(config, verdict={"min_class_share": 0})
+    assert shares(flag, site) == (0.0, {})
+
+
 def test_a_flag_that_contradicts_the_card_or_a_default_is_refused() -> None:
     flags = {"verdict.tumor_above": "--tumor-above"}
     settings = Settings.load(None, flags, verdict={"tumor_above": "0.3"})

@@ -1,7 +1,8 @@
 """All settings, with validation.
 
 Precedence: flag > environment (`BATCHMRI_…`) > config file > calibration file > model card >
-default. In the environment, section and setting are separated by `__`:
+default. `verdict.min_class_share` also replaces the `verdict.min_class_shares` of later sources in
+this list. In the environment, section and setting are separated by `__`:
 `BATCHMRI_VERDICT__TOP_SLICES=5`. The preparation of images is not a setting: it belongs to the
 model and is stored in its card.
 """
@@ -27,7 +28,7 @@ from batchmri.settings.schedule import ScheduleSettings
 from batchmri.settings.section import Section
 from batchmri.settings.selection import SelectionSettings
 from batchmri.settings.sources import environment, read_yaml, variable
-from batchmri.settings.verdict import VerdictSettings
+from batchmri.settings.verdict import VerdictSettings, drop_replaced_shares
 
 NamedRules = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -60,17 +61,21 @@ class Settings(Section):
         allowed.
         """
         merged, origins = _from_file(config) if config else ({}, Origins())
-        for setting, value, name in [*_from_environment(), *_from_flags(flags, names or {})]:
-            section, _, key = setting.partition(".")
-            if not isinstance(merged.setdefault(section, {}), dict):
-                continue  # a section in the config file is not a mapping: reported below
-            if key:
-                merged[section][key] = value
-            elif section not in cls.model_fields:
-                merged[section] = value
-            else:
-                raise SettingsError(f"{name}: names a section; set {example(section, _fields())}")
-            origins[setting] = name
+        for given in (list(_from_environment()), list(_from_flags(flags, names or {}))):
+            if isinstance(rules := merged.get("verdict"), dict):
+                drop_replaced_shares(rules, [s.removeprefix("verdict.") for s, _, _ in given])
+            for setting, value, name in given:
+                section, _, key = setting.partition(".")
+                if not isinstance(merged.setdefault(section, {}), dict):
+                    continue  # a section in the config file is not a mapping: reported below
+                if key:
+                    merged[section][key] = value
+                elif section not in cls.model_fields:
+                    merged[section] = value
+                else:
+                    instead = example(section, _fields())
+                    raise SettingsError(f"{name}: names a section; set {instead}")
+                origins[setting] = name
         try:
             settings = cls.model_validate(merged)
         except ValidationError as error:
@@ -87,9 +92,12 @@ class Settings(Section):
         origins, merged = Origins(), dict[str, Any]()
         for source, given in (("model card", rules), *further):
             origins.update({f"verdict.{key}": f"{source}: verdict.{key}" for key in given})
+            drop_replaced_shares(merged, given)
             merged |= given
         origins.update(self._origins)
-        merged |= self.verdict.model_dump(exclude_unset=True)
+        own = self.verdict.model_dump(exclude_unset=True)
+        drop_replaced_shares(merged, own)
+        merged |= own
         try:
             whole = type(self).model_validate({"verdict": merged})
             whole.verdict.check_pairs(VerdictSettings.model_fields)

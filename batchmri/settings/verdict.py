@@ -1,6 +1,6 @@
 """Section `verdict` of the settings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -53,7 +53,8 @@ class VerdictSettings(Section):
         dict[str, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(labels)
     ] = Field(
         {},
-        description="The same share for one class, such as glioma=0.9; may be repeated.",
+        description="The same share for one class, such as glioma=0.9; may be repeated. It is not "
+        "used if only min_class_share is set with higher priority.",
         **allowed_values("CLASS=SHARE with a share from 0 to 1"),
     )
     min_class_share_without_contrast: float = Field(
@@ -104,3 +105,13 @@ class VerdictSettings(Section):
         for lower, upper in (("notumor_below", "tumor_above"), ("max_distance", "brain_distance")):
             if {lower, upper} <= set(names) and getattr(self, lower) > getattr(self, upper):
                 raise Contradiction(lower, getattr(self, lower), upper, getattr(self, upper))
+
+
+def drop_replaced_shares(rules: MutableMapping[str, Any], given: Collection[str]) -> None:
+    """Remove `min_class_shares` from `rules` if a source of higher priority replaces them.
+
+    `given` contains the names of the rules that this source sets. `min_class_share` without
+    `min_class_shares` is the share of all classes.
+    """
+    if "min_class_share" in given and "min_class_shares" not in given:
+        rules.pop("min_class_shares", None)

@@ -105,6 +105,8 @@ class SiteFit:
         if key not in self._verdicts:
             one = self.labeled[index]
             rules = self._rules.model_copy(update=fitted)
+            if "min_class_share" in fitted:  # of all classes, also of those with their own share
+                rules = rules.model_copy(update={"min_class_shares": {}})
             scores = sharpened(one.scores, sharpening(self.classes, rules))
             self._verdicts[key] = series_verdict(one.series, scores, self.classes, rules)
         return self._verdicts[key]

@@ -31,14 +31,12 @@ TUMORS = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]
 TARGETS = Targets(0.2, 0.1, 0.2)
 
 
-def add(store: Store, name: str, p: float, ood: float = 0.3, label: str = "") -> None:
+def add(store: Store, name: str, p: float, ood: float = 0.3, share: float = 0.8) -> None:
     key = SeriesKey(f"1.{name}", f"1.{name}.1")
-    whole = series(
-        key=key, sequence="t1_contrast", source=f"archive/{label or name}/scan", fingerprint=name
-    )
+    whole = series(key=key, sequence="t1_contrast", source=f"archive/{name}/scan", fingerprint=name)
     scores = Scores(
         SliceRef(whole.source, "", f"1.{name}.1.1", 1, 0, 0.0),
-        (0.8 * p, 0.2 * p, 1 - p),
+        (share * p, (1 - share) * p, 1 - p),
         CropBox(0, 0, 60, 60),
         (),
         DomainScores(ood, 0.9, 0.9),
@@ -136,6 +134,65 @@ def test_the_file_changes_verdicts_and_probabilities_without_pixels(
     assert changed["1.26"]["verdict"] == "indeterminate"
     reclassify(output)
     assert {row["study_uid"]: row for row in table(output, "studies")} == before
+
+
+def tumor_verdicts(
+    output: Path, share: float | None = None, calibration: Path | None = None
+) -> set[str]:
+    """The verdicts of the series that are called a tumor by every rule of these tests."""
+    reclassify(
+        output,
+        settings=Settings.load(
+            classifier={"calibration": calibration}, verdict={"min_class_share": share}
+        ),
+    )
+    return {
+        row["verdict"] for row in table(output, "studies") if row["study_uid"] in ("1.27", "1.28")
+    }
+
+
+@pytest.mark.parametrize("of_card", [0.5, 0.9])
+def test_a_share_of_all_classes_precedes_the_shares_of_the_card(
+    output: Path, tmp_path: Path, of_card: float
+) -> None:
+    rules = {"tumor_above": 0.643, "notumor_below": 0.261, "min_class_shares": {"glioma": of_card}}
+    with Store(output / "state.db") as store:
+        store.set_meta("verdict_rules", json.dumps(rules))
+    assert tumor_verdicts(output) == {"glioma" if of_card == 0.5 else "tumor"}
+    assert tumor_verdicts(output, 0) == {"glioma"}
+    assert tumor_verdicts(output, 1) == {"tumor"}
+    site = tmp_path / "site.yaml"
+    for share, name in ((0.7, "glioma"), (0.85, "tumor")):
+        verdict = {"min_class_share": share}
+        site.write_text(yaml.safe_dump({"model_digest": MODEL, "verdict": verdict}))
+        assert tumor_verdicts(output, calibration=site) == {name}
+        assert tumor_verdicts(output, 0, calibration=site) == {"glioma"}
+        assert tumor_verdicts(output, 1, calibration=site) == {"tumor"}
+
+
+def test_the_fitted_share_applies_in_spite_of_the_shares_of_the_card(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The share of glioma is 0.8004 in all tumors."""
+    card = {"notumor_below": 0.261, "min_confidence": 0, "min_class_shares": {"glioma": 0.9}}
+    with Store(output / "state.db") as store:
+        store.set_meta("verdict_rules", json.dumps(card))
+        for i, p in enumerate(TUMORS):
+            add(store, f"2{i}", p, share=0.8004)
+    to = tmp_path / "site.yaml"
+    table_of_labels = labels(tmp_path)
+    found = calibrate(output, table_of_labels, to, targets=TARGETS, log_format="json")
+    assert (found.verdict["tumor_above"], found.verdict["min_class_share"]) == (0.4, 0.8)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (rule,) = [row for row in rows if row.get("setting") == "min_class_share"]
+    assert rule["now"] == "glioma 0.9, meningioma 0"
+    (given,) = [row for row in rows if row.get("what") == "tumors labeled with a class given one"]
+    # Seven of nine reach 0.4; with the share of the card, none of them gets a class.
+    assert (given["series"], given["now"], given["calibrated"]) == (9, "0.000", "0.778")
+    reclassify(output, settings=Settings.load(classifier={"calibration": to}))
+    rows = table(output, "studies")
+    tumors = [row["verdict"] for row in rows if row["study_uid"].startswith("1.2")]
+    assert tumors.count("glioma") == 7
 
 
 @pytest.mark.parametrize(

@@ -146,13 +146,15 @@ def error_rates(fit: SiteFit, verdicts: Sequence[Verdict]) -> Rates:
     def _has_class(i: int) -> bool:
         return verdicts[i].name in fit.classes.names and verdicts[i].name != no_tumor
 
-    given = [i for i in tumors if _has_class(i) and fit.labeled[i].label in fit.classes.names]
+    of_class = [i for i in tumors if fit.labeled[i].label in fit.classes.names]
+    given = [i for i in of_class if _has_class(i)]
     shares: dict[str, tuple[Sequence[int], Callable[[int], bool]]] = {
         "tumor-free called a tumor": (free, called_tumor),
         "tumor-free called tumor-free": (free, lambda i: verdicts[i].name == no_tumor),
         "tumors called a tumor": (tumors, called_tumor),
         "tumors after contrast called tumor-free": (clear, lambda i: verdicts[i].name == no_tumor),
         "other tumors called tumor-free": (doubtful, lambda i: verdicts[i].name == no_tumor),
+        "tumors labeled with a class given one": (of_class, _has_class),
         "wrong class of those given one": (
             given,
             lambda i: verdicts[i].name != fit.labeled[i].label,
@@ -225,7 +227,7 @@ def _set_elsewhere(settings: Settings) -> list[str]:
     """Fitted rules that the settings set, which take precedence over a calibration file."""
     return [
         f"{settings.name(f'verdict.{name}')} takes precedence over the calibration file"
-        for name in FITTED
+        for name in (*FITTED, "min_class_shares")
         if name in settings.verdict.model_fields_set
     ]
 
@@ -239,13 +241,14 @@ def _print(
     counts: dict[str, int],
 ) -> None:
     console.counts("Labels", counts, "label", "series")
-    current = {name: getattr(rules, name) for name in FITTED} | {
-        "temperature": rules.temperature or fit.classes.temperature
+    current = {name: f"{getattr(rules, name):g}" for name in FITTED if name != "temperature"} | {
+        "temperature": f"{rules.temperature or fit.classes.temperature:g}",
+        "min_class_share": _class_shares(rules, fit.classes),
     }
     console.table(
         "Rules",
         ("setting", "now", "calibrated"),
-        [(name, f"{current[name]:g}", f"{value:g}") for name, value in fit.fitted.items()],
+        [(name, current[name], f"{value:g}") for name, value in fit.fitted.items()],
     )
     console.table(
         "Error rates (calibrated: each study is classified with rules fitted to the others)",
@@ -260,4 +263,14 @@ def _print(
             )
             for name, rate in expected.items()
         ],
+    )
+
+
+def _class_shares(rules: VerdictSettings, classes: Classes) -> str:
+    """The share of all classes, or of each tumor class if some have a share of their own."""
+    if not rules.min_class_shares:
+        return f"{rules.min_class_share:g}"
+    shares = {name: rules.min_class_share for name in classes.names if name != classes.no_tumor}
+    return ", ".join(
+        f"{name} {share:g}" for name, share in (shares | rules.min_class_shares).items()
     )
