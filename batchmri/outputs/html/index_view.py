@@ -52,7 +52,8 @@ def index_view(
             "high": rules.tumor_above,
             "ood_limit": rules.max_distance,
             "ood_highest": MAX_OOD,
-            "words": _words(),
+            "flag_words": FLAG_WORDS,
+            "reason_words": {str(reason): reason.words for reason in VerdictReason},
             "sentences": _sentences(),
         },
     }
@@ -99,11 +100,6 @@ def _columns(counts: Sequence[int], highest: float) -> list[View]:
 def _verdict_order(context: SinkContext) -> tuple[str, ...]:
     tumors = [name for name in context.classes.names if name != context.classes.no_tumor]
     return (*tumors, "tumor", INDETERMINATE, context.classes.no_tumor)
-
-
-def _words() -> dict[str, str]:
-    """Codes of flags and of reasons of verdicts in words."""
-    return FLAG_WORDS | {str(reason): reason.words for reason in VerdictReason}
 
 
 def _sentences() -> dict[str, str]:

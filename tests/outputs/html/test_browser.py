@@ -97,6 +97,21 @@ def test_the_deep_link_of_a_page_and_csv_of_the_filtered_rows(
     assert {row["source"] for row in rows} >= {"root/study-0/t1", "root/study-39/t1"}
 
 
+def test_a_code_that_is_a_flag_and_a_reason_has_the_words_of_each(
+    page: "sync_api.Page", index: str
+) -> None:
+    page.goto(index)
+    assert shown(page) == "all 40"
+    for select, words in (("flag", "unlike"), ("reason", "looks unlike")):
+        option = page.locator(f"select[name={select}] option[value=out_of_distribution]")
+        assert option.text_content() == f"{words} the training images (1)"
+    page.select_option("select[name=flag]", "out_of_distribution")
+    assert shown(page) == "1 of 40"
+    row = "#studies tbody tr:first-child"
+    assert page.text_content(f"{row} td.why") == "looks unlike the training images"
+    assert "unlike the training images" in page.text_content(f"{row} td.flags").split("; ")
+
+
 def test_a_study_its_slider_and_its_overlay(page: "sync_api.Page", index: str) -> None:
     page.goto(f"{index}#q=study-12")
     page.click("#studies tbody tr:first-child a")

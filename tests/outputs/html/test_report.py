@@ -54,6 +54,15 @@ def test_other_studies_have_key_slices_without_heat(
         assert "glioma" not in text  # not even as a caption
 
 
+def test_flags_and_reasons_of_the_same_code_have_separate_words(tmp_path: Path) -> None:
+    text = write(tmp_path, [study(1, 0.99)]).read_text()
+    settings = json.loads(re.search(r'id="settings"[^>]*>(.*?)</script>', text, re.DOTALL)[1])
+    flags, reasons = settings["flag_words"], settings["reason_words"]
+    assert set(flags) & set(reasons) == {"without_contrast", "out_of_distribution"}
+    assert flags["without_contrast"] == "without contrast"
+    assert reasons["without_contrast"] == "no tumor seen, but contrast is not stated"
+
+
 def test_without_strips_the_page_has_no_slider(tmp_path: Path) -> None:
     write(tmp_path, [study(1, 0.99)])
     assert "slider" not in page(tmp_path, 1)

@@ -8,7 +8,9 @@
     N_SERIES, N_SLICES, THUMB] = Array(15).keys();
   const rows = batchmri.all;
   const word = (number) => (number === null ? "" : words[number]);
-  const inWords = (code) => settings.words[code] || code.replaceAll("_", " ");
+  // Some codes, such as without_contrast, are both a flag and a reason.
+  const flagInWords = (code) => settings.flag_words[code] || code.replaceAll("_", " ");
+  const reasonInWords = (code) => settings.reason_words[code] || code.replaceAll("_", " ");
   const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const decimals = (value) => (value === null ? "" : value.toFixed(2));
   const outside = (row) => ["out_of_distribution", "other_sequence"].includes(word(row[REASON]));
@@ -65,6 +67,7 @@
       const select = form.elements[key];
       select.append(new Option("any", ""));
       for (const [value, n] of [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))) {
+        const inWords = key === "flag" ? flagInWords : reasonInWords;
         const shown = ["sequence", "scanner"].includes(key) ? value : inWords(value);
         select.append(new Option(`${shown} (${n})`, value));
       }
@@ -89,8 +92,8 @@
   };
   const text = (row) => {
     const flags = row[FLAGS].map(word);
-    const parts = [row[SOURCE], uid(row), word(row[VERDICT]), ...flags, ...flags.map(inWords),
-      inWords(word(row[REASON]))];
+    const parts = [row[SOURCE], uid(row), word(row[VERDICT]), ...flags, ...flags.map(flagInWords),
+      reasonInWords(word(row[REASON]))];
     return parts.join(" ").toLowerCase();
   };
 
@@ -98,10 +101,10 @@
 
   const why = (row) => {
     if (row[VERDICT] === null) {
-      return row[WHY].map((n) => inWords(word(n))).join("; ");
+      return row[WHY].map((n) => reasonInWords(word(n))).join("; ");
     }
     const reason = word(row[REASON]);
-    return ["tumor", "no_tumor"].includes(reason) ? "" : inWords(reason);
+    return ["tumor", "no_tumor"].includes(reason) ? "" : reasonInWords(reason);
   };
   const COLUMNS = [
     { title: "Picture", orderable: false, name: "picture", html: thumb, value: () => "" },
@@ -122,7 +125,10 @@
       value: (row) => (row[CLASSES].length ? row[CLASSES][i] : null),
     })),
     { title: "ood_score", name: "ood_score", number: true, value: (row) => row[OOD] },
-    { title: "Flags", name: "flags", value: (row) => row[FLAGS].map((n) => inWords(word(n))).join("; ") },
+    {
+      title: "Flags", name: "flags",
+      value: (row) => row[FLAGS].map((n) => flagInWords(word(n))).join("; "),
+    },
     { title: "Sequence", name: "sequence", value: (row) => row[SEQUENCES].map(word).join("; ") },
     { title: "Series", name: "series", number: true, value: (row) => row[N_SERIES], whole: true },
     { title: "Slices", name: "slices", number: true, value: (row) => row[N_SLICES], whole: true },
