@@ -141,6 +141,8 @@ def scan(
                     stream.add_finished()
             with report.stage("classify"):
                 _classify(engine, store, settings, console, stop, report, stream)
+                if archive_read and not store.series.n_waiting():
+                    stop.lift_time_budget()
                 on_study.finish()
             if not stop.requested:
                 planner.remember()
@@ -232,5 +234,8 @@ def _report_remaining(
         )
         return
     left = store.series.n_waiting()
+    if not left:
+        console.warn(f"stopped: {stop.why}; no series remains")
+        return
     more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
     console.warn(f"stopped: {stop.why}; {left} series remain{more}; the next run continues")

@@ -22,7 +22,8 @@ class ScheduleSettings(Section):
     time_budget: Annotated[Duration | None, BeforeValidator(or_none)] = Field(
         None,
         gt=timedelta(0),
-        description="Stop after this time, such as 6h; the next run continues.",
+        description="Start no further series after this time, such as 6h; the next run continues. "
+        "Series in work are finished and the tables are written, which takes longer.",
         **allowed_values(f"{DURATION_WORDS}, more than none"),
     )
     max_failures: Annotated[

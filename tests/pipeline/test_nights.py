@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +20,13 @@ from batchmri.formats.read_headers import read_headers
 from batchmri.outputs.logs import LOGGER
 from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.commands.explain import explain
+from batchmri.pipeline.plan import waiting
+from batchmri.pipeline.run import shutdown
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.scan import scan
+from batchmri.records import Series
 from batchmri.settings import Settings
+from batchmri.state.store import Store
 from tests.pipeline import planted
 from tests.pipeline.builders import changed, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
@@ -331,6 +336,35 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_continues(
     assert "the time budget is used up; the archive was not read completely" in stderr
     assert scan([archive], out=hurried, settings=settings).exit_code == 0
     assert contents(hurried) == whole
+
+
+@pytest.mark.parametrize(
+    ("n_in_time", "code", "says"),
+    [(0, 5, "; 2 series remain; the"), (1, 5, "; 1 series remain, about 1 more runs"), (2, 0, "")],
+)
+def test_a_budget_that_ends_with_the_last_series_is_not_exceeded(
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    n_in_time: int,
+    code: int,
+    says: str,
+) -> None:
+    def waiting_until_the_budget_ends(store: Store) -> Iterator[Series]:
+        series = list(waiting(store))
+        yield from series[:n_in_time]
+        late = SimpleNamespace(monotonic=lambda: time.monotonic() + 7200)
+        monkeypatch.setattr(shutdown, "time", late)
+        yield from series[n_in_time:]
+
+    monkeypatch.setattr("batchmri.pipeline.scan.waiting", waiting_until_the_budget_ends)
+    hour = changed(settings, "schedule", time_budget=timedelta(hours=1))
+    outcome = scan([archive], out=tmp_path / "out", settings=hour)
+    stderr = capsys.readouterr().err
+    assert (outcome.exit_code, len(table(tmp_path / "out", "series"))) == (code, n_in_time)
+    assert says in stderr and ("stopped" in stderr) == bool(says)
 
 
 def test_more_failures_than_allowed_end_with_3(

@@ -31,6 +31,16 @@ def test_a_spent_budget_requests_a_stop_and_a_signal_takes_precedence() -> None:
     assert stop.exit_code == 143
 
 
+def test_a_lifted_budget_requests_no_stop_any_more() -> None:
+    stop = Shutdown(time_budget_s=0.0)
+    assert stop.requested
+    stop.lift_time_budget()
+    assert not stop.requested and (stop.exit_code, stop.why) == (0, "")
+    stop.request(3, "failures")
+    stop.lift_time_budget()
+    assert stop.exit_code == 3
+
+
 def test_outside_the_main_thread_signals_are_left_alone() -> None:
     before = signal.getsignal(signal.SIGTERM)
 

@@ -50,6 +50,12 @@ class Shutdown:
         if not self.exit_code or exit_code > 128:
             self.exit_code, self.why = exit_code, why
 
+    def lift_time_budget(self) -> None:
+        """Ignore the time budget from now on, because no series remains."""
+        self._deadline = None
+        if self.exit_code == EXIT_BUDGET:
+            self.exit_code, self.why = 0, ""
+
     def check(self, grace_s: float = 0.0) -> None:
         """Raise InterruptedRunError if a signal was received at least `grace_s` seconds ago."""
         if self._signal and time.monotonic() >= self._signal_s + grace_s:
