@@ -43,7 +43,8 @@ class KnownFolder:
     """Files and studies of the state below a folder.
 
     `reasons` counts the files without an image, `series` the series of its studies by status and
-    reason. `studies` contains their UIDs.
+    reason. `studies` contains their UIDs. `partial` contains the StudyInstanceUIDs of which further
+    files are elsewhere, with the sources below the folder.
     """
 
     n_files: int
@@ -51,6 +52,7 @@ class KnownFolder:
     reasons: dict[Reason, int]
     series: list[tuple[str, str, int]]
     studies: list[str]
+    partial: dict[str, frozenset[str]]
 
 
 class Lookup:
@@ -126,7 +128,21 @@ class Lookup:
             {Reason(reason): n for reason, n in reasons},
             [(status, reason, n) for status, reason, n in series],
             [uid for (uid,) in studies],
+            self._partial(below, limits),
         )
+
+    def _partial(self, below: str, limits: tuple[object, ...]) -> dict[str, frozenset[str]]:
+        rows = self._db.execute(
+            "SELECT header_study FROM files WHERE header_study IN "
+            f"(SELECT header_study FROM files WHERE {below}) "
+            f"GROUP BY header_study HAVING NOT min({below}) ORDER BY 1",
+            (*limits, *limits),
+        ).fetchall()
+        query = f"SELECT source FROM files WHERE header_study = ? AND {below}"
+        return {
+            study: frozenset(source for (source,) in self._db.execute(query, (study, *limits)))
+            for (study,) in rows
+        }
 
     def series(self, study_uid: str) -> list[KnownSeries]:
         """All series of a study, including waiting ones, in order."""

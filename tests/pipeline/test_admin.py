@@ -104,6 +104,30 @@ def test_a_folder_is_explained_by_path_and_by_source(
         explain(out, str(archive.parent / "archive2"))
 
 
+def test_a_folder_is_explained_with_the_series_that_have_files_below_it(
+    tmp_path: Path, settings: Settings, plant: Plant
+) -> None:
+    plant(0)
+    root = tmp_path / "archive"
+    write_series(root / "a" / "t1", "a", "head", SeriesDescription="AX T1 +C")
+    write_series(root / "a" / "scout", "a", "scout", n=3, SeriesDescription="localizer")
+    write_series(root / "a" / "t2", "a", "t2", SeriesDescription="AX T2 TSE", EchoTime=100.0)
+    (root / "a" / "t1" / "part").mkdir()
+    (root / "a" / "t1" / "head-000").rename(root / "a" / "t1" / "part" / "head-000")
+    scan([root], out=tmp_path / "out", settings=settings)
+
+    def counted(folder: str) -> list[str]:
+        lines = explain(tmp_path / "out", folder)
+        return [line.partition(".")[0] for line in lines[2 : lines.index("  studies: 1")]]
+
+    assert counted("archive/a/t1") == ["  series: 1", "    1 classified"]
+    assert (
+        counted("archive/a/t1/part") == counted(str(root / "a" / "t1")) == counted("archive/a/t1")
+    )
+    assert counted("archive/a/scout") == ["  series: 1", "    1 skipped: localizer"]
+    assert counted("archive")[0] == "  series: 3"
+
+
 @pytest.mark.parametrize("name", ["1.2.3.4", "/nowhere", ""])
 def test_an_unknown_name_is_refused(out: Path, name: str) -> None:
     with pytest.raises(UsageError, match="neither a study nor a file"):

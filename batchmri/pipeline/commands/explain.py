@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Set
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_rules
 from batchmri.reasons import TRIES, Reason
-from batchmri.records import Classes, SeriesKey, SeriesResult
+from batchmri.records import Classes, SeriesKey, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state.lookup import KnownFile, KnownFolder, KnownSeries
 from batchmri.state.store import Store
@@ -45,6 +45,7 @@ def explain(
         if (file := store.lookup.file(name)) is not None:
             return list(_file(store, file))
         if (folder := store.lookup.folder(name)) is not None:
+            folder = _without_series_elsewhere(store, folder)
             lines = list(_folder(store, name, folder))
             if len(folder.studies) == 1:
                 lines += _study(store, folder.studies[0], known_classes(store), rules)
@@ -137,6 +138,40 @@ def _file(store: Store, file: KnownFile) -> Iterator[str]:
         yield f"  classified as slice {numbers} of series {_name(key)}"
     for note in store.lookup.notes_of(file.source):
         yield f"  no slice in series {_name(note.key)}: {_because(note.reason, note.detail)}"
+
+
+def _without_series_elsewhere(store: Store, folder: KnownFolder) -> KnownFolder:
+    """Remove the series and studies without a file below the folder from its counts."""
+    from batchmri.archive.assembly import assemble
+
+    counts = Counter({(status, reason): n for status, reason, n in folder.series})
+    elsewhere: set[str] = set()
+    for header_study, sources in folder.partial.items():
+        instances, versions = store.files.instances(header_study)
+        uids = {one.series_uid for one in instances if one.source in sources}
+        for study in assemble(instances, versions):
+            below = _series_below(study, sources, uids)
+            known = store.lookup.series(study.uid)
+            others = [one for one in known if one.series.key not in below]
+            counts.subtract((one.status or "waiting", str(one.reason or "")) for one in others)
+            if not below:
+                elsewhere.add(study.uid)
+    series = [(status, reason, n) for (status, reason), n in counts.items() if n > 0]
+    return replace(
+        folder,
+        series=sorted(series, key=lambda row: (row[0], -row[2], row[1])),
+        studies=[uid for uid in folder.studies if uid not in elsewhere],
+    )
+
+
+def _series_below(study: Study, sources: Set[str], series_uids: Set[str]) -> set[SeriesKey]:
+    """The series of a study with a file among `sources`, whose series UIDs are `series_uids`."""
+    return {note.key for note in study.left_out if note.source in sources} | {
+        series.key
+        for series in study.series
+        if any(ref.source in sources for ref in series.slices)
+        or (not series.slices and series.key.series_uid in series_uids)
+    }
 
 
 def _folder(store: Store, name: str, folder: KnownFolder) -> Iterator[str]:
