@@ -1,5 +1,6 @@
-"""The commands on a finished output: export, explain."""
+"""The commands on a finished output: export, explain, compare."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,25 @@ def test_a_file_is_explained_by_its_path_from_any_folder(
     assert batchmri("explain", out, f"archive/{path.name}").stdout == by_path.stdout
     monkeypatch.chdir(path.parent)
     assert batchmri("explain", out, path.name).stdout == by_path.stdout
+
+
+def test_studies_in_only_one_output_are_listed_separately(tmp_path: Path) -> None:
+    tables = {
+        "one": "a,x/a,glioma,0.9\nb,x/b,notumor,0.1\nc,x/c,glioma,0.8\n",
+        "two": "a,x/a,tumor,0.9\nb,x/b,notumor,0.1\nd,x/d,,\n",
+    }
+    for name, rows in tables.items():
+        (tmp_path / name).mkdir()
+        text = "study_uid,source,verdict,p_tumor\n" + rows
+        (tmp_path / name / "studies.csv").write_text(text)
+    done = batchmri("compare", tmp_path / "one", tmp_path / "two", "--log-format", "json")
+    different, first, second, summary = map(json.loads, done.stdout.splitlines())
+    assert (different["source"], different["verdict_1"], different["verdict_2"]) == (
+        "x/a", "glioma", "tumor",
+    )  # fmt: skip
+    assert first["table"] == "Studies only in the first output" and first["source"] == "x/c"
+    assert second["table"] == "Studies only in the second output" and second["source"] == "x/d"
+    assert summary["text"] == (
+        "Studies with different verdicts: 1; with the same: 1; only in the first output: 1; "
+        "only in the second: 1."
+    )

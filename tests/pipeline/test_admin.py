@@ -194,13 +194,17 @@ def test_outputs_are_compared(
     assert verdicts == {
         uid("a"): ("glioma", "meningioma"),
         uid("b"): ("glioma", "meningioma"),
-        uid("c"): ("", "meningioma"),
     }
-    assert found.n_equal == 0
+    (only,) = found.only_second
+    assert (only["study_uid"], only["only_in"]) == (uid("c"), "2")
+    assert (only["verdict_1"], only["verdict_2"]) == ("", "meningioma")
+    assert (found.only_first, found.n_equal) == ((), 0)
+    assert compare(tmp_path / "new", out).only_first[0]["study_uid"] == uid("c")
     with (tmp_path / "differences.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == list(found.rows)
+        listed = {row["study_uid"]: row for row in csv.DictReader(file)}
+    assert listed == {row["study_uid"]: row for row in (*found.rows, only)}
     same = compare(out, out)
-    assert (same.rows, same.n_equal) == ((), 2)
+    assert (same.rows, same.only_first, same.only_second, same.n_equal) == ((), (), (), 2)
 
 
 def test_an_output_without_tables_is_not_compared(tmp_path: Path, out: Path) -> None:
