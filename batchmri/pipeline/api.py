@@ -43,10 +43,13 @@ class Classifier:
     def __call__(self, slices: Sequence[npt.NDArray[np.generic]]) -> Predictions:
         """Classify 2-D arrays of any size and bit depth, with square pixels.
 
-        Raises UsageError for an empty list or an array that is not 2-D.
+        Raises UsageError for an empty list, an array that is not 2-D, or NaN and infinite values.
         """
         if not len(slices) or any(array.ndim != 2 for array in slices):
             raise UsageError("expected a list of 2-D arrays, at least one")
+        for number, array in enumerate(slices):
+            if not np.isfinite(array).all():
+                raise UsageError(f"slices[{number}] contains NaN or infinite values")
         images = np.concatenate(
             [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels for a in slices]
         )

@@ -46,6 +46,16 @@ def test_input_that_is_not_a_list_of_2d_arrays_is_refused(
         classifier(images)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_array_with_a_value_that_is_not_finite_is_refused_by_its_index(
+    value: float, classifier: Classifier
+) -> None:
+    image = head().astype(np.float32)
+    image[3, 4] = value
+    with pytest.raises(UsageError, match=r"^slices\[1\] contains NaN or infinite values$"):
+        classifier([head(), image])
+
+
 def test_the_temperature_of_a_calibration_applies(
     classifier: Classifier, random_model: Path, tmp_path: Path
 ) -> None:
