@@ -11,6 +11,8 @@ OWN_UID_ROOT = "2.25.241004316514257513043875712171598748254."
 """Root of the UIDs of objects that batchmri creates: an arc below a project UUID (PS3.5 B.2)."""
 OWN_NAME = "batchmri"
 """Manufacturer of these objects."""
+BIDS_SUBJECT = re.compile(r"sub-[^/_.]+")
+"""The name of the folder of a subject in BIDS, and the beginning of its file names."""
 _VALID_UID = re.compile(r"[0-9](?:\.?[0-9])*\.?")
 _MAX_UID = 64
 _ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2})+")

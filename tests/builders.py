@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from batchmri.archive.assembly import assemble
-from batchmri.archive.walker import label_roots, walk
+from batchmri.archive.root_labels import label_roots
+from batchmri.archive.walker import walk
 from batchmri.formats.read_headers import HeaderContext, read_headers
 from batchmri.header import Header
 from batchmri.records import FileEntry, FileNote, Frame, Instance, Study

@@ -15,9 +15,9 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
+from batchmri.archive.root_labels import absolute
 from batchmri.identifiers import escape
 from batchmri.links import STORES, contains, is_in_store
 from batchmri.reasons import Reason
@@ -49,40 +49,6 @@ class _Folder(NamedTuple):
     names: Iterator[tuple[str, str]]
 
 
-def label_roots(
-    paths: Sequence[str], named: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
-    """Return a mapping of label to path.
-
-    The label is the last folder name of a path, made unique by the suffixes `-2`, `-3`, … in the
-    order of `paths`. `named` (label to path) contains labels that the user chose for some of them.
-    A path that occurs twice, or inside another one, is walked once.
-    """
-    real = {path: os.path.realpath(path) for path in paths}
-    labels: dict[str, str] = {}
-    chosen = {os.path.realpath(path): label for label, path in named.items()}
-    for path in dict.fromkeys(paths):
-        if path in labels.values() or _inside_another(path, real, labels):
-            continue
-        if real[path] in chosen:
-            labels[chosen[real[path]]] = path
-            continue
-        # Not resolve(): that would use the name of a link's target.
-        name = escape(Path(os.path.abspath(path)).name) or "root"  # noqa: PTH100
-        label, number = name, 1
-        while label in labels or label in named:
-            number += 1
-            label = f"{name}-{number}"
-        labels[label] = path
-    return labels
-
-
-def _inside_another(path: str, real: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    if any(real[path] == real[taken] for taken in labels.values()):
-        return True
-    return any(real[path] != other and contains(other, real[path]) for other in real.values())
-
-
 def walk(
     roots: Mapping[str, str],
     exclude: Sequence[str],
@@ -98,8 +64,8 @@ def walk(
     the files from other working directories.
     """
     walker = _Walker(roots, exclude, not_below, follow_links)
-    for label, given in sorted(roots.items(), key=lambda root: root[0] + "/"):
-        path = _absolute(given)
+    for label, given in sorted(roots.items(), key=_first_source):
+        path = absolute(given)
         try:
             status = Path(path).stat()
         except OSError as error:
@@ -111,12 +77,10 @@ def walk(
             yield from walker.below(label, path)
 
 
-def _absolute(path: str) -> str:
-    """The absolute path, without `..` unless that would lead elsewhere because of a link."""
-    clean = os.path.abspath(path)  # noqa: PTH100
-    return (
-        clean if os.path.realpath(clean) == os.path.realpath(path) else str(Path(path).absolute())
-    )
+def _first_source(root: tuple[str, str]) -> str:
+    """The `source` of a file, whose label contains a slash, or of a folder with a slash."""
+    label, _ = root
+    return label if "/" in label else label + "/"
 
 
 class _Walker:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmri.archive.walker import label_roots
+from batchmri.archive.root_labels import label_roots
 from batchmri.evaluation.volume_labels import VolumeLabel
 from batchmri.identifiers import escape
 from batchmri.records import INDETERMINATE

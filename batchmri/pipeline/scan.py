@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from batchmri.archive.root_labels import labels_around
 from batchmri.errors import InterruptedRunError
 from batchmri.outputs.atomic_write import readers
 from batchmri.outputs.console import Console, LogFormat
@@ -20,7 +21,13 @@ from batchmri.pipeline.index import index
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.results import Results
 from batchmri.pipeline.run.archive_check import check_images
-from batchmri.pipeline.run.inputs import check_output, check_outside, find_roots, root_around
+from batchmri.pipeline.run.inputs import (
+    check_output,
+    check_outside,
+    find_roots,
+    root_around,
+    with_known_labels,
+)
 from batchmri.pipeline.run.lock import hold
 from batchmri.pipeline.run.output_folder import FirstRun, claim_state, make_output, state_path
 from batchmri.pipeline.run.provenance import check_provenance, effective_settings, remember_model
@@ -99,6 +106,7 @@ def scan(
         store = stack.enter_context(Store(database))
         stack.enter_context(report.recorded(settings, store))
         claim_state(store, output)
+        roots = with_known_labels(roots, settings.archive.root_labels, store.folder_labels())
         if settings.report.dicom_results:
             import_module("highdicom")  # fail before any work if the extra is missing
         engine = stack.enter_context(create_engine(EngineContext(settings, stop, output)))
@@ -124,7 +132,7 @@ def scan(
                 )
                 if not stop.requested:
                     check_images(store, roots, [str(path) for path in paths])
-                store.remember_roots(roots)
+                store.remember_roots(roots.values(), labels_around(roots))
                 first_run.accept()
             with report.stage("plan"):
                 if not stop.requested:

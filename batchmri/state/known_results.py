@@ -54,9 +54,12 @@ class KnownResults:
     @property
     def patient_key(self) -> str | None:
         """The key of patient digests, on which UIDs of studies of several patients depend."""
-        query = "SELECT value FROM meta WHERE key = 'patient_key'"
-        row = self._db.execute(query).fetchone() if self._db else None
-        return row[0] if row else None
+        return self._meta("patient_key")
+
+    @property
+    def folder_labels(self) -> dict[str, str]:
+        """The labels of folders (real path) that contained files given as PATHs."""
+        return dict(json.loads(self._meta("folder_labels") or "{}"))
 
     @property
     def slices_per_second(self) -> float | None:
@@ -67,6 +70,11 @@ class KnownResults:
             if run["slices"]:
                 return float(run.get("slices_per_second") or run["slices"] / max(1, run["seconds"]))
         return None
+
+    def _meta(self, key: str) -> str | None:
+        query = "SELECT value FROM meta WHERE key = ?"
+        row = self._db.execute(query, (key,)).fetchone() if self._db else None
+        return row[0] if row else None
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -147,13 +147,20 @@ class Store:
             self.set_meta("patient_key", known)
         return bytes.fromhex(known)
 
-    def remember_roots(self, roots: Mapping[str, str]) -> None:
-        """Add the scanned folders to the known roots of this output."""
-        known = self.known_roots() | {str(Path(path).absolute()) for path in roots.values()}
+    def remember_roots(self, paths: Iterable[str], folder_labels: Mapping[str, str]) -> None:
+        """Add to the known roots of this output, and to its labels of folders around files."""
+        known = self.known_roots() | {str(Path(path).absolute()) for path in paths}
         self.set_meta("roots", json.dumps(sorted(known)))
+        labels = self.folder_labels() | dict(folder_labels)
+        if labels:
+            self.set_meta("folder_labels", json.dumps(labels, sort_keys=True))
+
+    def folder_labels(self) -> dict[str, str]:
+        """The labels of folders (real path) that contained files given as PATHs."""
+        return dict(json.loads(self.meta("folder_labels") or "{}"))
 
     def known_roots(self) -> set[str]:
-        """All folders that have been scanned into this output."""
+        """All folders and files that were given as PATHs of scans into this output."""
         return set(json.loads(self.meta("roots") or "[]"))
 
     # --- runs

@@ -10,7 +10,8 @@ from typing import cast
 
 import pytest
 
-from batchmri.archive.walker import label_roots, walk
+from batchmri.archive.root_labels import label_roots
+from batchmri.archive.walker import walk
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote
 
@@ -178,7 +179,7 @@ def test_a_link_into_the_store_of_another_root_or_to_a_folder_of_it(tmp_path: Pa
     (read,) = walk({"sub-01": str(root / "sub-01")}, (), (), follow_links=True)
     assert isinstance(read, FileEntry) and read.source == "sub-01/scan"
     (alone,) = _walk(root / "sub-01/scan")
-    assert isinstance(alone, FileEntry) and alone.source == "scan"
+    assert isinstance(alone, FileEntry) and alone.source == "sub-01/scan"
 
 
 def test_pipes_sockets_and_devices_are_noted(tmp_path: Path) -> None:
@@ -226,22 +227,11 @@ def test_folders_deeper_than_the_open_file_limit(tmp_path: Path) -> None:
 
 
 def test_a_root_that_is_a_file_or_missing(tmp_path: Path) -> None:
-    _put(tmp_path, "one.dcm")
-    (found,) = _walk(tmp_path / "one.dcm")
-    assert isinstance(found, FileEntry) and found.source == "one.dcm"
+    _put(tmp_path, "a/one.dcm")
+    (found,) = _walk(tmp_path / "a/one.dcm")
+    assert isinstance(found, FileEntry) and found.source == "a/one.dcm"
     (note,) = _walk(tmp_path / "nowhere")
     assert isinstance(note, FileNote) and note.reason is Reason.IO_ERROR
-
-
-def test_labels(tmp_path: Path) -> None:
-    _put(tmp_path, "x/data/f", "y/data/f", "y/data-2/f")
-    roots = [str(tmp_path / name) for name in ("x/data", "y/data", "y/data-2")]
-    labels = label_roots(roots)
-    assert labels == dict(zip(("data", "data-2", "data-2-2"), roots, strict=True))
-    assert label_roots([*roots, str(tmp_path), roots[0], roots[0] + "/."]) == {
-        tmp_path.name: str(tmp_path)
-    }
-    assert label_roots(["/"]) == {"root": "/"}
 
 
 @pytest.fixture

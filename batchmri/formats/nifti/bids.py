@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from batchmri.identifiers import folder_of, name_of
+from batchmri.identifiers import BIDS_SUBJECT, folder_of, name_of
 from batchmri.terms.body_part import normalized
 
 _EXTENSIONS = re.compile(r"\.(?:nii|hdr|img)(?:\.gz)?$", re.IGNORECASE)
-_SUBJECT = re.compile(r"sub-[^/_.]+")
 _SESSION = re.compile(r"ses-[^/_.]+")
 _MAX_ENTITIES = 5  # without sub- and ses-; each further one doubles the number of names to try
 _LABELS = re.compile(
@@ -25,7 +24,9 @@ def stem_of(source: str) -> str:
 def description_of(source: str) -> str:
     """Return the file name without extension and without the BIDS entities sub- and ses-."""
     parts = stem_of(source).split("_")
-    kept = [part for part in parts if not (_SUBJECT.fullmatch(part) or _SESSION.fullmatch(part))]
+    kept = [
+        part for part in parts if not (BIDS_SUBJECT.fullmatch(part) or _SESSION.fullmatch(part))
+    ]
     return "_".join(kept)
 
 
@@ -42,7 +43,7 @@ def sidecar_stems(path: str, depth: int) -> Iterator[str]:
     yield "/".join((*above, stem_of(name)))
     *entities, suffix = stem_of(name).split("_")
     lowest = max(0, len(above) - depth)
-    subject = next((i for i in range(lowest, len(above)) if _SUBJECT.fullmatch(above[i])), None)
+    subject = next((i for i in range(lowest, len(above)) if BIDS_SUBJECT.fullmatch(above[i])), None)
     if subject is None:
         return
     optional = [one for one in entities if one not in above[subject:]][:_MAX_ENTITIES]
@@ -61,9 +62,9 @@ def subject_folder(source: str) -> str:
     Empty outside BIDS. A file in derivatives/ belongs to the visit that it was derived from.
     """
     *folders, name = source.split("/")
-    subject = next((i for i, folder in enumerate(folders) if _SUBJECT.fullmatch(folder)), None)
+    subject = next((i for i, folder in enumerate(folders) if BIDS_SUBJECT.fullmatch(folder)), None)
     if subject is None:
-        named = _SUBJECT.match(name)
+        named = BIDS_SUBJECT.match(name)
         if named is None:
             return ""
         above, visit = folders, [named[0]]

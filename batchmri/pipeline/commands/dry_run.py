@@ -14,7 +14,7 @@ from batchmri.outputs.tables.csv import write_table
 from batchmri.pipeline.engines.base import EngineContext, create_engine
 from batchmri.pipeline.index import index
 from batchmri.pipeline.run.archive_check import Loss, check_images, find_loss
-from batchmri.pipeline.run.inputs import check_output, find_roots
+from batchmri.pipeline.run.inputs import check_output, find_roots, with_known_labels
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.settings import Settings
@@ -57,6 +57,7 @@ def dry_run(
     ):
         if known.patient_key is not None:
             store.set_meta("patient_key", known.patient_key)
+        roots = with_known_labels(roots, settings.archive.root_labels, known.folder_labels)
         with store.transaction():
             store.files.expect(known.files())
         losses: list[Loss] = []

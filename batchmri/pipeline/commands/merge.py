@@ -191,7 +191,7 @@ def _join(store: Store, inputs: Sequence[_Input]) -> None:
         copy_provenance(first, store)
     for each in inputs:
         with Store(each.database) as one:
-            store.remember_roots({path: path for path in one.known_roots()})
+            store.remember_roots(one.known_roots(), one.folder_labels())
     # Patient digests of different outputs cannot be compared, so the next scan reads all headers.
     store.files.forget_headers()
     store.set_meta(HEADER_VERSION_KEY, inputs[0].facts["header reader"])

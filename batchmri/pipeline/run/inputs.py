@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from batchmri.archive.walker import label_roots
+from batchmri.archive.root_labels import label_roots
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.state.store import Store
 
@@ -38,11 +38,21 @@ def find_roots(
             raise UsageError(f"{shown}: no such file or folder")
     roots = label_roots(given, labels or {})
     for label, path in (labels or {}).items():
-        if label not in roots:
+        if not any(root.partition("/")[0] == label for root in roots):
             raise UsageError(
                 f"root label {label}={path}: not one of the scanned PATHs, or within another"
             )
     return roots
+
+
+def with_known_labels(
+    roots: Mapping[str, str], labels: Mapping[str, str], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the roots with the labels that folders around listed files had in earlier runs.
+
+    `labels` are those of `find_roots`, `known` contains the labels by the real path of the folder.
+    """
+    return label_roots(list(roots.values()), labels, known) if known else dict(roots)
 
 
 def check_output(roots: Mapping[str, str], output: Path) -> None:
