@@ -1,7 +1,8 @@
 """The header of a series: what readers take from its files.
 
-A number that headers state under a DICOM keyword is one line in `Header`: the readers of DICOM and
-NIfTI, the version of the stored headers, and the column in series.csv follow from it.
+To read another number that headers state under a DICOM keyword, add one `stated(...)` field to
+`Header`. The readers of DICOM and NIfTI and the version of the stored headers follow from it. With
+a `description`, it is also a column of series.csv.
 """
 
 from collections.abc import Mapping

@@ -19,8 +19,8 @@ _HEADER_HEIGHT = 62
 _FOOT = 52
 _TILE_FOOT = 26  # height of the caption of a tile; the montage has the rest of it once
 _BAR_LEFT = 3 * _MARGIN + 2 * _PANEL
-_BAR = 14
-_WIDTH = _BAR_LEFT + _BAR + 40
+_COLOR_BAR_WIDTH = 14
+_WIDTH = _BAR_LEFT + _COLOR_BAR_WIDTH + 40
 _HEIGHT = _HEADER_HEIGHT + _PANEL + _FOOT
 _TILE = _HEADER_HEIGHT + _PANEL + _TILE_FOOT
 _LEFTS = (_MARGIN, 2 * _MARGIN + _PANEL)
@@ -181,11 +181,11 @@ def _draw_edge_letters(drawn: Image, left: int, plane: Plane) -> None:
 def _draw_color_bar(drawn: Image) -> None:
     # Drawn over medium gray, to show the blended colors from no heat to full strength.
     top, height = _HEADER_HEIGHT + 40, _PANEL - 80
-    ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_BAR, axis=1)
-    ground = np.full((height, _BAR, 3), 110, np.uint8)
+    ramp = np.linspace(1, 0, height, dtype=np.float32)[:, None].repeat(_COLOR_BAR_WIDTH, axis=1)
+    ground = np.full((height, _COLOR_BAR_WIDTH, 3), 110, np.uint8)
     canvas.place(drawn, heated(ground, ramp), top, _BAR_LEFT)
     for label, y in (("1", top), ("0.5", top + height // 2), ("0", top + height)):
-        canvas.text(drawn, label, (_BAR_LEFT + _BAR + 6, y + 5), 14, DIM)
+        canvas.text(drawn, label, (_BAR_LEFT + _COLOR_BAR_WIDTH + 6, y + 5), 14, DIM)
 
 
 def _draw_caption(drawn: Image, caption: Caption) -> None:

@@ -139,6 +139,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("modality", "Modality in the header."),
         Column("sequence", "Sequence as estimated from the header."),
         Column("series_description", "SeriesDescription in the header, or the BIDS entities."),
+        # Numbers of the header; batchmri/header.py declares them.
         *(_stated_column(name, one) for name, one in SHOWN.items()),
         Column("manufacturer", "Manufacturer in the header."),
         Column("transfer_syntax", "Transfer syntax by its keyword; empty for NIfTI."),

@@ -132,7 +132,8 @@ def tumor_share(name: str, probabilities: Row, classes: Classes) -> float:
 def required_share(name: str, flags: Sequence[str], rules: VerdictSettings) -> float:
     """The smallest share of a tumor class that is reported; 0 if it is always reported.
 
-    If the header does not state contrast, the images decide (flag `without_contrast`).
+    A stricter share applies to a series with the flag `without_contrast`. That flag comes from the
+    header or, if the header does not state contrast, from the images.
     """
     if WITHOUT_CONTRAST in flags:
         return rules.min_class_share_without_contrast

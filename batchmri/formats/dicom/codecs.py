@@ -98,9 +98,8 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
 def _is_signed(stream: Codestream, form: PixelFormat) -> bool:
     """Return whether decoded values are signed; codestream and header may disagree.
 
-    A signed codestream takes precedence (PS3.5 8.2). A codestream that is unsigned, or does not
-    state it, contains the bits of signed values if the header says so and its precision is at
-    least the number of stored bits.
+    A signed codestream takes precedence (PS3.5 8.2). Otherwise, the values are signed if
+    the header says so and the codestream has at least as many bits as are stored.
     """
     return bool(stream.signed) or (form.signed and stream.precision >= form.bits_stored)
 

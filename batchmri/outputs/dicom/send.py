@@ -82,8 +82,9 @@ def send(
 ) -> Iterator[Sent]:
     """Send objects one after the other, and yield the outcome of each.
 
-    If an association cannot be established or is lost, it is tried `TRIES` times. After that, the
-    remaining objects are reported as failed. Raises UsageError for unusable TLS files.
+    An object is attempted `TRIES` times if there is no association, or it is lost. If there still
+    is none, the remaining objects are reported as failed. An object that the peer refuses is not
+    attempted again. Raises UsageError for unusable TLS files.
     """
     connection = _Connection(peer, title, tls.context() if tls else None, pause)
     with connection:

@@ -1,4 +1,7 @@
-"""Base class of the sinks for table formats, which distributes rows to one writer per table."""
+"""Base class of the sinks for table formats, which distributes rows to one writer per table.
+
+A new format is a subclass, named in `SINKS` of batchmri/extensions.py.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
