@@ -56,6 +56,7 @@ def test_a_contradiction_with_the_card_is_refused() -> None:
         shown("--tumor-above", "0.2")
 
 
+@pytest.mark.slow
 def test_a_scan_with_the_shown_file_is_the_same_scan(
     tmp_path: Path,
     random_model: Path,  # noqa: F811

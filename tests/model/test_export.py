@@ -28,6 +28,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_openvino_export_matches_torch_and_contains_the_card(model: Path, tmp_path: Path) -> None:
     done = export.export_model(model, "openvino", tmp_path / "out")
     assert [file.name for file in done.files] == ["own.bin", "own.json", "own.xml"]

@@ -16,6 +16,7 @@ from tests.pipeline.outputs import assert_every_file_accounted_for, table
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data" / "archive"
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_is_scanned_to_its_end(
     tmp_path: Path, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -180,6 +180,7 @@ def test_a_list_of_files_that_ends_three_actors_is_reported_by_name(
     assert reasons["archive/notes.txt"] == "decoder_crashed"
 
 
+@pytest.mark.slow
 def test_after_the_time_budget_work_in_flight_is_kept_and_the_rest_waits(
     archive: Path,
     tmp_path: Path,
