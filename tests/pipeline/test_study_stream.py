@@ -115,6 +115,19 @@ def test_lines_of_a_group_that_the_state_does_not_know_are_recorded_after_a_kill
     assert (out / "results.jsonl").read_bytes() == received.read_bytes() == before
 
 
+def test_earlier_lines_of_a_changed_study_are_not_taken_for_unrecorded_ones(
+    archive: Path, tmp_path: Path, settings: Settings
+) -> None:
+    out, received = tmp_path / "out", tmp_path / "received.jsonl"
+    scan([archive], out=out, settings=settings)
+    save(instance("b", "series", 6), archive / "b" / "series-006")
+    scan([archive], out=out, settings=settings)
+    assert len(lines(out)) == 4
+    scan([archive], out=out, settings=changed(settings, "report", on_study=f"tee -a '{received}'"))
+    assert not received.exists()
+    assert len(lines(out)) == 4
+
+
 def test_a_command_receives_every_finished_study(
     archive: Path, tmp_path: Path, settings: Settings
 ) -> None:

@@ -73,15 +73,15 @@ class StudyStream:
         complete, _, rest = tail.rpartition(b"\n")
         if rest:
             self._file.truncate(size - len(rest))
+        last: dict[str, tuple[str, bytes]] = {}  # a study that has changed has several lines
         for line in complete.split(b"\n")[-_GROUP:]:
             with suppress(ValueError, KeyError, TypeError):  # not a line of batchmri
                 study = json.loads(line)
-                self._record_found(study["study_uid"], study["version"], line + b"\n")
-
-    def _record_found(self, uid: str, version: str, line: bytes) -> None:
-        if self._store.listed.version(uid) != version:
-            self._store.listed.put(uid, version)
-            self._on_line(line)
+                last[study["study_uid"]] = (study["version"], line + b"\n")
+        for uid, (version, line) in last.items():
+            if self._store.listed.version(uid) != version:
+                self._store.listed.put(uid, version)
+                self._on_line(line)
 
     def add_finished(self) -> None:
         """List all finished studies that are not listed in their current version."""
