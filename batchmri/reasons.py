@@ -7,8 +7,8 @@ on the codes, so a code is never renamed.
 from dataclasses import dataclass
 from enum import StrEnum
 
-TRIES = 3
-"""Number of runs that try a file or series again if it fails for a temporary reason."""
+MAX_FAILED_RUNS = 3
+"""After this number of runs, a file or series that fails for a temporary reason is given up."""
 
 
 class Status(StrEnum):

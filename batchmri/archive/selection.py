@@ -81,8 +81,8 @@ def rules() -> tuple[Rule, ...]:
 
 
 def other_modality(series: Series, settings: SelectionSettings) -> str | None:
-    """Another modality. For NIfTI, the sidecar or the file name can state it, except `US` and `HU`
-    in a name that also contains an MR sequence.
+    """Another modality, which for NIfTI is stated by the sidecar or the file name. `US` and `HU` in
+    a file name that also contains an MR sequence are not modalities.
     """
     modality = series.header.modality
     states_none = series.format != "dicom" and not modality
@@ -92,14 +92,14 @@ def other_modality(series: Series, settings: SelectionSettings) -> str | None:
 
 
 def other_body_part(series: Series, settings: SelectionSettings) -> str | None:
-    """A text names another body part, or the coil is one for a joint, the breast or the heart."""
+    """A text names another body part, or the coil is made for a joint, the breast or the heart."""
     body_part = series.header.body_part
     return None if body_part in ("", BRAIN, *NO_PATIENT) else body_part
 
 
 def small_field_of_view(series: Series, settings: SelectionSettings) -> str | None:
-    """Both sides of the image are under 80 mm. Ignored for voxels of 1 mm with the default affine
-    that writers use when the size is unknown.
+    """Both sides of the image are under 80 mm. Pixels of 1 mm do not count in DICOM, nor in NIfTI
+    with a default affine, because programs write them when they do not know the size.
     """
     size = _field_of_view(series)
     if size is None or max(size) >= _SMALLEST_HEAD_MM:
@@ -133,8 +133,8 @@ def no_patient(series: Series, settings: SelectionSettings) -> str | None:
 
 
 def derived(series: Series, settings: SelectionSettings) -> str | None:
-    """A map, phase image, projection or subtraction. The value DERIVED alone does not count.
-    Reformats (MPR) and the water or in-phase image of a Dixon sequence are not `derived` either.
+    """A map, phase image, projection or subtraction. Not `derived` are reformats (MPR), the water
+    and in-phase images of a Dixon sequence, and images with only the value DERIVED in Image Type.
     """
     types = [value for value in series.header.image_type if value in DERIVED]
     if types:

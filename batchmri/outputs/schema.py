@@ -19,8 +19,8 @@ TABLES = {
     "series": "series found, classified or not",
     "slices": "classified slice",
     "files": "file without a usable slice that no series row accounts for",
-    "changes": "study that was new, changed or gone, or got another verdict, in the last run with "
-    "such a study",
+    "changes": "study that is new, changed, gone or has another verdict, as found by the last run "
+    "that found any such study",
 }
 """The tables, and what one row of each describes."""
 

@@ -16,7 +16,7 @@ from batchmri.pipeline.engines.base import Engine
 from batchmri.pipeline.run.archive_check import check_archive
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
-from batchmri.reasons import TRIES
+from batchmri.reasons import MAX_FAILED_RUNS
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import Settings
 from batchmri.settings.archive import ArchiveSettings
@@ -59,7 +59,9 @@ def index(
         if store.meta(HEADER_VERSION_KEY) != version:
             store.files.forget_headers()
             store.set_meta(HEADER_VERSION_KEY, version)
-        unread = store.files.apply_walk(tries=TRIES, retry_failed=options.retry_failed, now_s=now_s)
+        unread = store.files.apply_walk(
+            max_failed_runs=MAX_FAILED_RUNS, retry_failed=options.retry_failed, now_s=now_s
+        )
     context = HeaderContext(
         store.patient_key(), settings.archive.nifti_study, settings.report.identifiers
     )
@@ -103,7 +105,11 @@ class _Headers:
             self.console.warn(
                 "failed", file=entry.source, reason=found.reason, detail=found.detail or None
             )
-        if isinstance(found, FileNote) and found.reason.about.temporary and tries == TRIES:
+        if (
+            isinstance(found, FileNote)
+            and found.reason.about.temporary
+            and tries == MAX_FAILED_RUNS
+        ):
             self.console.warn(
                 "failed in three runs, not tried again", file=entry.source, reason=found.reason
             )

@@ -15,7 +15,7 @@ from batchmri.outputs.paths import heatmap_path
 from batchmri.pipeline.draw import Volume
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
-from batchmri.reasons import TRIES, Reason, Status
+from batchmri.reasons import MAX_FAILED_RUNS, Reason, Status
 from batchmri.records import Decision, FileNote, Series, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state.store import Store
@@ -148,7 +148,7 @@ class Planner:
         if done is None or done[1] != series.fingerprint or not self.is_current(done[0]):
             return False
         return not self.store.series.has_another_try(
-            series.key, tries=TRIES, retry_failed=self.options.retry_failed
+            series.key, max_failed_runs=MAX_FAILED_RUNS, retry_failed=self.options.retry_failed
         )
 
 

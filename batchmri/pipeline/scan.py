@@ -37,7 +37,7 @@ from batchmri.pipeline.run.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
 from batchmri.pipeline.run.study_command import StudyCommand
 from batchmri.pipeline.run.study_stream import StudyStream
 from batchmri.pipeline.totals import Totals
-from batchmri.reasons import TRIES, Status
+from batchmri.reasons import MAX_FAILED_RUNS, Status
 from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
@@ -203,7 +203,7 @@ def _classify(
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
             _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
-            if done.trouble is Trouble.TEMPORARY and tries == TRIES:
+            if done.trouble is Trouble.TEMPORARY and tries == MAX_FAILED_RUNS:
                 console.warn("failed in three runs, not tried again", series=result.series.source)
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(

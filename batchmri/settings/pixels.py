@@ -13,12 +13,16 @@ class PixelSettings(Section):
 
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
-        description="Decoding processes; auto: one per core, at most 8.",
+        description="Number of decoding processes; auto: one per core, at most 8.",
         **allowed_values(COUNT_OR_AUTO),
     )
-    memory_mb: int = Field(1024, ge=64, description="Memory limit for decoded slices, MB.")
+    memory_mb: int = Field(
+        1024, ge=64, description="Memory limit of all decoded slices together, in MB."
+    )
     max_file_mb: int = Field(
-        2048, ge=1, description="Memory limit for one file, and for all NIfTI volumes together, MB."
+        2048,
+        ge=1,
+        description="Memory limit in MB of a decoded file, and of all NIfTI volumes together.",
     )
 
     @property

@@ -19,7 +19,7 @@ class VerdictSettings(Section):
         0.05,
         ge=0,
         le=1,
-        description="Number of deciding slices as a fraction of eligible slices, if that is more.",
+        description="Minimum share of eligible slices that decide, if more than top_slices.",
     )
     min_box_fraction: float = Field(
         0.5,
@@ -46,22 +46,22 @@ class VerdictSettings(Section):
         0.0,
         ge=0,
         le=1,
-        description="If the leading tumor class has less than this share of p_tumor, the verdict "
+        description="If the share of the leading tumor class in p_tumor is below this, the verdict "
         "is tumor without a class. 0: always name the class, 1: never.",
     )
     min_class_shares: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=1)]], BeforeValidator(labels)
     ] = Field(
         {},
-        description="The same share for one class, such as glioma=0.9; may be repeated. It is not "
-        "used if only min_class_share is set with higher priority.",
+        description="min_class_share of one class, such as glioma=0.9; can be repeated. A source "
+        "of higher priority that sets only min_class_share replaces these shares.",
         **allowed_values("CLASS=SHARE with a share from 0 to 1"),
     )
     min_class_share_without_contrast: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="The same for a series without contrast, according to header or images.",
+        description="min_class_share of series without contrast, according to header or images.",
     )
     max_distance: float = Field(
         1.0, gt=0, description="A series with a higher ood_score is out of distribution."
@@ -73,19 +73,20 @@ class VerdictSettings(Section):
         0.5,
         ge=0,
         le=1,
-        description="Below this probability of T1 weighting, a series looks like another sequence.",
+        description="A series with a lower probability of T1 weighting is of another sequence.",
     )
     min_contrast: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="Below this probability of contrast, a series counts as without contrast.",
+        description="A series with a lower probability of contrast counts as without contrast.",
     )
     notumor_below_without_contrast: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="No tumor is reported at this p_tumor or below if contrast is not stated.",
+        description="No tumor is reported at this p_tumor or below in a series without contrast, "
+        "or whose header does not state it.",
     )
 
     @model_validator(mode="before")

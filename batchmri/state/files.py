@@ -130,11 +130,12 @@ class FileIndex:
         """Mark every header to be read again; failure counts and change times are kept."""
         self._db.execute("UPDATE files SET tries = -1 - tries WHERE tries >= 0")
 
-    def apply_walk(self, *, tries: int, retry_failed: bool, now_s: float) -> int:
+    def apply_walk(self, *, max_failed_runs: int, retry_failed: bool, now_s: float) -> int:
         """Delete files that are gone, with their results; returns the number of unread files.
 
         A file is unread if it is new, has changed, is marked by `forget_headers`, or failed for a
-        temporary reason in fewer than `tries` runs. `retry_failed` makes every failed file unread.
+        temporary reason in fewer than `max_failed_runs` runs. With `retry_failed`, every failed
+        file is unread.
         """
         gone = self._db.execute(
             "DELETE FROM files WHERE source IN (SELECT source FROM temp.missing)"
@@ -163,7 +164,7 @@ class FileIndex:
             "AND files.mtime_ns = walked.mtime_ns AND files.tries >= 0 AND (files.reason IS NULL "
             f"OR files.reason IS walked.reason OR files.reason NOT IN ({_placeholders(again)}) "
             "OR files.tries >= ?))",
-            (*again, 1_000_000 if retry_failed else tries),
+            (*again, 1_000_000 if retry_failed else max_failed_runs),
         )
         return self._count("temp.walked", None)
 

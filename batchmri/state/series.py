@@ -106,12 +106,12 @@ class SeriesIndex:
             self.put_left_out(left_out)
         return tries
 
-    def has_another_try(self, key: SeriesKey, *, tries: int, retry_failed: bool) -> bool:
+    def has_another_try(self, key: SeriesKey, *, max_failed_runs: int, retry_failed: bool) -> bool:
         """Whether a processed series failed, at least in part, and has to be tried again."""
         row = self._db.execute(
             f"SELECT tries, may_pass FROM series WHERE {_BY_KEY} AND processed = 1", key
         ).fetchone()
-        return bool(row and row[0] and (retry_failed or (row[1] and row[0] < tries)))
+        return bool(row and row[0] and (retry_failed or (row[1] and row[0] < max_failed_runs)))
 
     def put_left_out(self, notes: Iterable[FileNote]) -> None:
         """Store files of a series that have no classified slice."""

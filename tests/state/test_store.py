@@ -56,7 +56,7 @@ def walked(store: Store, *met: FileEntry | FileNote, tries: int = 3) -> list[str
     store.files.begin_walk(NOW)
     store.files.add_walked(met)
     store.files.end_walk()
-    store.files.apply_walk(tries=tries, retry_failed=False, now_s=NOW)
+    store.files.apply_walk(max_failed_runs=tries, retry_failed=False, now_s=NOW)
     return [item.source for item in store.files.unread()]
 
 
@@ -85,7 +85,7 @@ def test_a_permanent_failure_is_not_read_again(tmp_path: Path) -> None:
         walked(store, entry("a"))
         store.files.put_header(entry("a"), FileNote("a", Reason.BAD_HEADER), 0)
         assert walked(store, entry("a")) == []
-        store.files.apply_walk(tries=3, retry_failed=True, now_s=NOW)
+        store.files.apply_walk(max_failed_runs=3, retry_failed=True, now_s=NOW)
 
 
 def test_an_unreadable_folder_is_new_once_and_gone_when_it_can_be_read(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_series_that_failed_for_a_temporary_reason_has_another_try(tmp_path: P
             return store.series.put_result(result(), "a", [], trouble)
 
         def again(retry_failed: bool = False) -> bool:
-            return store.series.has_another_try(KEY, tries=3, retry_failed=retry_failed)
+            return store.series.has_another_try(KEY, max_failed_runs=3, retry_failed=retry_failed)
 
         assert [fails(Trouble.TEMPORARY), again(), fails(Trouble.TEMPORARY), again()] == [
             1, True, 2, True,

@@ -50,7 +50,7 @@ def test_any_order_finds_new_changed_and_missing_files(seed: int) -> None:
         unread = _compare(store, walk)
         gone = store.files.gone().files
         n_walked = store.files.n_walked("s"), store.files.n_walked("r")
-        store.files.apply_walk(tries=3, retry_failed=False, now_s=NOW)
+        store.files.apply_walk(max_failed_runs=3, retry_failed=False, now_s=NOW)
         left = {source for (source,) in store.files._db.execute("SELECT source FROM files")}
         rest = {item.source for item in store.files.unread()}
     assert rest == {name for name in found if name not in known} | changed
@@ -106,7 +106,7 @@ def test_a_walk_looks_up_single_files_of_a_large_table(tmp_path: Path) -> None:
         _compare(store, [_entry("r/b")])
         store.files._db.set_trace_callback(statements.append)
         store.files.gone()
-        store.files.apply_walk(tries=3, retry_failed=False, now_s=NOW)
+        store.files.apply_walk(max_failed_runs=3, retry_failed=False, now_s=NOW)
         store.files._db.set_trace_callback(None)
         plans = [
             detail

@@ -16,7 +16,7 @@ from batchmri.errors import UsageError
 from batchmri.extensions import DICOM_OBJECTS
 
 CALLING_TITLE = "BATCHMRI"
-TRIES = 3
+MAX_ATTEMPTS = 3  # per object
 _PAUSE_S = 2.0
 _TIMEOUT_S = 30.0
 _MAX_TITLE = 16
@@ -82,9 +82,9 @@ def send(
 ) -> Iterator[Sent]:
     """Send objects one after the other, and yield the outcome of each.
 
-    An object is attempted `TRIES` times if there is no association, or it is lost. If there still
-    is none, the remaining objects are reported as failed. An object that the peer refuses is not
-    attempted again. Raises UsageError for unusable TLS files.
+    An object is attempted up to `MAX_ATTEMPTS` times if the association cannot be established or is
+    lost. After that, the remaining objects are reported as failed. An object that the peer refuses
+    is not attempted again. Raises UsageError for unusable TLS files.
     """
     connection = _Connection(peer, title, tls.context() if tls else None, pause)
     with connection:
@@ -128,7 +128,7 @@ class _Connection:
     def store(self, path: Path) -> str:
         """Send one object; returns what went wrong, or an empty text."""
         error = self._dead
-        for number in range(0 if error else TRIES):
+        for number in range(0 if error else MAX_ATTEMPTS):
             if number:
                 self._pause(_PAUSE_S * number)
             association = self._established()

@@ -13,7 +13,7 @@ from batchmri.pipeline.aggregate import AggregatedStudy, aggregate
 from batchmri.pipeline.run.last_export import last_settings
 from batchmri.pipeline.run.output_folder import state_path
 from batchmri.pipeline.run.provenance import known_classes, known_rules
-from batchmri.reasons import TRIES, Reason
+from batchmri.reasons import MAX_FAILED_RUNS, Reason
 from batchmri.records import Classes, SeriesKey, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state.lookup import KnownFile, KnownFolder, KnownSeries
@@ -104,7 +104,7 @@ def _series(
     else:
         yield f"    {known.status or 'waiting to be classified'}{_detail(known.detail)}"
     if known.tries:
-        again = known.may_pass and known.tries < TRIES
+        again = known.may_pass and known.tries < MAX_FAILED_RUNS
         yield f"    failed in {known.tries} runs; {'is' if again else 'not'} tried again"
     if result is not None and (verdict := study.verdicts.get(series.key)) is not None:
         yield f"    verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"

@@ -15,7 +15,7 @@ from batchmri.formats.header_context import HeaderContext
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries, LocalModel
 from batchmri.pipeline.engines.ray_actor import Actor
 from batchmri.pipeline.engines.ray_cluster import connect
-from batchmri.pipeline.engines.ray_crew import CALLS_AHEAD, TRIES, Crew
+from batchmri.pipeline.engines.ray_crew import CALLS_AHEAD, MAX_ACTOR_DEATHS, Crew
 from batchmri.reasons import Reason
 from batchmri.records import FileEntry, FileNote, Instance, Series, SeriesResult
 from batchmri.state.series import Trouble
@@ -23,7 +23,7 @@ from batchmri.state.series import Trouble
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _FILES_PER_CALL = 256
-_CRASHED = f"its worker ended {TRIES} times"
+_CRASHED = f"its worker ended {MAX_ACTOR_DEATHS} times"
 
 
 class RayEngine(LocalModel):

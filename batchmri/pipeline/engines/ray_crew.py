@@ -13,7 +13,7 @@ from batchmri.errors import BatchmriError
 
 Item = TypeVar("Item")
 CALLS_AHEAD = 4  # per actor
-TRIES = 3
+MAX_ACTOR_DEATHS = 3  # per item
 _POLL_S = 0.1
 # If this many actors ended before the first one returned a result, the cluster cannot run them.
 _MAX_DEATHS_AT_START = 10
@@ -115,8 +115,8 @@ class Crew(Generic[Item]):
         self._slots[self._slots.index(slot)] = self._slot()
 
     def given_up(self) -> Iterator[Item]:
-        """Yield the items that have ended `TRIES` actors."""
-        for job in [job for job in self._again if job.deaths >= TRIES]:
+        """Yield the items that have ended `MAX_ACTOR_DEATHS` actors."""
+        for job in [job for job in self._again if job.deaths >= MAX_ACTOR_DEATHS]:
             self._again.remove(job)
             yield job.item
 
