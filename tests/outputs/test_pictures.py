@@ -14,6 +14,8 @@ from batchmri.outputs.pictures import (
     _PANEL,
     _TILE,
     _WIDTH,
+    heat_colors,
+    heated,
     montage,
     overlay,
 )
@@ -73,6 +75,18 @@ def test_heat_is_drawn_by_its_share_of_the_scale() -> None:
     full, half, over = (difference(draw(spot(48, 48), s))[194, 194] for s in (1.0, 2.0, 0.5))
     assert 0 < half < full
     assert over >= full
+
+
+def test_heat_covers_a_share_of_the_anatomy_that_grows_with_its_strength() -> None:
+    plain = np.full((8, 8, 3), 200, np.uint8)
+    strength = np.zeros((8, 8), np.float32)
+    strength[2, 3:6] = 0.25, 0.0, 1.0
+    blended = heated(plain, strength)
+    share = np.float32(0.65) * strength[2, 3:6, None] ** np.float32(0.6)
+    expected = plain[2, 3:6] * (1 - share) + heat_colors(strength)[2, 3:6] * share
+    assert blended[2, 3:6].tolist() == np.rint(expected).tolist()
+    blended[2, 3:6] = 200
+    assert blended.tolist() == plain.tolist()
 
 
 def test_anatomy_is_not_mirrored_or_turned() -> None:
