@@ -1,5 +1,7 @@
 """Values of table cells: rounded and sanitized in every format, and as text in CSV."""
 
+from math import isnan
+
 from batchmri.outputs.formatting import text
 from batchmri.outputs.rows import Value
 from batchmri.outputs.schema import Column
@@ -17,9 +19,9 @@ def stored(column: Column, value: Value) -> Value:
 def cell(column: Column, value: Value) -> str | int | float | None:
     """The value as a CSV cell; None is an empty cell."""
     value = stored(column, value)
-    if isinstance(value, tuple):
-        return ";".join(value)
-    if isinstance(value, float) and column.decimals is not None:
+    if isinstance(value, float):
+        if column.decimals is None:
+            return None if isnan(value) else value
         digits = f"{value:.{column.decimals}f}"
         return digits.rstrip("0").rstrip(".") if column.trim else digits
-    return value
+    return ";".join(value) if isinstance(value, tuple) else value

@@ -56,3 +56,4 @@ def test_every_format_contains_the_same_values_as_csv(
 
 def test_numbers_without_declared_decimals_are_not_rounded() -> None:
     assert cell(Column("x", "", "number"), 0.123456789) == 0.123456789
+    assert cell(Column("x", "", "number"), float("nan")) is None

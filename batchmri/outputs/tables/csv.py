@@ -1,5 +1,7 @@
 """CSV tables (RFC 4180), streamed, and replaced atomically if their content changed."""
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +28,6 @@ class TableWriter:
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._new = NewFile(path)
         self._columns = columns
-        self._names = [column.name for column in columns]
         self._rows: list[list[str | int | float | None]] = []
 
     @property
@@ -36,7 +37,8 @@ class TableWriter:
 
     def __enter__(self) -> Self:
         self._new.__enter__()
-        self._write(header=True)
+        self._rows = [[column.name for column in self._columns]]
+        self._write()
         return self
 
     def add(self, row: Row) -> None:
@@ -45,13 +47,10 @@ class TableWriter:
         if len(self._rows) == _ROWS_PER_CHUNK:
             self._write()
 
-    def _write(self, *, header: bool = False) -> None:
-        import pandas as pd  # takes half a second, and a run with nothing new writes no table
-
-        # dtype object: pandas would convert integers to floats in columns with empty cells.
-        frame = pd.DataFrame(self._rows, columns=self._names, dtype=object)
-        text = frame.to_csv(header=header, index=False, lineterminator="\r\n", na_rep="")
-        self._new.write(text.encode())
+    def _write(self) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(self._rows)  # ends lines as RFC 4180 does
+        self._new.write(text.getvalue().encode())
         self._rows = []
 
     def __exit__(
