@@ -74,6 +74,11 @@ class FileNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable(FileNote):
+    """A file or folder that the walk could not reach, so that earlier results below it are kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Geometry of one 2-D image in an Instance.
 

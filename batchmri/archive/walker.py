@@ -13,15 +13,16 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 from batchmri.archive.root_labels import absolute
-from batchmri.identifiers import escape
+from batchmri.identifiers import escape, unescape
 from batchmri.links import STORES, contains, is_in_store
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote
+from batchmri.records import FileEntry, FileNote, Unreachable
 
 _OUTSIDE = "symbolic link that leads outside, not followed"
 _INSIDE = "symbolic link to a file or folder of the same archive, not followed"
@@ -37,6 +38,18 @@ _SPECIAL = {
 }
 
 
+@dataclass(slots=True)
+class MountPoints:
+    """The `source` of each folder that is on another device than its parent folder.
+
+    `known` are those of the last walk. `found` are those of this walk, and known ones that are not
+    mounted now: below these, files are not gone.
+    """
+
+    known: frozenset[str] = frozenset()
+    found: set[str] = field(default_factory=set)
+
+
 class _Folder(NamedTuple):
     """A folder; its source and paths end with a slash, `below` (the root) may also be empty.
 
@@ -46,6 +59,7 @@ class _Folder(NamedTuple):
     source: str
     below: str
     path: str
+    device: int
     names: Iterator[tuple[str, str]]
 
 
@@ -54,16 +68,18 @@ def walk(
     exclude: Sequence[str],
     not_below: Sequence[str],
     follow_links: bool = False,
+    mounts: MountPoints | None = None,
 ) -> Iterator[FileEntry | FileNote]:
     """Yield every file below the roots (label → path), mostly in the order of `source`.
 
     `exclude` contains globs for paths below a root and for names; a folder that matches is skipped
     with all its files. `not_below` lists folders to skip, such as the output. Links that are not
-    followed, pipes, sockets and devices yield a note and are never opened; a folder that cannot be
-    read yields a note with `io_error`. `FileEntry.path` is absolute, because other commands read
-    the files from other working directories.
+    followed, pipes, sockets and devices yield a note and are never opened. A folder that cannot be
+    read completely, and a link whose target does not exist, yield Unreachable. `FileEntry.path` is
+    absolute, because other commands read the files from other working directories. A known mount
+    point that is empty or does not exist is Unreachable too; `mounts.found` is filled.
     """
-    walker = _Walker(roots, exclude, not_below, follow_links)
+    walker = _Walker(roots, exclude, not_below, follow_links, mounts or MountPoints())
     for label, given in sorted(roots.items(), key=_first_source):
         path = absolute(given)
         try:
@@ -74,7 +90,8 @@ def walk(
         if not stat.S_ISDIR(status.st_mode):
             yield _entry(label, path, status)
         elif _identity(status) not in walker.left_alone:
-            yield from walker.below(label, path)
+            yield from walker.below(label, path, status.st_dev)
+        yield from walker.missing_mounts(label, path)
 
 
 def _first_source(root: tuple[str, str]) -> str:
@@ -92,6 +109,7 @@ class _Walker:
         exclude: Sequence[str],
         not_below: Sequence[str],
         follow_links: bool,
+        mounts: MountPoints,
     ) -> None:
         folders = [path for path in not_below if Path(path).is_dir()]
         self.left_alone = {_identity(Path(path).stat()) for path in folders}
@@ -99,11 +117,12 @@ class _Walker:
         self._follow_links = follow_links
         self._roots = [os.path.realpath(path) for path in roots.values()]
         self._followed: set[tuple[int, int]] = set()
+        self._mounts = mounts
 
-    def below(self, label: str, path: str) -> Iterator[FileEntry | FileNote]:
+    def below(self, label: str, path: str, device: int) -> Iterator[FileEntry | FileNote]:
         """Yield every file of one root."""
         stack: list[_Folder] = []
-        yield from self._push(stack, label, "", path)
+        yield from self._push(stack, label, "", path, device)
         while stack:
             folder = stack[-1]
             for key, name in folder.names:
@@ -112,6 +131,16 @@ class _Walker:
                 source, path = folder.source + key.removesuffix("/"), folder.path + name
                 try:
                     status = os.lstat(path)
+                except FileNotFoundError:  # deleted since the folder was listed
+                    continue
+                except OSError as error:
+                    if os.access(folder.path, os.X_OK, effective_ids=True):
+                        yield _unreadable(source, error)
+                        continue
+                    yield _unreadable(folder.source.removesuffix("/"), error)
+                    stack.pop()  # the same error applies to all its entries
+                    break
+                try:
                     kind = stat.S_IFMT(status.st_mode)
                     if kind == stat.S_IFREG:
                         yield FileEntry.of(source, path, status)
@@ -121,16 +150,34 @@ class _Walker:
                     yield _unreadable(source, error)
                     continue
                 if isinstance(found, str):
-                    yield FileNote(source, Reason.NOT_AN_IMAGE, found)
+                    note = Unreachable if found in (_BROKEN, _NOT_FETCHED) else FileNote
+                    yield note(source, Reason.NOT_AN_IMAGE, found)
                 elif not stat.S_ISDIR(found.st_mode):
                     yield _entry(source, path, found)
                 elif _identity(found) not in self.left_alone:
-                    yield from self._push(stack, source, f"{folder.below}{name}/", path)
+                    if kind == stat.S_IFDIR and found.st_dev != folder.device:
+                        self._mounts.found.add(source)
+                    yield from self._push(
+                        stack, source, f"{folder.below}{name}/", path, found.st_dev
+                    )
                     break
             else:
                 stack.pop()
 
-    def _push(self, stack: list[_Folder], source: str, below: str, path: str) -> Iterator[FileNote]:
+    def missing_mounts(self, label: str, path: str) -> Iterator[Unreachable]:
+        """Yield the known mount points of a root that do not exist."""
+        for source in sorted(self._mounts.known - self._mounts.found):
+            below = source.removeprefix(f"{label}/")
+            if below != source and not os.path.lexists(f"{path}/{unescape(below)}"):
+                yield self._not_mounted(source, "does not exist")
+
+    def _not_mounted(self, source: str, state: str) -> Unreachable:
+        self._mounts.found.add(source)
+        return Unreachable(source, Reason.IO_ERROR, f"a mount point that {state} (not mounted?)")
+
+    def _push(
+        self, stack: list[_Folder], source: str, below: str, path: str, device: int
+    ) -> Iterator[FileNote]:
         """Add a folder to the stack; yields a note if it cannot be read completely."""
         names: list[tuple[str, str]] = []
         try:
@@ -140,10 +187,13 @@ class _Walker:
                     end = "/" if self._is_folder(entry) else ""
                     names.append((escape(name) + end, name))
         except OSError as error:
-            yield _unreadable(source, error)
+            if not (stack and isinstance(error, FileNotFoundError)):  # else it was just deleted
+                yield _unreadable(source, error)
+        if not names and source in self._mounts.known - self._mounts.found:
+            yield self._not_mounted(source, "is empty")
         names.sort()
         folder = path if path.endswith("/") else path + "/"
-        stack.append(_Folder(source + "/", below, folder, iter(names)))
+        stack.append(_Folder(source + "/", below, folder, device, iter(names)))
 
     def _excluded(self, below: str, name: str) -> bool:
         globs = self._exclude
@@ -191,8 +241,8 @@ def _entry(source: str, path: str, status: os.stat_result) -> FileEntry | FileNo
     return FileEntry.of(source, path, status)
 
 
-def _unreadable(source: str, error: OSError) -> FileNote:
-    return FileNote(source, Reason.IO_ERROR, error.strerror or "it could not be read")
+def _unreadable(source: str, error: OSError) -> Unreachable:
+    return Unreachable(source, Reason.IO_ERROR, error.strerror or "it could not be read")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Summaries printed at the end of commands."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,8 +26,13 @@ class Counted(Protocol):
     first: bool
 
 
-def print_summary(console: Console, counted: Counted, output: Path) -> None:
-    """Print how many studies and series were classified, skipped or failed, and the reasons."""
+def print_summary(
+    console: Console, counted: Counted, output: Path, notices: Sequence[str] = ()
+) -> None:
+    """Print how many studies and series were classified, skipped or failed, and the reasons.
+
+    `notices` are sentences about what needs attention.
+    """
     statuses = ("classified", "skipped", "failed")
     console.table(
         "Results",
@@ -48,6 +53,8 @@ def print_summary(console: Console, counted: Counted, output: Path) -> None:
         head = ("verdict", "p_tumor", "study_uid", "source")
         rows = [(name, f"{p:.4f}", *rest) for name, p, *rest in counted.suspicious]
         console.table("Most suspicious studies", head, rows)
+    for notice in notices:
+        console.say(notice)
     console.say(f"{counted.slices} classified slices. Tables and pictures are in {output}")
     if (report := output / INDEX).is_file():
         console.say(f"Report: {report}")
@@ -85,7 +92,12 @@ def print_inventory(
 
 
 def print_json_summary(
-    console: Console, counted: Counted, output: Path, exit_code: int, paths: Mapping[str, Path]
+    console: Console,
+    counted: Counted,
+    output: Path,
+    exit_code: int,
+    paths: Mapping[str, Path],
+    notices: Sequence[str],
 ) -> None:
     """With `--log-format json`, print the result of a run as one line: exit code, counts, paths."""
     console.document(
@@ -101,6 +113,7 @@ def print_json_summary(
             "changes": counted.changes,
             "series_reasons": counted.series_reasons,
             "file_reasons": counted.file_reasons,
+            "notices": list(notices),
         }
     )
 
@@ -124,6 +137,10 @@ class StatusView(Protocol):
     def file_reasons(self) -> dict[str, int]:
         """Files without a classified slice, by reason."""
 
+    @property
+    def notices(self) -> list[str]:
+        """Sentences of the last run about what needs attention."""
+
 
 def print_status(console: Console, status: StatusView) -> None:
     """Print the last runs of an output, its series by status, and the reasons."""
@@ -133,6 +150,8 @@ def print_status(console: Console, status: StatusView) -> None:
     console.counts("Series", status.series, "status", "series")
     console.counts("Series not classified", status.series_reasons, "reason", "series")
     console.counts("Files without a usable slice", status.file_reasons, "reason", "files")
+    for notice in status.notices:
+        console.say(notice)
 
 
 _RUN_KEYS = ("started", "seconds", "exit_code", "series", "new_failures", "left")

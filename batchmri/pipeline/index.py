@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from batchmri.archive.walker import walk
+from batchmri.archive.walker import MountPoints, walk
 from batchmri.formats.header_context import HeaderContext
 from batchmri.formats.read_headers import HEADER_VERSION
 from batchmri.formats.registry import header_version
@@ -50,12 +50,14 @@ def index(
     store.files.begin_walk(
         now_s, compare=not options.rescan and store.meta(HEADER_VERSION_KEY) == version
     )
-    _walk(store, roots, not_below, settings.archive, console, stop)
+    mounts = MountPoints(frozenset() if options.allow_shrink else store.mount_points())
+    _walk(store, roots, not_below, settings.archive, mounts, console, stop)
     if stop.requested:
         return 0
     check_archive(store, roots, allow_shrink=options.allow_shrink)
     with store.transaction():
         begin()
+        store.remember_mount_points(mounts.found)
         if store.meta(HEADER_VERSION_KEY) != version:
             store.files.forget_headers()
             store.set_meta(HEADER_VERSION_KEY, version)
@@ -110,8 +112,11 @@ class _Headers:
             and found.reason.about.temporary
             and tries == MAX_FAILED_RUNS
         ):
+            self.store.files.n_given_up += 1
             self.console.warn(
-                "failed in three runs, not tried again", file=entry.source, reason=found.reason
+                "failed in three runs, not tried again without --retry-failed",
+                file=entry.source,
+                reason=found.reason,
             )
         self.progress.advance()
         self.bulk.tick()
@@ -122,11 +127,12 @@ def _walk(
     roots: Mapping[str, str],
     not_below: Path | None,
     settings: ArchiveSettings,
+    mounts: MountPoints,
     console: Console,
     stop: Shutdown,
 ) -> None:
     excluded_folders = [str(not_below)] if not_below else []
-    found = walk(roots, settings.exclude, excluded_folders, settings.follow_links)
+    found = walk(roots, settings.exclude, excluded_folders, settings.follow_links, mounts)
     chunks = iter(lambda: list(islice(found, _FILES_PER_CHUNK)), [])
     with console.stage("walking folders") as progress, store.transaction():
         for items in stop.until(chunks):

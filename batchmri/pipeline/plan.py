@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import MAX_FAILED_RUNS, Reason, Status
 from batchmri.records import Decision, FileNote, Series, SeriesResult, Study
 from batchmri.settings import Settings
+from batchmri.state.files import DENIED
 from batchmri.state.store import Store
 
 _STUDIES_PER_TRANSACTION = 256
@@ -149,7 +151,14 @@ class Planner:
             return False
         return not self.store.series.has_another_try(
             series.key, max_failed_runs=MAX_FAILED_RUNS, retry_failed=self.options.retry_failed
-        )
+        ) and not self._is_readable_again(series)
+
+    def _is_readable_again(self, series: Series) -> bool:
+        """Whether a series was given up for a lack of permission that it does not lack now."""
+        if not self.store.series.was_denied(series.key, DENIED):
+            return False
+        paths = {ref.path for ref in series.slices}
+        return all(os.access(path, os.R_OK, effective_ids=True) for path in paths)
 
 
 def _shows_same_slices(result: SeriesResult, series: Series) -> bool:

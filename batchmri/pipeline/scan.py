@@ -20,7 +20,7 @@ from batchmri.pipeline.export import export
 from batchmri.pipeline.index import index
 from batchmri.pipeline.plan import Planner, waiting
 from batchmri.pipeline.results import Results
-from batchmri.pipeline.run.archive_check import check_images
+from batchmri.pipeline.run.archive_check import check_images, kept_results
 from batchmri.pipeline.run.inputs import (
     check_output,
     check_outside,
@@ -132,6 +132,9 @@ def scan(
                 )
                 if not stop.requested:
                     check_images(store, roots, [str(path) for path in paths])
+                    if kept := kept_results(store, roots):
+                        console.warn(kept)
+                        report.notices.append(kept)
                 store.remember_roots(roots.values(), labels_around(roots))
                 first_run.accept()
             with report.stage("plan"):
@@ -172,10 +175,14 @@ def scan(
                     store, model.classes, settings, output, console, check
                 )
         report.failed_commands = on_study.n_failed
+        if archive_read and (given_up := _given_up(store)):
+            report.notices.append(given_up)
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
-        print_summary(console, totals, output)
-        print_json_summary(console, totals, output, report.exit_code, _paths(output, database))
+        print_summary(console, totals, output, report.notices)
+        print_json_summary(
+            console, totals, output, report.exit_code, _paths(output, database), report.notices
+        )
         _report_remaining(console, store, stop, report.n_series, archive_read)
     return Outcome(report.exit_code, totals, output)
 
@@ -204,11 +211,26 @@ def _classify(
             report.new_failures += tries == 1
             _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
             if done.trouble is Trouble.TEMPORARY and tries == MAX_FAILED_RUNS:
-                console.warn("failed in three runs, not tried again", series=result.series.source)
+                console.warn(
+                    "failed in three runs, not tried again without --retry-failed",
+                    series=result.series.source,
+                )
             if settings.schedule.too_many(report.new_failures, max(total, 1)):
                 stop.request(
                     EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
                 )
+
+
+def _given_up(store: Store) -> str | None:
+    """Say what is not read again by itself after a temporary failure; None if nothing is."""
+    counts = (
+        (store.files.n_given_up, "file", "files"),
+        (store.series.n_given_up(MAX_FAILED_RUNS), "series", "series"),
+    )
+    what = " and ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
+    if not what:
+        return None
+    return f"{what} failed in {MAX_FAILED_RUNS} runs: only --retry-failed tries again"
 
 
 def _paths(output: Path, database: Path) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """The files of an archive as last seen: size, modification time, and header."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,9 +11,11 @@ from batchmri.reasons import Reason, Status
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.documents import adapter
 from batchmri.state.transaction import ordered
-from batchmri.state.walk import WalkIndex
+from batchmri.state.walk import NOT_FOUND, Kept, WalkIndex, below
 
 _ROWS_PER_QUERY = 1024
+DENIED = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
+"""Details of `io_error` if the permissions of a file or folder are the cause."""
 
 
 class Gone(NamedTuple):
@@ -23,20 +26,14 @@ class Gone(NamedTuple):
     in_no_study: int
 
 
-class Unreadable(NamedTuple):
-    """Folders that could not be read: their number, the `source` of the first, and its error."""
-
-    folders: int
-    first: str
-    error: str
-
-
 class FileIndex:
     """The table `files`, and the temporary tables of the current walk (`WalkIndex`)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._walk = WalkIndex(connection)
+        self.n_given_up = 0
+        """Number of files that failed for a temporary reason too often to be read again."""
 
     # --- the walk of the current run
 
@@ -59,14 +56,14 @@ class FileIndex:
         self._walk.end()
 
     def n_walked(self, root: str) -> int:
-        """Number of files found by the walk in one root, except new ones that it cannot read."""
-        where, bounds = _below(root)
+        """Number of files found by the walk in one root, except those that it could not reach."""
+        where, bounds = below(root)
         query = (
             f"SELECT count(*) FROM temp.walked WHERE {where} AND reason IS NOT ? "
             "AND NOT EXISTS (SELECT 1 FROM files WHERE files.source = walked.source)"
         )
         (n_new,) = self._db.execute(query, (*bounds, Reason.IO_ERROR)).fetchone()
-        return self.count(root) - self._count("temp.missing", root) + int(n_new)
+        return self.count(root) - self._count(f"({NOT_FOUND})", root) + int(n_new)
 
     def count(self, root: str | None = None) -> int:
         """Number of known files, in total or in one root."""
@@ -78,7 +75,7 @@ class FileIndex:
 
     def has_image(self, root: str, no_image: Collection[Reason]) -> bool:
         """Whether a root contains an image, or a file with a reason that is not in `no_image`."""
-        where, bounds = _below(root)
+        where, bounds = below(root)
         query = (
             f"SELECT 1 FROM files WHERE {where} AND "
             f"(reason IS NULL OR reason NOT IN ({_placeholders(no_image)})) LIMIT 1"
@@ -87,44 +84,33 @@ class FileIndex:
 
     def count_endings(self, root: str, endings: Sequence[str]) -> int:
         """Number of files in a root whose names end with one of `endings`, ignoring case."""
-        where, bounds = _below(root)
+        where, bounds = below(root)
         likes = " OR ".join("source LIKE ?" for _ in endings)
         query = f"SELECT count(*) FROM files WHERE {where} AND ({likes})"
         return int(self._db.execute(query, (*bounds, *(f"%{e}" for e in endings))).fetchone()[0])
 
     def forget(self, root: str) -> None:
         """Delete the files of a root."""
-        where, bounds = _below(root)
+        where, bounds = below(root)
         self._db.execute(f"DELETE FROM files WHERE {where}", bounds)
 
     def _count(self, table: str, root: str | None) -> int:
-        where, bounds = _below(root) if root is not None else ("true", ())
+        where, bounds = below(root) if root is not None else ("true", ())
         return int(
             self._db.execute(f"SELECT count(*) FROM {table} WHERE {where}", bounds).fetchone()[0]
         )
 
     def gone(self) -> Gone:
-        """Counts of known files that the walk did not find."""
+        """Counts of known files that the walk did not find, whether they exist or not."""
         query = (
             "SELECT count(*), count(DISTINCT header_study), count(*) - count(header_study) "
-            "FROM files WHERE source IN (SELECT source FROM temp.missing)"
+            f"FROM files WHERE source IN ({NOT_FOUND})"
         )
         return Gone(*self._db.execute(query).fetchone())
 
-    def unreadable(self, root: str | None = None) -> Unreadable | None:
-        """The folders that the walk could not read and below which files were known.
-
-        Of one root, or of all; None if there is none.
-        """
-        where, bounds = _below(root) if root is not None else ("true", ())
-        # The columns without an aggregate function are from the row with the minimum (SQLite).
-        query = (
-            f"SELECT count(*), min(source), detail FROM temp.walked WHERE {where} AND reason = ? "
-            "AND EXISTS (SELECT 1 FROM temp.missing WHERE missing.source > walked.source || '/' "
-            "AND missing.source < walked.source || '0')"
-        )
-        found = Unreadable(*self._db.execute(query, (*bounds, Reason.IO_ERROR)).fetchone())
-        return found if found.folders else None
+    def kept(self, root: str | None = None) -> Kept | None:
+        """The known files of one root, or of all, that the walk could not reach; None if none."""
+        return self._walk.kept(root)
 
     def forget_headers(self) -> None:
         """Mark every header to be read again; failure counts and change times are kept."""
@@ -134,7 +120,8 @@ class FileIndex:
         """Delete files that are gone, with their results; returns the number of unread files.
 
         A file is unread if it is new, has changed, is marked by `forget_headers`, or failed for a
-        temporary reason in fewer than `max_failed_runs` runs. With `retry_failed`, every failed
+        temporary reason in fewer than `max_failed_runs` runs. After that, a file without read
+        permission is unread when its permissions allow reading. With `retry_failed`, every failed
         file is unread.
         """
         gone = self._db.execute(
@@ -157,7 +144,16 @@ class FileIndex:
                 "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
             )
         failed = [reason for reason in Reason if reason.status is Status.FAILED]
-        again = failed if retry_failed else [reason for reason in failed if reason.about.temporary]
+        temporary = [reason for reason in failed if reason.about.temporary]
+        again = failed if retry_failed else temporary
+        given_up = self._given_up(temporary, max_failed_runs)
+        readable = [
+            (max_failed_runs - 1, source)
+            for source, path, detail in given_up
+            if detail in DENIED and os.access(path, os.R_OK, effective_ids=True)
+        ]
+        self._db.executemany("UPDATE files SET tries = ? WHERE source = ?", readable)
+        self.n_given_up = 0 if retry_failed else len(given_up) - len(readable)
         self._db.execute(
             "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
             "WHERE files.source = walked.source AND files.size = walked.size "
@@ -167,6 +163,18 @@ class FileIndex:
             (*again, 1_000_000 if retry_failed else max_failed_runs),
         )
         return self._count("temp.walked", None)
+
+    def _given_up(
+        self, temporary: Sequence[Reason], max_failed_runs: int
+    ) -> list[tuple[str, bytes, str]]:
+        """Source, path and detail of unchanged files that failed in too many runs."""
+        return self._db.execute(
+            "SELECT files.source, files.path, files.detail FROM temp.walked CROSS JOIN files "
+            "ON files.source = walked.source WHERE files.size = walked.size "
+            "AND files.mtime_ns = walked.mtime_ns AND walked.reason IS NULL "
+            f"AND files.reason IN ({_placeholders(temporary)}) AND files.tries >= ?",
+            (*temporary, max_failed_runs),
+        ).fetchall()
 
     def unread(self) -> Iterator[FileEntry | FileNote]:
         """The files that `apply_walk` left unread, ordered by source."""
@@ -240,12 +248,6 @@ class FileIndex:
             "SELECT max(seen_s) FROM files WHERE header_study = ?", (header_study,)
         ).fetchone()
         return float(seen_s)
-
-
-def _below(root: str) -> tuple[str, tuple[str, ...]]:
-    """SQL condition on `source`, with its parameters, for a root: a file or all below a folder."""
-    # "0" is the character after "/": the range contains all paths below the folder.
-    return "(source = ? OR (source > ? AND source < ?))", (root, f"{root}/", f"{root}0")
 
 
 def _placeholders(values: Iterable[object]) -> str:

@@ -15,7 +15,7 @@ listed     the version of each study that results.jsonl contains
 revision   a number that every change to series, slices, left_out or files increases (triggers)
 runs       one row per finished run, for `batchmri status`
 meta       key of patient digests, provenance of the results, version of the header reader, roots,
-           labels of folders, DICOM objects, and the record of the last export
+           mount points in them, labels of folders, DICOM objects, and the record of the last export
 """
 
 import sqlite3

@@ -113,6 +113,17 @@ class SeriesIndex:
         ).fetchone()
         return bool(row and row[0] and (retry_failed or (row[1] and row[0] < max_failed_runs)))
 
+    def was_denied(self, key: SeriesKey, details: Sequence[str]) -> bool:
+        """Whether a series failed, at least in part, with `io_error` and one of these details."""
+        marks = ", ".join("?" for _ in details)
+        row = self._db.execute(
+            "SELECT 1 FROM series LEFT JOIN left_out USING (study_uid, series_uid, part) "
+            f"WHERE {_BY_KEY} AND may_pass AND ((series.reason = ? AND series.detail IN ({marks})) "
+            f"OR (left_out.reason = ? AND left_out.detail IN ({marks})))",
+            (*key, Reason.IO_ERROR, *details, Reason.IO_ERROR, *details),
+        ).fetchone()
+        return row is not None
+
     def put_left_out(self, notes: Iterable[FileNote]) -> None:
         """Store files of a series that have no classified slice."""
         self._db.executemany(
@@ -251,6 +262,11 @@ class SeriesIndex:
             (Reason.STILL_ARRIVING,),
         ).fetchone()
         return found is None
+
+    def n_given_up(self, max_failed_runs: int) -> int:
+        """Number of series that failed for a temporary reason in `max_failed_runs` runs."""
+        query = "SELECT count(*) FROM series WHERE may_pass AND tries >= ?"
+        return int(self._db.execute(query, (max_failed_runs,)).fetchone()[0])
 
     def pictures(self) -> Iterator[str]:
         """The paths of all pictures, relative to the output."""

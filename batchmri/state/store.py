@@ -22,6 +22,7 @@ from batchmri.state.studies import StudyIndex
 from batchmri.state.transaction import Bulk, Transaction
 
 _BUSY_TIMEOUT_S = 30
+_MOUNT_POINTS = "mount_points"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _OUTPUT_ERRORS = {
@@ -162,6 +163,18 @@ class Store:
     def known_roots(self) -> set[str]:
         """All folders and files that were given as PATHs of scans into this output."""
         return set(json.loads(self.meta("roots") or "[]"))
+
+    def remember_mount_points(self, sources: Iterable[str]) -> None:
+        """Replace the mount points of the last walk."""
+        if found := sorted(sources):
+            self.set_meta(_MOUNT_POINTS, json.dumps(found))
+        else:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (_MOUNT_POINTS,))
+
+    def mount_points(self) -> frozenset[str]:
+        """The `source` of each folder with files that was a mount point in the last walk."""
+        found = json.loads(self.meta(_MOUNT_POINTS) or "[]")
+        return frozenset(source for source in found if self.files.count(source))
 
     # --- runs
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import socket
@@ -11,9 +12,9 @@ from typing import cast
 import pytest
 
 from batchmri.archive.root_labels import label_roots
-from batchmri.archive.walker import walk
+from batchmri.archive.walker import MountPoints, walk
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote
+from batchmri.records import FileEntry, FileNote, Unreachable
 
 
 def _walk(*roots: Path, exclude: tuple[str, ...] = (), not_below: tuple[str, ...] = ()):
@@ -160,6 +161,10 @@ def test_broken_links_are_not_failures(tmp_path: Path, follow_links: bool) -> No
         Reason.NOT_AN_IMAGE,
         "symbolic link to content that git-annex or DataLad has not fetched",
     )
+    assert all(
+        isinstance(item, Unreachable | FileEntry)
+        for item in walk({"ds": str(root)}, (), (), follow_links)
+    )
     assert notes == dict.fromkeys(
         "bcdef", (Reason.NOT_AN_IMAGE, "symbolic link whose target does not exist")
     )
@@ -261,6 +266,116 @@ def test_unreadable_folder_is_noted_and_the_rest_walked(open_folder: Path) -> No
     assert _sources(found) == ["r/closed", "r/open/a", "r/z"]
     (note,) = [item for item in found if isinstance(item, FileNote)]
     assert (note.source, note.reason) == ("r/closed", Reason.IO_ERROR)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
+def test_a_folder_that_cannot_be_searched_is_one_note(open_folder: Path) -> None:
+    _put(open_folder / "r", "listed/a", "listed/b", "z")
+    (open_folder / "r/listed").chmod(0o744)
+    with another_user():
+        found = _walk(open_folder / "r")
+    assert _sources(found) == ["r/listed", "r/z"]
+    assert [item for item in found if isinstance(item, FileNote)] == [
+        Unreachable("r/listed", Reason.IO_ERROR, "Permission denied")
+    ]
+
+
+def test_a_listing_that_breaks_off_is_noted_and_its_first_files_are_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "r", "a", "lost/1", "lost/2")
+    real = os.scandir
+
+    @contextmanager
+    def listed(path: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+        def entries() -> Iterator[os.DirEntry[str]]:
+            yield sorted(found, key=lambda entry: entry.name)[0]
+            if path.endswith("/lost"):
+                raise OSError(errno.ESTALE, "Stale file handle")
+            yield from sorted(found, key=lambda entry: entry.name)[1:]
+
+        with real(path) as found:
+            found = list(found)
+            yield entries()
+
+    monkeypatch.setattr("batchmri.archive.walker.os.scandir", listed)
+    found = _walk(tmp_path / "r")
+    assert _sources(found) == ["r/a", "r/lost", "r/lost/1"]
+    assert Unreachable("r/lost", Reason.IO_ERROR, "Stale file handle") in found
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_what_is_deleted_during_the_walk_is_not_noted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "r", "a", "b/c", "d")
+    functions = {"a": "lstat", "b": "scandir"}
+    real = getattr(os, functions[name])
+
+    def gone(path: str) -> object:
+        if path.endswith(f"/{name}"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return real(path)
+
+    monkeypatch.setattr(f"batchmri.archive.walker.os.{functions[name]}", gone)
+    expected = {"a": ["r/b/c", "r/d"], "b": ["r/a", "r/d"]}
+    assert _sources(_walk(tmp_path / "r")) == expected[name]
+
+
+def test_an_entry_that_cannot_be_looked_up_is_noted_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "r", "a", "b")
+    real = os.lstat
+
+    def failing(path: str) -> os.stat_result:
+        if path.endswith("/a"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr("batchmri.archive.walker.os.lstat", failing)
+    note, entry = _walk(tmp_path / "r")
+    assert note == Unreachable("r/a", Reason.IO_ERROR, "Input/output error")
+    assert isinstance(entry, FileEntry)
+
+
+@pytest.mark.parametrize("state", ["mounted", "is empty", "does not exist", "copied", "excluded"])
+def test_known_mount_points_that_are_not_mounted_are_noted(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "r", "a", "disk ü/1")
+    disk, real = tmp_path / "r/disk ü", os.lstat
+    if state in ("is empty", "does not exist"):
+        (disk / "1").unlink()
+    if state == "does not exist":
+        disk.rmdir()
+
+    def looked_up(path: str) -> object:
+        found = real(path)
+        on_disk = state == "mounted" and path == str(disk)
+        return SimpleNamespace(
+            st_mode=found.st_mode,
+            st_dev=found.st_dev + on_disk,
+            st_ino=found.st_ino,
+            st_size=found.st_size,
+            st_mtime_ns=found.st_mtime_ns,
+        )
+
+    monkeypatch.setattr("batchmri.archive.walker.os.lstat", looked_up)
+    known = frozenset() if state == "mounted" else frozenset(("r/disk ü", "other/disk"))
+    mounts = MountPoints(known)
+    exclude = ("disk*",) if state == "excluded" else ()
+    notes = [
+        item
+        for item in walk({"r": str(tmp_path / "r")}, exclude, (), mounts=mounts)
+        if isinstance(item, FileNote)
+    ]
+    if state in ("is empty", "does not exist"):
+        detail = f"a mount point that {state} (not mounted?)"
+        assert notes == [Unreachable("r/disk ü", Reason.IO_ERROR, detail)]
+    else:
+        assert notes == []
+    assert mounts.found == (set() if state in ("copied", "excluded") else {"r/disk ü"})
 
 
 def test_paths_to_open_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

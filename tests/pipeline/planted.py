@@ -1,5 +1,6 @@
 """Faulty decoders, header readers and drawing that replace the real ones in the workers."""
 
+import errno
 import os
 import signal
 import stat
@@ -20,8 +21,8 @@ from batchmri.records import FileEntry, FileNote, Instance
 def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
     """Fail for files with certain names.
 
-    A file named hang hangs, crash ends the worker, glutton exhausts the memory, and stalled has an
-    I/O error.
+    A file named hang hangs, crash ends the worker, glutton exhausts the memory, stalled has an
+    I/O error, and denied has no read permission.
     """
     found: list[Decoded] = []
     for task in tasks:
@@ -32,8 +33,9 @@ def fails_for_some(tasks: Sequence[DecodeTask]) -> list[Decoded]:
             bytearray(64 << 30)
         if name.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
-        if name.startswith("stalled"):
-            found.append(Decoded((Refusal(Reason.IO_ERROR, "planted"),) * len(task.frames)))
+        if name.startswith(("stalled", "denied")):
+            detail = os.strerror(errno.EACCES) if name.startswith("denied") else "planted"
+            found.append(Decoded((Refusal(Reason.IO_ERROR, detail),) * len(task.frames)))
         else:
             found += decode_many((task,))
     return found

@@ -20,6 +20,7 @@ from batchmri.formats.read_headers import read_headers
 from batchmri.outputs.logs import LOGGER
 from batchmri.pipeline.commands.dry_run import dry_run
 from batchmri.pipeline.commands.explain import explain
+from batchmri.pipeline.commands.status import status
 from batchmri.pipeline.plan import waiting
 from batchmri.pipeline.run import shutdown
 from batchmri.pipeline.run.scan_options import ScanOptions
@@ -107,7 +108,11 @@ def test_a_fifth_of_the_files_gone_is_refused_unless_allowed(
 @pytest.fixture
 def denied(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that makes folders unreadable, also for root."""
-    real, closed = os.scandir, set[str]()
+    return lambda *folders: _deny(monkeypatch, *folders)
+
+
+def _deny(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    real, closed = os.scandir, {str(folder) for folder in folders}
 
     def listed(path: str) -> Any:
         if str(path).rstrip("/") in closed:
@@ -115,7 +120,19 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         return real(path)
 
     monkeypatch.setattr("batchmri.archive.walker.os.scandir", listed)
-    return lambda *folders: closed.update(map(str, folders))
+
+
+def _mount(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let a folder appear to be on another device, as a mounted disk is."""
+    real = os.lstat
+
+    def looked_up(path: str) -> Any:
+        found = real(path)
+        if str(path) != str(folder):
+            return found
+        return SimpleNamespace(st_mode=found.st_mode, st_dev=found.st_dev + 1, st_ino=found.st_ino)
+
+    monkeypatch.setattr("batchmri.archive.walker.os.lstat", looked_up)
 
 
 def test_an_archive_without_permission_is_not_called_gone(
@@ -147,12 +164,87 @@ def test_folders_without_permission_are_counted(
     with pytest.raises(ArchiveError) as caught:
         scan([archive], out=out, settings=settings)
     assert str(caught.value) == (
-        f"18 of 30 known files were not found: 2 folders cannot be read, first {archive}/c "
-        "(Permission denied); nothing was changed; check the permissions and the mount"
+        "18 of 30 known files were not found: 2 files or folders cannot be read, first "
+        f"{archive}/c (Permission denied); nothing was changed; check the permissions and the mount"
     )
     allowed = ScanOptions(allow_shrink=True)
     assert scan([archive], out=out, settings=settings, options=allowed).exit_code == 1
-    assert [row["study_uid"] for row in table(out, "studies")] == sorted([uid("a"), uid("b")])
+    left = sorted(uid(name) for name in "abcd")
+    assert [row["study_uid"] for row in table(out, "studies")] == left, "only e is gone"
+
+
+def test_a_study_in_a_folder_that_cannot_be_read_keeps_its_results(
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    scan([archive], out=out, settings=settings)
+    before = {name: table(out, name) for name in ("studies", "series", "slices")}
+    with monkeypatch.context() as patch:
+        _deny(patch, archive / "b")
+        capsys.readouterr()
+        assert scan([archive], out=out, settings=settings).exit_code == 1
+        said = (
+            "6 known files of 1 study could not be found, and the earlier results are kept: "
+            f"{archive}/b cannot be read (Permission denied)"
+        )
+        shown = capsys.readouterr()
+        assert said in shown.err and said in shown.out
+        assert {name: table(out, name) for name in before} == before
+        assert reasons(out) == {"b": "io_error"}
+        assert status(out).notices == [said]
+        assert scan([archive], out=out, settings=settings).exit_code == 0, "no new failure"
+        assert said in capsys.readouterr().err, "every morning"
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert {name: table(out, name) for name in before} == before
+    assert reasons(out) == {}
+    assert status(out).notices == []
+    assert status(out).runs[0]["series"] == 0, "nothing is classified again"
+
+
+def test_content_that_git_annex_dropped_keeps_its_results(
+    archive: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, store = tmp_path / "out", archive / ".git/annex/objects"
+    store.mkdir(parents=True)
+    for path in sorted((archive / "a").iterdir()):
+        path.rename(store / path.name)
+        path.symlink_to(f"../.git/annex/objects/{path.name}")
+    scan([archive], out=out, settings=settings)
+    before = table(out, "studies")
+    assert [row["source"] for row in before] == ["archive/a", "archive/b"]
+    shutil.rmtree(store)
+    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert table(out, "studies") == before
+    assert reasons(out) == {}
+    assert "6 known files of 1 study could not be found" in capsys.readouterr().err
+
+
+def test_below_a_folder_that_is_not_mounted_nothing_is_gone(
+    archive: Path,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, disk = tmp_path / "out", archive / "b"
+    with monkeypatch.context() as patch:
+        _mount(patch, disk)
+        scan([archive], out=out, settings=settings)
+    before = table(out, "studies")
+    disk.rename(tmp_path / "away")
+    disk.mkdir()
+    scan([archive], out=out, settings=settings)
+    assert table(out, "studies") == before
+    assert f"{disk} cannot be read (a mount point that is empty (not mounted?))" in (
+        capsys.readouterr().err
+    )
+    allowed = ScanOptions(allow_shrink=True)
+    scan([archive], out=out, settings=settings, options=allowed)
+    assert [row["source"] for row in table(out, "studies")] == ["archive/a"]
 
 
 def test_one_of_a_few_studies_may_be_deleted(
@@ -299,6 +391,21 @@ def test_a_hang_and_a_crash_affect_only_their_own_files(
     assert_every_file_accounted_for(out, 100)
 
 
+def test_a_series_that_was_given_up_is_read_when_its_permissions_allow_it(
+    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(instance("a", "one", 6), archive / "a" / "denied")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
+        scan([archive], out=out, settings=settings)
+    with sqlite3.connect(out / "state.db") as connection:
+        connection.execute("UPDATE series SET tries = 3 WHERE tries = 1")
+    assert reasons(out) == {"denied": "io_error"}
+    scan([archive], out=out, settings=settings)
+    assert reasons(out) == {}
+
+
 def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
     archive: Path,
     tmp_path: Path,
@@ -312,12 +419,14 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
         patch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
         assert "failed in three runs, not tried again" in capsys.readouterr().err
+        assert status(out).notices == ["1 series failed in 3 runs: only --retry-failed tries again"]
     assert codes == [1, 0, 0]
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert reasons(out) == {"stalled": "io_error"}, "given up: not tried any more"
     again = ScanOptions(retry_failed=True)
     assert scan([archive], out=out, settings=settings, options=again).exit_code == 0
     assert reasons(out) == {}
+    assert status(out).notices == []
     fresh = tmp_path / "fresh"
     scan([archive], out=fresh, settings=settings)
     assert contents(out) == contents(fresh)

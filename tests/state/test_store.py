@@ -1,3 +1,5 @@
+import errno
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -78,6 +80,29 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_counts_as_new_once(tmp_p
             new.append(store.files.put_header(entry("a"), failure, 0))
         assert walked(store, entry("a")) == []
         assert new == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("exists", "detail", "unread"),
+    [
+        (True, os.strerror(errno.EACCES), ["a"]),
+        (True, os.strerror(errno.EIO), []),
+        (False, os.strerror(errno.EACCES), []),
+    ],
+)
+def test_a_file_that_was_given_up_is_read_when_its_permissions_allow_it(
+    exists: bool, detail: str, unread: list[str], tmp_path: Path
+) -> None:
+    file = FileEntry("a", str(tmp_path / "a"), 10, 1)
+    if exists:
+        (tmp_path / "a").touch()
+    with Store(tmp_path / "state.db") as store:
+        for _ in range(3):
+            store.files.put_header(file, FileNote("a", Reason.IO_ERROR, detail), 0)
+        assert walked(store, file) == unread
+        assert store.files.n_given_up == 1 - len(unread)
+        if unread:
+            assert store.files.put_header(file, FileNote("a", Reason.IO_ERROR, detail), 0) == 3
 
 
 def test_a_permanent_failure_is_not_read_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from batchmri.header import Header
 from batchmri.reasons import Reason
-from batchmri.records import FileEntry, FileNote, Instance
+from batchmri.records import FileEntry, FileNote, Instance, Unreachable
 from batchmri.state.store import Store
 
 NOW = 1_800_000_000.0
@@ -85,6 +85,40 @@ def test_failed_files_and_files_of_the_future_are_compared_again() -> None:
         _put(store, _entry("r/tomorrow", mtime=9 * 10**18), seen_s=NOW + 1)
         found = [_entry("r/failed"), _entry("r/text"), _entry("r/tomorrow", mtime=9 * 10**18)]
         assert _compare(store, found) == {"r/failed", "r/tomorrow"}
+
+
+def test_files_that_could_not_be_reached_are_not_gone() -> None:
+    names = ["r/a", "r/b/1", "r/b/2", "r/b2", "r/c", "s"]
+    with Store(None) as store:
+        for name in names:
+            _put(store, _entry(name), Reason.NOT_AN_IMAGE if name == "r/b/2" else None)
+        # r/b cannot be listed, r/c not looked up; r/b2 is gone.
+        folder = Unreachable("r/b", Reason.IO_ERROR, "denied")
+        link = Unreachable("r/c", Reason.IO_ERROR, "stale")
+        unread = _compare(store, [_entry("r/a"), folder, link, _entry("s")])
+        assert unread == {"r/b"}
+        assert store.files.gone() == (3, 1, 1), "r/b/1, r/b/2 and r/b2 were not found"
+        assert store.files.kept() == (3, 1, 2, "r/b", "denied")
+        assert store.files.kept("s") is None
+        assert store.files.n_walked("r") == 2
+        assert store.files.apply_walk(max_failed_runs=3, retry_failed=False, now_s=NOW) == 1
+        left = {source for (source,) in store.files._db.execute("SELECT source FROM files")}
+        assert left == {"r/a", "r/b/1", "r/b/2", "r/c", "s"}
+        assert len(store.files.instances("1.1")[0]) == 4
+        # Everything can be reached again, and r/b/1 has been deleted.
+        assert (
+            _compare(store, [_entry("r/a"), _entry("r/b/2"), _entry("r/c"), _entry("s")]) == set()
+        )
+        assert store.files.gone() == (1, 1, 0)
+        assert store.files.kept() is None
+
+
+def test_a_file_without_image_that_cannot_be_reached_is_noted() -> None:
+    note = Unreachable("r/text", Reason.IO_ERROR, "stale")
+    with Store(None) as store:
+        _put(store, _entry("r/text"), Reason.NOT_AN_IMAGE)
+        assert _compare(store, [note]) == {"r/text"}
+        assert store.files.kept() is None
 
 
 def test_every_header_that_must_be_read_again_is_unread() -> None:

@@ -104,8 +104,7 @@ def _series(
     else:
         yield f"    {known.status or 'waiting to be classified'}{_detail(known.detail)}"
     if known.tries:
-        again = known.may_pass and known.tries < MAX_FAILED_RUNS
-        yield f"    failed in {known.tries} runs; {'is' if again else 'not'} tried again"
+        yield f"    failed in {known.tries} runs; {_next_try(known.may_pass, known.tries)}"
     if result is not None and (verdict := study.verdicts.get(series.key)) is not None:
         yield f"    verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"
         values = zip(classes.names, verdict.probabilities, strict=True)
@@ -120,7 +119,9 @@ def _file(store: Store, file: KnownFile) -> Iterator[str]:
     yield f"  path: {file.path}"
     yield f"  size: {file.size} bytes, modified {changed} UTC"
     if file.tries:
-        yield f"  reading its header failed in {file.tries} runs"
+        is_temporary = file.reason is not None and file.reason.about.temporary
+        again = _next_try(is_temporary, file.tries)
+        yield f"  reading its header failed in {file.tries} runs; {again}"
     if file.reason is not None:
         yield f"  {file.reason.status}: {_because(file.reason, file.detail)}"
     if (instance := file.instance) is None:
@@ -196,6 +197,12 @@ def _folder(store: Store, name: str, folder: KnownFolder) -> Iterator[str]:
         )
     if len(exported) > _MAX_STUDIES:
         yield f"  and {len(exported) - _MAX_STUDIES} more, see studies.csv"
+
+
+def _next_try(is_temporary: bool, tries: int) -> str:
+    if is_temporary and tries < MAX_FAILED_RUNS:
+        return "the next scan tries again"
+    return "only --retry-failed tries again"
 
 
 def _name(key: SeriesKey) -> str:

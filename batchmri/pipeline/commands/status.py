@@ -14,12 +14,16 @@ _RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """The last runs (newest first), series by status, series and files by reason."""
+    """The last runs (newest first), series by status, series and files by reason.
+
+    `notices` are sentences of the last run about what needs attention.
+    """
 
     runs: list[dict[str, Any]]
     series: dict[str, int]
     series_reasons: dict[str, int]
     file_reasons: dict[str, int]
+    notices: list[str]
 
 
 def status(out: str | Path, *, state: Path | None = None) -> OutputStatus:
@@ -36,9 +40,11 @@ def status(out: str | Path, *, state: Path | None = None) -> OutputStatus:
             if reason:
                 reasons[reason] += count
         files = Counter(str(note.reason) for note in store.series.notes())
+        runs = store.last_runs(_RUNS)
         return OutputStatus(
-            runs=store.last_runs(_RUNS),
+            runs=runs,
             series=dict(series),
             series_reasons=dict(reasons),
             file_reasons=dict(files),
+            notices=runs[0].get("notices", []) if runs else [],
         )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from batchmri.errors import ArchiveError, UsageError
 from batchmri.reasons import Reason
 from batchmri.state.store import Store
+from batchmri.state.walk import Kept
 
 _MAX_GONE_FRACTION = 0.2
 _MIN_GONE_STUDIES = 3
@@ -35,6 +36,7 @@ class Loss(NamedTuple):
 def check_archive(store: Store, roots: Mapping[str, str], *, allow_shrink: bool) -> None:
     """Raise ArchiveError if a root lost all its files, or the archive more than a fifth of them.
 
+    Files below a folder that cannot be read count as lost here, although their results are kept.
     The limit of a fifth applies only if at least 3 studies lost files, or if at least 50 files that
     belong to no study are gone, so that single studies can be deleted from a small archive.
     """
@@ -70,20 +72,35 @@ def _gone(what: str) -> Loss:
 def _unreadable(
     what: str, store: Store, roots: Mapping[str, str], label: str | None = None
 ) -> Loss | None:
-    """The loss if folders could not be read, in which case --allow-shrink would be wrong."""
-    found = store.files.unreadable(label)
-    if found is None:
+    """The loss if folders could not be read, in which case --allow-shrink does not help."""
+    kept = store.files.kept(label)
+    if kept is None:
         return None
-    first = _path_of(found.first, roots)
-    if found.folders == 1:
-        why = f"{first} cannot be read ({found.error})"
-    else:
-        why = f"{found.folders} folders cannot be read, first {first} ({found.error})"
-    return Loss(f"{what}: {why}", "check the permissions and the mount")
+    return Loss(f"{what}: {_why(kept, roots)}", "check the permissions and the mount")
+
+
+def kept_results(store: Store, roots: Mapping[str, str]) -> str | None:
+    """Say which results are kept although the walk did not reach their files; None if none are."""
+    kept = store.files.kept()
+    if kept is None:
+        return None
+    files = f"{kept.files} known file{'s' * (kept.files != 1)}"
+    studies = f"{kept.studies} {'study' if kept.studies == 1 else 'studies'}"
+    return (
+        f"{files} of {studies} could not be found, and the earlier results are kept: "
+        f"{_why(kept, roots)}"
+    )
+
+
+def _why(kept: Kept, roots: Mapping[str, str]) -> str:
+    first = _path_of(kept.first, roots)
+    if kept.places == 1:
+        return f"{first} cannot be read ({kept.detail})"
+    return f"{kept.places} files or folders cannot be read, first {first} ({kept.detail})"
 
 
 def _path_of(source: str, roots: Mapping[str, str]) -> str:
-    """The path of a folder of the walk."""
+    """The path of a file or folder of the walk."""
     for label, path in roots.items():
         if source == label or source.startswith(f"{label}/"):
             return path.rstrip("/") + source.removeprefix(label)

@@ -45,6 +45,7 @@ class RunReport:
         self.n_series = 0
         self.n_slices = 0
         self.failed_commands = 0
+        self.notices: list[str] = []
         self.exit_code = 0
         self.metrics_file: Path | None = None
         self._ended = False
@@ -93,6 +94,7 @@ class RunReport:
                     "slices_per_second": self._rate,
                     "new_failures": self.new_failures,
                     "left": store.series.n_waiting(),
+                    "notices": self.notices,
                 }
             )
         # Only the scan that has locked the output writes metrics.
