@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from batchmri.cli.options import config_option, load_settings, log_format_option, state_option
+from batchmri.cli.options import (
+    config_option,
+    load_settings,
+    log_format_option,
+    quiet_option,
+    state_option,
+)
 from batchmri.outputs.console import LogFormat
 
 _RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -45,6 +51,7 @@ _RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @config_option
 @state_option
 @log_format_option
+@quiet_option
 def command(
     out: Path,
     labels: Path,

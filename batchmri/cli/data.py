@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from batchmri.cli.options import log_format_option
+from batchmri.cli.options import log_format_option, quiet_option, say
 from batchmri.outputs.console import LogFormat
 
 
@@ -23,6 +23,7 @@ def command() -> None:
     show_default=True,
     help="Where tumors go: to the position they had, or below the tentorium.",
 )
+@quiet_option
 def counterfactual(table: Path, out: Path, place: str) -> None:
     """Add synthetic images to TABLE: tumors removed or transplanted, and controls.
 
@@ -34,9 +35,9 @@ def counterfactual(table: Path, out: Path, place: str) -> None:
     build = build_infratentorial if place == "infratentorial" else build_counterfactuals
     made = build(table, out)
     for (source, label), count in sorted(made.items()):
-        click.echo(f"{count:6d} {source} {label}")
+        say(f"{count:6d} {source} {label}")
     if not made:
-        click.echo("no two heads are similar enough: no images were made")
+        say("no two heads are similar enough: no images were made")
 
 
 @command.command("audit")
@@ -50,6 +51,7 @@ def counterfactual(table: Path, out: Path, place: str) -> None:
     help="CSV with the column file (relative to the CSV) and patient, person or source.",
 )
 @log_format_option
+@quiet_option
 def audit(folders: tuple[Path, ...], out: Path, groups: Path | None, log_format: LogFormat) -> None:
     """Audit labeled images: unusual files, duplicates, leaks, label conflicts, shortcuts, a split.
 

@@ -12,6 +12,7 @@ from batchmri.cli.options import (
     load_settings,
     log_format_option,
     option_of,
+    quiet_option,
     state_option,
 )
 from batchmri.extensions import DICOM_OBJECTS
@@ -30,6 +31,7 @@ from batchmri.outputs.console import LogFormat
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Private key of this certificate.")
 @state_option
 @log_format_option
+@quiet_option
 def command(
     out: Path,
     config: Path | None,

@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import config_option, load_settings, log_format_option, option_of
+from batchmri.cli.options import (
+    config_option,
+    load_settings,
+    log_format_option,
+    option_of,
+    quiet_option,
+)
 from batchmri.outputs.console import LogFormat
 
 _INCOMPLETE_SCAN = 2  # smallest exit code of a scan with incomplete tables
@@ -41,6 +47,7 @@ _INCOMPLETE_SCAN = 2  # smallest exit code of a scan with incomplete tables
     help="CSV of path and label: DATA is a folder of volumes, which is scanned into OUT/scan.",
 )
 @log_format_option
+@quiet_option
 def command(
     data: Path,
     out: Path,

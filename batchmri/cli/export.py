@@ -10,6 +10,8 @@ from batchmri.cli.options import (
     config_option,
     formats_flag,
     load_settings,
+    quiet_option,
+    say,
     state_option,
 )
 
@@ -19,6 +21,7 @@ from batchmri.cli.options import (
 @config_option
 @formats_flag
 @state_option
+@quiet_option
 def command(out: Path, config: Path | None, state: Path | None, **flags: Any) -> None:
     """Write the tables of OUT in further formats, from earlier results.
 
@@ -27,4 +30,4 @@ def command(out: Path, config: Path | None, state: Path | None, **flags: Any) ->
     from batchmri.pipeline.commands.reexport import reexport
 
     formats = reexport(out, settings=load_settings(config, flags), state=state)
-    click.echo(f"Wrote the tables as {', '.join(formats)} into {out}")
+    say(f"Wrote the tables as {', '.join(formats)} into {out}")

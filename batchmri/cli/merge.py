@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from batchmri.cli.options import log_format_option
+from batchmri.cli.options import log_format_option, quiet_option
 from batchmri.outputs.console import LogFormat
 
 
@@ -14,6 +14,7 @@ from batchmri.outputs.console import LogFormat
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New output folder.")
 @log_format_option
+@quiet_option
 def command(outputs: tuple[Path, ...], out: Path, log_format: LogFormat) -> None:
     """Join outputs that were made separately, such as one per folder of an archive.
 

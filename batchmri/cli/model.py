@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-_model_argument = click.argument("model", type=click.Path(path_type=Path))
+from batchmri.cli.options import quiet_option, say
+
+_model_argument = click.argument("model", type=click.Path(path_type=Path), required=False)
 
 
 @click.group("model")
@@ -14,7 +16,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("model", type=click.Path(path_type=Path), required=False)
+@_model_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the card as stored.")
 def show(model: Path | None, as_json: bool) -> None:
     """Print the card of MODEL (.safetensors; default: the shipped model)."""
@@ -27,12 +29,16 @@ def show(model: Path | None, as_json: bool) -> None:
 
 @command.command("verify")
 @_model_argument
-def verify(model: Path) -> None:
-    """Check a MODEL against its card: digest, classes, metrics, preparation. Exit code 0 or 2."""
+def verify(model: Path | None) -> None:
+    """Check MODEL (default: the shipped model) against its card. Exit code 0 or 2.
+
+    The checks are of its digest, classes, metrics and preparation.
+    """
+    from batchmri.model.card import SHIPPED
     from batchmri.model.verify import verify_model
     from batchmri.preparation.transforms import PreparationSettings
 
-    checks = verify_model(model, PreparationSettings.model_validate)
+    checks = verify_model(model or SHIPPED, PreparationSettings.model_validate)
     for check in checks:
         click.echo(f"{'ok' if check.passed else 'WRONG':<6} {check.name:<12} {check.found}")
     sys.exit(0 if all(check.passed for check in checks) else 2)
@@ -49,16 +55,18 @@ def verify(model: Path) -> None:
     show_default=True,
     help="Largest accepted difference from torch, relative to the largest value of an output.",
 )
-def export(model: Path, kind: str, out: Path, tolerance: float) -> None:
-    """Export MODEL to another runtime if its outputs agree with torch.
+@quiet_option
+def export(model: Path | None, kind: str, out: Path, tolerance: float) -> None:
+    """Export MODEL (default: the shipped model) to another runtime if its outputs agree with torch.
 
     Input: slices (N, 1, S, S), prepared as the card states. Outputs: maps (N, classes, h, w), whose
     mean over (h, w) is the logits, and features (N, k). Exit code 1 if they differ.
     """
+    from batchmri.model.card import SHIPPED
     from batchmri.model.export import export_model
 
-    done = export_model(model, kind, out, tolerance)  # type: ignore[arg-type]
+    done = export_model(model or SHIPPED, kind, out, tolerance)  # type: ignore[arg-type]
     for file in done.files:
-        click.echo(f"{file}")
+        say(f"{file}")
     for name, difference in done.differences.items():
-        click.echo(f"{name}: differs from torch (fp32) by at most {difference:.1e} of its maximum")
+        say(f"{name}: differs from torch (fp32) by at most {difference:.1e} of its maximum")

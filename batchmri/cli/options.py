@@ -33,22 +33,35 @@ def _set_verbosity(_context: click.Context, _option: click.Parameter, value: int
         logging.getLogger("batchmri").setLevel(value)
 
 
+def _verbosity_option(level: int, *flags: str, help: str) -> Callable[[Command], Command]:
+    return click.option(
+        *flags,
+        flag_value=level,
+        type=int,
+        default=None,
+        expose_value=False,
+        callback=_set_verbosity,
+        help=help,
+    )
+
+
+quiet_option = _verbosity_option(
+    logging.WARNING, "-q", "--quiet", help="Print only warnings and errors."
+)
+_verbose_option = _verbosity_option(
+    logging.DEBUG, "-v", "--verbose", help="Also log every series with its outcome."
+)
+
+
 def verbosity_options(command: Command) -> Command:
-    """Add `-q` and `-v`; the last one takes precedence."""
-    for flags, value, text in (
-        (("-v", "--verbose"), logging.DEBUG, "Also log every series with its outcome."),
-        (("-q", "--quiet"), logging.WARNING, "Print only warnings and errors."),
-    ):
-        command = click.option(
-            *flags,
-            flag_value=value,
-            type=int,
-            default=None,
-            expose_value=False,
-            callback=_set_verbosity,
-            help=text,
-        )(command)
-    return command
+    """Add `-q` and `-v` to a command that scans; the last one takes precedence."""
+    return quiet_option(_verbose_option(command))
+
+
+def say(line: str) -> None:
+    """Print a line on stdout, unless `-q` was given."""
+    if logging.getLogger("batchmri").level < logging.WARNING:
+        click.echo(line)
 
 
 _GROUPS = {

@@ -11,6 +11,7 @@ from batchmri.cli.options import (
     config_option,
     load_settings,
     log_format_option,
+    quiet_option,
     state_option,
     verdict_flags,
 )
@@ -24,6 +25,7 @@ from batchmri.outputs.console import LogFormat
 @verdict_flags
 @state_option
 @log_format_option
+@quiet_option
 def command(
     out: Path, config: Path | None, state: Path | None, log_format: LogFormat, **flags: Any
 ) -> None:

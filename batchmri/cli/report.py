@@ -5,13 +5,21 @@ from typing import Any
 
 import click
 
-from batchmri.cli.options import GroupedCommand, config_option, load_settings, state_option
+from batchmri.cli.options import (
+    GroupedCommand,
+    config_option,
+    load_settings,
+    quiet_option,
+    say,
+    state_option,
+)
 
 
 @click.command("report", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
 @state_option
+@quiet_option
 def command(out: Path, config: Path | None, state: Path | None, **flags: Any) -> None:
     """Write the HTML report of OUT from earlier results, without the archive and the model.
 
@@ -21,4 +29,4 @@ def command(out: Path, config: Path | None, state: Path | None, **flags: Any) ->
     from batchmri.pipeline.commands.reexport import write_report
 
     index = write_report(out, settings=load_settings(config, flags), state=state)
-    click.echo(f"Report: {index}")
+    say(f"Report: {index}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from batchmri.cli.options import config_option
+from batchmri.cli.options import config_option, quiet_option, say
 
 
 @click.command("train")
@@ -13,6 +13,7 @@ from batchmri.cli.options import config_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @config_option
 @click.option("--resume", is_flag=True, help="Continue the training in --out.")
+@quiet_option
 def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
     """Train a classifier from labeled images.
 
@@ -31,4 +32,4 @@ def command(data: Path, out: Path, config: Path | None, resume: bool) -> None:
     card = train(data, out, TrainSettings.load(config), resume)
     for split, metrics in card.metrics.items():
         for name, value in metrics.items():
-            click.echo(f"{split} {name} {value}")
+            say(f"{split} {name} {value}")

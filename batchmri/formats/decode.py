@@ -18,7 +18,7 @@ def decode(task: DecodeTask) -> Decoded:
     except Refused as refused:
         refusal = refused.refusal
     except OSError as error:
-        refusal = Refusal(Reason.IO_ERROR, error.strerror or str(error))
+        refusal = Refusal(Reason.IO_ERROR, error.strerror or "it could not be read")
     except MemoryError:
         refusal = Refusal(Reason.OUT_OF_MEMORY)
     except RecursionError:

@@ -1,10 +1,14 @@
 """The commands on a finished output: export, explain, compare."""
 
 import json
+import logging
 from pathlib import Path
 
+import click
 import pytest
 
+from batchmri.cli import cli
+from batchmri.outputs.logs import LOGGER
 from tests.cli.command import assert_one_line, batchmri
 from tests.pipeline.builders import write_series
 
@@ -27,6 +31,47 @@ def test_formats_are_separated_by_commas(out: Path) -> None:
     assert (out / "studies.parquet").is_file()
     done = batchmri("export", out, "--format", "jsonl,parquett")
     assert_one_line(done, 2, "--format: unknown format 'parquett'", "did you mean 'parquet'?")
+
+
+def _commands(group: click.Group, name: str = "") -> dict[str, click.Command]:
+    context, found = click.Context(group), {}
+    for one in group.list_commands(context):
+        command = group.get_command(context, one)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found |= _commands(command, f"{name}{one} ")
+        else:
+            found[name + one] = command
+    return found
+
+
+def test_every_command_that_does_more_than_print_can_be_quiet() -> None:
+    flags = {
+        name: {flag for parameter in command.params for flag in parameter.opts}
+        for name, command in _commands(cli).items()
+    }
+    printing = {"compare", "config show", "explain", "model show", "model verify", "status"}
+    assert {name for name, given in flags.items() if "-q" not in given} == printing
+    assert {name for name, given in flags.items() if "-v" in given} == {"scan"}
+
+
+def test_quiet_commands_print_nothing(out: Path) -> None:
+    commands = (
+        ("export", out, "--format", "jsonl"),
+        ("report", out),
+        ("reclassify", out),
+        ("merge", out, "--out", out.parent / "merged"),
+        ("rescan", out, "archive"),
+        ("forget", out, "archive"),
+    )
+    level = LOGGER.level
+    try:
+        for arguments in commands:
+            LOGGER.setLevel(logging.INFO)
+            done = batchmri(*arguments, "-q")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), arguments
+    finally:
+        LOGGER.setLevel(level)
 
 
 def test_a_file_is_explained_by_its_path_from_any_folder(

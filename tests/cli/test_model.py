@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from batchmri.cli import cli
 from batchmri.errors import ModelError
 from batchmri.model.card import SHIPPED
+from batchmri.model.verify import Check
 
 
 def test_show_prints_the_card_of_the_shipped_model() -> None:
@@ -24,6 +25,19 @@ def test_show_prints_the_card_of_the_shipped_model() -> None:
 def test_show_of_a_missing_model_is_a_usage_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["model", "show", str(tmp_path / "own.safetensors")])
     assert isinstance(done.exception, ModelError)
+
+
+def test_verify_checks_the_shipped_model_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Path] = []
+
+    def verify(path: Path, _: object) -> list[Check]:
+        checked.append(path)
+        return [Check("card", True, "found")]
+
+    monkeypatch.setattr("batchmri.model.verify.verify_model", verify)
+    done = CliRunner().invoke(cli, ["model", "verify"])
+    assert (done.exit_code, done.output.split()) == (0, ["ok", "card", "found"])
+    assert checked == [SHIPPED]
 
 
 @pytest.mark.parametrize(("changed", "code"), [(False, 0), (True, 2)])

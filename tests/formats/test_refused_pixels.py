@@ -53,6 +53,14 @@ def test_deflate_bomb(ramp, dicom, decoded) -> None:
     assert peak < 10 << 20
 
 
+def test_a_damaged_deflated_data_set_is_named_in_words(ramp, dicom, decoded) -> None:
+    path = dicom(ramp, uid.DeflatedExplicitVRLittleEndian)
+    meta = dcmread(path).file_meta
+    content = path.read_bytes()[: 132 + 12 + meta.FileMetaInformationGroupLength]
+    path.write_bytes(content + b"\xff" * 100)
+    assert decoded(path).slices[0].detail == "the deflated data set is damaged"
+
+
 def test_color_and_palette(ramp, dicom, decoded) -> None:
     for photometric, samples in (("RGB", 3), ("PALETTE COLOR", 1), ("YBR_FULL", 3)):
         path = dicom(ramp, PhotometricInterpretation=photometric, SamplesPerPixel=samples)

@@ -92,7 +92,8 @@ def decode_frame(data: bytes, syntax: uid.UID, form: PixelFormat) -> Image:
         if image.shape == (form.rows, form.columns):
             return image
         failures.append(f"{name}: decoded an image of shape {image.shape}")
-    raise Refused(Reason.BAD_PIXELS, "; ".join(failures)[:300])
+    what = "; ".join(failures)
+    raise Refused(Reason.BAD_PIXELS, f"no decoder can read the frame ({what})"[:300])
 
 
 def _is_signed(stream: Codestream, form: PixelFormat) -> bool:

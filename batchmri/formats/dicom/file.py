@@ -143,7 +143,10 @@ def _inflated(stream: BinaryIO, max_bytes: int) -> tuple[Dataset, BinaryIO]:
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     body = io.BytesIO()
     while not inflate.eof and (chunk := stream.read(1 << 20)):
-        body.write(inflate.decompress(chunk, max_bytes - body.tell() + 1))
+        try:
+            body.write(inflate.decompress(chunk, max_bytes - body.tell() + 1))
+        except zlib.error:
+            raise Refused(Reason.BAD_PIXELS, "the deflated data set is damaged") from None
         if body.tell() > max_bytes:
             raise Refused(Reason.TOO_LARGE, "the inflated data set exceeds the memory limit")
     body.seek(0)

@@ -74,7 +74,7 @@ def open_nifti(path: str) -> NiftiFile:
         slope, intercept = _scaling(header)
         offset = int(header.get_data_offset())
     except HeaderDataError as error:
-        raise Refused(Reason.BAD_HEADER, str(error)) from None
+        raise Refused(Reason.BAD_HEADER, f"its NIfTI header is invalid ({error})") from None
     _check_type(dtype)
     if not shape or any(n < 1 for n in shape) or offset < 0:
         raise Refused(Reason.BAD_HEADER, f"shape {shape}, offset {offset}")
@@ -178,8 +178,8 @@ def _opened(path: str) -> Iterator[BinaryIO | GzipReader]:
             yield GzipReader(stream) if is_gzip(stream) else stream
         except EOFError:
             raise Refused(Reason.TRUNCATED, "the compressed file ends early") from None
-        except zlib.error as error:
-            raise Refused(Reason.BAD_PIXELS, str(error)) from None
+        except zlib.error:
+            raise Refused(Reason.BAD_PIXELS, "the compressed content is damaged") from None
 
 
 def _skip(stream: BinaryIO | GzipReader, n_bytes: int) -> None:

@@ -252,6 +252,16 @@ def test_damaged_codestream_is_bad_pixels(ramp, dicom, decoded) -> None:
     assert decoded(path).slices[0].reason is Reason.BAD_PIXELS
 
 
+def test_the_failures_of_all_decoders_are_listed(ramp, dicom, decoded, monkeypatch) -> None:
+    def broken(*_: object) -> np.ndarray:
+        raise RuntimeError("Error -3\nsecond line")
+
+    path = gdcm_encoded(dicom(ramp, BitsStored=12, HighBit=11), "JPEGLSLossless")
+    monkeypatch.setitem(codecs.DECODERS, uid.JPEGLSLossless, {"one": broken, "two": broken})
+    refusal = decoded(path).slices[0]
+    assert refusal.detail == "no decoder can read the frame (one: Error -3; two: Error -3)"
+
+
 def test_codestream_that_contradicts_the_header_is_not_decoded(dicom, decoded, monkeypatch) -> None:
     """A small header with a huge codestream would make the decoder allocate its size."""
 

@@ -234,6 +234,17 @@ def test_a_few_slices_of_a_truncated_file(volume, tmp_path, decoded) -> None:
     np.testing.assert_array_equal(decoded(path, 7, again=True).slices[0], volume[:, :, 6])
 
 
+def test_damaged_gzip_is_named_in_words(volume, tmp_path, decoded) -> None:
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + bytes(4) + content[-4:])
+    refusal = decoded(path, 8).slices[0]
+    assert (refusal.reason, refusal.detail) == (
+        Reason.BAD_PIXELS,
+        "the compressed content is damaged",
+    )
+
+
 def test_padding_and_further_members_after_gzip_are_content(volume, tmp_path, decoded) -> None:
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
     content = path.read_bytes()
