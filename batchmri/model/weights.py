@@ -52,6 +52,16 @@ class Weights:
         return network.eval()
 
 
+def check_weights(path: Path, card: Card) -> None:
+    """Raise ModelError if the weights cannot be read or are not those of the card."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    _check_digest(path, card, digest)
+
+
 def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
     """Read the weights of a checkpoint, its card, and its domain model (None if it has none).
 
@@ -61,12 +71,8 @@ def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"model {path}: cannot be read ({error.strerror})") from None
-    if hashlib.sha256(content).hexdigest() != card.weights_digest:
-        raise ModelError(
-            f"model {path}: its sha256 differs from the one in its card; the file is damaged, or "
-            "belongs to another card"
-        )
+        raise _unreadable(path, error) from None
+    _check_digest(path, card, hashlib.sha256(content).hexdigest())
     try:
         tensors = load(content)
         detector = DomainModel.from_tensors(tensors)
@@ -74,6 +80,18 @@ def read_weights(path: Path) -> tuple[Weights, Card, DomainModel | None]:
         raise _not_of_this_network(path, error) from None
     own = {name: array for name, array in tensors.items() if not name.startswith(PREFIX)}
     return Weights(path, card, own), card, detector
+
+
+def _check_digest(path: Path, card: Card, digest: str) -> None:
+    if digest != card.weights_digest:
+        raise ModelError(
+            f"model {path}: its sha256 differs from the one in its card; the file is damaged, or "
+            "belongs to another card"
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(f"model {path}: cannot be read ({error.strerror})")
 
 
 def _not_of_this_network(path: Path, error: Exception) -> ModelError:

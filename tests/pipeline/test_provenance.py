@@ -1,8 +1,15 @@
-"""Messages about results of another model or other settings."""
+"""The model of a scan, and messages about results of another model or other settings."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
+from batchmri.errors import ModelError
 from batchmri.pipeline.run.provenance import provenance_differences
+from batchmri.pipeline.scan import scan
+from batchmri.settings import Settings
+from tests.pipeline.builders import changed
 
 BEFORE = {
     "model": "4ad5dd29e4b4dbd7",
@@ -35,3 +42,20 @@ def test_differences_are_named_in_words(now: dict[str, str], words: list[str]) -
 def test_what_an_old_output_does_not_state_is_unknown() -> None:
     before = {key: value for key, value in BEFORE.items() if key != "identifiers"}
     assert provenance_differences(before, BEFORE) == ["unknown (now no --identifiers)"]
+
+
+def test_damaged_weights_are_refused_before_the_archive_is_read(
+    random_model: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "archive").mkdir()
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(random_model.with_suffix(suffix), tmp_path)
+    damaged = tmp_path / random_model.name
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr("batchmri.pipeline.index.walk", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(ModelError, match=r"random\.safetensors: its sha256 differs"):
+        scan(
+            [tmp_path / "archive"],
+            out=tmp_path / "out",
+            settings=changed(settings, "classifier", model=damaged),
+        )

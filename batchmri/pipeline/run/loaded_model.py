@@ -1,4 +1,4 @@
-"""The model of a scan; its card is read first, its weights when the first slice is classified."""
+"""The model of a scan: its weights are checked at the start, and loaded for the first slice."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +8,7 @@ from batchmri.model.backends.base import Backend
 from batchmri.model.backends.registry import Runtime, choose, load_backend
 from batchmri.model.card import SHIPPED, Card, read_card
 from batchmri.model.ood import DomainModel
+from batchmri.model.weights import check_weights
 from batchmri.model.weights import read_weights as load_checkpoint
 from batchmri.records import Classes
 from batchmri.settings.classifier import ClassifierSettings
@@ -23,9 +24,14 @@ class Model:
 
     @classmethod
     def describe(cls, settings: ClassifierSettings) -> "Model":
-        """Read the card and choose device and precision. Raises ModelError, SettingsError."""
+        """Read the card, check the weights, and choose device and precision; imports no torch.
+
+        Raises ModelError, also if the weights are not those of the card, and SettingsError.
+        """
         path = settings.model or SHIPPED
-        return cls(path, read_card(path), choose(settings))
+        card = read_card(path)
+        check_weights(path, card)
+        return cls(path, card, choose(settings))
 
     @property
     def classes(self) -> Classes:
