@@ -58,6 +58,8 @@ def test_merged_tables_and_pictures_are_those_of_one_scan(
         shutil.rmtree(folder)  # the archive is not needed
     totals = merge(outputs[::-1], out=merged)
     assert contents(merged) == contents(whole)
+    lines, lines_of_scan = _lines(merged), _lines(whole)
+    assert lines == sorted(lines_of_scan) and len(lines) == 3
     assert (merged / "changes.csv").read_bytes() == (whole / "changes.csv").read_bytes()
     assert [contents(out) for out in outputs] == before
     assert totals.studies == {"classified": 3}
@@ -68,6 +70,12 @@ def test_merged_tables_and_pictures_are_those_of_one_scan(
     assert_every_file_accounted_for(merged, 18)
 
 
+def _lines(out: Path) -> list[tuple[str, str]]:
+    """The studies of results.jsonl with their lines, in the order of the file."""
+    lines = (out / "results.jsonl").read_text().splitlines()
+    return [(json.loads(line)["study_uid"], line) for line in lines]
+
+
 def test_a_scan_continues_a_merged_output_without_classifying_again(
     folders: list[Path],
     outputs: list[Path],
@@ -76,11 +84,14 @@ def test_a_scan_continues_a_merged_output_without_classifying_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     merged = tmp_path / "merged"
+    merged.mkdir()
+    (merged / "results.jsonl").write_text("left by a merge that was killed\n")
     merge(outputs, out=merged)
-    before = contents(merged)
+    before, lines = contents(merged), _lines(merged)
     monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
     assert scan(folders, out=merged, settings=settings).exit_code == 0
     assert contents(merged) == before
+    assert _lines(merged) == lines, "no study is listed twice"
 
 
 def test_an_equal_study_in_two_outputs_is_merged_once(

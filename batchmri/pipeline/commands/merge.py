@@ -29,6 +29,7 @@ from batchmri.pipeline.run.provenance import (
     provenance_differences,
 )
 from batchmri.pipeline.run.run_report import counts
+from batchmri.pipeline.run.study_stream import StudyStream
 from batchmri.pipeline.totals import Totals
 from batchmri.settings import Settings
 from batchmri.settings.flag_names import flag_name
@@ -69,7 +70,8 @@ def merge(
             _check_alike(inputs[0], other)
         # The state gets its final name last, when everything else is in place.
         unfinished = output / ".state.db.tmp"
-        unfinished.unlink(missing_ok=True)
+        for left_behind in (unfinished, output / "results.jsonl"):  # by a merge that was killed
+            left_behind.unlink(missing_ok=True)
         with readers(group=inputs[0].settings.report.group_readable):
             try:
                 with Store(unfinished) as store:
@@ -189,9 +191,12 @@ def _join(store: Store, inputs: Sequence[_Input]) -> None:
             other.add()
     with Store(inputs[0].database) as first:
         copy_provenance(first, store)
+    mount_points: set[str] = set()
     for each in inputs:
         with Store(each.database) as one:
             store.remember_roots(one.known_roots(), one.folder_labels())
+            mount_points |= one.mount_points()
+    store.remember_mount_points(mount_points)
     # Patient digests of different outputs cannot be compared, so the next scan reads all headers.
     store.files.forget_headers()
     store.set_meta(HEADER_VERSION_KEY, inputs[0].facts["header reader"])
@@ -226,10 +231,13 @@ def _link_pictures(folder: Path, output: Path) -> None:
 
 
 def _write(store: Store, inputs: Sequence[_Input], output: Path) -> Totals:
-    """Write the tables, run.json, and a row for `batchmri status`."""
+    """Write the tables, results.jsonl, run.json, and a row for `batchmri status`."""
     started = time.time()
     claim_state(store, output)
-    totals = export(store, known_classes(store), inputs[0].settings, output, draw=True)
+    classes, settings = known_classes(store), inputs[0].settings
+    totals = export(store, classes, settings, output, draw=True)
+    with StudyStream(store, classes, settings, output) as stream:
+        stream.add_finished()
     run = {
         "run": secrets.token_hex(4),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
