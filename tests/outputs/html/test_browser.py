@@ -112,6 +112,16 @@ def test_a_code_that_is_a_flag_and_a_reason_has_the_words_of_each(
     assert "unlike the training images" in page.text_content(f"{row} td.flags").split("; ")
 
 
+def test_a_table_that_is_wider_than_the_window_says_so(page: "sync_api.Page", index: str) -> None:
+    page.goto(index)
+    hint = page.get_by_text("The table has more columns: scroll it to the right →")
+    assert shown(page) == "all 40" and hint.is_hidden()
+    page.set_viewport_size({"width": 800, "height": 700})
+    hint.wait_for(state="visible")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    hint.wait_for(state="hidden")
+
+
 def test_a_study_its_slider_and_its_overlay(page: "sync_api.Page", index: str) -> None:
     page.goto(f"{index}#q=study-12")
     page.click("#studies tbody tr:first-child a")
