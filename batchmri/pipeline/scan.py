@@ -109,7 +109,8 @@ def scan(
         roots = with_known_labels(roots, settings.archive.root_labels, store.folder_labels())
         if settings.report.dicom_results:
             import_module("highdicom")  # fail before any work if the extra is missing
-        engine = stack.enter_context(create_engine(EngineContext(settings, stop, output)))
+        context = EngineContext(settings, stop, output, first_run=store.files.is_empty())
+        engine = stack.enter_context(create_engine(context))
         model = engine.model
         provenance = model.provenance | {"identifiers": str(settings.report.identifiers).lower()}
         if not options.rescan:

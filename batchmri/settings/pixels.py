@@ -7,13 +7,16 @@ from pydantic import Field
 
 from batchmri.settings.section import COUNT_OR_AUTO, Section, allowed_values
 
+MAX_AUTO_WORKERS = 8
+
 
 class PixelSettings(Section):
     """Decoding."""
 
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
-        description="Number of decoding processes; auto: one per core, at most 8.",
+        description="Number of decoding processes; auto: one per core, "
+        f"at most {MAX_AUTO_WORKERS}.",
         **allowed_values(COUNT_OR_AUTO),
     )
     memory_mb: int = Field(
@@ -29,5 +32,5 @@ class PixelSettings(Section):
     def n_workers(self) -> int:
         """The number of decoding processes."""
         if self.workers == "auto":
-            return min(8, len(os.sched_getaffinity(0)))
+            return min(MAX_AUTO_WORKERS, len(os.sched_getaffinity(0)))
         return self.workers

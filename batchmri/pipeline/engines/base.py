@@ -29,12 +29,14 @@ class EngineContext:
     """The arguments of an engine.
 
     Pictures are written into `output`, which is None if only headers are read. `stop` requests an
-    early end; it belongs to this process, everything else can be sent to other processes.
+    early end; it belongs to this process, everything else can be sent to other processes. In a
+    first run no file is known yet, so that an engine can start at once what it needs for work.
     """
 
     settings: Settings
     stop: Shutdown
     output: Path | None = None
+    first_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -13,6 +13,7 @@ from batchmri.formats.header_context import HeaderContext
 from batchmri.outputs.atomic_write import readers
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.engines.local import LocalEngine
+from batchmri.pipeline.engines.worker_server import SERVER
 from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.records import FileEntry, FileNote, Instance, Series, SeriesKey
 from batchmri.settings import Settings
@@ -28,6 +29,7 @@ class Actor:
     def __init__(
         self, settings: Settings, output: Path | None, provenance: Mapping[str, str]
     ) -> None:
+        SERVER.ensure_running()  # it imports the readers while this process starts
         self._stack = ExitStack()
         self._stack.enter_context(readers(group=settings.report.group_readable))
         self._engine = self._stack.enter_context(
@@ -36,10 +38,12 @@ class Actor:
         self._provenance = provenance
         self._waiting: SimpleQueue[Series] = SimpleQueue()
         self._results: dict[SeriesKey, Future[FinishedSeries]] = {}
-        self._thread: threading.Thread | None = None
+        if output is not None:
+            threading.Thread(target=self._classify_all, daemon=True).start()
 
-    def ready(self) -> None:
-        """Return when the actor has started."""
+    def ready(self) -> int:
+        """The number of worker processes."""
+        return self._engine.context.settings.pixels.n_workers
 
     def read_headers(
         self, entries: list[FileEntry], context: HeaderContext
@@ -67,11 +71,11 @@ class Actor:
                 f"--engine ray: an actor would use {'; '.join(differing)}; set --device and "
                 "--precision so that they are the same on all machines"
             )
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._classify_all, daemon=True)
-            self._thread.start()
 
     def _classify_all(self) -> None:
+        with suppress(Exception):  # `classify` raises it again
+            self._check_model()
+            self._engine.model.load()  # while headers are read
         while True:
             try:
                 for done in self._engine.classify(self._until_empty(self._waiting.get())):

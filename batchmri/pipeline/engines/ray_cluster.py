@@ -20,6 +20,8 @@ _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 # The processes of a cluster on this machine listen on the loopback interface only, despite the name
 # of this variable.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Workers have the priority of the scan; Ray would give them a lower one.
+_PRIORITY = {"RAY_worker_niceness": "0"}
 
 
 def connect(settings: EngineSettings) -> tuple[Any, Callable[[], None]]:
@@ -31,7 +33,7 @@ def connect(settings: EngineSettings) -> tuple[Any, Callable[[], None]]:
     address = settings.ray_address
     os.environ.update(_QUIET)
     if not address:
-        os.environ.update(_LOOPBACK)
+        os.environ.update(_LOOPBACK | _PRIORITY)
         _require_token()
     with _kept_signals():
         try:

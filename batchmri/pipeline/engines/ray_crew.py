@@ -1,18 +1,19 @@
 """The actors of the engine `ray`, their calls in flight, and the handling of actors that end.
 
+The same actors do one kind of work after the other: `begin` starts the next kind.
+
 An actor that ended is replaced. The items that it had are tried again, each alone in an actor, so
 that only the item that ends actors is given up.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from batchmri.errors import BatchmriError
 
 Item = TypeVar("Item")
-CALLS_AHEAD = 4  # per actor
 MAX_ACTOR_DEATHS = 3  # per item
 _POLL_S = 0.1
 # If this many actors ended before the first one returned a result, the cluster cannot run them.
@@ -37,18 +38,23 @@ class _Slot(Generic[Item]):
 
     actor: Any
     starting: Any
+    n_workers: int = 0
     running: dict[Any, _Job[Item]] = field(default_factory=dict)
     alone: bool = False
 
 
 class Crew(Generic[Item]):
-    """Actors that process items; `new_actor` starts one."""
+    """Actors that process items; `new_actor` starts one.
+
+    The method `ready` of an actor returns the number of its worker processes.
+    """
 
     def __init__(self, ray: Any, n_actors: int, new_actor: Callable[[], Any]) -> None:
         self._ray = ray
         self._new_actor = new_actor
         self._again: deque[_Job[Item]] = deque()
         self._exhausted = False
+        self._ahead: Callable[[int], int] = int
         self._n_deaths = 0
         self._n_results = 0
         self._slots = [self._slot() for _ in range(n_actors)]
@@ -57,22 +63,35 @@ class Crew(Generic[Item]):
         actor = self._new_actor()
         return _Slot(actor, actor.ready.remote())
 
+    def begin(self, ahead: Callable[[int], int]) -> None:
+        """Prepare for other items; `ahead(n_workers)` of an actor may be in flight."""
+        self._exhausted, self._ahead = False, ahead
+
     def give_work(self, items: Iterator[Item], call: Callable[[Any, Item], Any]) -> bool:
         """Give work to actors that have started; returns whether anything is left to do."""
-        for slot in self._slots:
-            if slot.starting is not None:
-                continue
+        started = [slot for slot in self._slots if slot.starting is None]
+        for slot in started:
             if self._again and not slot.running:
                 slot.alone = True
                 job = self._again.popleft()
                 slot.running[call(slot.actor, job.item)] = job
-            while not self._exhausted and not slot.alone and len(slot.running) < CALLS_AHEAD:
-                for item in items:
-                    slot.running[call(slot.actor, item)] = _Job(item)
-                    break
-                else:
-                    self._exhausted = True
+        # One item after the other, so that the last items are spread over all actors.
+        while not self._exhausted and (free := self._least_busy(started)) is not None:
+            for item in items:
+                free.running[call(free.actor, item)] = _Job(item)
+                break
+            else:
+                self._exhausted = True
         return bool(self._again or not self._exhausted or any(s.running for s in self._slots))
+
+    def _least_busy(self, started: Sequence[_Slot[Item]]) -> _Slot[Item] | None:
+        """The actor with the fewest calls in flight that may get another one."""
+        ready = [
+            slot
+            for slot in started
+            if not slot.alone and len(slot.running) < self._ahead(slot.n_workers)
+        ]
+        return min(ready, key=lambda slot: len(slot.running), default=None)
 
     def collect(self) -> Iterator[tuple[Item, Any]]:
         """Wait for a moment, and yield items that are finished, with their results.
@@ -95,7 +114,7 @@ class Crew(Generic[Item]):
                 self._replace(slot)
                 continue
             if ref is slot.starting:
-                slot.starting = None
+                slot.starting, slot.n_workers = None, result
                 continue
             job, slot.alone = slot.running.pop(ref), False
             self._n_results += 1

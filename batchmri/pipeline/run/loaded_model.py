@@ -50,6 +50,10 @@ class Model:
             "precision": self.chosen.precision,
         }
 
+    def load(self) -> None:
+        """Load the network now. Raises ModelError."""
+        self._loaded  # noqa: B018
+
     @property
     def backend(self) -> Backend:
         """The loaded network."""

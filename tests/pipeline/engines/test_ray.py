@@ -263,7 +263,7 @@ def test_the_time_budget_ends_a_scan_that_is_resumed(
     one_ahead = changed(on_ray, "engine", actors=1)
     with monkeypatch.context() as patch:
         patch.setattr(RayEngine, "classify", first_ends_budget)
-        patch.setattr("batchmri.pipeline.engines.ray_crew.CALLS_AHEAD", 2)
+        patch.setattr("batchmri.pipeline.engines.ray._series_ahead", lambda n_workers: 2)
         assert scan([archive], out=tmp_path / "out", settings=one_ahead).exit_code == EXIT_BUDGET
     assert len(n_done) == 2, "work in flight is finished"
     scan([archive], out=tmp_path / "out", settings=on_ray)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from batchmri.pipeline.engines.ray_crew import CALLS_AHEAD, ClusterError, Crew
+from batchmri.pipeline.engines.ray_crew import ClusterError, Crew
+
+N_WORKERS = 2
 
 
 class RayError(Exception):
@@ -63,13 +65,15 @@ class FakeRay:
         done = self.dice.choice(calls)  # results come in any order
         return [done], [call for call in calls if call is not done]
 
-    def get(self, call: Calls) -> str:
+    def get(self, call: Calls) -> str | int:
         if call.item == "killer" or not self.on_start:
             call.actor.alive = False
         if not call.actor.alive:
             raise ActorError
         if call.item == "bug":
             raise RayTaskError(ZeroDivisionError())
+        if call.item == "ready":
+            return N_WORKERS
         return call.item.upper()
 
     def kill(self, actor: FakeActor) -> None:
@@ -79,6 +83,7 @@ class FakeRay:
 def run(ray: FakeRay, items: Iterator[str], n_actors: int) -> tuple[list[str], list[str]]:
     """The items with results, and those that were given up."""
     crew: Crew[str] = Crew(ray, n_actors, ray.new_actor)
+    crew.begin(lambda n_workers: 4)
     call: Callable[[Any, str], Any] = lambda actor, item: actor.call(item)  # noqa: E731
     found, lost = [], []
     while crew.give_work(items, call):
@@ -113,11 +118,35 @@ def test_items_are_taken_only_a_few_ahead() -> None:
             yield str(number)
 
     crew: Crew[str] = Crew(ray, 2, ray.new_actor)
-    items, n_done = take(), 0
+    crew.begin(lambda n_workers: 3 * n_workers)
+    items, n_done, most = take(), 0, 0
     while crew.give_work(items, FakeActor.call):
+        most = max(most, len(taken) - n_done)
         n_done += len(list(crew.collect()))
-        assert len(taken) <= n_done + 2 * CALLS_AHEAD
     assert n_done == 100
+    assert most == 2 * 3 * N_WORKERS
+
+
+def test_the_same_actors_do_the_next_work() -> None:
+    ray = FakeRay()
+    crew: Crew[str] = Crew(ray, 2, ray.new_actor)
+    for names in ("abc", "defg"):
+        crew.begin(lambda n_workers: 4)
+        items, found = iter(names), []
+        while crew.give_work(items, FakeActor.call):
+            found += [item for item, _ in crew.collect()]
+        assert sorted(found) == sorted(names)
+    assert len(ray.actors) == 2
+
+
+def test_the_last_items_are_spread_over_all_actors() -> None:
+    ray = FakeRay()
+    crew: Crew[str] = Crew(ray, 3, ray.new_actor)
+    crew.begin(lambda n_workers: 10)
+    while any(slot.starting for slot in crew._slots):
+        list(crew.collect())
+    crew.give_work(iter("abcdefghi"), FakeActor.call)
+    assert [len(actor.had) for actor in ray.actors] == [3, 3, 3]
 
 
 def test_the_exception_of_a_call_is_raised() -> None:
