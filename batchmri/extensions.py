@@ -6,9 +6,12 @@ one without a change here, as an entry point in the group of the registry:
     [project.entry-points."batchmri.engines"]
     cluster = "my_package.engine:ClusterEngine"
 
-Nothing is imported before it is used. See docs/extending.md.
+Nothing is imported before it is used, and the installed packages are searched once per process. See
+docs/extending.md.
 """
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -35,9 +38,7 @@ class Registry:
 
     def others(self) -> dict[str, str]:
         """Names and import paths registered by other packages, sorted by name."""
-        from importlib.metadata import entry_points  # takes longer to import than this package
-
-        found = {point.name: point.value for point in entry_points(group=self.group)}
+        found = registered().get(self.group, {})
         return {name: found[name] for name in sorted(found) if name not in self._built_in}
 
     def names(self) -> tuple[str, ...]:
@@ -61,6 +62,19 @@ class Registry:
                 f"{self.group}: {name} ({others[name]}) cannot be imported: "
                 f"{type(error).__name__}: {error}; repair or uninstall its package"
             ) from None
+
+
+@cache
+def registered() -> Mapping[str, Mapping[str, str]]:
+    """Names and import paths in the groups of this package, registered by any installed package."""
+    from importlib.metadata import entry_points  # takes longer to import than this package
+
+    found = entry_points()
+    return {
+        group: {point.name: point.value for point in found.select(group=group)}
+        for group in found.groups
+        if group.startswith("batchmri.")
+    }
 
 
 def _imported(path: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.archive.selection import rules
+from batchmri.extensions import registered
 from batchmri.formats.registry import readers
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -32,8 +33,12 @@ def _install(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(metadata.parent)
     monkeypatch.delitem(sys.modules, name, raising=False)
-    readers.cache_clear()
-    rules.cache_clear()
+    _search_again()
+
+
+def _search_again() -> None:
+    for cached in (registered, readers, rules):
+        cached.cache_clear()
 
 
 @pytest.fixture
@@ -41,5 +46,4 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """Install the example of a module until the end of the test."""
     with monkeypatch.context() as patch:
         yield lambda name: _install(name, tmp_path, patch)
-    readers.cache_clear()
-    rules.cache_clear()
+    _search_again()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ _PACKAGES = [
     "pydicom",
     "torch",
 ]
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
 
 
 class RunReport:
@@ -123,7 +129,7 @@ class RunReport:
             "started": self._started,
             "note": "Research use only, not a medical device.",
             "contract_version": CONTRACT,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": _versions(),
             "python": sys.version.split()[0],
             "command": sys.argv,
             "state": state_record(output, Path(store.location)),
