@@ -1,10 +1,16 @@
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# `pytest -n` runs one process per core. Threads of torch spin while they wait for each other, so
+# with more of them, tests of networks take several times as long. This must be set before torch is
+# imported; processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples in each run, so that a failure can be repeated. Machines may be slow.
 settings.register_profile("everyday", deadline=None, derandomize=True)
