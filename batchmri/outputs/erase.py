@@ -1,4 +1,4 @@
-"""Remove single studies from the files of an output that no export rewrites."""
+"""Remove single studies from files that an export does not rewrite, such as results.jsonl."""
 
 import csv
 import json

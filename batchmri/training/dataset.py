@@ -94,13 +94,13 @@ def _prepare(rows: Sequence[Row], settings: PreparationSettings) -> tuple[npt.ND
     images = np.empty((len(rows), settings.size, settings.size), np.uint8)
     masks = []
     boxes = np.empty((len(rows), 7), np.int32)
-    for place, told, row in zip(images, boxes, track(rows, "preparing"), strict=True):
+    for place, box_row, row in zip(images, boxes, track(rows, "preparing"), strict=True):
         image, spacing = read_image(row)
         prepared = prepare(image[None], spacing, settings)
         unit = (prepared.pixels[0, 0] - settings.black) / (settings.white - settings.black)
         place[:] = _bytes(unit)
         box = prepared.boxes[0]
-        told[:] = (box.x, box.y, box.width, box.height, box.failed, *image.shape)
+        box_row[:] = (box.x, box.y, box.width, box.height, box.failed, *image.shape)
         if row.mask is not None:
             mask = prepare_mask(read_mask(row), box, spacing, settings.size)
             masks.append(_bytes(mask[0]))

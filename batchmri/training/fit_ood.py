@@ -43,12 +43,12 @@ def fit_ood(
     mean, scale = texture[own].mean(0), texture[own].std(0) + 1e-6
     scaled = (texture - mean) / scale
     parts = PCA(_COMPONENTS, svd_solver="full").fit(scaled[own])
-    beside = (scaled[own] ** 2).sum(1) - (parts.transform(scaled[own]) ** 2).sum(1)
+    residual = (scaled[own] ** 2).sum(1) - (parts.transform(scaled[own]) ** 2).sum(1)
     probes = [
         _probe(scaled, np.isin(sequences, _T1), sequences != ""),
         _probe(scaled, sequences == "t1_contrast", np.isin(sequences, _T1)),
     ]
-    arrays = [mean, scale, parts.components_, np.sqrt(parts.explained_variance_), [beside.mean()]]
+    arrays = [mean, scale, parts.components_, np.sqrt(parts.explained_variance_), [residual.mean()]]
     detector = DomainModel(*(np.asarray(a, np.float32) for a in (*arrays, [1.0], probes)))
     return _limited(
         detector, features_of(network, prepared, evaluated, settings), prepared, evaluated
@@ -86,7 +86,7 @@ def _limited(
     limit = np.quantile(detector.distances(features[own]), 1 - _BEYOND)
     limited = replace(detector, limit=np.asarray([limit], np.float32))
     found = limited.scores(features)
-    told = {
+    probed = {
         "t1": ([each.t1 for each in found], np.isin(sequences, _T1), sequences != ""),
         "contrast": (
             [each.contrast for each in found],
@@ -95,7 +95,7 @@ def _limited(
         ),
     }
     metrics: Metrics = {}
-    for name, (scores, yes, known) in told.items():
+    for name, (scores, yes, known) in probed.items():
         if len(set(yes[known].tolist())) == 2:
             auc = roc_auc_score(yes[known], np.array(scores)[known])
             metrics[f"{name}_auc"] = round(float(auc), 4)

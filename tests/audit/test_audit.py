@@ -67,12 +67,12 @@ def write_groups(path: Path, head_row: str, *lines: str) -> Path:
 def test_each_kind_of_copy_is_listed(audited: Path) -> None:
     found = {row["file"]: row for row in rows(audited / "out" / "duplicates.csv")}
     assert len(found) == 8
-    told = {
+    copies = {
         name: (row["match"], row["like"], row["orientation"], row["conflict"])
         for name, row in found.items()
         if row["split"] == "Testing"
     }
-    assert told == {
+    assert copies == {
         "Testing/a/bytes.jpg": ("bytes", "Training/a/0.jpg", "same", "0"),
         "Testing/a/pixels.png": ("pixels", "Training/a/2.jpg", "same", "0"),
         "Testing/a/turned.jpg": ("near", "Training/a/4.jpg", "turned 90 left", "0"),

@@ -16,9 +16,9 @@ def test_frame_around_one_class_is_a_shortcut(tmp_path: Path) -> None:
         images.append(read_audited(write(tmp_path / "x" / f"{seed}.png", pixels)))
     labels = ["framed" if seed % 2 else "plain" for seed in range(40)]
     found = find_shortcuts(features_of(images), "class", labels, range(40))
-    told = {shortcut.features: shortcut.balanced_accuracy for shortcut in found}
-    assert told["border"] == 1.0
-    assert abs(told["size"] - 0.5) < 0.2  # all sizes are equal
+    accuracy = {shortcut.features: shortcut.balanced_accuracy for shortcut in found}
+    assert accuracy["border"] == 1.0
+    assert abs(accuracy["size"] - 0.5) < 0.2  # all sizes are equal
     assert {shortcut.chance for shortcut in found} == {0.5}
 
 

@@ -32,7 +32,7 @@ IMAGES = {
     "derivatives/prep/sub-01/ses-a/anat/sub-01_ses-a_desc-preproc_T1w.nii.gz": "derived",
     "derivatives/prep/sub-01/ses-a/anat/sub-01_ses-a_space-MNI_dseg.nii.gz": "label_map",
 }
-BESIDE = {
+OTHER_FILES = {
     "dataset_description.json": "{}",
     "participants.tsv": "participant_id\tage\nsub-01\t40\n",
     "README": "A data set",
@@ -47,12 +47,14 @@ BESIDE = {
 def studies(tmp_path: Path) -> list[Study]:
     for name in IMAGES:
         nifti(tmp_path / "set" / name, SHAPE, affine=MM)
-    for name, content in BESIDE.items():
+    for name, content in OTHER_FILES.items():
         (tmp_path / "set" / name).write_text(content)
     studies, notes, walked = scan(tmp_path / "set")
     assert is_accounted(studies, notes, walked)
-    told = {note.source.removeprefix("set/"): str(note.reason) for note in notes}
-    assert told == {name: "not_an_image" if name == "README" else "sidecar" for name in BESIDE}
+    found = {note.source.removeprefix("set/"): str(note.reason) for note in notes}
+    assert found == {
+        name: "not_an_image" if name == "README" else "sidecar" for name in OTHER_FILES
+    }
     return studies
 
 
@@ -87,10 +89,10 @@ def test_entities_are_the_description_and_name_no_subject(studies: list[Study]) 
 
 
 def test_sequences(studies: list[Study]) -> None:
-    told = {n.rsplit("_", 1)[-1]: s.sequence for n, s in _by_name(studies).items() if "_ce-" in n}
-    assert told == {"T1w.nii.gz": "t1_contrast"}
+    found = {n.rsplit("_", 1)[-1]: s.sequence for n, s in _by_name(studies).items() if "_ce-" in n}
+    assert found == {"T1w.nii.gz": "t1_contrast"}
 
 
 def test_the_sidecar_of_one_image_is_read_for_that_image(studies: list[Study]) -> None:
-    told = {n: s.header.echo_time for n, s in _by_name(studies).items() if s.header.modality}
-    assert told == {"sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz": 3.0}
+    found = {n: s.header.echo_time for n, s in _by_name(studies).items() if s.header.modality}
+    assert found == {"sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz": 3.0}

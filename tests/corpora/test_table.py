@@ -40,5 +40,5 @@ def test_every_code_is_a_reason_or_a_flag() -> None:
 
 
 def test_every_refusal_of_a_kind_of_file_is_documented() -> None:
-    told = {code for _, answer, _ in _rows() for code in re.findall(r"`(\w+)`", answer)}
-    assert {str(reason) for reason in set(Reason) - ELSEWHERE} <= told
+    documented = {code for _, answer, _ in _rows() for code in re.findall(r"`(\w+)`", answer)}
+    assert {str(reason) for reason in set(Reason) - ELSEWHERE} <= documented

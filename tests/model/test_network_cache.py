@@ -90,25 +90,25 @@ def test_a_relative_cache_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> No
     assert cache_folder() == Path("/home/x/.cache/batchmri")
 
 
-def test_precisions_are_asked_once_per_processor_and_version(
+def test_precisions_are_determined_once_per_processor_and_version(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    calls = []
 
     def load() -> Any:
-        asked.append(1)
+        calls.append(1)
         return openvino
 
     monkeypatch.setattr("batchmri.model.backends.openvino.load_openvino", load)
     first = supported_precisions()
     assert first and supported_precisions() == first
-    assert len(asked) == 1
+    assert len(calls) == 1
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
     supported_precisions()
-    assert len(asked) == 2
+    assert len(calls) == 2
     monkeypatch.setattr("batchmri.model.backends.openvino.processor", lambda: "another one")
     supported_precisions()
-    assert len(asked) == 3
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"fp32 int1", b"\xff\xfe"])

@@ -29,8 +29,8 @@ def model(tmp_path: Path) -> Path:
 
 def change_card(**values: object) -> Callable[[Path], None]:
     def change(path: Path) -> None:
-        beside = path.with_suffix(".json")
-        beside.write_text(json.dumps(json.loads(beside.read_text()) | values))
+        card_path = path.with_suffix(".json")
+        card_path.write_text(json.dumps(json.loads(card_path.read_text()) | values))
 
     return change
 

@@ -49,12 +49,12 @@ def test_series_are_decoded_in_order_and_complete(tmp_path: Path, pool: WorkerPo
 def test_reading_ahead_stays_within_the_budget(tmp_path: Path, pool: WorkerPool) -> None:
     many = [series_of(tmp_path, f"s{i}", 8) for i in range(6)]
     one = n_bytes(many[0], 8)
-    asked = 0
+    n_taken = 0
 
     def counted() -> Iterator[Series]:
-        nonlocal asked
+        nonlocal n_taken
         for series in many:
-            asked += 1
+            n_taken += 1
             yield series
 
     kept: list[int] = []
@@ -64,7 +64,7 @@ def test_reading_ahead_stays_within_the_budget(tmp_path: Path, pool: WorkerPool)
     for number, _ in enumerate(chunks):
         # Slices are never released: held and in-flight slices never exceed the budget
         # by more than the next series.
-        assert asked - number <= 5
+        assert n_taken - number <= 5
         kept.append(one)
 
 

@@ -66,7 +66,7 @@ def test_every_run_leaves_its_metrics(
     with hold(out):
         before = metrics.read_bytes()
         assert ended_with(OutputBusyError) == 2
-        assert metrics.read_bytes() == before, "they belong to the scan that holds the output"
+        assert metrics.read_bytes() == before, "they belong to the scan that has locked the output"
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.scan.Planner", None)
         assert ended_with(TypeError) == 70

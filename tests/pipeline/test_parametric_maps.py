@@ -1,4 +1,4 @@
-"""Parametric Maps of scans: each frame lies over the source instance that it refers to."""
+"""Parametric Maps of scans: the frames have the geometry of the instances that they refer to."""
 
 import shutil
 from pathlib import Path

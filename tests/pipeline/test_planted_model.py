@@ -76,7 +76,7 @@ def test_the_class_and_its_heat_map_are_those_of_the_card(
         tumor = 1 - likelihoods["notumor"]
         assert float(row["p_tumor"]) == pytest.approx(tumor, abs=2e-4)
     drawn = [row["gradcam_png"] for row in slices if row["gradcam_png"]]
-    assert len(drawn) == 3  # the deciding slices, though one picture was asked for
+    assert len(drawn) == 3  # the deciding slices, though one picture was requested
     for path in drawn:
         left, right = panel_colors(out / path)
         assert left == 0 and right > 60

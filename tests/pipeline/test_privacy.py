@@ -94,8 +94,8 @@ def test_identifiers_are_written_only_on_request(tmp_path: Path, settings: Setti
         save(made, tmp_path / "archive" / f"{number}.dcm")
     out = tmp_path / "out"
     report = settings.report.model_copy(update={"identifiers": True})
-    asked = settings.model_copy(update={"report": report})
-    scan([tmp_path / "archive"], out=out, settings=asked)
+    with_identifiers = settings.model_copy(update={"report": report})
+    scan([tmp_path / "archive"], out=out, settings=with_identifiers)
     (study,) = table(out, "studies")
     assert study["patient_id"] == "id-a"
     assert study["patient_name"] == "Name^a"

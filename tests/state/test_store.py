@@ -239,7 +239,7 @@ def test_forgotten_headers_are_read_again_one_by_one(tmp_path: Path) -> None:
         assert walked(store, *met, tries=1) == ["a", "b", "bad"]
         store.files.put_header(met[0], instance("a"), 99.0)
         assert walked(store, *met, tries=1) == ["b", "bad"], "what was read since is not read again"
-        assert store.files.last_change_s("1.1") == 5.0, "reading anew is no change"
+        assert store.files.last_change_s("1.1") == 5.0, "reading it again is no change"
         assert store.files.put_header(met[2], failed, 99.0) == 2
 
 

@@ -36,9 +36,9 @@ def test_planes_are_inferred_and_sagittal_heads_mirrored(make_head: MakeHead) ->
         replace(sagittal.flipped(), plane=None),
     ]
     known = [*[axial] * 9, *[sagittal] * 9]
-    told = estimate_planes(unknown, known)
-    assert [head.plane for head in told] == ["axial", "sagittal"]
-    assert np.array_equal(told[1].image, sagittal.image)
+    estimated = estimate_planes(unknown, known)
+    assert [head.plane for head in estimated] == ["axial", "sagittal"]
+    assert np.array_equal(estimated[1].image, sagittal.image)
 
 
 def test_partners_are_other_patients_of_the_same_plane(make_head: MakeHead) -> None:

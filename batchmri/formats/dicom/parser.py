@@ -1,9 +1,9 @@
 """Read the data elements of a DICOM header as stored bytes (PS3.5 chapter 7).
 
-pydicom parses all elements of an object; this parser reads about fifty of them, ten times faster.
-Its use of resources is limited: no memory is allocated for a length that exceeds the file, and
-nesting depth is limited. dataset.py converts the bytes to values. A test compares the parser with
-pydicom on all available files.
+pydicom parses all elements of an object; this parser reads only about fifty of them, and is several
+times as fast. Its use of resources is limited: no memory is allocated for a length that exceeds the
+file, and nesting depth is limited. dataset.py converts the bytes to values. A test compares the
+parser with pydicom on all available files.
 """
 
 import io

@@ -189,7 +189,7 @@ def _flags(header: Any, volume: _Volume, affine: Affine | None) -> frozenset[str
         "lost_spacing": affine is not None and has_lost_spacing(volume.shape, affine),
         "assumed_orientation": not _states_orientation(header),
     }
-    return frozenset(flag for flag, holds in flags.items() if holds)
+    return frozenset(flag for flag, is_set in flags.items() if is_set)
 
 
 def _states_orientation(header: Any) -> bool:

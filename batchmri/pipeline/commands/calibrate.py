@@ -267,7 +267,7 @@ def _print(
 
 
 def _class_shares(rules: VerdictSettings, classes: Classes) -> str:
-    """The share of all classes, or of each tumor class if some have a share of their own."""
+    """The share of all classes, or of each tumor class if the shares of some are set."""
     if not rules.min_class_shares:
         return f"{rules.min_class_share:g}"
     shares = {name: rules.min_class_share for name in classes.names if name != classes.no_tumor}

@@ -46,7 +46,7 @@ def _quality(prepared: PreparedImages, path: Path) -> None:
     failed, area = prepared.boxes[:, 4] == 1, _area(prepared)
     labels = np.array([row.label for row in prepared.rows])
     n, found = len(labels), int((~failed).sum())
-    told = f"brain box found in {found} of {n} images ({found / n:.1%})"
+    summary = f"brain box found in {found} of {n} images ({found / n:.1%})"
     figure, (axes,) = new_chart(1, width=6.5)
     for label, color in zip(sorted(set(labels)), COLORS * len(labels), strict=False):
         own = labels == label
@@ -54,12 +54,12 @@ def _quality(prepared: PreparedImages, path: Path) -> None:
         shares = np.histogram(area[own & ~failed], _BINS)[0] / max(1, int(own.sum()))
         axes.stairs(shares, _BINS, color=color, label=name, linewidth=1.5)
         _log.info("%s", name)
-    axes.set_title(told[0].upper() + told[1:], fontsize=10)
+    axes.set_title(summary[0].upper() + summary[1:], fontsize=10)
     axes.set_xlabel("area of the brain box, fraction of the image")
     axes.set_ylabel("fraction of the class")
     axes.legend(frameon=False, fontsize=8)
     save_chart(figure, path)
-    _log.info("%s", told)
+    _log.info("%s", summary)
 
 
 def _doubtful(prepared: PreparedImages) -> list[tuple[str, list[int]]]:

@@ -92,8 +92,8 @@ def test_stacks_echoes_and_components_of_one_object_are_parts(tmp_path: Path) ->
         *(frame(4.0 * n, orientation=CORONAL) for n in range(5)),
     ]
     series = _series(read_instance(enhanced(tmp_path / "e", frames)))
-    told = [(s.plane, s.header.echo_time, "PHASE" in s.header.image_type) for s in series]
-    assert sorted(told) == [
+    stacks = [(s.plane, s.header.echo_time, "PHASE" in s.header.image_type) for s in series]
+    assert sorted(stacks) == [
         ("axial", 12.0, False),
         ("axial", 12.0, True),
         ("axial", 90.0, False),

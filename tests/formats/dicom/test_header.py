@@ -77,7 +77,7 @@ def test_header_values_of_a_slice(tmp_path: Path) -> None:
 )
 def test_all_encodings_yield_the_same_header(tmp_path: Path, syntax, bare) -> None:
     if bare and syntax == DeflatedExplicitVRLittleEndian:
-        pytest.skip("deflated objects are told by their meta header")
+        pytest.skip("deflated objects are recognized by their meta header")
     ds = dataset(1)
     ds.file_meta.TransferSyntaxUID = syntax
     if syntax == ExplicitVRBigEndian:

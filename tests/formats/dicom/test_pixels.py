@@ -107,9 +107,9 @@ def test_modality_lut_of_signed_inverted_pixels(ramp, dicom, decoded) -> None:
 
 def test_truncated_or_invalid_modality_lut(ramp, dicom, decoded) -> None:
     entries = np.arange(1000, dtype=np.uint16)
-    lies, empty = look_up(0, entries, 16, "OW"), Dataset()
-    lies.LUTDescriptor = [60_000, 0, 16]
-    for table in (lies, empty, look_up(0, entries, 13)):
+    contradictory, empty = look_up(0, entries, 16, "OW"), Dataset()
+    contradictory.LUTDescriptor = [60_000, 0, 16]
+    for table in (contradictory, empty, look_up(0, entries, 13)):
         refusal = decoded(dicom(ramp, ModalityLUTSequence=[table])).slices[0]
         assert refusal.reason is Reason.BAD_PIXELS
 

@@ -158,7 +158,7 @@ def test_a_pair_with_a_link_outside_the_root(tmp_path: Path) -> None:
     assert read_instance(root / "v.hdr").detail == "its .img file is missing"
     (root / "v.hdr").unlink()
     (root / "v.hdr").symlink_to(tmp_path / "out/v.hdr")
-    assert read_instance(root / "v.hdr").refusal is None, "the walk was asked to follow links"
+    assert read_instance(root / "v.hdr").refusal is None, "the walk followed links on request"
 
 
 def test_a_pair_whose_halves_are_links_inside_the_root(tmp_path: Path) -> None:
