@@ -31,7 +31,9 @@ from batchmri.outputs.console import LogFormat
 )
 @click.option("--rescan", is_flag=True, help="Replace earlier results of this output.")
 @click.option(
-    "--allow-shrink", is_flag=True, help="Continue even if many known files have disappeared."
+    "--allow-shrink",
+    is_flag=True,
+    help="Accept that known files have disappeared, even many, or below a missing mount.",
 )
 @click.option("--retry-failed", is_flag=True, help="Retry everything that failed.")
 @state_option

@@ -13,10 +13,12 @@ class ArchiveSettings(Section):
 
     exclude: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
         (),
-        description="Globs of paths below a root that are not read.",
+        description="Glob of names, or of paths below PATH, to leave out; can be repeated.",
         **allowed_values("globs such as *.tmp"),
     )
-    follow_links: bool = Field(False, description="Follow symbolic links that leave a root.")
+    follow_links: bool = Field(
+        False, description="Follow symbolic links that lead out of the scanned folders."
+    )
     nifti_study: Literal["file", "folder"] = Field(
         "file", description="How NIfTI files outside BIDS trees are grouped into studies."
     )

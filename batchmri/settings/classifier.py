@@ -24,12 +24,15 @@ class ClassifierSettings(Section):
     )
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         "auto",
-        description="auto, cpu, cuda or cuda:N.",
+        description="Processor that runs the network; auto: a GPU if there is one, else the CPU.",
         **allowed_values("auto, cpu, cuda or cuda:N"),
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 if the processor supports it, fp16 on CUDA, else fp32."
+        "auto",
+        description="Precision; auto: fp16 on a GPU, bf16 if the CPU supports it, else fp32.",
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="Slices per batch.", **allowed_values(COUNT_OR_AUTO)
+        "auto",
+        description="Slices per batch; auto: as many as suit the backend.",
+        **allowed_values(COUNT_OR_AUTO),
     )

@@ -22,12 +22,13 @@ class ReportSettings(Section):
     )
     gradcam: Annotated[str, StringConstraints(pattern=r"^(all|none|top:[1-9]\d*)$")] = Field(
         "top:3",
-        description="top:K (the deciding slices, and others up to K), all or none.",
+        description="Drawn slices: top:K (the deciding ones, and others up to K), all or none.",
         **allowed_values("top:K with K of at least 1, all or none"),
     )
     html: bool = Field(True, description="Write the HTML report in OUT/report.")
     heatmaps: Literal["none", "nifti"] = Field(
-        "none", description="Heat map of each classified series as a NIfTI volume in its space."
+        "none",
+        description="Also write heat maps as NIfTI volumes in the space of their series.",
     )
     gradcam_notumor: bool = Field(False, description="Also draw series without a tumor.")
     slices: Literal["all", "deciding", "none"] = Field(
@@ -42,11 +43,11 @@ class ReportSettings(Section):
     on_study_timeout: Duration = Field(
         timedelta(minutes=1),
         gt=timedelta(0),
-        description="Time limit of this command, such as 60s.",
+        description="Time limit of the command of --on-study, such as 60s.",
         **allowed_values(DURATION_WORDS),
     )
     identifiers: bool = Field(
-        False, description="Write patient id, name, birth date, accession number and study date."
+        False, description="Write patient ID, name, birth date, accession number and study date."
     )
     group_readable: bool = Field(False, description="Let the group read tables and pictures.")
     dicom_results: tuple[DicomKind, ...] = Field(

@@ -1,6 +1,6 @@
-"""Cache of converted networks and small facts in the user's cache folder.
+"""Cache of converted networks and supported precisions in the user's cache folder.
 
-A conversion takes seconds, and importing OpenVINO takes a tenth of a second.
+A conversion takes seconds. Importing OpenVINO to ask for precisions takes a tenth of a second.
 
 A converted network is stored under a digest of everything that it depends on, with the digest of
 its files. A damaged entry is replaced. Without a writable cache folder, the network is converted at

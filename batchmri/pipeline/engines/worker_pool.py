@@ -1,4 +1,4 @@
-"""Worker processes for reading files; if one hangs or dies, its file is lost, but not the scan.
+"""Worker processes for reading files; if one hangs or dies, its file fails and the scan goes on.
 
 Workers are forked from a server that imports only the modules that read files.
 

@@ -1,4 +1,4 @@
-"""Options of a single run that are not settings: they do not change the results."""
+"""Options of a single run that are not settings: they change its work, but not the results."""
 
 from dataclasses import dataclass
 from pathlib import Path
