@@ -44,8 +44,8 @@ class DomainModel:
         """Return the scores of slices with these features (N, k)."""
         scaled = self._standardize(features)
         distances = self._distances(scaled) / self.limit[0]
-        t1, contrast = self._probe_probabilities(scaled)
-        return [DomainScores(*map(float, row)) for row in zip(distances, t1, contrast, strict=True)]
+        rows = np.column_stack((distances, self._probe_probabilities(scaled)))
+        return [DomainScores(*row) for row in rows.tolist()]
 
     def distances(self, features: FloatArray) -> Floats:
         """Return the distances (N,) of features (N, k) from those of the training images."""
@@ -69,7 +69,7 @@ class DomainModel:
         return scaled
 
     def _distances(self, scaled: Floats) -> Floats:
-        projected = scaled @ self.axes.T.astype(np.float64)
+        projected = _products(scaled, self.axes.T.astype(np.float64))
         residual = (scaled**2).sum(1) - (projected**2).sum(1)
         distances: Floats = np.sqrt(
             ((projected / self.spread) ** 2).mean(1) + np.maximum(residual, 0) / self.rest[0]
@@ -77,6 +77,12 @@ class DomainModel:
         return distances
 
     def _probe_probabilities(self, scaled: Floats) -> Floats:
-        logits = scaled @ self.probes[:, :-1].T + self.probes[:, -1]
+        logits = _products(scaled, self.probes[:, :-1].T) + self.probes[:, -1]
         probabilities: Floats = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
-        return probabilities.T
+        return probabilities
+
+
+def _products(rows: Floats, matrix: npt.NDArray[np.floating]) -> Floats:
+    """`rows @ matrix`, where the last digits of a row do not depend on the other rows."""
+    products: Floats = (rows[:, None] @ matrix)[:, 0]
+    return products

@@ -1,24 +1,29 @@
 """Classification of series: workers decode, prepare and draw; this process runs the model."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
+
+import numpy as np
 
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.outputs.strips import strip_slices
 from batchmri.pipeline.draw import drawn_as, has_heat, series_caption, wanted_pictures
-from batchmri.pipeline.draw_series import Drawings, DrawTask, stacked
+from batchmri.pipeline.draw_series import Drawings, DrawTask
 from batchmri.pipeline.engines.base import EngineContext, FinishedSeries
 from batchmri.pipeline.engines.batcher import Batcher, Classified
 from batchmri.pipeline.engines.decode_pool import PreparedChunk, load, load_some
 from batchmri.pipeline.engines.prepared_slices import SharedPixels
-from batchmri.pipeline.engines.series_accumulator import SeriesAccumulator, held_bytes
+from batchmri.pipeline.engines.series_accumulator import (
+    ClassifiedSlice,
+    SeriesAccumulator,
+    held_bytes,
+)
 from batchmri.pipeline.engines.worker_pool import Pool
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.preparation.transforms import PreparationSettings
-from batchmri.reasons import Status
 from batchmri.records import (
     CropBox,
     FloatArray,
@@ -80,7 +85,7 @@ class SeriesClassifier:
             for chunk in chain((first,), chunks):
                 yield from self._take(chunk, batcher)
             for classified in batcher.finish():
-                yield from self._score(classified)
+                yield from self._collect(classified)
         yield from self._drawings.rest()
 
     def _load_network(self) -> Backend:
@@ -101,31 +106,40 @@ class SeriesClassifier:
         for ref, prepared in good:
             tag = _Tag(accumulator, ref, prepared.box, prepared.flags)
             for classified in batcher.put(prepared.image, tag):
-                yield from self._score(classified)
+                yield from self._collect(classified)
         # No slice of the series could be read, or its last chunk came after all its scores.
         if accumulator.complete and chunk.series.key in self._accumulators:
             yield from self._finish(accumulator)
         yield from self._drawings.finished()
 
-    def _score(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
+    def _collect(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
         tag = classified.tag
-        row = probabilities(classified.maps[None], self._model.card.temperature)[0]
-        detector = self._model.ood_detector
-        domain = detector.scores(classified.features[None])[0] if detector else None
-        tag.accumulator.scores[tag.ref.index] = Scores(
-            tag.ref, tuple(map(float, row)), tag.box, tag.flags, domain
+        accumulator, ref = tag.accumulator, tag.ref
+        accumulator.classified[ref.index] = ClassifiedSlice(
+            ref, tag.box, tag.flags, classified.maps, classified.features
         )
-        tag.accumulator.maps[tag.ref.index] = classified.maps
-        if tag.accumulator.complete:
-            yield from self._finish(tag.accumulator)
+        if accumulator.complete:
+            yield from self._finish(accumulator)
+
+    def _scores(self, slices: Sequence[ClassifiedSlice], maps: FloatArray) -> tuple[Scores, ...]:
+        """The scores of the slices of a series with these class maps (n, classes, h, w)."""
+        rows = probabilities(maps, self._model.card.temperature).tolist()
+        detector = self._model.ood_detector
+        features = np.stack([one.features for one in slices])
+        domains = detector.scores(features) if detector else [None] * len(slices)
+        return tuple(
+            Scores(one.ref, tuple(row), one.box, one.flags, domain)
+            for one, row, domain in zip(slices, rows, domains, strict=True)
+        )
 
     def _finish(self, accumulator: SeriesAccumulator) -> Iterator[FinishedSeries]:
         """Yield a complete series, or let a worker draw it; then yield those that are drawn."""
-        result = accumulator.result(self._model.card.weights_digest)
+        slices = accumulator.slices
+        maps = np.stack([one.maps for one in slices]) if slices else np.empty(0, np.float32)
+        scores = self._scores(slices, maps) if slices else ()
+        result = accumulator.result(scores, self._model.card.weights_digest)
         left_out, trouble = tuple(accumulator.left_out()), accumulator.trouble
-        task = None
-        if result.status is Status.CLASSIFIED:
-            task = self._draw_task(accumulator, result)
+        task = self._draw_task(accumulator, result, maps) if slices else None
         del self._accumulators[accumulator.series.key]
         finished = FinishedSeries(result, left_out, trouble)
         if task is None:
@@ -134,8 +148,10 @@ class SeriesClassifier:
             self._drawings.add(finished, task)
         yield from self._drawings.finished()
 
-    def _draw_task(self, accumulator: SeriesAccumulator, result: SeriesResult) -> DrawTask | None:
-        """What to draw for a result; None if there is nothing."""
+    def _draw_task(
+        self, accumulator: SeriesAccumulator, result: SeriesResult, maps: FloatArray
+    ) -> DrawTask | None:
+        """What to draw for a result with these class maps; None if there is nothing."""
         classes, rules = self._model.classes, self._settings.report
         series, exponent = result.series, sharpening(classes, self._settings.verdict)
         current = sharpened(result.scores, exponent)
@@ -153,7 +169,7 @@ class SeriesClassifier:
             drawn_as(caption, verdict, exponent),
             verdict,
             current,
-            stacked(accumulator.maps, current),
+            maps,
             self._model.backend.bias,
             self._pixels(accumulator, {*wanted, *strips}),
             wanted,

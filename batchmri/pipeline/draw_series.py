@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from batchmri.errors import OutputError
 from batchmri.model.gradcam import gradcam, tumor_gradcam
 from batchmri.outputs.atomic_write import readers
@@ -168,8 +166,3 @@ class Drawings:
             finished.result, pictures=drawn.pictures, picture_class=drawn.picture_class
         )
         return replace(finished, result=result)
-
-
-def stacked(maps: Mapping[int, FloatArray], scores: Sequence[Scores]) -> FloatArray:
-    """The class maps of `scores` as one array (n, classes, h, w)."""
-    return np.stack([maps[s.ref.index] for s in scores])

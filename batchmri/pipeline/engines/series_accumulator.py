@@ -8,18 +8,36 @@ from batchmri.formats.decode import Refusal
 from batchmri.pipeline.engines.decode_pool import PreparedChunk
 from batchmri.pipeline.engines.prepared_slices import PreparedSlice, SharedPixels
 from batchmri.reasons import Reason, Status
-from batchmri.records import FileNote, FloatArray, Scores, Series, SeriesResult, SliceRef
+from batchmri.records import (
+    CropBox,
+    FileNote,
+    FloatArray,
+    Scores,
+    Series,
+    SeriesResult,
+    SliceRef,
+)
 from batchmri.state.series import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedSlice:
+    """A slice, its brain box and flags, its class maps (classes, h, w) and features (k,)."""
+
+    ref: SliceRef
+    box: CropBox
+    flags: tuple[str, ...]
+    maps: FloatArray
+    features: FloatArray
 
 
 @dataclass(slots=True)
 class SeriesAccumulator:
-    """Collects scores, class maps, decoded slices, refusals and flags of a series."""
+    """Collects network outputs, decoded slices, refusals and flags of a series."""
 
     series: Series
     kept: dict[int, SharedPixels] = field(default_factory=dict)
-    scores: dict[int, Scores] = field(default_factory=dict)
-    maps: dict[int, FloatArray] = field(default_factory=dict)
+    classified: dict[int, ClassifiedSlice] = field(default_factory=dict)
     refused: list[tuple[SliceRef, Refusal]] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     expected: int = 0
@@ -27,8 +45,8 @@ class SeriesAccumulator:
 
     @property
     def complete(self) -> bool:
-        """Whether every slice has scores, or a reason for having none."""
-        return self.closed and len(self.scores) == self.expected
+        """Whether every slice is classified, or has a reason for not being classified."""
+        return self.closed and len(self.classified) == self.expected
 
     def add(self, chunk: PreparedChunk) -> list[tuple[SliceRef, PreparedSlice]]:
         """Add a chunk; returns its slices that can be classified."""
@@ -43,10 +61,14 @@ class SeriesAccumulator:
         self.closed = chunk.last
         return good
 
-    def result(self, model_digest: str) -> SeriesResult:
-        """The outcome of a complete series, without pictures."""
-        if self.scores:
-            scores = tuple(self.scores[i] for i in sorted(self.scores))
+    @property
+    def slices(self) -> list[ClassifiedSlice]:
+        """The classified slices, in order."""
+        return [self.classified[index] for index in sorted(self.classified)]
+
+    def result(self, scores: tuple[Scores, ...], model_digest: str) -> SeriesResult:
+        """The outcome of a complete series with the scores of its `slices`, without pictures."""
+        if scores:
             flags = set(self.series.flags) | self.flags
             if any(s.box.failed for s in scores):
                 flags.add("crop_failed")
@@ -73,9 +95,9 @@ class SeriesAccumulator:
 
     def left_out(self) -> list[FileNote]:
         """The files without a classified slice, except for the reason in the series row itself."""
-        series_reason = None if self.scores else self._main_refusal()[0]
+        series_reason = None if self.classified else self._main_refusal()[0]
         used = {ref.source for ref in self.series.slices} - {ref.source for ref, _ in self.refused}
-        used |= {s.ref.source for s in self.scores.values()}
+        used |= {one.ref.source for one in self.classified.values()}
         notes: dict[str, FileNote] = {}
         for ref, refusal in self.refused:
             if ref.source not in used and refusal.reason is not series_reason:
