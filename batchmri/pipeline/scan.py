@@ -15,6 +15,7 @@ from batchmri.outputs.metrics import check_metrics_file
 from batchmri.outputs.sinks import chosen
 from batchmri.outputs.summary import print_json_summary, print_summary
 from batchmri.pipeline.aggregate import pictures_are_current
+from batchmri.pipeline.commits import Commits, Committed
 from batchmri.pipeline.engines.base import Engine, EngineContext, create_engine
 from batchmri.pipeline.export import export
 from batchmri.pipeline.index import index
@@ -199,14 +200,11 @@ def _classify(
 ) -> None:
     """Commit every series that the engine has classified."""
     total = store.series.n_waiting()
-    with console.stage("classifying series", total) as progress:
-        for done in engine.classify(stop.until(waiting(store))):
+
+    def announce(group: Sequence[Committed]) -> None:
+        for done, tries in group:
             result = done.result
-            tries = store.series.put_result(
-                result, result.series.fingerprint, done.left_out, done.trouble
-            )
             progress.advance()
-            stream.add(result.series.key.study_uid)
             report.n_series += 1
             report.n_slices += len(result.scores)
             report.new_failures += tries == 1
@@ -216,10 +214,16 @@ def _classify(
                     "failed in three runs, not tried again without --retry-failed",
                     series=result.series.source,
                 )
-            if settings.schedule.too_many(report.new_failures, max(total, 1)):
-                stop.request(
-                    EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed"
-                )
+        if settings.schedule.too_many(report.new_failures, max(total, 1)):
+            stop.request(EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed")
+        stream.add(dict.fromkeys(done.result.series.key.study_uid for done, _ in group))
+
+    with (
+        console.stage("classifying series", total) as progress,
+        Commits(store, stop, announce) as commits,
+    ):
+        for done in engine.classify(stop.until(waiting(store))):
+            commits.add(done)
 
 
 def _given_up(store: Store) -> str | None:

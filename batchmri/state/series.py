@@ -8,7 +8,7 @@ from enum import Enum
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, Scores, Series, SeriesKey, SeriesResult
 from batchmri.state.documents import adapter
-from batchmri.state.transaction import Transaction, ordered
+from batchmri.state.transaction import ordered
 
 _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
 
@@ -67,43 +67,42 @@ class SeriesIndex:
     def put_result(
         self, result: SeriesResult, fingerprint: str, left_out: Sequence[FileNote], trouble: Trouble
     ) -> int:
-        """Store the result of a series in one transaction.
+        """Store the result of a series, in a transaction of the caller.
 
         Nothing is written if the files of the series no longer match `fingerprint`. Returns the
         number of runs in which the series has failed, at least in part.
         """
         key = result.series.key
-        with Transaction(self._db):
-            row = self._db.execute(
-                f"SELECT tries FROM series WHERE {_BY_KEY} AND fingerprint = ?", (*key, fingerprint)
-            ).fetchone()
-            if row is None:
-                return 0
-            tries: int = 0 if trouble is Trouble.NONE else row[0] + 1
-            self._db.execute(
-                "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
-                f"tries = ?, may_pass = ?, picture_class = ?, model_digest = ? WHERE {_BY_KEY}",
-                (
-                    _dump_series(result.series),
-                    result.status,
-                    result.reason,
-                    result.detail,
-                    tries,
-                    trouble is Trouble.TEMPORARY,
-                    result.picture_class,
-                    result.model_digest,
-                    *key,
-                ),
-            )
-            pictures = dict(result.pictures)
-            self._db.executemany(
-                "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (*key, s.ref.index, _dump_scores(s), pictures.get(s.ref.index))
-                    for s in result.scores
-                ),
-            )
-            self.put_left_out(left_out)
+        row = self._db.execute(
+            f"SELECT tries FROM series WHERE {_BY_KEY} AND fingerprint = ?", (*key, fingerprint)
+        ).fetchone()
+        if row is None:
+            return 0
+        tries: int = 0 if trouble is Trouble.NONE else row[0] + 1
+        self._db.execute(
+            "UPDATE series SET record = ?, status = ?, reason = ?, detail = ?, processed = 1, "
+            f"tries = ?, may_pass = ?, picture_class = ?, model_digest = ? WHERE {_BY_KEY}",
+            (
+                _dump_series(result.series),
+                result.status,
+                result.reason,
+                result.detail,
+                tries,
+                trouble is Trouble.TEMPORARY,
+                result.picture_class,
+                result.model_digest,
+                *key,
+            ),
+        )
+        pictures = dict(result.pictures)
+        self._db.executemany(
+            "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (*key, s.ref.index, _dump_scores(s), pictures.get(s.ref.index))
+                for s in result.scores
+            ),
+        )
+        self.put_left_out(left_out)
         return tries
 
     def has_another_try(self, key: SeriesKey, *, max_failed_runs: int, retry_failed: bool) -> bool:

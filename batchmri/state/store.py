@@ -1,4 +1,4 @@
-"""Access to state.db: one writer, a rollback journal, one transaction per series."""
+"""Access to state.db: one writer, and a rollback journal."""
 
 import json
 import os

@@ -35,6 +35,15 @@ def test_scores_are_relative_to_the_limit_and_probes_are_probabilities() -> None
     assert look.contrast < 1e-6
 
 
+def test_scores_of_a_slice_do_not_depend_on_the_other_slices() -> None:
+    random = np.random.default_rng(0)
+    k, d = 224, 64
+    shapes = ((k,), (k,), (d, k), (d,), (1,), (1,), (2, k + 1))
+    model = DomainModel(*(random.uniform(0.5, 2, shape).astype(np.float32) for shape in shapes))
+    rows = random.normal(1, 1, (24, POOLED + k)).astype(np.float32)
+    assert model.scores(rows) == [model.scores(row[None])[0] for row in rows]
+
+
 def test_pooled_activation_is_ignored() -> None:
     changed = features(5, 2, 3)
     changed[0, :POOLED] = 1e6

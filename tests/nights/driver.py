@@ -115,6 +115,7 @@ def main() -> None:
     batchmri.pipeline.run.loaded_model.load_backend = (  # type: ignore[assignment]
         lambda network, card, chosen: Arithmetic(chosen.batch_size)
     )
+    import_module("batchmri.pipeline.commits").MAX_SERIES = 2  # type: ignore[attr-defined]
     # The tables are written after SIGTERM, however slow the machine is.
     import_module("batchmri.pipeline.scan")._EXPORT_GRACE_S = 60.0  # type: ignore[attr-defined]
     settings = Settings.model_validate(

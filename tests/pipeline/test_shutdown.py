@@ -7,6 +7,7 @@ import pytest
 
 from batchmri.errors import InterruptedRunError
 from batchmri.interrupts import SIGNALS
+from batchmri.pipeline.engines.worker_pool import WorkerPool
 from batchmri.pipeline.run.shutdown import Shutdown
 
 
@@ -82,3 +83,19 @@ def test_a_timeout_of_the_function_itself_is_its_result() -> None:
     failed.set_exception(TimeoutError("of the function"))
     with pytest.raises(TimeoutError, match="of the function"):
         Shutdown().result(failed)
+
+
+def test_what_is_due_while_waiting_is_done_and_its_errors_are_not_those_of_the_future() -> None:
+    stop = Shutdown()
+    future: Future[int] = Future()
+    stop.while_waiting = lambda: None if future.done() else future.set_result(3)
+    assert stop.result(future) == 3
+    pool = object.__new__(WorkerPool)
+    pool._stop = stop
+
+    def fails() -> None:
+        raise TypeError("of the commit")
+
+    stop.while_waiting = fails
+    with pytest.raises(TypeError, match="of the commit"):
+        pool._wait(Future())

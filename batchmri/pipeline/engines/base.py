@@ -74,8 +74,8 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
         """Yield every series with its result, in any order.
 
-        The pictures of a series are renamed into place before it is yielded. It is committed before
-        the next one is requested.
+        The pictures of a series are renamed into place before it is yielded. It is committed about
+        a second later.
         """
 
 

@@ -193,8 +193,9 @@ class WorkerPool:
                 yield from self.gather(single)
 
     def _wait(self, future: "Future[Sequence[Result | Lost]]") -> Sequence[Result | Lost] | Lost:
+        self._stop.wait(future)
         try:
-            return self._stop.result(future)
+            return future.result()
         except TimeoutError:
             return self._timeout()
         except ProcessExpired as error:

@@ -7,8 +7,9 @@ the next run, and every wait ends with InterruptedRunError.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, TimeoutError
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from signal import Signals, signal
 from types import FrameType, TracebackType
 from typing import Self, TypeVar
@@ -27,12 +28,13 @@ class Shutdown:
     """Context manager that handles SIGINT and SIGTERM.
 
     The first signal requests a stop and restores the previous handlers, so that a second signal has
-    its usual effect.
+    its usual effect. `while_waiting` is called several times a second during every wait.
     """
 
     def __init__(self, time_budget_s: float | None = None) -> None:
         self.exit_code = 0
         self.why = ""
+        self.while_waiting: Callable[[], None] = lambda: None
         self._signal = 0
         self._signal_s = 0.0
         self._deadline = None if time_budget_s is None else time.monotonic() + time_budget_s
@@ -60,16 +62,20 @@ class Shutdown:
         """Raise InterruptedRunError if a signal was received at least `grace_s` seconds ago."""
         if self._signal and time.monotonic() >= self._signal_s + grace_s:
             raise InterruptedRunError(self._signal)
+        self.while_waiting()
+
+    def wait(self, future: "Future[Result]") -> None:
+        """Wait for a future, whatever its result. Raises InterruptedRunError after a signal."""
+        while True:
+            self.check()
+            with suppress(TimeoutError):
+                future.exception(_POLL_S)
+                return
 
     def result(self, future: "Future[Result]") -> Result:
         """Wait for the result of a future. Raises InterruptedRunError if a signal comes first."""
-        while True:
-            self.check()
-            try:
-                return future.result(_POLL_S)
-            except TimeoutError:
-                if future.done():  # the function itself timed out
-                    return future.result()
+        self.wait(future)
+        return future.result()
 
     def until(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items until a stop is requested."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -88,19 +88,14 @@ class StudyStream:
         revision = str(self._store.revision)
         if self._store.meta(_REVISION_KEY) == revision:
             return
-        unlisted = (
-            (uid, version)
-            for uid in self._store.listed.known()
-            if (version := self._unlisted_version(uid))
-        )
-        while group := list(islice(unlisted, _GROUP)):
-            self._append(group)
+        self.add(self._store.listed.known())
         self._store.set_meta(_REVISION_KEY, revision)
 
-    def add(self, uid: str) -> None:
-        """List a study if all of its series are done and this version is not yet listed."""
-        if version := self._unlisted_version(uid):
-            self._append([(uid, version)])
+    def add(self, uids: Iterable[str]) -> None:
+        """List those of several different studies that are done and not listed in this version."""
+        unlisted = ((uid, version) for uid in uids if (version := self._unlisted_version(uid)))
+        while group := list(islice(unlisted, _GROUP)):
+            self._append(group)
 
     def _unlisted_version(self, uid: str) -> str:
         """The version of a study to list; empty if it is listed or not all series are done."""
