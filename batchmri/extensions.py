@@ -41,6 +41,15 @@ class Registry:
         found = registered().get(self.group, {})
         return {name: found[name] for name in sorted(found) if name not in self._built_in}
 
+    def versions(self) -> list[str]:
+        """Name, import path and package version of each implementation of another package."""
+        if not self.others():
+            return []
+        from importlib.metadata import entry_points
+
+        points = entry_points(group=self.group)
+        return sorted(f"{p.name} {p.value} {p.dist.version if p.dist else ''}" for p in points)
+
     def names(self) -> tuple[str, ...]:
         """All names: those registered in this module, then those of other packages."""
         return (*self._built_in, *self.others())

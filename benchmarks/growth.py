@@ -2,15 +2,15 @@
 
 Stores the headers of FILES files in a state.db without reading any file: 100 slices per series; one
 series in ten is T1 and gets simulated results. Then plans and exports. Prints a row after each
-stage, so that an interrupted run of a large archive shows something. `plan again` is what a night
-with one new study costs.
+stage, so that an interrupted run of a large archive shows something. `one study new` plans a study
+that has been added, `plan again` all studies, as after a change of the settings.
 """
 
 import argparse
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,9 +32,9 @@ _SLICES, _SERIES_PER_STUDY, _CLASSIFIED = 100, 5, 10
 CLASSES = Classes(("glioma", "meningioma", "notumor", "pituitary"), "notumor")
 
 
-def fill(store: Store, n_files: int) -> None:
+def fill(store: Store, numbers: Iterable[int]) -> None:
     with store.bulk(4096) as bulk:
-        for number in range(n_files):
+        for number in numbers:
             series = number // _SLICES
             words = "AX T2" if series % _CLASSIFIED else "AX T1"
             one = instance(
@@ -82,9 +82,12 @@ def measure(n_files: int) -> None:
             planner = Planner(
                 store, settings, ScanOptions(), lambda result: True, Console("plain", "")
             )
-            stage("store headers", lambda: fill(store, n_files))
+            stage("store headers", lambda: fill(store, range(n_files)))
             stage("plan", lambda: planner.plan(Shutdown()))
             stage("store results", lambda: classify(store))
+            fill(store, range(n_files, n_files + _SLICES))
+            stage("one study new", lambda: planner.plan(Shutdown()))
+            store.unplanned.add_all()
             stage("plan again", lambda: planner.plan(Shutdown()))
             stage("export", lambda: export(store, CLASSES, settings, out, draw=False))
 

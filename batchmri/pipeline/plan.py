@@ -7,23 +7,25 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from itertools import chain, islice
+from itertools import islice
+from os.path import isfile
 from pathlib import Path
 
 from batchmri.archive.fingerprint import is_same_files_in_older_version
+from batchmri.extensions import SELECTION_RULES
 from batchmri.outputs.console import Console
-from batchmri.outputs.paths import heatmap_path
+from batchmri.outputs.paths import heatmap_path, strip_paths
 from batchmri.pipeline.draw import Volume
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
 from batchmri.reasons import MAX_FAILED_RUNS, Reason, Status
-from batchmri.records import Decision, FileNote, Series, SeriesResult, Study
+from batchmri.records import Decision, FileNote, Series, SeriesKey, SeriesResult, Study
 from batchmri.settings import Settings
 from batchmri.state.files import DENIED
 from batchmri.state.store import Store
 
 _STUDIES_PER_TRANSACTION = 256
-_PLANNED_KEY = "planned"
+_PLANNED_KEY = "planned_with"
 _ARRIVING = Decision(False, Reason.STILL_ARRIVING, "a file of its study changed recently")
 
 
@@ -45,44 +47,60 @@ class Planner:
     def plan(self, stop: Shutdown) -> int:
         """Decide on every series; returns the number of new failures found by headers alone.
 
-        Does nothing if nothing has changed since the last finished run (`remember`).
+        Only studies whose decisions may have changed since the last run are assembled. A run that
+        ends early leaves the others to the next one.
         """
-        if self._is_up_to_date():
-            return 0
         failed = 0
-        self.store.series.drop_orphans()
+        with self.store.transaction():
+            self._mark_studies()
+            self.store.series.drop_orphans()
         with self.store.bulk(_STUDIES_PER_TRANSACTION) as bulk:
-            header_studies = islice(self.store.files.header_studies(), self.options.limit)
-            for header_study in stop.until(header_studies):
+            for header_study in stop.until(self._marked_studies()):
                 failed += self._plan_studies(header_study, _studies(self.store, header_study))
+                self.store.unplanned.discard(header_study)
                 bulk.tick()
         return failed
 
-    def remember(self) -> None:
-        """Record that every series is planned and processed, so that the next run can skip it."""
-        self.store.set_meta(_PLANNED_KEY, self._depends_on())
+    def _marked_studies(self) -> Iterator[str]:
+        limit = self.options.limit
+        unplanned = iter(self.store.unplanned)
+        return unplanned if limit is None else islice(self.store.files.header_studies(), limit)
 
-    def _is_up_to_date(self) -> bool:
-        output, series = self.output, self.store.series
-        return (
-            output is not None
-            and not self.options.retry_failed
-            and self.store.meta(_PLANNED_KEY) == self._depends_on()
-            and series.is_settled()
-            and all((output / path).is_file() for path in chain(series.pictures(), self._volumes()))
-        )
+    def _mark_studies(self) -> None:
+        """Mark the studies to plan, in addition to those whose files have changed."""
+        unplanned, context = self.store.unplanned, self._context()
+        if self.options.retry_failed or self.store.meta(_PLANNED_KEY) != context:
+            unplanned.add_all()
+            self.store.set_meta(_PLANNED_KEY, context)
+            return
+        unplanned.add_unsettled()
+        unplanned.add_studies_of(self._with_lost_files())
 
-    def _volumes(self) -> Iterator[str]:
-        """The paths of the heat maps that exist, if they are wanted."""
-        if self.settings.report.writes_heatmaps:
-            yield from map(heatmap_path, self.store.series.with_picture_class(Volume.WRITTEN))
+    def _with_lost_files(self) -> set[SeriesKey]:
+        """The series of which a picture, heat map or strip no longer exists."""
+        if self.output is None:
+            return set()
+        folder = f"{self.output}/"  # not with pathlib: there may be millions of files
+        return {key for key, path in self._files() if not isfile(folder + path)}  # noqa: PTH113
 
-    def _depends_on(self) -> str:
-        """Digest of everything that decisions depend on: state, settings and version."""
+    def _files(self) -> Iterator[tuple[SeriesKey, str]]:
+        """The files of pictures that exist if they are wanted, except the heat of strips."""
+        index, report = self.store.series, self.settings.report
+        yield from index.pictures()
+        if report.writes_heatmaps:
+            yield from ((key, heatmap_path(key)) for key in index.drawn(Volume.WRITTEN))
+        for key in index.drawn() if report.html else ():
+            strips = strip_paths(key)
+            yield from ((key, strips.slices), (key, strips.thumbnail))
+
+    def _context(self) -> str:
+        """Digest of what decisions depend on besides the files: settings, version, and rules."""
         settings = self.settings.model_dump(
-            mode="json", include={"selection", "schedule", "verdict", "report"}
+            mode="json",
+            include={"selection": True, "schedule": {"settle"}, "verdict": True, "report": True},
+            exclude={"report": {"on_study", "on_study_timeout"}},
         )
-        parts = [version("batchmri"), self.store.revision, self.options.limit, settings]
+        parts = [version("batchmri"), SELECTION_RULES.versions(), settings]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
     def _plan_studies(self, header_study: str, studies: list[Study]) -> int:

@@ -157,8 +157,6 @@ def scan(
                 if archive_read and not store.series.n_waiting():
                     stop.lift_time_budget()
                 on_study.finish()
-            if not stop.requested:
-                planner.remember()
         check = partial(stop.check, _EXPORT_GRACE_S)
         with report.stage("export"):
             totals = export(

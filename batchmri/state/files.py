@@ -16,6 +16,13 @@ from batchmri.state.walk import NOT_FOUND, Kept, WalkIndex, below
 _ROWS_PER_QUERY = 1024
 DENIED = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
 """Details of `io_error` if the permissions of a file or folder are the cause."""
+# Not INSERT OR REPLACE, for which SQLite runs no trigger with the earlier study of the file.
+_PUT = """
+INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET
+    path = excluded.path, size = excluded.size, mtime_ns = excluded.mtime_ns,
+    seen_s = excluded.seen_s, tries = excluded.tries, header_study = excluded.header_study,
+    instance = excluded.instance, reason = excluded.reason, detail = excluded.detail
+"""
 
 
 class Gone(NamedTuple):
@@ -140,8 +147,9 @@ class FileIndex:
         )
         if gone:
             self._db.execute(
-                "DELETE FROM series WHERE header_study NOT IN "
-                "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
+                "DELETE FROM series WHERE header_study IN (SELECT header_study FROM unplanned) "
+                "AND NOT EXISTS "
+                "(SELECT 1 FROM files WHERE files.header_study = series.header_study)"
             )
         failed = [reason for reason in Reason if reason.status is Status.FAILED]
         temporary = [reason for reason in failed if reason.about.temporary]
@@ -218,7 +226,7 @@ class FileIndex:
         return tries
 
     def _put(self, *row: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute(_PUT, row)
 
     def header_studies(self) -> Iterator[str]:
         """Every StudyInstanceUID found in headers, in order."""
@@ -243,9 +251,9 @@ class FileIndex:
         return os.fsdecode(row[0]) if row else None
 
     def last_change_s(self, header_study: str) -> float:
-        """Time (s) when a run last saw a file of the study change."""
+        """Time (s) when a run last saw a file of the study change; 0 without a file."""
         (seen_s,) = self._db.execute(
-            "SELECT max(seen_s) FROM files WHERE header_study = ?", (header_study,)
+            "SELECT coalesce(max(seen_s), 0) FROM files WHERE header_study = ?", (header_study,)
         ).fetchone()
         return float(seen_s)
 

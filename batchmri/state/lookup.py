@@ -189,6 +189,7 @@ class Lookup:
             "UPDATE files SET tries = -1 - tries WHERE header_study = ? AND tries >= 0",
             (header_study,),
         )
+        self._db.execute("INSERT OR IGNORE INTO unplanned VALUES (?)", (header_study,))
         for table in ("slices", "left_out"):
             self._db.execute(
                 f"DELETE FROM {table} WHERE (study_uid, series_uid, part) IN "
@@ -210,8 +211,8 @@ class Lookup:
                 "(SELECT study_uid FROM series WHERE header_study = ?)",
                 (header_study,),
             )
-        self._db.execute("DELETE FROM series WHERE header_study = ?", (header_study,))
-        self._db.execute("DELETE FROM files WHERE header_study = ?", (header_study,))
+        for table in ("series", "files", "unplanned"):  # a trigger adds to `unplanned`
+            self._db.execute(f"DELETE FROM {table} WHERE header_study = ?", (header_study,))
 
     def compact(self) -> None:
         """Rewrite the database file, so that nothing deleted remains in it."""

@@ -12,6 +12,8 @@ studies    the last exported row of each study, and a digest of its montage; `ve
            if it is unknown, after a migration
 changes    the changes of the last run that changed anything, as JSON
 listed     the version of each study that results.jsonl contains
+unplanned  studies (as in headers) whose files have changed since their series were planned
+           (triggers), so that no other study has to be assembled again
 revision   a number that every change to series, slices, left_out or files increases (triggers)
 runs       one row per finished run, for `batchmri status`
 meta       key of patient digests, provenance of the results, version of the header reader, roots,
@@ -23,7 +25,9 @@ import sqlite3
 from batchmri.errors import StateError
 from batchmri.state.migrations import migrate_from_1
 
-VERSION = 2
+VERSION = 3
+UNSETTLED = "may_pass OR reason = 'still_arriving'"
+"""Condition for series that a later run may plan differently although their files are the same."""
 
 # files and series have rowids because their rows are long: without rowids each would take a page.
 
@@ -84,6 +88,21 @@ INSERT INTO revision VALUES (1);
     for table, events in _EVENTS.items()
     for event in events
 )
+# INSERT OR IGNORE would not be ignored: the conflict rule of the outer statement applies (SQLite).
+_UNPLANNED = """
+INSERT INTO unplanned SELECT {row}.header_study WHERE {row}.header_study IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM unplanned WHERE header_study = {row}.header_study);
+"""
+_OLD, _NEW = _UNPLANNED.format(row="OLD"), _UNPLANNED.format(row="NEW")
+_NEW_IN_3 = f"""
+CREATE TABLE unplanned (header_study TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE INDEX series_unsettled ON series (header_study) WHERE {UNSETTLED};
+CREATE INDEX series_waiting ON series (header_study) WHERE status IS NULL;
+CREATE TRIGGER files_new AFTER INSERT ON files BEGIN {_NEW} END;
+CREATE TRIGGER files_gone AFTER DELETE ON files BEGIN {_OLD} END;
+CREATE TRIGGER files_changed
+AFTER UPDATE OF size, mtime_ns, seen_s, header_study, instance ON files BEGIN {_OLD} {_NEW} END;
+"""
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
@@ -107,10 +126,13 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
                 raise StateError(
                     f"{path}: is a database of another program; choose a new --out or --state"
                 )
-            _execute(connection, _TABLES + _NEW_IN_2)
+            _execute(connection, _TABLES + _NEW_IN_2 + _NEW_IN_3)
         if version == 1:
             _execute(connection, _NEW_IN_2)
             migrate_from_1(connection)
+        if version in (1, 2):
+            _execute(connection, _NEW_IN_3)
+            connection.execute("DELETE FROM meta WHERE key = 'planned'")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     finally:

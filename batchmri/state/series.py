@@ -183,19 +183,20 @@ class SeriesIndex:
         )
 
     def forget_results(self) -> None:
-        """Delete all results; all series will be planned again, and no study counts as gone."""
+        """Delete all results; no study counts as gone. All studies have to be planned again."""
         self._db.execute(
             "UPDATE series SET fingerprint = '', status = NULL, reason = NULL, detail = '', "
             "processed = 0, tries = 0, may_pass = 0, picture_class = '', model_digest = ''"
         )
+        self._db.execute("INSERT OR IGNORE INTO unplanned SELECT header_study FROM series")
         self._db.execute("DELETE FROM slices")
         self._db.execute("DELETE FROM left_out")
 
     def drop_orphans(self) -> None:
-        """Delete the series of studies that no header refers to."""
+        """Delete the series of studies that no header refers to any more."""
         self._db.execute(
-            "DELETE FROM series WHERE header_study NOT IN "
-            "(SELECT header_study FROM files WHERE header_study IS NOT NULL)"
+            "DELETE FROM series WHERE header_study IN (SELECT header_study FROM unplanned) "
+            "AND NOT EXISTS (SELECT 1 FROM files WHERE files.header_study = series.header_study)"
         )
 
     def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
@@ -254,28 +255,22 @@ class SeriesIndex:
         )
         return {(status, reason): count for status, reason, count in rows}
 
-    def is_settled(self) -> bool:
-        """Whether no series waits, is still arriving, or may be processed again after a failure."""
-        found = self._db.execute(
-            "SELECT 1 FROM series WHERE status IS NULL OR may_pass OR reason = ? LIMIT 1",
-            (Reason.STILL_ARRIVING,),
-        ).fetchone()
-        return found is None
+    def pictures(self) -> Iterator[tuple[SeriesKey, str]]:
+        """The paths of all pictures, relative to the output, each with its series."""
+        query = "SELECT study_uid, series_uid, part, picture FROM slices WHERE picture IS NOT NULL"
+        for *key, path in self._db.execute(query):
+            yield SeriesKey(*key), path
 
     def n_given_up(self, max_failed_runs: int) -> int:
         """Number of series that failed for a temporary reason in `max_failed_runs` runs."""
         query = "SELECT count(*) FROM series WHERE may_pass AND tries >= ?"
         return int(self._db.execute(query, (max_failed_runs,)).fetchone()[0])
 
-    def pictures(self) -> Iterator[str]:
-        """The paths of all pictures, relative to the output."""
-        for (path,) in self._db.execute("SELECT picture FROM slices WHERE picture IS NOT NULL"):
-            yield path
-
-    def with_picture_class(self, ending: str) -> Iterator[SeriesKey]:
-        """The series whose `picture_class` ends with `ending`."""
+    def drawn(self, ending: str = "") -> Iterator[SeriesKey]:
+        """The series that were drawn and whose `picture_class` ends with `ending`."""
         rows = self._db.execute(
-            "SELECT study_uid, series_uid, part FROM series WHERE picture_class LIKE ?",
+            "SELECT study_uid, series_uid, part FROM series "
+            "WHERE picture_class <> '' AND picture_class LIKE ?",
             (f"%{ending}",),
         )
         return (SeriesKey(*key) for key in rows)

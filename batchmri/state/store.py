@@ -20,6 +20,7 @@ from batchmri.state.schema import prepare
 from batchmri.state.series import SeriesIndex
 from batchmri.state.studies import StudyIndex
 from batchmri.state.transaction import Bulk, Transaction
+from batchmri.state.unplanned import UnplannedStudies
 
 _BUSY_TIMEOUT_S = 30
 _MOUNT_POINTS = "mount_points"
@@ -69,6 +70,7 @@ class Store:
 
         self.files = FileIndex(self._db)
         self.series = SeriesIndex(self._db)
+        self.unplanned = UnplannedStudies(self._db)
         self.studies = StudyIndex(self._db)
         self.dicom = DicomIndex(self._db)
         self.listed = ListedStudies(self._db)

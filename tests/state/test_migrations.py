@@ -59,6 +59,13 @@ def test_changes_of_version_0_1_are_kept(tmp_path: Path) -> None:
         assert store.meta("change:1.9") is None
 
 
+def test_a_migrated_state_remembers_which_studies_changed(tmp_path: Path) -> None:
+    with Store(state_of_0_1(tmp_path / "state.db")) as store:
+        assert list(store.unplanned) == []
+        store.files.forget("archive/one")
+        assert len(list(store.unplanned)) == 1
+
+
 def test_a_migration_that_fails_leaves_the_state_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
