@@ -30,8 +30,7 @@ FloatArray = npt.NDArray[np.float32]
 _MAX_TIME_NS = 2**63 - 1  # in the year 2262: SQLite stores signed integers of 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """A file found by the walk: `source` is its name in tables, `path` its path on disk."""
 
     source: str
@@ -42,7 +41,9 @@ class FileEntry:
     @classmethod
     def of(cls, source: str, path: str, status: stat_result) -> Self:
         """Return the entry of a file; a modification time before 1678 or after 2262 is clamped."""
-        mtime_ns = max(-_MAX_TIME_NS - 1, min(status.st_mtime_ns, _MAX_TIME_NS))
+        mtime_ns = status.st_mtime_ns
+        if not -_MAX_TIME_NS <= mtime_ns <= _MAX_TIME_NS:
+            mtime_ns = max(-_MAX_TIME_NS - 1, min(mtime_ns, _MAX_TIME_NS))
         return cls(source, path, status.st_size, mtime_ns)
 
 

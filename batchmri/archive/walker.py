@@ -125,10 +125,12 @@ class _Walker:
         yield from self._push(stack, label, "", path, device)
         while stack:
             folder = stack[-1]
+            folder_source, below, folder_path = folder.source, folder.below, folder.path
             for key, name in folder.names:
-                if name in STORES or (self._exclude and self._excluded(folder.below + name, name)):
+                if name in STORES or (self._exclude and self._excluded(below + name, name)):
                     continue
-                source, path = folder.source + key.removesuffix("/"), folder.path + name
+                source = folder_source + (key if key[-1] != "/" else key[:-1])
+                path = folder_path + name
                 try:
                     status = os.lstat(path)
                 except FileNotFoundError:  # deleted since the folder was listed

@@ -82,19 +82,21 @@ class WalkIndex:
         walked: list[tuple[object, ...]] = []
         unreachable: list[tuple[str, str]] = []
         for item in items:
-            source = item.source
+            source, known = item.source, _END
             while row[0] and row[0] < source:
                 missing.append((row[0],))
                 row = next(rows, _END)
-            known, row = (row, next(rows, _END)) if row[0] == source else (_END, row)
-            if isinstance(item, FileNote):
-                walked.append((source, b"", 0, 0, item.reason, item.detail))
-                if isinstance(item, Unreachable):
-                    unreachable.append((source, item.detail))
+            if row[0] == source:
+                known, row = row, next(rows, _END)
+            if isinstance(item, FileEntry):
+                _, path, size, mtime_ns = item
+                encoded = path.encode(_ENCODING, "surrogateescape")
+                if known != (source, encoded, size, mtime_ns, 1):
+                    walked.append((source, encoded, size, mtime_ns, None, None))
                 continue
-            path = item.path.encode(_ENCODING, "surrogateescape")
-            if known != (source, path, item.size, item.mtime_ns, 1):
-                walked.append((source, path, item.size, item.mtime_ns, None, None))
+            walked.append((source, b"", 0, 0, item.reason, item.detail))
+            if isinstance(item, Unreachable):
+                unreachable.append((source, item.detail))
         self._next = row
         self._put(missing)
         self._db.executemany("INSERT OR REPLACE INTO temp.walked VALUES (?, ?, ?, ?, ?, ?)", walked)
