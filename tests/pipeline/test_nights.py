@@ -198,6 +198,7 @@ def test_a_study_in_a_folder_that_cannot_be_read_keeps_its_results(
         assert status(out).notices == [said]
         assert scan([archive], out=out, settings=settings).exit_code == 0, "no new failure"
         assert said in capsys.readouterr().err, "every morning"
+        assert dry_run([archive], out=out, settings=settings).studies == 1, "b cannot be read"
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert {name: table(out, name) for name in before} == before
     assert reasons(out) == {}
@@ -420,6 +421,7 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
         assert "failed in three runs, not tried again" in capsys.readouterr().err
         assert status(out).notices == ["1 series failed in 3 runs: only --retry-failed tries again"]
+        assert "    failed in 3 runs; only --retry-failed tries again" in explain(out, "archive/a")
     assert codes == [1, 0, 0]
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert reasons(out) == {"stalled": "io_error"}, "given up: not tried any more"

@@ -77,7 +77,7 @@ def open_nifti(path: str) -> NiftiFile:
         raise Refused(Reason.BAD_HEADER, f"its NIfTI header is invalid ({error})") from None
     _check_type(dtype)
     if not shape or any(n < 1 for n in shape) or offset < 0:
-        raise Refused(Reason.BAD_HEADER, f"shape {shape}, offset {offset}")
+        raise Refused(Reason.BAD_HEADER, f"its header states shape {shape} and offset {offset}")
     volume = (*(int(n) for n in shape[:3]), 1, 1)[:3]
     first = size + 4 if single else 0
     return NiftiFile(

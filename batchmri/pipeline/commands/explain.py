@@ -104,7 +104,7 @@ def _series(
     else:
         yield f"    {known.status or 'waiting to be classified'}{_detail(known.detail)}"
     if known.tries:
-        yield f"    failed in {known.tries} runs; {_next_try(known.may_pass, known.tries)}"
+        yield f"    failed in {_next_try(known.may_pass, known.tries)}"
     if result is not None and (verdict := study.verdicts.get(series.key)) is not None:
         yield f"    verdict: {verdict.name} {verdict.confidence:.4f} ({verdict.reason})"
         values = zip(classes.names, verdict.probabilities, strict=True)
@@ -120,8 +120,7 @@ def _file(store: Store, file: KnownFile) -> Iterator[str]:
     yield f"  size: {file.size} bytes, modified {changed} UTC"
     if file.tries:
         is_temporary = file.reason is not None and file.reason.about.temporary
-        again = _next_try(is_temporary, file.tries)
-        yield f"  reading its header failed in {file.tries} runs; {again}"
+        yield f"  reading it failed in {_next_try(is_temporary, file.tries)}"
     if file.reason is not None:
         yield f"  {file.reason.status}: {_because(file.reason, file.detail)}"
     if (instance := file.instance) is None:
@@ -200,9 +199,9 @@ def _folder(store: Store, name: str, folder: KnownFolder) -> Iterator[str]:
 
 
 def _next_try(is_temporary: bool, tries: int) -> str:
-    if is_temporary and tries < MAX_FAILED_RUNS:
-        return "the next scan tries again"
-    return "only --retry-failed tries again"
+    again = is_temporary and tries < MAX_FAILED_RUNS
+    who = "the next scan" if again else "only --retry-failed"
+    return f"{tries} run{'s' * (tries != 1)}; {who} tries again"
 
 
 def _name(key: SeriesKey) -> str:
