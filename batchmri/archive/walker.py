@@ -40,7 +40,7 @@ _SPECIAL = {
 
 @dataclass(slots=True)
 class MountPoints:
-    """The `source` of each folder that is on another device than its parent folder.
+    """The `source` of each folder that is on another device than its parent, and of links to such.
 
     `known` are those of the last walk. `found` are those of this walk, and known ones that are not
     mounted now: below these, files are not gone.
@@ -157,7 +157,11 @@ class _Walker:
                 elif not stat.S_ISDIR(found.st_mode):
                     yield _entry(source, path, found)
                 elif _identity(found) not in self.left_alone:
-                    if kind == stat.S_IFDIR and found.st_dev != folder.device:
+                    if kind == stat.S_IFLNK:
+                        is_mount = os.path.ismount(os.path.realpath(path))
+                    else:
+                        is_mount = found.st_dev != folder.device
+                    if is_mount:
                         self._mounts.found.add(source)
                     yield from self._push(
                         stack, source, f"{folder.below}{name}/", path, found.st_dev

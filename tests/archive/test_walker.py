@@ -378,6 +378,23 @@ def test_known_mount_points_that_are_not_mounted_are_noted(
     assert mounts.found == (set() if state in ("copied", "excluded") else {"r/disk ü"})
 
 
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_link_to_a_disk_that_is_not_mounted_is_noted(
+    mounted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    _put(tmp_path / "r", "a")
+    (tmp_path / "r/link").symlink_to(disk)
+    known = MountPoints(frozenset(["r/link"]))
+    monkeypatch.setattr("os.path.ismount", lambda path: mounted and path == str(disk))
+    walked = list(walk({"r": str(tmp_path / "r")}, (), (), follow_links=True, mounts=known))
+    detail = "a mount point that is empty (not mounted?)"
+    notes = [] if mounted else [Unreachable("r/link", Reason.IO_ERROR, detail)]
+    assert [item for item in walked if isinstance(item, FileNote)] == notes
+    assert known.found == {"r/link"}
+
+
 def test_paths_to_open_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _put(tmp_path, "here/r/a", "elsewhere/real/b", "elsewhere/sibling/c")
     (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere" / "real")
