@@ -27,7 +27,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(random_model: Path) -> Settings:
     """Settings for small batches on the CPU, with pictures of every series."""
     return Settings.model_validate(

@@ -1,6 +1,7 @@
 """explain, rescan, forget and compare."""
 
 import csv
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -19,16 +20,15 @@ from batchmri.pipeline.scan import scan
 from batchmri.settings import Settings
 from tests.pipeline.builders import changed, uid, write_series
 from tests.pipeline.outputs import contents, table
-from tests.pipeline.test_planted_model import Plant, plant
+from tests.pipeline.test_planted_model import Plant, plant, planted
 
 __all__ = ["plant"]
 
 
-@pytest.fixture
-def archive(tmp_path: Path, plant: Plant) -> Path:
-    """Two studies in which a glioma is predicted; `a` also has a series that is skipped."""
-    plant(0)
-    root = tmp_path / "archive"
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two studies; `a` also has a series that is skipped. Tests do not change it."""
+    root = tmp_path_factory.mktemp("admin") / "archive"
     write_series(root / "a", "a", "head", SeriesDescription="AX T1 +C")
     write_series(root / "a", "a", "scout", n=3, SeriesDescription="localizer", SeriesNumber=1)
     write_series(root / "b", "b", "head", SeriesDescription="AX T1 +C")
@@ -36,10 +36,19 @@ def archive(tmp_path: Path, plant: Plant) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def scanned(archive: Path, settings: Settings) -> Path:
+    """An output in which a glioma is predicted."""
+    with planted(0):
+        scan([archive], out=archive.parent / "scanned", settings=settings)
+    return archive.parent / "scanned"
+
+
 @pytest.fixture
-def out(tmp_path: Path, archive: Path, settings: Settings) -> Path:
-    scan([archive], out=tmp_path / "out", settings=settings)
-    return tmp_path / "out"
+def out(scanned: Path, tmp_path: Path, plant: Plant) -> Path:
+    """The output, copied for one test."""
+    plant(0)
+    return Path(shutil.copytree(scanned, tmp_path / "out"))
 
 
 def studies(output: Path) -> dict[str, str]:
@@ -187,8 +196,9 @@ def test_outputs_are_compared(
     tmp_path: Path, out: Path, archive: Path, settings: Settings, plant: Plant
 ) -> None:
     plant(1)
-    write_series(archive / "c", "c", "head", SeriesDescription="AX T1 +C")
-    scan([archive], out=tmp_path / "new", settings=settings)
+    more = Path(shutil.copytree(archive, tmp_path / "archive"))
+    write_series(more / "c", "c", "head", SeriesDescription="AX T1 +C")
+    scan([more], out=tmp_path / "new", settings=settings)
     found = compare(out, tmp_path / "new", table=tmp_path / "differences.csv")
     verdicts = {row["study_uid"]: (row["verdict_1"], row["verdict_2"]) for row in found.rows}
     assert verdicts == {

@@ -20,16 +20,16 @@ from batchmri.settings import Settings
 from batchmri.state.store import Store
 from tests.pipeline.builders import changed, head, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
-from tests.pipeline.test_planted_model import Plant, plant
+from tests.pipeline.test_planted_model import Plant, plant, planted
 
 __all__ = ["plant"]
 
 
-@pytest.fixture
-def folders(tmp_path: Path, plant: Plant) -> list[Path]:
-    """Two folders: two DICOM studies with a skipped series and damaged files; a NIfTI file."""
-    plant(0)
-    one, two = tmp_path / "one", tmp_path / "two"
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """Two folders and their outputs: DICOM studies, a skipped series, damaged files; NIfTI."""
+    base = tmp_path_factory.mktemp("scanned")
+    one, two = base / "one", base / "two"
     write_series(one / "a", "a", "head", SeriesDescription="AX T1 +C")
     write_series(one / "a", "a", "scout", n=3, SeriesDescription="localizer", SeriesNumber=1)
     (one / "a" / "cut").write_bytes((one / "a" / "head-000").read_bytes()[:1500])
@@ -37,15 +37,28 @@ def folders(tmp_path: Path, plant: Plant) -> list[Path]:
     slices = np.stack([head(seed=n) for n in range(6)], axis=2).astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(slices, np.diag([-3, -3, 15, 1])), two / "c_T1w.nii.gz")
     (two / "notes.txt").write_text("no image")
-    return [one, two]
+    with planted(0):
+        for folder in (one, two):
+            scan([folder], out=base / f"out-{folder.name}", settings=settings)
+    return base
 
 
 @pytest.fixture
-def outputs(folders: list[Path], tmp_path: Path, settings: Settings) -> list[Path]:
-    outs = [tmp_path / "out-one", tmp_path / "out-two"]
-    for folder, out in zip(folders, outs, strict=True):
-        scan([folder], out=out, settings=settings)
-    return outs
+def folders(scanned: Path, tmp_path: Path, plant: Plant) -> list[Path]:
+    """The folders, copied for one test."""
+    plant(0)
+    return [_copied(scanned / name, tmp_path) for name in ("one", "two")]
+
+
+@pytest.fixture
+def outputs(scanned: Path, tmp_path: Path, plant: Plant) -> list[Path]:
+    """The outputs, copied for one test."""
+    plant(0)
+    return [_copied(scanned / name, tmp_path) for name in ("out-one", "out-two")]
+
+
+def _copied(folder: Path, target: Path) -> Path:
+    return Path(shutil.copytree(folder, target / folder.name))
 
 
 def test_merged_tables_and_pictures_are_those_of_one_scan(

@@ -1,6 +1,8 @@
 """Tables and pictures of a network with known outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -35,16 +37,22 @@ class Planted:
         return maps, np.zeros((len(batch), 1504), np.float32)
 
 
+@contextmanager
+def planted(position: int) -> Iterator[None]:
+    """Let scans predict the class at this index of the card for every slice."""
+    with pytest.MonkeyPatch.context() as patch:
+        plant_in(patch, position)
+        yield
+
+
+def plant_in(patch: pytest.MonkeyPatch, position: int) -> None:
+    patch.setattr("batchmri.pipeline.run.loaded_model.load_backend", lambda *_: Planted(position))
+
+
 @pytest.fixture
 def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
-    """Let scans predict the class at a given index of the card for every slice."""
-
-    def planted(position: int) -> None:
-        monkeypatch.setattr(
-            "batchmri.pipeline.run.loaded_model.load_backend", lambda *_: Planted(position)
-        )
-
-    return planted
+    """Let scans predict the class at a given index of the card until the end of the test."""
+    return partial(plant_in, monkeypatch)
 
 
 def panel_colors(path: Path) -> tuple[int, int]:
