@@ -29,25 +29,52 @@ from tests.outputs.dicom.test_objects import codes, items
 from tests.outputs.dicom.validity import dciodvfy_errors
 from tests.pipeline.builders import changed, uid, write_series
 from tests.pipeline.outputs import contents, table
-from tests.pipeline.test_planted_model import Plant, plant
+from tests.pipeline.test_planted_model import Plant, plant, planted
 
 __all__ = ["plant"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def wanted(settings: Settings) -> Settings:
     return changed(settings, "report", dicom_results=("sr", "sc", "kos"))
 
 
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with two series, one of them after contrast."""
+    root = tmp_path_factory.mktemp("dicom") / "archive"
+    write_series(root, series="plain")
+    write_series(root, series="contrast", SeriesDescription="AX T1 +C", SeriesNumber=4)
+    return root
+
+
 @pytest.fixture
-def archive(tmp_path: Path, plant: Plant) -> Path:
-    """A study with two series, one of them after contrast, in which a glioma is predicted."""
+def archive(tmp_path: Path, read_only: Path, plant: Plant) -> Path:
+    """The study, copied for one test, in which a glioma is predicted."""
     plant(0)
-    write_series(tmp_path / "archive", series="plain")
-    write_series(
-        tmp_path / "archive", series="contrast", SeriesDescription="AX T1 +C", SeriesNumber=4
-    )
-    return tmp_path / "archive"
+    return Path(shutil.copytree(read_only, tmp_path / "archive"))
+
+
+@pytest.fixture(scope="module")
+def scanned(read_only: Path, settings: Settings, wanted: Settings) -> Path:
+    """The folder of an output with objects and of one without."""
+    with planted(0):
+        for name, used in (("with", wanted), ("without", settings)):
+            assert scan([read_only], out=read_only.parent / name, settings=used).exit_code == 0
+    return read_only.parent
+
+
+@pytest.fixture
+def out(tmp_path: Path, scanned: Path, plant: Plant) -> Path:
+    """The output with objects, copied for one test."""
+    plant(0)
+    return Path(shutil.copytree(scanned / "with", tmp_path / "out"))
+
+
+@pytest.fixture
+def without(tmp_path: Path, scanned: Path) -> Path:
+    """The output without objects, copied for one test."""
+    return Path(shutil.copytree(scanned / "without", tmp_path / "without"))
 
 
 def results(output: Path) -> dict[str, Path]:
@@ -58,11 +85,7 @@ def content(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in results(output).values()}
 
 
-def test_a_scan_writes_objects_with_the_values_of_the_tables(
-    tmp_path: Path, archive: Path, wanted: Settings
-) -> None:
-    out = tmp_path / "out"
-    assert scan([archive], out=out, settings=wanted).exit_code == 0
+def test_a_scan_writes_objects_with_the_values_of_the_tables(out: Path) -> None:
     found = results(out)
     assert sorted(found) == ["kos", "sc", "sr"]
     for path in found.values():
@@ -93,20 +116,16 @@ def test_a_scan_writes_objects_with_the_values_of_the_tables(
 
 
 def test_unchanged_studies_are_not_written_again(
-    tmp_path: Path, archive: Path, wanted: Settings
+    out: Path, read_only: Path, wanted: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=wanted)
     before = {path: path.stat().st_mtime_ns for path in results(out).values()}
-    scan([archive], out=out, settings=wanted)
+    scan([read_only], out=out, settings=wanted)
     assert {path: path.stat().st_mtime_ns for path in results(out).values()} == before
 
 
 def test_a_missing_object_is_written_again_and_one_that_is_not_wanted_is_removed(
-    tmp_path: Path, archive: Path, wanted: Settings
+    out: Path,
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=wanted)
     before = content(out)
     results(out)["kos"].unlink()
     assert dicom(out) == 0
@@ -162,21 +181,15 @@ def test_a_signal_leaves_objects_to_the_next_run(
     assert len(list(out.glob("dicom/*/*/sr.dcm"))) == 2
 
 
-def test_objects_after_the_fact_are_the_same(
-    tmp_path: Path, archive: Path, wanted: Settings, settings: Settings
-) -> None:
-    scan([archive], out=tmp_path / "one", settings=wanted)
-    scan([archive], out=tmp_path / "two", settings=settings)
-    assert not (tmp_path / "two" / "dicom").exists()
-    assert dicom(tmp_path / "two") == 0
-    assert content(tmp_path / "two") == content(tmp_path / "one")
+def test_objects_after_the_fact_are_the_same(scanned: Path, without: Path) -> None:
+    assert not (without / "dicom").exists()
+    assert dicom(without) == 0
+    assert content(without) == content(scanned / "with")
 
 
 def test_objects_found_in_the_archive_change_nothing(
-    tmp_path: Path, archive: Path, wanted: Settings
+    out: Path, archive: Path, wanted: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=wanted)
     tables, objects = contents(out), content(out)
     for name, path in results(out).items():
         shutil.copy(path, archive / f"received-{name}.dcm")
@@ -297,10 +310,9 @@ def pacs() -> Iterator[Pacs]:
 
 
 def test_objects_are_sent_once_and_again_only_if_they_changed(
-    tmp_path: Path, archive: Path, settings: Settings, pacs: Pacs
+    without: Path, settings: Settings, pacs: Pacs
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+    out = without
     assert dicom(out, destination=Destination(pacs.peer)) == 0
     assert sorted(ds.Modality for ds in pacs.stored) == ["KO", "OT", "SR"]
     assert {ds.SOPInstanceUID for ds in pacs.stored} == {
@@ -314,10 +326,9 @@ def test_objects_are_sent_once_and_again_only_if_they_changed(
 
 
 def test_objects_that_were_refused_are_rows_and_are_sent_by_the_next_run(
-    tmp_path: Path, archive: Path, settings: Settings, pacs: Pacs
+    without: Path, pacs: Pacs
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+    out = without
     pacs.refuse = True
     assert dicom(out, kinds=("sr",), destination=Destination(pacs.peer)) == 1
     rows = (out / "dicom" / "send_failures.csv").read_text().splitlines()
