@@ -33,12 +33,32 @@ from tests.pipeline.builders import changed, instance, save, uid, write_series
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    root = tmp_path / "archive"
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """An archive of two studies, and its output."""
+    base = tmp_path_factory.mktemp("scanned")
     for study in ("a", "b"):
-        write_series(root / study, study, "one")
-    return root
+        write_series(base / "archive" / study, study, "one")
+    assert scan([base / "archive"], out=base / "out", settings=settings).exit_code == 0
+    return base
+
+
+@pytest.fixture(scope="module")
+def plain(settings: Settings) -> Settings:
+    """Settings without pictures and report."""
+    return changed(settings, "report", gradcam="none", html=False)
+
+
+@pytest.fixture
+def archive(scanned: Path, tmp_path: Path) -> Path:
+    """The archive, copied for one test."""
+    return Path(shutil.copytree(scanned / "archive", tmp_path / "archive"))
+
+
+@pytest.fixture
+def out(scanned: Path, tmp_path: Path) -> Path:
+    """The output of a scan of the archive, copied for one test."""
+    return Path(shutil.copytree(scanned / "out", tmp_path / "out"))
 
 
 def reasons(out: Path) -> dict[str, str]:
@@ -70,14 +90,14 @@ def test_a_root_that_is_not_mounted_changes_nothing(
     ("year", "shown"), [(2300, "2262-04-11 23:47:16"), (1600, "1677-09-21 00:12:43")]
 )
 def test_a_file_dated_beyond_64_bits_is_a_file_like_any_other(
-    year: int, shown: str, archive: Path, tmp_path: Path, settings: Settings
+    year: int, shown: str, archive: Path, tmp_path: Path, plain: Settings
 ) -> None:
     odd, out = archive / "a" / "one-003", tmp_path / "out"
     time_ns = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 10**9
     os.utime(odd, ns=(time_ns, time_ns))
     if odd.stat().st_mtime_ns != time_ns:
         pytest.skip(f"this file system cannot store the year {year}")
-    settling = changed(settings, "schedule", settle="10m")
+    settling = changed(plain, "schedule", settle="10m")
     dry_run([archive], settings=settling)
     for _ in range(2):
         assert scan([archive], out=out, settings=settling).exit_code == 0
@@ -85,7 +105,7 @@ def test_a_file_dated_beyond_64_bits_is_a_file_like_any_other(
         # Both have just been written, so they are still arriving.
         assert rows == {"archive/a": "skipped", "archive/b": "skipped"}
     assert any(shown in line for line in explain(out, "archive/a/one-003"))
-    assert scan([archive], out=out, settings=settings).exit_code == 0
+    assert scan([archive], out=out, settings=plain).exit_code == 0
     assert [row["n_slices"] for row in table(out, "series")] == ["6", "6"]
 
 
@@ -140,35 +160,33 @@ def test_an_archive_without_permission_is_not_called_gone(
 
 
 def test_folders_without_permission_are_counted(
-    archive: Path, tmp_path: Path, settings: Settings, denied: Callable[..., None]
+    archive: Path, tmp_path: Path, plain: Settings, denied: Callable[..., None]
 ) -> None:
     out = tmp_path / "out"
     for study in ("c", "d", "e"):
         write_series(archive / study, study, "one")
-    scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=plain)
     denied(archive / "c", archive / "d")
     shutil.rmtree(archive / "e")
     with pytest.raises(ArchiveError) as caught:
-        scan([archive], out=out, settings=settings)
+        scan([archive], out=out, settings=plain)
     assert str(caught.value) == (
         "18 of 30 known files were not found: 2 files or folders cannot be read, first "
         f"{archive}/c (Permission denied); nothing was changed; check the permissions and the mount"
     )
     allowed = ScanOptions(allow_shrink=True)
-    assert scan([archive], out=out, settings=settings, options=allowed).exit_code == 1
+    assert scan([archive], out=out, settings=plain, options=allowed).exit_code == 1
     left = sorted(uid(name) for name in "abcd")
     assert [row["study_uid"] for row in table(out, "studies")] == left, "only e is gone"
 
 
 def test_a_study_in_a_folder_that_cannot_be_read_keeps_its_results(
+    out: Path,
     archive: Path,
-    tmp_path: Path,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     before = {name: table(out, name) for name in ("studies", "series", "slices")}
     with monkeypatch.context() as patch:
         _deny(patch, archive / "b")
@@ -191,27 +209,23 @@ def test_a_study_in_a_folder_that_cannot_be_read_keeps_its_results(
     assert status(out).runs[0]["series"] == 0, "nothing is classified again"
 
 
-def test_one_of_a_few_studies_may_be_deleted(
-    archive: Path, tmp_path: Path, settings: Settings
-) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+def test_one_of_a_few_studies_may_be_deleted(out: Path, archive: Path, settings: Settings) -> None:
     shutil.rmtree(archive / "a")
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert [row["study_uid"] for row in table(out, "studies")] == [uid("b")]
 
 
 def test_many_files_of_no_study_that_are_gone_are_refused(
-    archive: Path, tmp_path: Path, settings: Settings
+    archive: Path, tmp_path: Path, plain: Settings
 ) -> None:
     for number in range(50):
         (archive / f"note-{number}.txt").write_text("text")
     out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=plain)
     for path in archive.glob("note-*"):
         path.unlink()
     with pytest.raises(ArchiveError, match="50 of 62 known files have disappeared"):
-        scan([archive], out=out, settings=settings)
+        scan([archive], out=out, settings=plain)
 
 
 def test_a_rescan_of_an_archive_that_is_gone_deletes_nothing(
@@ -230,10 +244,8 @@ def test_a_rescan_of_an_archive_that_is_gone_deletes_nothing(
 
 
 def test_a_rescan_that_is_killed_before_it_plans_loses_no_study(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    out: Path, archive: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     before, changes = contents(out), (out / "changes.csv").read_bytes()
 
     def interrupted(*_: object) -> object:
@@ -252,10 +264,8 @@ def test_a_rescan_that_is_killed_before_it_plans_loses_no_study(
 
 
 def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
-    archive: Path, tmp_path: Path, settings: Settings
+    out: Path, archive: Path, settings: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     write_series(archive / "c", "c", "one")
     scan([archive], out=out, settings=settings)
     changes = (out / "changes.csv").read_bytes()
@@ -268,10 +278,10 @@ def test_a_run_that_changes_nothing_leaves_the_changes_of_the_last_that_did(
 
 
 def test_an_arriving_study_waits_until_it_has_settled(
-    archive: Path, tmp_path: Path, settings: Settings
+    archive: Path, tmp_path: Path, plain: Settings
 ) -> None:
     out = tmp_path / "out"
-    patient = changed(settings, "schedule", settle=timedelta(minutes=10))
+    patient = changed(plain, "schedule", settle=timedelta(minutes=10))
     long_ago = time.time() - 3600
     for path in archive.rglob("*-*"):
         os.utime(path, (long_ago, long_ago))
@@ -284,7 +294,7 @@ def test_an_arriving_study_waits_until_it_has_settled(
     reasons = {row["study_uid"]: row["reason"] for row in table(out, "series")}
     assert reasons == {uid("a"): "", uid("b"): "still_arriving"}
     assert_every_file_accounted_for(out, 13)
-    scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=plain)
     assert {row["status"] for row in table(out, "series")} == {"classified"}
 
 
@@ -292,12 +302,12 @@ def test_an_arriving_study_waits_until_it_has_settled(
 def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
     archive: Path,
     tmp_path: Path,
-    settings: Settings,
+    plain: Settings,
     monkeypatch: pytest.MonkeyPatch,
     first_run: bool,
 ) -> None:
     out, now, past = tmp_path / "out", time.time(), time.time() - 3600
-    patient = changed(settings, "schedule", settle=timedelta(minutes=10))
+    patient = changed(plain, "schedule", settle=timedelta(minutes=10))
     for path in archive.rglob("*-*"):
         os.utime(path, (past, past))
     if not first_run:
@@ -318,7 +328,7 @@ def test_a_file_dated_in_the_future_settles_by_when_it_was_seen(
 
 
 def test_a_hang_and_a_crash_affect_only_their_own_files(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, plain: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
     for study in range(5):
@@ -328,7 +338,7 @@ def test_a_hang_and_a_crash_affect_only_their_own_files(
             tmp_path / "archive" / "3" / name
         )
     out = tmp_path / "out"
-    quick = changed(settings, "archive", file_timeout_s=3.0)
+    quick = changed(plain, "archive", file_timeout_s=3.0)
     assert scan([tmp_path / "archive"], out=out, settings=quick).exit_code == 1
     assert reasons(out) == {"hang": "decoder_timeout", "crash": "decoder_crashed"}
     assert len(table(out, "slices")) == 98
@@ -336,17 +346,17 @@ def test_a_hang_and_a_crash_affect_only_their_own_files(
 
 
 def test_a_series_that_was_given_up_is_read_when_its_permissions_allow_it(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    archive: Path, tmp_path: Path, plain: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(instance("a", "one", 6), archive / "a" / "denied")
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
-        scan([archive], out=out, settings=settings)
+        scan([archive], out=out, settings=plain)
     with sqlite3.connect(out / "state.db") as connection:
         connection.execute("UPDATE series SET tries = 3 WHERE tries = 1")
     assert reasons(out) == {"denied": "io_error"}
-    scan([archive], out=out, settings=settings)
+    scan([archive], out=out, settings=plain)
     assert reasons(out) == {}
 
 
@@ -378,10 +388,8 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
 
 
 def test_a_spent_time_budget_ends_with_5_and_the_next_run_continues(
-    archive: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+    out: Path, archive: Path, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     whole = contents(out)
     hurried = tmp_path / "hurried"
     tiny = changed(settings, "schedule", time_budget=timedelta(microseconds=1))
@@ -399,7 +407,7 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_continues(
 def test_a_budget_that_ends_with_the_last_series_is_not_exceeded(
     archive: Path,
     tmp_path: Path,
-    settings: Settings,
+    plain: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     n_in_time: int,
@@ -414,7 +422,7 @@ def test_a_budget_that_ends_with_the_last_series_is_not_exceeded(
         yield from series[n_in_time:]
 
     monkeypatch.setattr("batchmri.pipeline.scan.waiting", waiting_until_the_budget_ends)
-    hour = changed(settings, "schedule", time_budget=timedelta(hours=1))
+    hour = changed(plain, "schedule", time_budget=timedelta(hours=1))
     outcome = scan([archive], out=tmp_path / "out", settings=hour)
     stderr = capsys.readouterr().err
     assert (outcome.exit_code, len(table(tmp_path / "out", "series"))) == (code, n_in_time)
@@ -422,32 +430,32 @@ def test_a_budget_that_ends_with_the_last_series_is_not_exceeded(
 
 
 def test_more_failures_than_allowed_end_with_3(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    archive: Path, tmp_path: Path, plain: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
     for study in ("a", "b", "c"):
         save(instance(study, "one", 6), archive / study / "stalled")
-    strict = changed(settings, "schedule", max_failures="0")
+    strict = changed(plain, "schedule", max_failures="0")
     assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
 
 
 def test_the_state_may_be_elsewhere_and_is_then_required(
-    archive: Path, tmp_path: Path, settings: Settings
+    archive: Path, tmp_path: Path, plain: Settings
 ) -> None:
     out, local = tmp_path / "out", ScanOptions(state=tmp_path / "local")
-    scan([archive], out=out, settings=settings, options=local)
+    scan([archive], out=out, settings=plain, options=local)
     assert not (out / "state.db").exists()
     assert (tmp_path / "local" / "state.db").is_file()
     with pytest.raises(UsageError, match="--state"):
-        scan([archive], out=out, settings=settings)
+        scan([archive], out=out, settings=plain)
     changes = table(out, "changes")
-    scan([archive], out=out, settings=settings, options=local)
+    scan([archive], out=out, settings=plain, options=local)
     assert table(out, "changes") == changes
 
 
-def test_an_output_inside_a_root_is_not_walked(archive: Path, settings: Settings) -> None:
+def test_an_output_inside_a_root_is_not_walked(archive: Path, plain: Settings) -> None:
     for _ in range(2):
-        scan([archive], out=archive / "results", settings=settings)
+        scan([archive], out=archive / "results", settings=plain)
         assert_every_file_accounted_for(archive / "results", 12)
 
 
@@ -467,10 +475,8 @@ def test_changed_selection_rules_process_only_what_is_newly_wanted(
 
 
 def test_objects_written_by_batchmri_never_make_a_study_new_or_changed(
-    archive: Path, tmp_path: Path, settings: Settings
+    out: Path, archive: Path, settings: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     save(instance("a", "ours", 0, Manufacturer="batchmri"), archive / "a" / "ours")
     save(instance("z", "ours", 0, Manufacturer="batchmri"), archive / "z" / "ours")
     changes = table(out, "changes")
@@ -510,23 +516,21 @@ def test_another_version_of_the_header_reader_reads_headers_again_and_redoes_cha
 
 
 def test_a_rescan_reads_headers_again(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    out: Path, archive: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     monkeypatch.setattr("batchmri.pipeline.engines.local.read_headers", planted.reads_otherwise)
     scan([archive], out=out, settings=settings, options=ScanOptions(rescan=True))
     assert {row["series_description"] for row in table(out, "series")} == {"AX T1", "T1 anew"}
 
 
 def test_log_lines_name_each_failure_once_with_its_reason(
-    tmp_path: Path, archive: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, archive: Path, plain: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut = save(instance("a", "one", 6), archive / "a" / "cut")
     cut.write_bytes(cut.read_bytes()[:3000])
     (archive / "empty").write_bytes(b"")
     for _ in range(2):
-        scan([archive], out=tmp_path / "out", settings=settings, log_format="plain")
+        scan([archive], out=tmp_path / "out", settings=plain, log_format="plain")
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning: failed" in line]
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d warning: failed ", line) for line in lines)
     failed = [r["source"] for r in table(tmp_path / "out", "files") if r["status"] == "failed"]
@@ -558,11 +562,11 @@ def test_a_quiet_scan_prints_only_warnings(
 def test_a_verbose_scan_names_every_series(
     tmp_path: Path,
     archive: Path,
-    settings: Settings,
+    plain: Settings,
     log_level: Callable[[int], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log_level(logging.DEBUG)
-    scan([archive], out=tmp_path / "out", settings=settings, log_format="plain")
+    scan([archive], out=tmp_path / "out", settings=plain, log_format="plain")
     lines = capsys.readouterr().err.splitlines()
     assert sum("classified series=archive/" in line for line in lines) == 2

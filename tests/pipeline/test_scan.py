@@ -14,21 +14,30 @@ from tests.pipeline.builders import changed, head, instance, save, uid, write_se
 from tests.pipeline.outputs import assert_every_file_accounted_for, contents, table
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    """Two studies with two series each and a mixed folder, 24 files."""
-    root = tmp_path / "archive"
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """An archive of two studies with two series each, 24 files, and its output."""
+    base = tmp_path_factory.mktemp("scanned")
     for study in ("a", "b"):
-        write_series(root / study, study, "one")
-        write_series(root / study, study, "two", SeriesDescription="AX T1 +C")
-    return root
+        write_series(base / "archive" / study, study, "one")
+        write_series(base / "archive" / study, study, "two", SeriesDescription="AX T1 +C")
+    assert scan([base / "archive"], out=base / "out", settings=settings).exit_code == 0
+    return base
 
 
-def test_a_scan_writes_every_file_of_the_contract(
-    archive: Path, tmp_path: Path, settings: Settings
-) -> None:
-    out = tmp_path / "out"
-    assert scan([archive], out=out, settings=settings).exit_code == 0
+@pytest.fixture
+def archive(scanned: Path, tmp_path: Path) -> Path:
+    """The archive, copied for one test."""
+    return Path(shutil.copytree(scanned / "archive", tmp_path / "archive"))
+
+
+@pytest.fixture
+def out(scanned: Path, tmp_path: Path) -> Path:
+    """The output of a scan of the archive, copied for one test."""
+    return Path(shutil.copytree(scanned / "out", tmp_path / "out"))
+
+
+def test_a_scan_writes_every_file_of_the_contract(out: Path) -> None:
     for name in ("studies", "series", "slices", "files", "changes"):
         assert (out / f"{name}.csv").is_file()
     for name in ("datapackage.json", "run.json", "state.db"):
@@ -41,10 +50,9 @@ def test_a_scan_writes_every_file_of_the_contract(
 
 
 def test_workers_batches_order_and_second_runs_give_the_same_bytes(
-    archive: Path, tmp_path: Path, settings: Settings
+    out: Path, archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    first = tmp_path / "first"
-    scan([archive], out=first, settings=settings)
+    first = out
     shuffled = tmp_path / "shuffled" / "archive"
     paths = [p for p in archive.rglob("*") if p.is_file()]
     random.Random(3).shuffle(paths)
@@ -61,10 +69,8 @@ def test_workers_batches_order_and_second_runs_give_the_same_bytes(
 
 
 def test_a_second_run_does_no_finished_work_again(
-    archive: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    out: Path, archive: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     before = {path: path.stat().st_mtime_ns for path in out.glob("gradcam/**/*.png")}
     changes = table(out, "changes")
     monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_checkpoint", None)
@@ -74,10 +80,8 @@ def test_a_second_run_does_no_finished_work_again(
 
 
 def test_a_second_run_processes_only_new_and_changed_studies(
-    archive: Path, tmp_path: Path, settings: Settings
+    out: Path, archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     write_series(archive / "c", "c", "one")
     save(instance("b", "one", 6), archive / "b" / "late")
     shutil.rmtree(archive / "a")
@@ -90,10 +94,8 @@ def test_a_second_run_processes_only_new_and_changed_studies(
 
 
 def test_a_bad_file_does_not_affect_other_files(
-    archive: Path, tmp_path: Path, settings: Settings
+    scanned: Path, archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    clean = tmp_path / "clean"
-    scan([archive], out=clean, settings=settings)
     victim = archive / "a" / "one-003"
     victim.write_bytes(victim.read_bytes()[:-3000])
     (archive / "empty").touch()
@@ -107,7 +109,7 @@ def test_a_bad_file_does_not_affect_other_files(
         "archive/note.txt": "not_an_image",
     }
     lost = uid("a", "one", 3)
-    kept = [row for row in table(clean, "slices") if row["instance_uid"] != lost]
+    kept = [row for row in table(scanned / "out", "slices") if row["instance_uid"] != lost]
     columns = ("instance_uid", "p_glioma", "predicted", "crop_x")
     assert [[row[c] for c in columns] for row in table(out, "slices")] == [
         [row[c] for c in columns] for row in kept
@@ -155,10 +157,8 @@ def test_a_blank_slice_is_left_out_and_listed(tmp_path: Path, settings: Settings
 
 
 def test_changed_verdict_rules_rewrite_the_tables_and_blank_pictures(
-    archive: Path, tmp_path: Path, settings: Settings
+    out: Path, archive: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
     strict = changed(settings, "verdict", min_confidence=1.0)
     reclassify(out, settings=strict)
     assert {row["verdict"] for row in table(out, "studies")} == {"indeterminate"}
@@ -168,11 +168,7 @@ def test_changed_verdict_rules_rewrite_the_tables_and_blank_pictures(
     assert contents(out) == contents(fresh)
 
 
-def test_a_missing_picture_is_drawn_again(
-    archive: Path, tmp_path: Path, settings: Settings
-) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+def test_a_missing_picture_is_drawn_again(out: Path, archive: Path, settings: Settings) -> None:
     before = contents(out)
     pictures = sorted(out.glob("gradcam/**/*.png"))
     pictures[0].unlink()
@@ -204,9 +200,7 @@ def test_a_missing_path_is_a_usage_error(tmp_path: Path, settings: Settings) -> 
         scan([tmp_path / "nowhere"], out=tmp_path / "out", settings=settings)
 
 
-def test_no_patient_data_anywhere(archive: Path, tmp_path: Path, settings: Settings) -> None:
-    out = tmp_path / "out"
-    scan([archive], out=out, settings=settings)
+def test_no_patient_data_anywhere(out: Path) -> None:
     for path in out.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
