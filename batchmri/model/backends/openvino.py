@@ -135,7 +135,8 @@ class OpenVINOBackend:
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return class maps (B, classes, h, w) and features (B, k) of slices (B, 1, S, S)."""
         step = _SLICES_PER_REQUEST
-        padded = np.pad(batch, ((0, -len(batch) % step), (0, 0), (0, 0), (0, 0)))
+        missing = -len(batch) % step
+        padded = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else batch
         maps, features = (np.empty((len(padded), *shape), np.float32) for shape in self._shapes)
 
         def store(request: Any, start: int) -> None:

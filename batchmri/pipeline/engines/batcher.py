@@ -1,4 +1,4 @@
-"""Batches of a fixed shape, filled across series, and classified in a separate thread."""
+"""Batches of a fixed size, filled across series, and classified in a separate thread."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -70,9 +70,9 @@ class Batcher(Generic[Tag]):
                 yield from self._receive()
 
     def finish(self) -> Iterator[Classified[Tag]]:
-        """Yield the remaining results."""
+        """Yield the remaining results; the last batch may be smaller."""
         if self._images is not None:
-            self._send(self._images)
+            self._send(self._images[: len(self._tags)])
         while self._in_flight:
             yield from self._receive()
 
@@ -82,7 +82,6 @@ class Batcher(Generic[Tag]):
         return np.empty((self._backend.batch_size, *shape), np.float32)
 
     def _send(self, images: FloatArray) -> None:
-        images[len(self._tags) :] = 0
         future = self._thread.submit(self._backend.run, images)
         self._in_flight.append(_Batch(images, self._tags, future))
         self._images, self._tags = None, []
