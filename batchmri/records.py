@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, PlainSerializer
 
 from batchmri.header import Header
 from batchmri.reasons import Reason, Status, VerdictReason
@@ -45,6 +45,10 @@ class FileEntry(NamedTuple):
         if not -_MAX_TIME_NS <= mtime_ns <= _MAX_TIME_NS:
             mtime_ns = max(-_MAX_TIME_NS - 1, min(mtime_ns, _MAX_TIME_NS))
         return cls(source, path, status.st_size, mtime_ns)
+
+
+StoredSeparately = Annotated[str, PlainSerializer(lambda _: "", str, when_used="json")]
+"""A path, which JSON documents omit: JSON cannot encode names that are not UTF-8."""
 
 
 class SeriesKey(NamedTuple):
@@ -115,7 +119,7 @@ class Instance:
     """
 
     source: str
-    path: str
+    path: StoredSeparately
     format: Format
     study_uid: str
     series_uid: str
@@ -148,7 +152,7 @@ class SliceRef:
     """Location of one slice of a series: file, frame, tile, and position along the normal."""
 
     source: str
-    path: str
+    path: StoredSeparately
     instance_uid: str
     frame: int
     index: int

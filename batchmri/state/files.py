@@ -216,8 +216,7 @@ class FileIndex:
         seen_s = known_s or int(min(seen_s, entry.mtime_ns / 1e9))
         row = (entry.source, os.fsencode(entry.path), entry.size, entry.mtime_ns, seen_s)
         if isinstance(found, Instance):
-            # The path is stored separately as bytes, since JSON cannot encode non-UTF-8 names.
-            document = adapter(Instance).dump_json(replace(found, path="")).decode()
+            document = adapter(Instance).dump_json(found).decode()
             self._put(*row, 0, found.study_uid, document, None, None)
             return 0
         failed = found.reason.status is Status.FAILED

@@ -304,4 +304,4 @@ def _dump_series(series: Series) -> str:
 
 
 def _dump_scores(scores: Scores) -> str:
-    return adapter(Scores).dump_json(replace(scores, ref=replace(scores.ref, path=""))).decode()
+    return adapter(Scores).dump_json(scores).decode()
