@@ -40,6 +40,7 @@ from benchmarks.archives import KINDS, SLICES, machine, make
 _STAGES = ("index", "plan", "classify", "export")
 _MEGABYTE = 1 << 20
 _GROWTH = 4
+_BATCH = 32  # small, so that the memory of batches is used again in the smaller scan too
 _HAS_VERDICT = {"max_distance": 1e9, "brain_distance": 1e9, "min_t1": 0.0}
 """Rules that accept the generated features of the stub, so that heat maps are drawn."""
 
@@ -61,7 +62,7 @@ class StubBackend:
 
     @classmethod
     def create(cls, network, size, device, precision, batch_size):  # type: ignore[no-untyped-def]
-        return cls(size, len(network.card.classes), batch_size or 256)
+        return cls(size, len(network.card.classes), batch_size or _BATCH)
 
     def run(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._maps[: len(batch)], self._features[: len(batch)]
