@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.errors import UsageError
-from batchmri.training.folders import is_litter
+from batchmri.training.folders import is_system_file
 
 Bytes = npt.NDArray[np.uint8]
 SIDE = 64  # of a reduced image, in pixels: enough to distinguish adjacent slices, 4 kB each
@@ -98,9 +98,9 @@ def find_files(folders: Sequence[Path]) -> list[Found]:
 
 def _walk(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not is_litter(name)]
+        folders[:] = [name for name in folders if not is_system_file(name)]
         for name in names:
-            if not is_litter(name):
+            if not is_system_file(name):
                 yield Path(folder, name)
 
 

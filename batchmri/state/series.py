@@ -8,6 +8,7 @@ from enum import Enum
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, Scores, Series, SeriesKey, SeriesResult
 from batchmri.state.documents import adapter
+from batchmri.state.schema import UNSETTLED
 from batchmri.state.transaction import ordered
 
 _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
@@ -263,7 +264,8 @@ class SeriesIndex:
 
     def n_given_up(self, max_failed_runs: int) -> int:
         """Number of series that failed for a temporary reason in `max_failed_runs` runs."""
-        query = "SELECT count(*) FROM series WHERE may_pass AND tries >= ?"
+        # The first condition lets SQLite use the index of unsettled series.
+        query = f"SELECT count(*) FROM series WHERE ({UNSETTLED}) AND may_pass AND tries >= ?"
         return int(self._db.execute(query, (max_failed_runs,)).fetchone()[0])
 
     def drawn(self, ending: str = "") -> Iterator[SeriesKey]:

@@ -23,7 +23,7 @@ _TOP_SLICES = 3
 _BATCH = 64
 
 
-def half_where_it_pays(device: torch.device, enabled: bool = True) -> AbstractContextManager[None]:
+def autocast_if_faster(device: torch.device, enabled: bool = True) -> AbstractContextManager[None]:
     """Return a bfloat16 autocast context, or one without effect on CPUs without AVX-512 bf16.
 
     GPUs and CPUs with AVX-512 bf16 are twice as fast in bfloat16.
@@ -108,7 +108,7 @@ def outputs(
     network.eval()
     for start in range(0, len(indices), _BATCH):
         images = prepared.batch(indices[start : start + _BATCH], settings).to(device)
-        with half_where_it_pays(device, half):
+        with autocast_if_faster(device, half):
             maps, features = network(images.contiguous(memory_format=torch.channels_last))
         yield maps.float().cpu(), features.float().cpu()
 

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from batchmri.model.network import ClassMapNetwork, logits
 from batchmri.training.dataset import AugmentedImages, EpochSampler, Floats
 from batchmri.training.depthwise import train_depthwise_fast
-from batchmri.training.evaluate import Metrics, half_where_it_pays
+from batchmri.training.evaluate import Metrics, autocast_if_faster
 from batchmri.training.freeze import freeze, frozen_parts
 from batchmri.training.loss import ANY_TUMOR, MapLoss, Targets
 from batchmri.training.progress import Progress
@@ -44,7 +44,7 @@ class _Maps(SimpleInferer):
     def __call__(
         self, inputs: Tensor, network: Callable[..., Any], *_args: Any, **_kwargs: Any
     ) -> Tensor:
-        with half_where_it_pays(inputs.device):
+        with autocast_if_faster(inputs.device):
             maps: Tensor = network(inputs.contiguous(memory_format=torch.channels_last))[0]
         return maps
 
@@ -71,16 +71,16 @@ def fit(
         1, (settings.samples_per_epoch or int(np.count_nonzero(weights))) // settings.batch_size
     )
 
-    def settle_drawn(network: ClassMapNetwork, epoch: int) -> None:
+    def recompute_statistics(network: ClassMapNetwork, epoch: int) -> None:
         drawn = np.random.default_rng((settings.seed, epoch)).choice(
             len(weights),
             (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
             p=weights,
         )
-        settle(network, images, drawn, settings.frozen_stages)
+        recompute_batch_statistics(network, images, drawn, settings.frozen_stages)
 
     if settings.epochs == 0:
-        settle_drawn(network, 0)
+        recompute_statistics(network, 0)
         return network
     optimizer = AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
@@ -119,18 +119,18 @@ def fit(
         average.attach(trainer, event=Events.ITERATION_COMPLETED)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
 
-        def evaluate_settled(network: ClassMapNetwork) -> Metrics:
-            settle_drawn(network, progress.epoch)
+        def evaluate_epoch(network: ClassMapNetwork) -> Metrics:
+            recompute_statistics(network, progress.epoch)
             return evaluate(network)
 
-        _close_epochs(trainer, averaged, progress, evaluate_settled, settings, images.no_tumor)
+        _close_epochs(trainer, averaged, progress, evaluate_epoch, settings, images.no_tumor)
         trainer.run()
     if settings.keep == "best":
         progress.load_best(averaged)
     return averaged  # type: ignore[no-any-return]
 
 
-def settle(
+def recompute_batch_statistics(
     averaged: ClassMapNetwork,
     images: AugmentedImages,
     drawn: npt.NDArray[np.int64],
@@ -151,7 +151,7 @@ def settle(
         )
         for some in drawn
     )
-    with half_where_it_pays(device):
+    with autocast_if_faster(device):
         update_bn(batches, averaged)
     for part, state in zip(frozen, kept, strict=True):
         part.load_state_dict(state)

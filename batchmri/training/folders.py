@@ -54,8 +54,8 @@ def find_images(folder: Path, val_step: int = VAL_STEP) -> list[Labeled]:
 def images_in(folder: Path) -> list[Labeled]:
     """Find the images in FOLDER/class/ (all train) or FOLDER/split/class/, ordered by path.
 
-    Hidden files, files of the operating system (`is_litter`) and files without an image suffix are
-    ignored. Raises UsageError for a class folder without images.
+    Hidden files, files of the operating system (`is_system_file`) and files without an image suffix
+    are ignored. Raises UsageError for a class folder without images.
     """
     folders = _subfolders(folder)
     splits = [path for path in folders if path.name.lower() in _SPLITS]
@@ -99,10 +99,10 @@ def _images(label: Path) -> list[Path]:
 
 
 def _by_name(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not is_litter(path.name))
+    return sorted(path for path in folder.iterdir() if not is_system_file(path.name))
 
 
-def is_litter(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Whether a file name is hidden or one that operating systems or archivers create."""
     return name.startswith(".") or name.lower() in _LITTER
 

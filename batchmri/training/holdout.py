@@ -19,10 +19,10 @@ def without(rows: Sequence[Row], held_out: Sequence[str]) -> list[Row]:
     ]
 
 
-def is_of(person: str, one: str) -> bool:
+def belongs_to(person: str, one: str) -> bool:
     """Whether `person` ("source patient") is `one` or begins with the words of `one`."""
     return f"{person} ".startswith(f"{one} ")
 
 
 def _shows(row: Row, one: str) -> bool:
-    return any(is_of(person, one) for person in row.made_of or (row.person,))
+    return any(belongs_to(person, one) for person in row.made_of or (row.person,))

@@ -86,7 +86,7 @@ class SiteFit:
     @cached_property
     def fitted(self) -> Rules:
         """The rules fitted to all series, without rules for which there are too few series."""
-        return self.fit(range(len(self.labeled)), fewest=0)
+        return self.fit(range(len(self.labeled)), min_rank=0)
 
     def out_of_sample(self) -> list[Verdict]:
         """The verdict of each series under rules fitted to the other studies."""
@@ -94,7 +94,7 @@ class SiteFit:
         for group in dict.fromkeys(one.group for one in self.labeled):
             own = [i for i, one in enumerate(self.labeled) if one.group == group]
             # If all series are just enough for a rule, it is also fitted without this study.
-            rules = self.fit([i for i in range(len(self.labeled)) if i not in own], fewest=1)
+            rules = self.fit([i for i in range(len(self.labeled)) if i not in own], min_rank=1)
             kept = {key: value for key, value in rules.items() if key in self.fitted}
             found |= {i: self.verdict(i, kept) for i in own}
         return [found[i] for i in range(len(self.labeled))]
@@ -119,19 +119,19 @@ class SiteFit:
         """Whether a series has no contrast, or its header does not state it."""
         return bool(CONTRAST_IN_DOUBT.intersection(self.verdict(index, {}).flags))
 
-    def fit(self, indices: Sequence[int], fewest: int) -> Rules:
-        """Fit the rules to some series. `fewest` is the smallest rank, 0 for none."""
+    def fit(self, indices: Sequence[int], min_rank: int) -> Rules:
+        """Fit the rules to some series. `min_rank` replaces a smaller rank (0: none)."""
         fitted = self._fit_temperature(indices)
         scores = {i: self._p_tumor(i, fitted.get("temperature")) for i in indices}
         tumors = [i for i in indices if self.is_tumor(i)]
         free = [scores[i] for i in indices if not self.is_tumor(i)]
         clear = [scores[i] for i in tumors if not self.in_doubt(i)]
         doubtful = [scores[i] for i in tumors if self.in_doubt(i)]
-        above = _highest(free, max(rank(self.targets.fpr, len(free)), fewest))
-        below = _lowest(clear, max(rank(self.targets.fnr, len(clear)), fewest))
-        strict = _lowest(doubtful, max(rank(self.targets.fnr, len(doubtful)), fewest))
+        above = _highest(free, max(rank(self.targets.fpr, len(free)), min_rank))
+        below = _lowest(clear, max(rank(self.targets.fnr, len(clear)), min_rank))
+        strict = _lowest(doubtful, max(rank(self.targets.fnr, len(doubtful)), min_rank))
         fitted |= self._ordered(above, below, strict)
-        return fitted | self._fit_shares(tumors, fitted, fewest)
+        return fitted | self._fit_shares(tumors, fitted, min_rank)
 
     def _fit_temperature(self, indices: Sequence[int]) -> Rules:
         kinds = [self.is_tumor(i) for i in indices]
@@ -179,7 +179,7 @@ class SiteFit:
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def _fit_shares(self, tumors: Iterable[int], fitted: Rules, fewest: int) -> Rules:
+    def _fit_shares(self, tumors: Iterable[int], fitted: Rules, min_rank: int) -> Rules:
         above = fitted.get("tumor_above", self._rules.tumor_above)
         found: dict[bool, list[tuple[float, bool]]] = {False: [], True: []}
         for i in tumors:
@@ -192,7 +192,7 @@ class SiteFit:
         return {
             name: smallest_share(found[in_doubt], self.targets.class_error)
             for name, in_doubt in zip(names, (False, True), strict=True)
-            if max(rank(self.targets.class_error, len(found[in_doubt])), fewest) > 0
+            if max(rank(self.targets.class_error, len(found[in_doubt])), min_rank) > 0
         }
 
 

@@ -20,7 +20,7 @@ from batchmri.training.dataset import (
     prepare_table,
     row_probabilities,
 )
-from batchmri.training.fit import settle
+from batchmri.training.fit import recompute_batch_statistics
 from batchmri.training.fit_ood import fit_ood
 from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_table
@@ -65,7 +65,7 @@ def main() -> None:
         (_BATCHES, settings.batch_size),
         p=row_probabilities(rows, classes, settings.sampling_weights),
     )
-    settle(network, images, drawn, settings.frozen_stages)
+    recompute_batch_statistics(network, images, drawn, settings.frozen_stages)
     card = card_of(settings, classes, prepared)
     found = fit_ood(network.eval(), part(prepared, ("train", "val")), settings.preparation)
     if found is None:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchmri.training.holdout import is_of
+from batchmri.training.holdout import belongs_to
 from batchmri.training.settings import TrainSettings
 from experiments.b1.sources import gbm_slices
 
@@ -117,7 +117,7 @@ def write_held_out(out: Path, tables: dict[str, tuple[str, list[Record]]]) -> No
             held_out = [
                 record | {"split": "test"}
                 for record in records
-                if any(is_of(f"{source} {record['patient']}", one) for one in excluded)
+                if any(belongs_to(f"{source} {record['patient']}", one) for one in excluded)
             ]
             if held_out:
                 write(out / f"{name}-{config.stem}.csv", held_out)

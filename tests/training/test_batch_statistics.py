@@ -8,7 +8,7 @@ from batchmri.model.network import ClassMapNetwork
 from batchmri.preparation.transforms import PreparationSettings
 from batchmri.training.augment import Augmentation
 from batchmri.training.dataset import AugmentedImages, PreparedImages
-from batchmri.training.fit import settle
+from batchmri.training.fit import recompute_batch_statistics
 from batchmri.training.table import Row
 
 
@@ -28,7 +28,7 @@ def test_batch_statistics_are_those_of_unaugmented_images() -> None:
     assert first.running_mean is not None
     first.running_mean += 5  # statistics of other weights
 
-    settle(network, drawn, np.arange(n).reshape(2, 4))
+    recompute_batch_statistics(network, drawn, np.arange(n).reshape(2, 4))
 
     with torch.no_grad():
         before = network.stem[:2](prepared.batch(list(range(n)), settings))
