@@ -25,7 +25,6 @@ from batchmri.pipeline.draw import (
 from batchmri.pipeline.engines.base import FinishedSeries
 from batchmri.pipeline.engines.prepared_slices import SharedPixels
 from batchmri.pipeline.engines.worker_pool import Lost, Pool, Task
-from batchmri.pipeline.heatmaps import write_heatmap
 from batchmri.reasons import Reason
 from batchmri.records import TUMOR, Classes, FloatArray, Scores, Series, Verdict
 from batchmri.settings.report import ReportSettings
@@ -94,6 +93,8 @@ def _draw(task: DrawTask) -> Drawn | OutputError:
                 draw_report_strips(series, verdict, scores, heat, pixels, classes, output)
             if task.rules.writes_heatmaps and has_heat(verdict):
                 weights = {i: weight(verdict, one, classes) for i, one in scores.items()}
+                from batchmri.pipeline.heatmaps import write_heatmap  # imports nibabel
+
                 is_written = write_heatmap(series, scores, heat, weights, output)
                 volume = Volume.WRITTEN if is_written else Volume.WITHOUT_PLACE
     except OutputError as error:

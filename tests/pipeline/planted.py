@@ -67,7 +67,7 @@ def draws_on_a_full_disk(tasks: Sequence[DrawTask]) -> list[Drawn | OutputError]
 
 def draws_without_place(tasks: Sequence[DrawTask]) -> list[Drawn | OutputError]:
     """Draw series whose place in space is unknown."""
-    with patch("batchmri.pipeline.draw_series.write_heatmap", return_value=False):
+    with patch("batchmri.pipeline.heatmaps.write_heatmap", return_value=False):
         return draw_series(tasks)
 
 
