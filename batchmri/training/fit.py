@@ -33,7 +33,7 @@ from batchmri.training.loss import ANY_TUMOR, MapLoss, Targets
 from batchmri.training.progress import Progress
 from batchmri.training.settings import TrainSettings
 
-_SETTLING_BATCHES = 40
+_STATISTICS_BATCHES = 40
 _log = logging.getLogger(__name__)
 EpochMetrics = Callable[[ClassMapNetwork], Metrics]
 
@@ -74,7 +74,7 @@ def fit(
     def recompute_statistics(network: ClassMapNetwork, epoch: int) -> None:
         drawn = np.random.default_rng((settings.seed, epoch)).choice(
             len(weights),
-            (min(_SETTLING_BATCHES, per_epoch), settings.batch_size),
+            (min(_STATISTICS_BATCHES, per_epoch), settings.batch_size),
             p=weights,
         )
         recompute_batch_statistics(network, images, drawn, settings.frozen_stages)

@@ -201,6 +201,7 @@ def test_a_study_in_a_folder_that_cannot_be_read_keeps_its_results(
         assert {name: table(out, name) for name in before} == before
         assert reasons(out) == {"b": "io_error"}
         assert status(out).notices == [said]
+        assert json.loads((out / "run.json").read_text())["notices"] == [said]
         assert dry_run([archive], out=out, settings=settings).studies == 1, "b cannot be read"
     assert scan([archive], out=out, settings=settings).exit_code == 0
     assert {name: table(out, name) for name in before} == before

@@ -141,6 +141,7 @@ class RunReport:
             "slices_classified_now": self.n_slices,
             "slices_per_second": self._rate,
             "counts": counts(store, totals, self.new_failures, self.failed_commands),
+            "notices": self.notices,
         }
 
     def _metrics(self, path: Path, store: Store | None, exit_code: int) -> bytes:
