@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AliasChoices, Field, PlainSerializer
+from pydantic import AfterValidator, AliasChoices, Field, PlainSerializer, ValidationInfo
 
 from batchmri.header import Header
 from batchmri.reasons import Reason, Status, VerdictReason
@@ -49,6 +49,11 @@ class FileEntry(NamedTuple):
 
 StoredSeparately = Annotated[str, PlainSerializer(lambda _: "", str, when_used="json")]
 """A path, which JSON documents omit: JSON cannot encode names that are not UTF-8."""
+
+
+def _path_in_context(stored: str, info: ValidationInfo) -> str:
+    """The path of a header, which is the context when its document is read."""
+    return info.context or stored
 
 
 class SeriesKey(NamedTuple):
@@ -119,7 +124,7 @@ class Instance:
     """
 
     source: str
-    path: StoredSeparately
+    path: Annotated[StoredSeparately, AfterValidator(_path_in_context)]
     format: Format
     study_uid: str
     series_uid: str

@@ -54,6 +54,9 @@ def separate_patients(instances: Sequence[Instance]) -> list[Instance]:
 
 def _digest_aliases(instances: Sequence[Instance]) -> dict[str, str]:
     """Map each patient digest to the one digest used for all IDs of that patient."""
+    digests = {one.patient for one in instances if one.patient}
+    if len(digests) < 2:
+        return {digest: digest for digest in digests}
     images: dict[str, _Images] = defaultdict(lambda: defaultdict(set))
     senders: dict[Hashable, set[str]] = defaultdict(set)
     for one in instances:

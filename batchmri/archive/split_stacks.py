@@ -119,7 +119,7 @@ def _distinct(orientations: "set[Orientation]") -> list[Orientation]:
 
 
 def _same_orientation(one: Orientation, other: Orientation) -> bool:
-    return all(
+    return one == other or all(
         abs(a - b) <= _SAME_DIRECTION
         for first, second in zip(one, other, strict=True)
         for a, b in zip(first, second, strict=True)

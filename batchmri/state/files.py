@@ -4,7 +4,6 @@ import errno
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from batchmri.reasons import Reason, Status
@@ -239,7 +238,7 @@ class FileIndex:
             (header_study,),
         ).fetchall()
         instances = [
-            replace(adapter(Instance).validate_json(document), path=os.fsdecode(path))
+            adapter(Instance).validate_json(document, context=os.fsdecode(path))
             for _, path, _, _, document in rows
         ]
         return instances, {source: f"{size}:{mtime}" for source, _, size, mtime, _ in rows}
