@@ -69,6 +69,8 @@ def test_merged_tables_and_pictures_are_those_of_one_scan(
     before = [contents(out) for out in outputs]
     for folder in folders:
         shutil.rmtree(folder)  # the archive is not needed
+    record = json.loads((outputs[1] / "run.json").read_text())
+    (outputs[1] / "run.json").write_text(json.dumps(record | {"notices": ["of another run"]}))
     totals = merge(outputs[::-1], out=merged)
     assert contents(merged) == contents(whole)
     lines, lines_of_scan = _lines(merged), _lines(whole)
@@ -78,6 +80,7 @@ def test_merged_tables_and_pictures_are_those_of_one_scan(
     assert totals.studies == {"classified": 3}
     run, of_scan = (json.loads((out / "run.json").read_text()) for out in (merged, whole))
     assert run["counts"] == of_scan["counts"] | {"new_failures": 0}
+    assert run["notices"] == []
     assert run["merged_from"] == [str(out) for out in outputs[::-1]]
     assert len(status(merged).runs) == 1
     assert_every_file_accounted_for(merged, 18)

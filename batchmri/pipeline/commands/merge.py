@@ -252,6 +252,7 @@ def _write(store: Store, inputs: Sequence[_Input], output: Path) -> Totals:
         "slices_classified_now": 0,
         "slices_per_second": 0.0,
         "counts": counts(store, totals),
+        "notices": [],
     }
     write_json(output / "run.json", document)
     done = {"seconds": round(time.time() - started), "exit_code": 0, "series": 0, "slices": 0}
