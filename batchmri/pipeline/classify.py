@@ -1,9 +1,9 @@
 """Classification of series: workers decode, prepare and draw; this process runs the model."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 
@@ -67,7 +67,11 @@ class SeriesClassifier:
         self._drawings = Drawings(pool, half)
 
     def classify(self, waiting: Iterable[Series]) -> Iterator[FinishedSeries]:
-        """Yield each series once its pictures have been written."""
+        """Yield each series once its pictures have been written.
+
+        The network is loaded while the first slices are decoded.
+        """
+        network = self._load_network()
         pixels, report = self._settings.pixels, self._settings.report
         chunks = load(
             self._pool,
@@ -78,22 +82,20 @@ class SeriesClassifier:
             preparation=self._preparation,
             keep_pixels=report.html or report.gradcam != "none",
         )
-        first = next(chunks, None)
-        if first is None:
-            return  # nothing to classify: do not load the network
-        with Batcher[_Tag](self._load_network(), self._stop) as batcher:
-            for chunk in chain((first,), chunks):
+        first = list(islice(chunks, 1))
+        with Batcher[_Tag](self._stop.result(network), self._stop) as batcher:
+            for chunk in chain(first, chunks):
                 yield from self._take(chunk, batcher)
             for classified in batcher.finish():
                 yield from self._collect(classified)
         yield from self._drawings.rest()
 
-    def _load_network(self) -> Backend:
-        """The backend, loaded in a thread, so that a signal does not wait for its compilation."""
+    def _load_network(self) -> "Future[Backend]":
+        """Load the backend in a thread, so that a signal does not wait for its compilation."""
         thread = ThreadPoolExecutor(max_workers=1)
         future = thread.submit(lambda: self._model.backend)
         thread.shutdown(wait=False)
-        return self._stop.result(future)
+        return future
 
     def _take(self, chunk: PreparedChunk, batcher: Batcher[_Tag]) -> Iterator[FinishedSeries]:
         whole = chunk.last and chunk.series.key not in self._accumulators
