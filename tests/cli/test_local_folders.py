@@ -14,7 +14,8 @@ from tests.pipeline.builders import write_series
 @pytest.mark.parametrize(
     ("package", "arguments"),
     [
-        ("monai", ("scan", "archive", "--out", "out")),
+        ("pydantic", ("scan", "archive", "--out", "out")),
+        pytest.param("monai", ("scan", "archive", "--out", "out"), marks=pytest.mark.slow),
     ],
 )
 def test_a_package_hidden_by_a_local_folder_is_named(

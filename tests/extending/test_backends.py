@@ -22,14 +22,14 @@ def test_a_backend_of_another_package_is_chosen_by_name(
     install("eager_backend")
     assert choose(ClassifierSettings(device="cpu")).backend == "openvino"
     both = {}
-    for backend in ("eager", "openvino"):
+    for backend in ("eager", "torch"):
         chosen = changed(settings, "classifier", backend=backend, precision="fp32")
         out = tmp_path / backend
         scan([tmp_path / "archive"], out=out, settings=chosen)
         assert json.loads((out / "run.json").read_text())["model"]["device"] == f"{backend} cpu"
         both[backend] = [float(row["p_glioma"]) for row in table(out, "slices")]
-    assert both["eager"] == pytest.approx(both["openvino"], abs=2e-3)
-    with pytest.raises(StateError, match=r"eager on cpu \(now --backend openvino on cpu\)"):
+    assert both["eager"] == pytest.approx(both["torch"], abs=2e-3)
+    with pytest.raises(StateError, match=r"eager on cpu \(now --backend torch on cpu\)"):
         scan([tmp_path / "archive"], out=tmp_path / "eager", settings=chosen)
 
 
