@@ -121,6 +121,14 @@ def test_a_file_without_image_that_cannot_be_reached_is_noted() -> None:
         assert store.files.kept() is None
 
 
+def test_a_file_of_which_only_the_name_is_known_is_not_kept() -> None:
+    with Store(None) as store:
+        _put(store, _entry("r/b/1"))
+        store.files.expect([("r/b/2", "1.1")])
+        _compare(store, [Unreachable("r/b", Reason.IO_ERROR, "denied")])
+        assert store.files.kept() == (1, 1, 1, "r/b", "denied")
+
+
 def test_every_header_that_must_be_read_again_is_unread() -> None:
     found = [_entry("r/a"), _entry("r/b")]
     with Store(None) as store:
