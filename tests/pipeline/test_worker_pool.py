@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchmri.pipeline.engines import worker_pool as workers
+from batchmri.pipeline.engines import worker_server
 from batchmri.pipeline.engines.worker_pool import Lost, WorkerPool
 from batchmri.pipeline.engines.worker_server import SERVER
 from batchmri.reasons import Reason
@@ -65,6 +66,27 @@ def test_a_signal_to_all_processes_ends_no_worker(tmp_path: Path, number: signal
         assert list(pool.gather(task)) == [worker]
         (later,) = pool.gather(pool.submit(record_and_sleep, [tmp_path]))
     assert isinstance(later, int)
+
+
+def test_workers_import_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "planted.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    server = worker_server._Server()
+    server.set_forkserver_preload(["planted"])
+    monkeypatch.setattr(worker_server, "SERVER", server)
+    for _ in range(2):
+        worker = worker_server._Process(target=os.getpid)
+        worker.start()
+        worker.join()
+        assert worker.exitcode == 0
+        server_pid = server._forkserver_pid  # type: ignore[attr-defined]
+        os.kill(server_pid, signal.SIGKILL)  # then another one is started
+        os.waitid(os.P_PID, server_pid, os.WEXITED | os.WNOWAIT)
+    assert "PYTHONSAFEPATH" not in os.environ
+    server._stop()  # type: ignore[attr-defined]
 
 
 def numbered(items: Sequence[int]) -> list[int]:

@@ -8,6 +8,9 @@ server, so that the multiprocessing settings of the calling program do not chang
 import io
 import os
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import (
     context,
     forkserver,
@@ -31,6 +34,7 @@ _PRELOAD = [
     "batchmri.pipeline.draw_series",
 ]
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class _Server(forkserver.ForkServer):
@@ -39,15 +43,46 @@ class _Server(forkserver.ForkServer):
     def __init__(self) -> None:
         super().__init__()
         self.set_forkserver_preload(_PRELOAD)
+        self._starting = threading.Lock()
 
     def ensure_running(self) -> None:
         """Start the server if necessary, with SIGINT and SIGTERM blocked; workers inherit this."""
-        resource_tracker.ensure_running()  # starting it would unblock the signals
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            super().ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with self._starting:
+            if not self._is_running():
+                self._start()
+
+    def _start(self) -> None:
+        with _without_current_folder():
+            resource_tracker.ensure_running()  # starting it would unblock the signals
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            try:
+                super().ensure_running()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _is_running(self) -> bool:
+        pid = self._forkserver_pid  # type: ignore[attr-defined]
+        if pid is None:
+            return False
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT  # the status is left to ForkServer
+        return os.waitid(os.P_PID, pid, options) is None
+
+
+@contextmanager
+def _without_current_folder() -> Iterator[None]:
+    """Start Python processes that do not import modules from the current folder.
+
+    A folder named `numpy` in an archive would otherwise replace the package in all workers.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 SERVER = _Server()
