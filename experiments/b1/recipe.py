@@ -23,7 +23,8 @@ _HERE = Path(__file__).parent
 _ROOT = _HERE.parent.parent
 _TRIAL: dict[str, Any] = {"epochs": 1, "samples_per_epoch": 80, "batch_size": 4}
 _TRIAL_SIZE = 64
-_CONFIGS = ("base", "grow", "tune")
+_CONFIGS = ("base", "tune")
+_TABLE = "posterior/table.csv"
 
 
 @dataclass(frozen=True)
@@ -42,32 +43,36 @@ def stages(shared_data: Path) -> list[Stage]:
     def script(name: str) -> tuple[str, ...]:
         return (sys.executable, "-m", f"experiments.b1.{name}")
 
+    program = (sys.executable, "-m", "batchmri")
+    counterfactual = ("data", "counterfactual", "table.csv", "--out", "posterior",
+                      "--place", "infratentorial")  # fmt: skip
     trainings = [
-        Stage(name, (sys.executable, "-m", "batchmri", "train", "table.csv", "--out", name,
-                     "--config", f"{name}.yaml"))
+        Stage(name, (*program, "train", _TABLE, "--out", name, "--config", f"recipe-{name}.yaml"))
         for name in _CONFIGS
-    ]  # fmt: skip
+    ]
     model, trained = "batchmri-b1.safetensors", "tune/model.safetensors"
     return [
         Stage("sources", (*script("sources"), data, "sources/table.csv")),
         Stage("stripped", (*script("strip"), data, "stripped")),
         Stage("table", (*script("table"), data, "sources/table.csv", "table.csv", "stripped")),
+        Stage("posterior", (*program, *counterfactual)),
         *trainings,
-        Stage("calibrate", (*script("calibrate"), data, "table.csv", "work", trained, model),
+        Stage("calibrate", (*script("calibrate"), data, _TABLE, "work", trained, model),
               "calibration.txt"),
-        Stage("judge", (*script("judge"), data, "table.csv", "work", model), "dev.md"),
+        Stage("judge", (*script("judge"), data, _TABLE, "work", model), "dev.md"),
     ]  # fmt: skip
 
 
 def write_configs(out: Path, trial: bool) -> None:
     """Copy the configurations of the trainings to OUT, with few steps for a trial."""
     for name in _CONFIGS:
-        settings = yaml.safe_load((_HERE / f"recipe-{name}.yaml").read_text(encoding="utf-8"))
+        file = f"recipe-{name}.yaml"
+        settings = yaml.safe_load((_HERE / file).read_text(encoding="utf-8"))
         if trial:
             settings |= _TRIAL
             settings["preparation"] = {"size": _TRIAL_SIZE}
         content = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-        (out / f"{name}.yaml").write_text(content, encoding="utf-8")
+        (out / file).write_text(content, encoding="utf-8")
 
 
 def run(planned: Sequence[Stage], out: Path, until: str | None = None) -> None:

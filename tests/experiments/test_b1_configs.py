@@ -20,7 +20,6 @@ CONFIGS = Path(__file__).resolve().parents[2] / "experiments" / "b1"
         ("tune", 1),
         ("tune-posterior", 1),
         ("recipe-base", 1),
-        ("recipe-grow", 1),
         ("recipe-tune", 1),
     ],
 )

@@ -46,18 +46,16 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
 
 def test_each_training_starts_from_the_one_before(tmp_path: Path) -> None:
     write_configs(tmp_path, trial=False)
-    configs = {name: yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
-               for name in ("base", "grow", "tune")}  # fmt: skip
-    assert [one["init"] for one in configs.values()] == [
-        "lite1", "base/model.safetensors", "grow/model.safetensors",
-    ]  # fmt: skip
+    configs = {name: yaml.safe_load((tmp_path / f"recipe-{name}.yaml").read_text())
+               for name in ("base", "tune")}  # fmt: skip
+    assert [one["init"] for one in configs.values()] == ["lite1", "base/model.safetensors"]
     names = [stage.name for stage in stages(Path("data"))]
-    assert names == ["sources", "stripped", "table", *configs, "calibrate", "judge"]
+    assert names == ["sources", "stripped", "table", "posterior", *configs, "calibrate", "judge"]
 
 
 @pytest.mark.slow
 def test_trial_trainings_take_twenty_steps(tmp_path: Path) -> None:
-    """The three trainings with the real command, on images made here."""
+    """Both trainings with the real command, on images made here."""
     random = np.random.default_rng(0)
     lines = ["file,label,split,source"]
     for index in range(24):
@@ -67,14 +65,15 @@ def test_trial_trainings_take_twenty_steps(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{index}.png"), image)
         label = ("glioma", "meningioma", "notumor", "pituitary")[index % 4]
         split = ("train", "train", "train", "val", "test", "train")[index // 4]
-        lines.append(f"{index}.png,{label},{split},brain-tumor-mri")
-    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+        lines.append(f"../{index}.png,{label},{split},brain-tumor-mri")
+    (tmp_path / "posterior").mkdir()
+    (tmp_path / "posterior" / "table.csv").write_text("\n".join(lines) + "\n")
     write_configs(tmp_path, trial=True)
-    trainings = [one for one in stages(tmp_path) if one.name in ("base", "grow", "tune")]
+    trainings = [one for one in stages(tmp_path) if one.name in ("base", "tune")]
     run(trainings, tmp_path)
     steps = [len((tmp_path / n / "metrics.csv").read_text().splitlines()) - 1
-             for n in ("base", "grow", "tune")]  # fmt: skip
-    assert steps == [1, 1, 1]  # an epoch of 20 batches of 4 images
+             for n in ("base", "tune")]  # fmt: skip
+    assert steps == [1, 1]  # an epoch of 20 batches of 4 images
     _, card, _ = load_checkpoint(tmp_path / "tune" / "model.safetensors")
     assert card.classes == ("glioma", "meningioma", "notumor", "pituitary")
     assert card.preparation["size"] == 64
