@@ -6,7 +6,6 @@ is resumed after its last complete epoch produces the same result.
 
 import logging
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,9 @@ from ignite.handlers import EMAHandler
 from ignite.metrics import Average
 from monai.engines import SupervisedTrainer
 from monai.inferers import SimpleInferer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
-from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from batchmri.model.network import ClassMapNetwork, logits
@@ -140,21 +138,27 @@ def recompute_batch_statistics(
 
     The statistics of the last weights do not fit the averaged ones (Izmailov et al., Averaging
     Weights Leads to Wider Optima and Better Generalization, 2018). `drawn` (batches, batch size)
-    contains the rows whose images are used. Frozen stages keep their statistics.
+    contains the rows whose images are used. Frozen stages keep their statistics. No branch is
+    dropped, since the statistics of dropped branches do not fit inference (Li et al., Understanding
+    the Disharmony between Dropout and Batch Normalization by Variance Shift, 2019).
     """
-    frozen = frozen_parts(averaged, frozen_stages)
-    kept = [deepcopy(part.state_dict()) for part in frozen]
+    frozen = {part for one in frozen_parts(averaged, frozen_stages) for part in one.modules()}
+    norms = [m for m in averaged.modules() if isinstance(m, nn.BatchNorm2d) and m not in frozen]
+    momenta = [norm.momentum for norm in norms]
+    was_training = averaged.training
+    averaged.eval()  # without dropped branches, as in inference
+    for norm in norms:
+        norm.train()
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative mean
     device = next(averaged.parameters()).device
-    batches = (
-        images.prepared.batch(some.tolist(), images.settings).to(
-            device, memory_format=torch.channels_last
-        )
-        for some in drawn
-    )
-    with autocast_if_faster(device):
-        update_bn(batches, averaged)
-    for part, state in zip(frozen, kept, strict=True):
-        part.load_state_dict(state)
+    with torch.no_grad(), autocast_if_faster(device):
+        for some in drawn:
+            batch = images.prepared.batch(some.tolist(), images.settings)
+            averaged(batch.to(device, memory_format=torch.channels_last))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    averaged.train(was_training)
 
 
 def _loader(

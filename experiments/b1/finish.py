@@ -26,7 +26,7 @@ from batchmri.training.settings import TrainSettings
 from batchmri.training.table import classes_of, read_table
 from batchmri.training.train import card_of, first_network
 
-_BATCHES = 24  # on which the batch statistics of the mean are measured
+_BATCHES = 100  # on which the batch statistics of the mean are measured
 _SEED = 5
 
 

@@ -18,6 +18,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "experiments" / "b1"
         ("release-0.1/fold-a", 1.02),
         ("release-0.1/mean", 1.02),
         ("tune", 1),
+        ("tune-second", 1),
         ("tune-posterior", 1),
         ("recipe-base", 1),
         ("recipe-tune", 1),

@@ -36,4 +36,8 @@ def test_batch_statistics_are_those_of_unaugmented_images() -> None:
         first.running_mean, before.mean((0, 2, 3)), rtol=0.02, atol=0.02 * float(before.std())
     )
     assert first.momentum == momentum
+    found = {name: value.clone() for name, value in network.named_buffers()}
+    recompute_batch_statistics(network, drawn, np.arange(n).reshape(2, 4))
+    for name, value in network.named_buffers():  # no branch was dropped at random
+        torch.testing.assert_close(value, found[name], rtol=0, atol=0)
     assert not network.training
