@@ -58,3 +58,22 @@ def test_changes_of_an_export_that_fails_are_forgotten(tmp_path: Path) -> None:
         assert list(again.changes.all()) == []
         again.commit({})
         assert store.studies.get("1.1") is None
+
+
+def test_a_commit_deletes_only_studies_that_are_gone_and_closes_a_finished_run() -> None:
+    with Store(None) as store:
+        for finished in (False, True):
+            pending = store.pending_export()
+            changes = Changes(pending.changes)
+            for uid in ("1.1", "1.2"):
+                pending.put(ExportedStudy(uid, "a", "v", "glioma", ""))
+                changes.add(change("verdict", "notumor", "glioma", uid))
+            if finished:
+                pending.drop("1.1")
+                changes.add(change("gone", "glioma", "", "1.1"))
+            changes.end(finished=finished)
+            pending.commit({})
+            assert store.changes_are_open is not finished
+        assert store.studies.get("1.1") is None
+        assert store.studies.get("1.2") == ExportedStudy("1.2", "a", "v", "glioma", "")
+        assert store.pending_export().changes.get("1.1") == change("gone", "notumor", "")

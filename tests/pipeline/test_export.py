@@ -11,6 +11,7 @@ import pytest
 
 from batchmri.outputs.rows import StudyExport
 from batchmri.outputs.tables.csv import CsvTables
+from batchmri.pipeline import export as exports
 from batchmri.pipeline.commands.reclassify import reclassify
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.pipeline.run.scan_options import ScanOptions
@@ -137,3 +138,18 @@ def test_an_archive_of_version_0_1_is_not_classified_again(
     os.utime(archive / "one" / "series-000", ns=(1, 1))
     scan([archive], out=out, settings=settings, options=ScanOptions())
     assert json.loads((out / "run.json").read_text())["slices_classified_now"] == 5
+
+
+def test_changes_of_two_runs_in_one_second_are_both_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports.time, "strftime", lambda *_: "2026-01-01T000000Z")
+    for content in ("one", "two", "three"):
+        (tmp_path / "changes.csv").write_text(content)
+        exports._keep_changes(tmp_path)
+    kept = {path.name: path.read_text() for path in (tmp_path / "changes").iterdir()}
+    assert kept == {
+        "2026-01-01T000000Z.csv": "one",
+        "2026-01-01T000000Z-2.csv": "two",
+        "2026-01-01T000000Z-3.csv": "three",
+    }

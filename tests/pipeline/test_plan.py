@@ -163,3 +163,15 @@ def test_a_plan_of_changed_studies_equals_a_plan_of_all(
             nights.compare(ScanOptions(retry_failed=nights.dice.random() < 0.2))
             assert not list(nights.store.unplanned)
             nights.classify()
+
+
+def test_series_whose_files_belong_to_another_study_now_are_deleted_in_a_limited_run() -> None:
+    """A limited run plans only studies that have files."""
+    settings = Settings.model_validate({"selection": {"min_slices": 1}})
+    with Store(None) as store:
+        planner = Planner(store, settings, ScanOptions(limit=1), lambda _: True, Console("plain"))
+        for size, study in enumerate(("1.1", "1.2")):
+            found = instance(0, source="a/0", path="/a/0", study_uid=study)
+            store.files.put_header(FileEntry("a/0", "/a/0", size, size), found, 0.0)
+            planner.plan(Shutdown())
+        assert {row[0] for row in planned(store)[0]} == {"1.2"}

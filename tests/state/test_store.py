@@ -247,7 +247,9 @@ def test_a_clock_that_was_set_back_does_not_make_files_new_forever(tmp_path: Pat
     with Store(tmp_path / "state.db") as store:
         walked(store, entry("a"))
         store.files.put_header(entry("a"), instance("a"), NOW + 1e9)
+        store.unplanned.discard("1.1")
         walked(store, entry("a"))
+        assert list(store.unplanned) == ["1.1"], "whether it has settled must be decided again"
         assert store.files.last_change_s("1.1") == NOW
 
 
