@@ -263,3 +263,14 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as foreign:
         assert foreign.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
     foreign.close()
+
+
+def test_nothing_of_a_forgotten_study_remains_in_the_file(tmp_path: Path) -> None:
+    """SQLite overwrites deleted rows only in some builds."""
+    study, path = "1.2.840.9753", tmp_path / "state.db"
+    with Store(path) as store:
+        store._db.execute("PRAGMA secure_delete = OFF")
+        store.files.put_header(entry("a"), instance("a", study), NOW)
+        store.lookup.forget(study)
+        store.lookup.compact()
+    assert study.encode() not in path.read_bytes()
