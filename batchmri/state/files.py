@@ -164,10 +164,11 @@ class FileIndex:
         self._db.execute(
             "DELETE FROM temp.walked WHERE EXISTS (SELECT 1 FROM files "
             "WHERE files.source = walked.source AND files.size = walked.size "
-            "AND files.mtime_ns = walked.mtime_ns AND files.tries >= 0 AND (files.reason IS NULL "
-            f"OR files.reason IS walked.reason OR files.reason NOT IN ({_placeholders(again)}) "
-            "OR files.tries >= ?))",
-            (*again, 1_000_000 if retry_failed else max_failed_runs),
+            "AND files.mtime_ns = walked.mtime_ns AND files.tries >= 0 AND CASE "
+            "WHEN walked.reason IS NULL THEN files.reason IS NULL OR files.tries >= ? "
+            f"OR files.reason NOT IN ({_placeholders(again)}) "
+            "ELSE files.reason IS walked.reason AND files.detail IS walked.detail END)",
+            (1_000_000 if retry_failed else max_failed_runs, *again),
         )
         return self._count("temp.walked", None)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -74,10 +75,13 @@ def test_tables_are_written_only_if_something_has_changed(
     assert len(no_export) == done + 1
     assert table(out, "slices") == []
     (archive / "note.txt").write_text("no image")
-    scan([archive], out=out, settings=changed(settings, "report", slices="none"))
+    scan([archive], out=out, settings=changed(settings, "report", slices="none", html=False))
     assert table(out, "files")[0]["source"] == "archive/note.txt"
-    reclassify(out, settings=settings)
-    assert len(table(out, "slices")) == 6
+    shutil.rmtree(out / "report")
+    reclassify(out)
+    assert table(out, "slices") == [] and not (out / "report").exists()
+    reclassify(out, settings=changed(settings, "report", slices="all", html=True))
+    assert len(table(out, "slices")) == 6 and (out / "report").exists()
 
 
 def test_the_state_is_not_locked_while_tables_are_written(

@@ -2,6 +2,7 @@ import errno
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def test_an_unreadable_folder_is_new_once_and_gone_when_it_can_be_read(tmp_path:
         assert walked(store, folder) == ["locked"]
         assert store.files.put_header(FileEntry("locked", "", 0, 0), folder, 0) == 1
         assert walked(store, folder) == []
+        assert walked(store, replace(folder, detail="stale file handle")) == ["locked"]
         walked(store, entry("locked/a"))
         assert list(store.series.notes()) == []
 
