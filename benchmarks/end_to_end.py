@@ -7,9 +7,9 @@ series and on several, and the rates are those of the slices beyond the first se
 exit: imports, loading the network and other costs that do not grow with the archive are in `start`,
 the seconds of a scan of one series. Ratios are medians of the pairs.
 
-There are two limits: `network`, the bare backend on prepared slices; and `sum`, the bare costs of
-decoding, preparation and network together, on all cores. `waiting` is the share of the stage
-`classify` in which the backend has nothing to do.
+There are two limits, measured in every pair: `network`, the bare backend on prepared slices; and
+`sum`, the bare costs of decoding, preparation and network together, on all cores. `waiting` is the
+share of the stage `classify` in which the backend has nothing to do.
 """
 
 import argparse
@@ -52,21 +52,25 @@ def plain(archive: Path, out: Path) -> float:
     return seconds_of("-m", "benchmarks.plain_monai", archive, out)
 
 
-def bare_rate(precision: str, n: int = 256) -> float:
-    """Slices per second of the backend alone; the best of three rounds."""
-    weights, card, _ = read_weights(SHIPPED)
-    chosen = choose(ClassifierSettings.model_validate({"device": "cpu", "precision": precision}))
-    backend = load_backend(weights, card, chosen)
-    side = card.preparation["size"]
-    images = np.random.default_rng(0).uniform(-1, 1, (n, 1, side, side)).astype(np.float32)
-    size, best = backend.batch_size, 0.0
-    backend.run(images[:size])
-    for _ in range(3):
-        start = time.perf_counter()
+class BareNetwork:
+    """The backend alone, on prepared slices in memory."""
+
+    def __init__(self, precision: str, n: int = 256) -> None:
+        weights, card, _ = read_weights(SHIPPED)
+        chosen = choose(
+            ClassifierSettings.model_validate({"device": "cpu", "precision": precision})
+        )
+        self._backend = load_backend(weights, card, chosen)
+        shape = (n, 1, card.preparation["size"], card.preparation["size"])
+        self._images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+        self.rate()
+
+    def rate(self) -> float:
+        """Slices per second."""
+        n, size, start = len(self._images), self._backend.batch_size, time.perf_counter()
         for at in range(0, n, size):
-            backend.run(images[at : at + size])
-        best = max(best, n / (time.perf_counter() - start))
-    return best
+            self._backend.run(self._images[at : at + size])
+        return n / (time.perf_counter() - start)
 
 
 class Comparison:
@@ -79,30 +83,34 @@ class Comparison:
             make(base / name, kind, n)
         self.slices = (n_series - 1) * SLICES
         self.plain_slices = (_PLAIN_SERIES - 1) * SLICES
-        n_cores = len(os.sched_getaffinity(0))
-        self.reading_s = bare_s(base / "all") / self.slices / n_cores  # all cores decode
+        self.n_cores = len(os.sched_getaffinity(0))
         self.plain_one = plain(base / "one", base / "plain-one")
 
-    def pairs(self, n_pairs: int, rates: dict[str, float]) -> None:
+    def pairs(self, n_pairs: int, networks: dict[str, BareNetwork]) -> None:
         """Print a row per precision."""
-        one = {p: scan(self.base / "one", self.base / f"one-{p}", p) for p in rates}
-        ours: dict[str, list[np.ndarray]] = {precision: [] for precision in rates}
-        theirs: list[float] = []
+        one = {p: scan(self.base / "one", self.base / f"one-{p}", p) for p in networks}
+        rows: dict[str, list[tuple[float, ...]]] = {precision: [] for precision in networks}
         for pair in range(n_pairs):
-            for precision in rates:
-                out = self.base / f"all-{precision}-{pair}"
-                ours[precision].append(scan(self.base / "all", out, precision) - one[precision])
             spent = plain(self.base / "few", self.base / f"plain-{pair}") - self.plain_one
-            theirs.append(self.plain_slices / spent)
-        for precision, bare in rates.items():
-            found = [self.slices / seconds for seconds in ours[precision]]
-            rate, stage = (statistics.median(column) for column in zip(*found, strict=True))
-            ratio = statistics.median(o[0] / t for o, t in zip(found, theirs, strict=True))
-            both = 1 / (1 / bare + self.reading_s)
+            theirs = self.plain_slices / spent
+            # All cores decode and prepare.
+            reading_s = bare_s(self.base / "all") / self.slices / self.n_cores
+            for precision, network in networks.items():
+                out = self.base / f"all-{precision}-{pair}"
+                spent, stage = scan(self.base / "all", out, precision) - one[precision]
+                rate, bare = self.slices / spent, network.rate()
+                both = 1 / (1 / bare + reading_s)
+                waiting = max(0.0, 1 - self.slices / stage / bare)
+                found = (rate, theirs, rate / theirs, bare, rate / bare, both, rate / both, waiting)
+                rows[precision].append(found)
+        for precision, row in rows.items():
+            rate, theirs, faster, bare, of_bare, both, of_both, waiting = (
+                statistics.median(column) for column in zip(*row, strict=True)
+            )
             print(
                 f"| {self.kind} | {precision} | {one[precision][0]:.1f} | {rate:.1f} "
-                f"| {statistics.median(theirs):.1f} | {ratio:.1f} | {bare:.1f} | {rate / bare:.2f} "
-                f"| {both:.1f} | {rate / both:.2f} | {max(0.0, 1 - stage / bare):.0%} |",
+                f"| {theirs:.1f} | {faster:.1f} | {bare:.1f} | {of_bare:.2f} "
+                f"| {both:.1f} | {of_both:.2f} | {waiting:.0%} |",
                 flush=True,
             )
 
@@ -115,14 +123,14 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     options = parser.parse_args()
     print(f"{machine()}; {options.series} series of {SLICES} slices, {options.pairs} pairs\n")
-    rates = {precision: bare_rate(precision) for precision in options.precision}
+    networks = {precision: BareNetwork(precision) for precision in options.precision}
     print(
         "| archive | precision | start (s) | batchmri | plain MONAI | ratio | network | ratio "
         "| sum | ratio | waiting |\n|" + "---|" * 11
     )
     for kind in options.kinds:
         with tempfile.TemporaryDirectory() as name:
-            Comparison(Path(name), kind, options.series).pairs(options.pairs, rates)
+            Comparison(Path(name), kind, options.series).pairs(options.pairs, networks)
 
 
 if __name__ == "__main__":
