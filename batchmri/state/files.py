@@ -9,6 +9,7 @@ from typing import NamedTuple
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.state.documents import adapter
+from batchmri.state.schema import DELETE_ORPHANS
 from batchmri.state.transaction import ordered
 from batchmri.state.walk import NOT_FOUND, Kept, WalkIndex, below
 
@@ -145,11 +146,7 @@ class FileIndex:
             "AND files.path <> walked.path"
         )
         if gone:
-            self._db.execute(
-                "DELETE FROM series WHERE header_study IN (SELECT header_study FROM unplanned) "
-                "AND NOT EXISTS "
-                "(SELECT 1 FROM files WHERE files.header_study = series.header_study)"
-            )
+            self._db.execute(DELETE_ORPHANS)
         failed = [reason for reason in Reason if reason.status is Status.FAILED]
         temporary = [reason for reason in failed if reason.about.temporary]
         again = failed if retry_failed else temporary

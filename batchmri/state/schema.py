@@ -28,6 +28,11 @@ from batchmri.state.migrations import migrate_from_1
 VERSION = 3
 UNSETTLED = "may_pass OR reason = 'still_arriving'"
 """Condition for series that a later run may plan differently although their files are the same."""
+DELETE_ORPHANS = """
+DELETE FROM series WHERE header_study IN (SELECT header_study FROM unplanned)
+AND NOT EXISTS (SELECT 1 FROM files WHERE files.header_study = series.header_study)
+"""
+"""Statement that deletes the series of studies that no header refers to any more."""
 
 # files and series have rowids because their rows are long: without rowids each would take a page.
 

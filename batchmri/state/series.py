@@ -8,7 +8,7 @@ from enum import Enum
 from batchmri.reasons import Reason, Status
 from batchmri.records import FileNote, Scores, Series, SeriesKey, SeriesResult
 from batchmri.state.documents import adapter
-from batchmri.state.schema import UNSETTLED
+from batchmri.state.schema import DELETE_ORPHANS, UNSETTLED
 from batchmri.state.transaction import ordered
 
 _BY_KEY = "study_uid = ? AND series_uid = ? AND part = ?"
@@ -195,10 +195,7 @@ class SeriesIndex:
 
     def drop_orphans(self) -> None:
         """Delete the series of studies that no header refers to any more."""
-        self._db.execute(
-            "DELETE FROM series WHERE header_study IN (SELECT header_study FROM unplanned) "
-            "AND NOT EXISTS (SELECT 1 FROM files WHERE files.header_study = series.header_study)"
-        )
+        self._db.execute(DELETE_ORPHANS)
 
     def studies(self) -> Iterator[tuple[str, list[SeriesResult]]]:
         """The studies without a waiting series, each with its results, in order."""

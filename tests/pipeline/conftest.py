@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def settings(random_model: Path) -> Settings:
             "report": {"gradcam": "top:1", "gradcam_notumor": True},
         }
     )
+
+
+@pytest.fixture
+def archive(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of `scanned`/archive, where `scanned` is a fixture of the module."""
+    return Path(shutil.copytree(scanned / "archive", tmp_path / "archive"))
+
+
+@pytest.fixture
+def out(scanned: Path, tmp_path: Path) -> Path:
+    """A copy of `scanned`/out, the output of a scan of the archive."""
+    return Path(shutil.copytree(scanned / "out", tmp_path / "out"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,18 +49,6 @@ def plain(settings: Settings) -> Settings:
     return changed(settings, "report", gradcam="none", html=False)
 
 
-@pytest.fixture
-def archive(scanned: Path, tmp_path: Path) -> Path:
-    """The archive, copied for one test."""
-    return Path(shutil.copytree(scanned / "archive", tmp_path / "archive"))
-
-
-@pytest.fixture
-def out(scanned: Path, tmp_path: Path) -> Path:
-    """The output of a scan of the archive, copied for one test."""
-    return Path(shutil.copytree(scanned / "out", tmp_path / "out"))
-
-
 def reasons(out: Path) -> dict[str, str]:
     return {row["source"].rpartition("/")[2]: row["reason"] for row in table(out, "files")}
 

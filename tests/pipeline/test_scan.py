@@ -25,18 +25,6 @@ def scanned(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Pat
     return base
 
 
-@pytest.fixture
-def archive(scanned: Path, tmp_path: Path) -> Path:
-    """The archive, copied for one test."""
-    return Path(shutil.copytree(scanned / "archive", tmp_path / "archive"))
-
-
-@pytest.fixture
-def out(scanned: Path, tmp_path: Path) -> Path:
-    """The output of a scan of the archive, copied for one test."""
-    return Path(shutil.copytree(scanned / "out", tmp_path / "out"))
-
-
 def test_a_scan_writes_every_file_of_the_contract(out: Path) -> None:
     for name in ("studies", "series", "slices", "files", "changes"):
         assert (out / f"{name}.csv").is_file()
