@@ -16,7 +16,7 @@ from batchmri.pipeline.engines.base import Engine
 from batchmri.pipeline.run.archive_check import check_archive
 from batchmri.pipeline.run.scan_options import ScanOptions
 from batchmri.pipeline.run.shutdown import Shutdown
-from batchmri.reasons import MAX_FAILED_RUNS
+from batchmri.reasons import GIVEN_UP, MAX_FAILED_RUNS
 from batchmri.records import FileEntry, FileNote, Instance
 from batchmri.settings import Settings
 from batchmri.settings.archive import ArchiveSettings
@@ -114,7 +114,7 @@ class _Headers:
         ):
             self.store.files.n_given_up += 1
             self.console.warn(
-                "failed in three runs, not tried again without --retry-failed",
+                GIVEN_UP,
                 file=entry.source,
                 reason=found.reason,
             )

@@ -38,7 +38,7 @@ from batchmri.pipeline.run.shutdown import EXIT_BUDGET, EXIT_FAILURES, Shutdown
 from batchmri.pipeline.run.study_command import StudyCommand
 from batchmri.pipeline.run.study_stream import StudyStream
 from batchmri.pipeline.totals import Totals
-from batchmri.reasons import MAX_FAILED_RUNS, Status
+from batchmri.reasons import GIVEN_UP, MAX_FAILED_RUNS, Status
 from batchmri.records import FileNote, SeriesResult
 from batchmri.settings import Settings
 from batchmri.state.series import Trouble
@@ -177,13 +177,16 @@ def scan(
         report.failed_commands = on_study.n_failed
         if archive_read and (given_up := _given_up(store)):
             report.notices.append(given_up)
+        if stop.exit_code:
+            stopped = _stopped(store, stop, report.n_series, archive_read)
+            console.warn(stopped)
+            report.notices.append(stopped)
         report.exit_code = stop.exit_code or int(report.new_failures > 0)
         report.write(output, settings, model, totals, store)
         print_summary(console, totals, output, report.notices)
         print_json_summary(
             console, totals, output, report.exit_code, _paths(output, database), report.notices
         )
-        _report_remaining(console, store, stop, report.n_series, archive_read)
     return Outcome(report.exit_code, totals, output)
 
 
@@ -208,10 +211,7 @@ def _classify(
             report.new_failures += tries == 1
             _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
             if done.trouble is Trouble.TEMPORARY and tries == MAX_FAILED_RUNS:
-                console.warn(
-                    "failed in three runs, not tried again without --retry-failed",
-                    series=result.series.source,
-                )
+                console.warn(GIVEN_UP, series=result.series.source)
         if settings.schedule.too_many(report.new_failures, max(total, 1)):
             stop.request(EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed")
         stream.add(dict.fromkeys(done.result.series.key.study_uid for done, _ in group))
@@ -256,19 +256,12 @@ def _log_outcome(
             console.warn("failed", file=note.source, reason=note.reason, detail=note.detail or None)
 
 
-def _report_remaining(
-    console: Console, store: Store, stop: Shutdown, n_done: int, archive_read: bool
-) -> None:
-    if not stop.exit_code:
-        return
+def _stopped(store: Store, stop: Shutdown, n_done: int, archive_read: bool) -> str:
+    """Say why the run has stopped early, and what remains."""
     if not archive_read:
-        console.warn(
-            f"stopped: {stop.why}; the archive was not read completely; the next run continues"
-        )
-        return
+        return f"stopped: {stop.why}; the archive was not read completely; the next run continues"
     left = store.series.n_waiting()
     if not left:
-        console.warn(f"stopped: {stop.why}; no series remains")
-        return
+        return f"stopped: {stop.why}; no series remains"
     more = f", about {-(-left // n_done)} more runs like this one" if n_done else ""
-    console.warn(f"stopped: {stop.why}; {left} series remain{more}; the next run continues")
+    return f"stopped: {stop.why}; {left} series remain{more}; the next run continues"

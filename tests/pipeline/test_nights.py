@@ -361,7 +361,7 @@ def test_a_temporary_failure_is_tried_in_three_runs_and_reported_as_new_once(
     with monkeypatch.context() as patch:
         patch.setattr("batchmri.pipeline.engines.decode_pool.decode_many", planted.fails_for_some)
         codes = [scan([archive], out=out, settings=settings).exit_code for _ in range(3)]
-        assert "failed in three runs, not tried again" in capsys.readouterr().err
+        assert "failed in 3 runs, not tried again" in capsys.readouterr().err
         assert status(out).notices == ["1 series failed in 3 runs: only --retry-failed tries again"]
         assert "    failed in 3 runs; only --retry-failed tries again" in explain(out, "archive/a")
     assert codes == [1, 0, 0]
@@ -384,7 +384,9 @@ def test_a_spent_time_budget_ends_with_5_and_the_next_run_continues(
     tiny = changed(settings, "schedule", time_budget=timedelta(microseconds=1))
     assert scan([archive], out=hurried, settings=tiny).exit_code == 5
     stderr = capsys.readouterr().err
-    assert "the time budget is used up; the archive was not read completely" in stderr
+    said = "stopped: the time budget is used up; the archive was not read completely"
+    assert said in stderr
+    assert status(hurried).notices == [f"{said}; the next run continues"]
     assert scan([archive], out=hurried, settings=settings).exit_code == 0
     assert contents(hurried) == whole
 

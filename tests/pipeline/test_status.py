@@ -51,8 +51,9 @@ def test_runs_that_fail_are_recorded_with_their_exit_code(
         scan([archive], out=out, settings=other)
     archive.rename(tmp_path / "away")
     archive.mkdir()
-    with pytest.raises(ArchiveError):
+    with pytest.raises(ArchiveError) as refused:
         scan([archive], out=out, settings=settings)
+    assert status(out).notices == [str(refused.value)], "the morning after says why"
     allowed = ScanOptions(allow_shrink=True)
     assert scan([archive], out=out, settings=settings, options=allowed).exit_code == 0
     assert [run["exit_code"] for run in status(out).runs] == [0, 3, 2, 70, 1]
