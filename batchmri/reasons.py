@@ -10,6 +10,7 @@ from enum import StrEnum
 MAX_FAILED_RUNS = 3
 """After this number of runs, a file or series that fails for a temporary reason is given up."""
 GIVEN_UP = f"failed in {MAX_FAILED_RUNS} runs, not tried again without --retry-failed"
+"""The warning about a file or series that is given up."""
 
 
 class Status(StrEnum):

@@ -113,11 +113,7 @@ class _Headers:
             and tries == MAX_FAILED_RUNS
         ):
             self.store.files.n_given_up += 1
-            self.console.warn(
-                GIVEN_UP,
-                file=entry.source,
-                reason=found.reason,
-            )
+            self.console.warn(GIVEN_UP, file=entry.source, reason=found.reason)
         self.progress.advance()
         self.bulk.tick()
 
