@@ -3,10 +3,12 @@
 import cv2
 import numpy as np
 
+from batchmri.percentiles import percentiles
 from batchmri.records import FloatArray
 
 ONE_GRAY_LEVEL = "one gray level"
-_MIN_DIFFERING = 0.005  # fraction of pixels that differ from the median
+_MIN_DIFFERING = 0.005  # fraction of pixels that differ from the most frequent value
+_SAMPLED = 8  # every eighth row and column, so at least three times _MIN_DIFFERING of the pixels
 _WORKING_SIDE = 256  # longest side, in pixels; larger images are downsampled
 _PERCENTILES = (0.5, 99.5)
 _LAG = 1 / 64  # of the longest side: noise correlated by zero filling does not reach this far
@@ -21,7 +23,9 @@ def why_blank(image: FloatArray) -> str:
 
     `image` has shape (rows, columns) and finite values.
     """
-    differing = np.count_nonzero(image != np.median(image))
+    # If almost all pixels have one value, so have most of the sampled ones.
+    most = np.median(image[::_SAMPLED, ::_SAMPLED])
+    differing = np.count_nonzero(image != most)
     if differing == 0:
         return ONE_GRAY_LEVEL
     if differing < _MIN_DIFFERING * image.size:
@@ -41,14 +45,19 @@ def structure(image: FloatArray) -> float:
         return 1.0
     reduction = max(1.0, max(image.shape) / _WORKING_SIDE)
     size = tuple(max(_SMALLEST_SIDE, round(side / reduction)) for side in reversed(image.shape))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float64)
-    low, high = np.percentile(small, _PERCENTILES)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    low, high = percentiles(small, _PERCENTILES)
     if not 0 < high - low < np.inf:
         return 1.0  # fewer pixels differ than the percentiles exclude: not noise
-    small = np.clip((small - low) / (high - low), 0, 1)
+    small = np.clip(small, low, high) - np.float32(low)
+    small *= np.float32(1 / (high - low))
     longest = max(small.shape)
     lag, side = max(_LEAST_LAG, round(_LAG * longest)), max(3, round(_NEIGHBORHOOD * longest))
     residual = small - cv2.blur(small, (side, side))
-    across = float((residual[:, lag:] * residual[:, :-lag]).mean())
-    down = float((residual[lag:] * residual[:-lag]).mean())
-    return min(across, down) / max(float((residual**2).mean()), 1e-12)
+    across = _mean_product(residual[:, lag:], residual[:, :-lag])
+    down = _mean_product(residual[lag:], residual[:-lag])
+    return min(across, down) / max(_mean_product(residual, residual), 1e-12)
+
+
+def _mean_product(a: FloatArray, b: FloatArray) -> float:
+    return float(np.einsum("ij,ij->", a, b)) / a.size

@@ -11,6 +11,7 @@ import numpy as np
 from batchmri.outputs import drawing as canvas
 from batchmri.outputs.captions import Caption
 from batchmri.outputs.drawing import BOLD, DIM, Color, Image
+from batchmri.percentiles import percentiles
 from batchmri.records import FloatArray, Plane
 
 _PANEL = 384
@@ -125,20 +126,10 @@ def resized_gray(image: FloatArray, size: tuple[int, int]) -> Image:
     """A slice (rows, columns) as 8-bit gray levels, resized to `size` (width, height)."""
     smaller = size[0] < image.shape[1] or size[1] < image.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    low, high = _window(image)
+    low, high = percentiles(image, _WINDOW_PERCENTILES)
     gray = cv2.resize(image, size, interpolation=method) - np.float32(low)
     window: Image = np.clip(gray * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
     return window
-
-
-def _window(image: FloatArray) -> list[float]:
-    """The percentiles that are drawn black and white.
-
-    Sorting takes a fifth of the time of the search in np.percentile, with the same result.
-    """
-    ordered = np.sort(image, axis=None)
-    places = (ordered.size - 1) * np.divide(_WINDOW_PERCENTILES, 100)
-    return [np.quantile(ordered[int(at) : int(at) + 2], at % 1) for at in places]
 
 
 def heated(plain: Image, strength: FloatArray) -> Image:

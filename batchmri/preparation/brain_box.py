@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from batchmri.percentiles import percentiles
 from batchmri.records import CropBox
 
 _WORKING_SIDE = 256  # longest side, in pixels, for the contour search; larger images are reduced
@@ -40,8 +41,8 @@ def _reduce_and_stretch(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]
     reduction = max(1.0, max(image.shape) / _WORKING_SIDE)
     size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    low, high = np.percentile(small[::2, ::2], _PERCENTILES)
-    small = (small - low) * (255.0 / max(float(high - low), 1e-6))
+    low, high = percentiles(small[::2, ::2], _PERCENTILES)
+    small = (small - low) * (255.0 / max(high - low, 1e-6))
     blurred: npt.NDArray[np.uint8] = cv2.GaussianBlur(np.clip(small, 0, 255), (5, 5), 0).astype(
         np.uint8
     )

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from batchmri.percentiles import percentiles
+
 _SIDE = 128  # longest side of the reduced image, in pixels
 _FOREGROUND = 0.1  # of the range of gray levels
 _MIN_AREA = 0.02  # share of the image
@@ -49,7 +51,7 @@ def _reduced(image: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     reduction = max(1.0, max(image.shape) / _SIDE)
     size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    highest = max(float(np.percentile(small, 99)), 1e-6)
+    highest = max(*percentiles(small, (99,)), 1e-6)
     gray: npt.NDArray[np.float32] = np.clip(small / highest, 0, 1).astype(np.float32)
     return gray
 

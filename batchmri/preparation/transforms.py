@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from batchmri.percentiles import percentiles
 from batchmri.preparation.brain_box import brain_box
 from batchmri.preparation.resize import resize
 from batchmri.records import CropBox, FloatArray
@@ -94,8 +95,8 @@ def prepare_mask(mask: Image, box: CropBox, pixel_spacing: Spacing, size: int) -
 def gray_range(image: Image, box: CropBox, settings: PreparationSettings) -> tuple[float, float]:
     """Return the gray levels of an image that become black and white."""
     sample = _crop(image, box)[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
-    low, high = np.percentile(sample, (settings.lower_percentile, settings.upper_percentile))
-    return float(low), float(max(high, low + 1e-6))
+    low, high = percentiles(sample, (settings.lower_percentile, settings.upper_percentile))
+    return low, max(high, low + 1e-6)
 
 
 def resized_shape(box: CropBox, pixel_spacing: Spacing, size: int) -> tuple[int, int]:

@@ -91,3 +91,12 @@ def test_images_too_small_to_evaluate_are_not_blank(shape: tuple[int, int]) -> N
 def test_extreme_values() -> None:
     image = ellipse(120, 120) * np.float32(3e38)
     assert why_blank(image) == ""
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_differing_pixels_are_all_counted_wherever_pixels_are_sampled(start: int) -> None:
+    for differing, is_few in ((327, True), (328, False)):
+        image = np.full((SIDE, SIDE), 7, np.float32)
+        image[start::8, start::8].flat[:differing] = 5
+        found = why_blank(image)
+        assert (found == f"{differing} pixels differ from the background") == is_few

@@ -14,7 +14,6 @@ from batchmri.outputs.pictures import (
     _PANEL,
     _TILE,
     _WIDTH,
-    _window,
     heat_colors,
     heated,
     montage,
@@ -76,12 +75,6 @@ def test_heat_is_drawn_by_its_share_of_the_scale() -> None:
     full, half, over = (difference(draw(spot(48, 48), s))[194, 194] for s in (1.0, 2.0, 0.5))
     assert 0 < half < full
     assert over >= full
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (40, 61), (64, 64)])
-def test_black_and_white_are_the_percentiles_of_numpy(shape: tuple[int, int]) -> None:
-    image = np.random.default_rng(0).normal(0, 300, shape).astype(np.float32)
-    assert _window(image) == np.percentile(image, (1, 99)).tolist()
 
 
 def test_heat_covers_a_share_of_the_anatomy_that_grows_with_its_strength() -> None:

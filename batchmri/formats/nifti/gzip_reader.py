@@ -7,9 +7,11 @@ that is needed comes before them.
 import zlib
 from typing import BinaryIO
 
+from isal import isal_zlib  # two to three times as fast as zlib
+
 _MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 18
-_WBITS = 16 + zlib.MAX_WBITS  # zlib reads the gzip header and verifies the checksum
+_WBITS = 16 + zlib.MAX_WBITS  # the gzip header is read and the checksum verified
 
 
 def is_gzip(stream: BinaryIO) -> bool:
@@ -28,7 +30,7 @@ class GzipReader:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._member = zlib.decompressobj(_WBITS)
+        self._member = isal_zlib.decompressobj(_WBITS)
         self._compressed = b""
 
     def read(self, n_bytes: int) -> bytes:
@@ -52,7 +54,10 @@ class GzipReader:
         """Return some content of the current member; empty at its end."""
         while True:
             compressed = self._compressed or self._stream.read(_CHUNK)
-            content = self._member.decompress(compressed, n_bytes)
+            try:
+                content = self._member.decompress(compressed, n_bytes)
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
+                raise zlib.error(*error.args) from None
             self._compressed = self._member.unconsumed_tail
             if self._member.eof:
                 self._compressed = self._member.unused_data
@@ -70,5 +75,5 @@ class GzipReader:
         self._compressed = rest
         if not rest.startswith(_MAGIC):
             return False
-        self._member = zlib.decompressobj(_WBITS)
+        self._member = isal_zlib.decompressobj(_WBITS)
         return True
