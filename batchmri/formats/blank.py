@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from batchmri.percentiles import percentiles
+from batchmri.gray_levels import percentiles, span
 from batchmri.records import FloatArray
 
 ONE_GRAY_LEVEL = "one gray level"
@@ -47,10 +47,10 @@ def structure(image: FloatArray) -> float:
     size = tuple(max(_SMALLEST_SIDE, round(side / reduction)) for side in reversed(image.shape))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     low, high = percentiles(small, _PERCENTILES)
-    if not 0 < high - low < np.inf:
+    if high <= low:
         return 1.0  # fewer pixels differ than the percentiles exclude: not noise
     small = np.clip(small, low, high) - np.float32(low)
-    small *= np.float32(1 / (high - low))
+    small /= np.float32(span(low, high))
     longest = max(small.shape)
     lag, side = max(_LEAST_LAG, round(_LAG * longest)), max(3, round(_NEIGHBORHOOD * longest))
     residual = small - cv2.blur(small, (side, side))

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from batchmri.formats.blank import why_blank
 from batchmri.formats.decode_task import Refusal
+from batchmri.gray_levels import rescaled
 from batchmri.reasons import Reason
 from batchmri.records import Display, FloatArray
 
@@ -32,7 +33,8 @@ def as_stored(image: FloatArray, display: Display) -> FloatArray:
 def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | Refusal:
     """Return the slice in display orientation, float32 and finite, or a Refusal if it is blank.
 
-    Non-finite values are replaced with the minimum of the others. A slice is blank if fewer than
+    Non-finite values are replaced with the minimum of the others. Values near the limits of single
+    precision are multiplied by a power of two, which shows the same. A slice is blank if fewer than
     0.5% of its pixels differ from the median, or if it is noise without structure.
     """
     with np.errstate(over="ignore"):
@@ -42,5 +44,6 @@ def finish(values: npt.NDArray[np.floating], display: Display) -> FloatArray | R
         if not finite.any():
             return Refusal(Reason.BLANK_SLICE, "no finite value")
         image[~finite] = image[finite].min()
+    image = rescaled(image)
     blank = why_blank(image)
     return Refusal(Reason.BLANK_SLICE, blank) if blank else image

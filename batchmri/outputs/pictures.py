@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from batchmri.gray_levels import percentiles, span
 from batchmri.outputs import drawing as canvas
 from batchmri.outputs.captions import Caption
 from batchmri.outputs.drawing import BOLD, DIM, Color, Image
-from batchmri.percentiles import percentiles
 from batchmri.records import FloatArray, Plane
 
 _PANEL = 384
@@ -128,7 +128,8 @@ def resized_gray(image: FloatArray, size: tuple[int, int]) -> Image:
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     low, high = percentiles(image, _WINDOW_PERCENTILES)
     gray = cv2.resize(image, size, interpolation=method) - np.float32(low)
-    window: Image = np.clip(gray * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+    with np.errstate(over="ignore"):
+        window: Image = np.clip(gray * (255 / span(low, high)), 0, 255).astype(np.uint8)
     return window
 
 

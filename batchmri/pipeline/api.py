@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batchmri.errors import UsageError
+from batchmri.gray_levels import rescaled
 from batchmri.model.calibration import probabilities
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.pipeline.run.provenance import effective_settings
@@ -43,20 +44,31 @@ class Classifier:
     def __call__(self, slices: Sequence[npt.NDArray[np.generic]]) -> Predictions:
         """Classify 2-D arrays of any size and bit depth, with square pixels.
 
-        Raises UsageError for an empty list, an array that is not 2-D, or NaN and infinite values.
+        Raises UsageError for an empty list, an array that is empty, not 2-D or not of real numbers,
+        and values that are not finite in single precision.
         """
-        if not len(slices) or any(array.ndim != 2 for array in slices):
-            raise UsageError("expected a list of 2-D arrays, at least one")
-        for number, array in enumerate(slices):
-            if not np.isfinite(array).all():
-                raise UsageError(f"slices[{number}] contains NaN or infinite values")
+        if not len(slices) or any(array.ndim != 2 or not array.size for array in slices):
+            raise UsageError("expected a list of 2-D arrays with pixels, at least one")
         images = np.concatenate(
-            [prepare(a[None], _SQUARE_SPACING, self._preparation).pixels for a in slices]
+            [
+                prepare(_checked(array, number)[None], _SQUARE_SPACING, self._preparation).pixels
+                for number, array in enumerate(slices)
+            ]
         )
         maps, features = self._model.backend.run(images)
         rows = probabilities(maps, self._temperature)
         predicted = [self.classes[i] for i in rows.argmax(axis=1)]
         return Predictions(predicted, rows, maps, features)
+
+
+def _checked(array: npt.NDArray[np.generic], number: int) -> FloatArray:
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"slices[{number}] contains {array.dtype} values, not real numbers")
+    with np.errstate(over="ignore"):
+        image = array.astype(np.float32)
+    if not np.isfinite(image).all():
+        raise UsageError(f"slices[{number}] contains NaN, infinite or too large values")
+    return rescaled(image)
 
 
 def load_classifier(

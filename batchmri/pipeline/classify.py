@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 import numpy as np
 
+from batchmri.formats.decode_task import Refusal
 from batchmri.model.backends.base import Backend
 from batchmri.model.calibration import probabilities
 from batchmri.outputs.strips import strip_slices
@@ -24,6 +25,7 @@ from batchmri.pipeline.engines.series_accumulator import (
 from batchmri.pipeline.engines.worker_pool import Pool
 from batchmri.pipeline.run.loaded_model import Model
 from batchmri.preparation.transforms import PreparationSettings
+from batchmri.reasons import Reason
 from batchmri.records import (
     CropBox,
     FloatArray,
@@ -37,6 +39,7 @@ from batchmri.verdict.series import series_verdict
 from batchmri.verdict.temperature import sharpened, sharpening
 
 _MEGABYTE = 1 << 20
+_NO_NUMBER = Refusal(Reason.BAD_PIXELS, "the network returns values that are not finite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,12 @@ class SeriesClassifier:
     def _collect(self, classified: Classified[_Tag]) -> Iterator[FinishedSeries]:
         tag = classified.tag
         accumulator, ref = tag.accumulator, tag.ref
-        accumulator.classified[ref.index] = ClassifiedSlice(
-            ref, tag.box, tag.flags, classified.maps, classified.features
-        )
+        if np.isfinite(classified.maps).all() and np.isfinite(classified.features).all():
+            accumulator.classified[ref.index] = ClassifiedSlice(
+                ref, tag.box, tag.flags, classified.maps, classified.features
+            )
+        else:
+            accumulator.refuse(ref, _NO_NUMBER)
         if accumulator.complete:
             yield from self._finish(accumulator)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.percentiles import percentiles
+from batchmri.gray_levels import percentiles, span
 
 _SIDE = 128  # longest side of the reduced image, in pixels
 _FOREGROUND = 0.1  # of the range of gray levels
@@ -51,8 +51,9 @@ def _reduced(image: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     reduction = max(1.0, max(image.shape) / _SIDE)
     size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    highest = max(*percentiles(small, (99,)), 1e-6)
-    gray: npt.NDArray[np.float32] = np.clip(small / highest, 0, 1).astype(np.float32)
+    highest = span(0, *percentiles(small, (99,)))
+    with np.errstate(over="ignore"):
+        gray: npt.NDArray[np.float32] = np.clip(small / highest, 0, 1).astype(np.float32)
     return gray
 
 

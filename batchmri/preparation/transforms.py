@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from batchmri.percentiles import percentiles
+from batchmri.gray_levels import percentiles, span
 from batchmri.preparation.brain_box import brain_box
 from batchmri.preparation.resize import resize
 from batchmri.records import CropBox, FloatArray
@@ -76,10 +76,11 @@ def prepare_slice(
     box = brain_box(image)
     low, high = gray_range(image, box, settings)
     inside = _crop(image, box).astype(np.float32)
-    inside -= np.float32(low)
-    inside /= np.float32(high - low)
-    inside *= np.float32(settings.white - settings.black)
-    inside += np.float32(settings.black)
+    with np.errstate(over="ignore"):  # infinite values become white or black
+        inside -= np.float32(low)
+        inside /= np.float32(span(low, high))
+        inside *= np.float32(settings.white - settings.black)
+        inside += np.float32(settings.black)
     np.clip(inside, settings.black, settings.white, out=inside)
     _to_square(inside, box, pixel_spacing, settings.black, into)
     return box
@@ -96,7 +97,7 @@ def gray_range(image: Image, box: CropBox, settings: PreparationSettings) -> tup
     """Return the gray levels of an image that become black and white."""
     sample = _crop(image, box)[::_PERCENTILE_STRIDE, ::_PERCENTILE_STRIDE]
     low, high = percentiles(sample, (settings.lower_percentile, settings.upper_percentile))
-    return low, max(high, low + 1e-6)
+    return low, high
 
 
 def resized_shape(box: CropBox, pixel_spacing: Spacing, size: int) -> tuple[int, int]:

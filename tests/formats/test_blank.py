@@ -7,6 +7,7 @@ import pytest
 from batchmri.formats.blank import structure, why_blank
 from batchmri.formats.decode_task import Refusal
 from batchmri.formats.orientation import finish
+from batchmri.preparation.transforms import PreparationSettings, prepare
 from batchmri.reasons import Reason
 from batchmri.records import Display
 
@@ -100,3 +101,22 @@ def test_differing_pixels_are_all_counted_wherever_pixels_are_sampled(start: int
         image[start::8, start::8].flat[:differing] = 5
         found = why_blank(image)
         assert (found == f"{differing} pixels differ from the background") == is_few
+
+
+@pytest.mark.parametrize("factor", [1e-44, 1e-40, 1e-20, 1e20, 7e37])
+def test_noise_of_any_scale_is_blank(factor: float) -> None:
+    noise = (magnitude_noise() - 1) * np.float32(factor)
+    assert finish(noise, Display()) == Refusal(Reason.BLANK_SLICE, "noise without structure")
+
+
+@pytest.mark.parametrize("factor", [1e-39, 1e-20, 1.0, 1e20, 1e38, 3.3e38])
+def test_heads_of_any_scale_are_prepared_alike(factor: float) -> None:
+    head = ellipse(150, 120) + np.float32(0.02) * magnitude_noise()
+    head = 2 * np.clip(head, 0, 1) - 1  # to both ends of the range
+    settings = PreparationSettings()
+    expected = prepare(head[None], (1, 1), settings)
+    image = finish(head * np.float32(factor), Display())
+    assert isinstance(image, np.ndarray)
+    found = prepare(image[None], (1, 1), settings)
+    assert found.boxes == expected.boxes
+    np.testing.assert_allclose(found.pixels, expected.pixels, atol=1e-3)

@@ -38,7 +38,17 @@ def test_a_result_does_not_depend_on_other_images_in_the_batch(classifier: Class
     assert together.maps[7].tobytes() == alone.maps[0].tobytes()
 
 
-@pytest.mark.parametrize("images", [[], [np.zeros((4, 4, 3))], [np.zeros(9)]])
+@pytest.mark.parametrize(
+    "images",
+    [
+        [],
+        [np.zeros((4, 4, 3))],
+        [np.zeros(9)],
+        [np.zeros((0, 9))],
+        [np.ones((9, 9), complex)],
+        [np.full((9, 9), None)],
+    ],
+)
 def test_input_that_is_not_a_list_of_2d_arrays_is_refused(
     images: list[np.ndarray], classifier: Classifier
 ) -> None:
@@ -52,8 +62,19 @@ def test_an_array_with_a_value_that_is_not_finite_is_refused_by_its_index(
 ) -> None:
     image = head().astype(np.float32)
     image[3, 4] = value
-    with pytest.raises(UsageError, match=r"^slices\[1\] contains NaN or infinite values$"):
+    with pytest.raises(UsageError, match=r"^slices\[1\] contains NaN, infinite or "):
         classifier([head(), image])
+
+
+@pytest.mark.parametrize("factor", [1e-40, 1e-20, 2e34, 5e305])
+def test_probabilities_do_not_depend_on_the_unit(factor: float, classifier: Classifier) -> None:
+    image = head().astype(np.float64)
+    if factor > 1e38:
+        with pytest.raises(UsageError, match=r"^slices\[0\] contains .* too large values$"):
+            classifier([image * factor])
+        return
+    both = classifier([image, (image * factor).astype(np.float32)]).probabilities
+    np.testing.assert_allclose(both[1], both[0], atol=0.01)
 
 
 def test_the_temperature_of_a_calibration_applies(

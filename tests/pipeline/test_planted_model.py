@@ -37,6 +37,16 @@ class Planted:
         return maps, np.zeros((len(batch), 1504), np.float32)
 
 
+class NotFinite(Planted):
+    """Returns values that are not finite for three of four slices."""
+
+    def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
+        maps, features = super().run(batch)
+        maps[1::2, 0, 0, 0] = np.nan
+        features[2::4, 5] = np.inf
+        return maps, features
+
+
 @contextmanager
 def planted(position: int) -> Iterator[None]:
     """Let scans predict the class at this index of the card for every slice."""
@@ -143,3 +153,17 @@ def test_pictures_of_other_rules_are_blank_until_the_next_scan(
     assert sum(bool(row["gradcam_png"]) for row in table(out, "slices")) == 5
     scan([tmp_path / "archive"], out=fresh, settings=longer)
     assert contents(out) == contents(fresh)
+
+
+def test_slices_without_finite_values_of_the_network_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr("batchmri.pipeline.run.loaded_model.load_backend", lambda *_: NotFinite(0))
+    write_series(tmp_path / "archive", SeriesDescription="AX T1 +C", n=8)
+    out = tmp_path / "out"
+    assert scan([tmp_path / "archive"], out=out, settings=settings).exit_code == 1
+    (series,) = table(out, "series")
+    assert (series["status"], series["detail"]) == ("classified", "6 x bad_pixels")
+    assert len(table(out, "slices")) == 2
+    assert {row["reason"] for row in table(out, "files")} == {"bad_pixels"}
+    assert scan([tmp_path / "archive"], out=out, settings=settings).exit_code == 0

@@ -73,7 +73,7 @@ def open_nifti(path: str) -> NiftiFile:
         shape, dtype = tuple(header.get_data_shape()), header.get_data_dtype()
         slope, intercept = _scaling(header)
         offset = int(header.get_data_offset())
-    except HeaderDataError as error:
+    except (HeaderDataError, ValueError, OverflowError) as error:
         raise Refused(Reason.BAD_HEADER, f"its NIfTI header is invalid ({error})") from None
     _check_type(dtype)
     if not shape or any(n < 1 for n in shape) or offset < 0:

@@ -141,14 +141,16 @@ def _volume_of(header: Any, pair: bool) -> _Volume:
     if min(sizes) <= 0:
         raise HeaderError("the header states a dimension of size 0 or less")
     sizes += [1] * (3 - len(sizes))
-    offset = 0 if pair else max(352, _integer(header["vox_offset"]))
+    offset = 0 if pair else max(352, _offset(header))
     bits = int(header["bitpix"])
     return _Volume((sizes[0], sizes[1], sizes[2]), math.prod(sizes[3:]), max(1, bits // 8), offset)
 
 
-def _integer(value: Any) -> int:
-    number = float(value)
-    return int(number) if math.isfinite(number) else 0
+def _offset(header: Any) -> int:
+    offset = float(header["vox_offset"])
+    if not math.isfinite(offset):
+        raise HeaderError(f"the header states {offset} as the offset of its values")
+    return int(offset)
 
 
 def _affine_of(header: Any) -> Affine | None:

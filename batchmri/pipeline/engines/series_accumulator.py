@@ -61,6 +61,11 @@ class SeriesAccumulator:
         self.closed = chunk.last
         return good
 
+    def refuse(self, ref: SliceRef, refusal: Refusal) -> None:
+        """Leave out a slice that `add` returned."""
+        self.refused.append((ref, refusal))
+        self.expected -= 1
+
     @property
     def slices(self) -> list[ClassifiedSlice]:
         """The classified slices, in order."""

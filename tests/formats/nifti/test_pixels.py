@@ -1,6 +1,8 @@
 """NIfTI-1, NIfTI-2, Analyze; scaling, orientation, refusals."""
 
 import gzip
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,7 +259,29 @@ def test_padding_and_further_members_after_gzip_are_content(volume, tmp_path, de
         assert found.flags == ()
 
 
-@pytest.mark.parametrize("tail", [b"x", b"junk" * 300, bytes(600) + b"junk", b"\x1f"])
+@pytest.mark.parametrize("flags", range(0, 32, 2))
+@pytest.mark.parametrize("chunk", [1, 7, 40])
+def test_a_gzip_header_may_be_cut_at_any_place(
+    chunk, flags, volume, tmp_path, decoded, monkeypatch
+) -> None:
+    """By the bits of RFC 1952: FHCRC 2, FEXTRA 4, FNAME 8, FCOMMENT 16."""
+    monkeypatch.setattr("batchmri.formats.nifti.gzip_reader._CHUNK", chunk)
+    path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii")
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6)
+    head += b"\x05\x00extra" if flags & 4 else b""
+    head += b"name\0" if flags & 8 else b""
+    head += b"comment\0" if flags & 16 else b""
+    head += struct.pack("<H", zlib.crc32(head) & 0xFFFF) if flags & 2 else b""
+    content = path.read_bytes()
+    first, second = (head + gzip.compress(part)[10:] for part in (content[:100], content[100:]))
+    packed = tmp_path / "v.nii.gz"
+    packed.write_bytes(gzip.compress(b"") + first + second)
+    np.testing.assert_array_equal(decoded(packed, 8).slices[0], volume[:, :, 7])
+
+
+@pytest.mark.parametrize(
+    "tail", [b"x", b"junk" * 300, bytes(600) + b"junk", b"\x1f", b"\x1f\x8bjunk"]
+)
 @pytest.mark.parametrize("name", ["v.nii.gz", "v.hdr.gz"])
 def test_bytes_after_gzip_are_ignored_and_flagged(name, tail, volume, tmp_path, decoded) -> None:
     kind = nibabel.Nifti1Image if "nii" in name else nibabel.Nifti1Pair

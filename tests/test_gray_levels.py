@@ -1,9 +1,9 @@
-"""Percentiles are those of NumPy, to the last bit."""
+"""Percentiles are those of NumPy, to the last bit; extreme gray levels are made safe."""
 
 import numpy as np
 import pytest
 
-from batchmri.percentiles import percentiles
+from batchmri.gray_levels import percentiles, rescaled, span
 
 OF = (0.0, 0.5, 1.0, 30.0, 99.0, 99.5, 100.0)
 
@@ -26,3 +26,17 @@ def test_images_are_flattened() -> None:
 def test_the_largest_values_do_not_overflow() -> None:
     values = np.array([-3e38, 3e38], np.float32)
     assert percentiles(values, (0, 50, 100)) == [float(values[0]), 0.0, float(values[1])]
+
+
+@pytest.mark.parametrize("factor", [2.0**-140, 2.0**-101, 1.0, 2.0**121, 2.0**127])
+def test_extreme_images_are_multiplied_by_a_power_of_two(factor: float) -> None:
+    image = np.array([[0.25, 0.5], [0.75, 1]], np.float32) * np.float32(factor)
+    found = rescaled(image)
+    assert (found / found.max()).tolist() == [[0.25, 0.5], [0.75, 1]]
+    assert 2.0**-100 <= float(found.max()) <= 2.0**120
+    assert (found is image) == (factor == 1)
+
+
+def test_equal_gray_levels_have_a_positive_span() -> None:
+    assert span(1, 3) == 2
+    assert 0 < np.float32(span(3e38, 3e38)) < 1e-29
