@@ -202,6 +202,10 @@ def _classify(
     """Commit every series that the engine has classified."""
     total = store.series.n_waiting()
 
+    def stop_after_too_many_failures() -> None:
+        if settings.schedule.too_many(report.new_failures, max(total, 1)):
+            stop.request(EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed")
+
     def announce(group: Sequence[Committed]) -> None:
         for done, tries in group:
             result = done.result
@@ -212,10 +216,10 @@ def _classify(
             _log_outcome(console, result, done.left_out, newly_failed=tries == 1)
             if done.trouble is Trouble.TEMPORARY and tries == MAX_FAILED_RUNS:
                 console.warn(GIVEN_UP, series=result.series.source)
-        if settings.schedule.too_many(report.new_failures, max(total, 1)):
-            stop.request(EXIT_FAILURES, f"{report.new_failures} new failures, more than allowed")
+        stop_after_too_many_failures()
         stream.add(dict.fromkeys(done.result.series.key.study_uid for done, _ in group))
 
+    stop_after_too_many_failures()  # files with invalid headers may be enough
     with (
         console.stage("classifying series", total) as progress,
         Commits(store, stop, announce) as commits,

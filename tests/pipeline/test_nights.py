@@ -430,6 +430,18 @@ def test_more_failures_than_allowed_end_with_3(
     assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
 
 
+def test_too_many_invalid_headers_end_a_run_before_it_classifies(
+    archive: Path, tmp_path: Path, plain: Settings
+) -> None:
+    for number in range(3):
+        (archive / f"bad{number}_T1.nii").write_bytes(bytes(400))
+    strict = changed(plain, "schedule", max_failures="2")
+    assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 3
+    assert not any(row["status"] == "classified" for row in table(tmp_path / "out", "series"))
+    assert scan([archive], out=tmp_path / "out", settings=strict).exit_code == 0
+    assert any(row["status"] == "classified" for row in table(tmp_path / "out", "series"))
+
+
 def test_the_state_may_be_elsewhere_and_is_then_required(
     archive: Path, tmp_path: Path, plain: Settings
 ) -> None:
