@@ -141,7 +141,7 @@ def _container(first_bytes: bytes) -> str:
     """Return the name of a container of DICOM that only the content reveals."""
     for offset, name in _COMPRESSED_DICOM:
         compressed = first_bytes[offset:]
-        if compressed[:1] == b"\x78" and has_prefix(inflated(compressed, wbits=15)):
+        if compressed[:1] == b"\x78" and has_prefix(inflated(compressed)):
             return name
     if first_bytes.startswith(b"--") and b"application/dicom" in first_bytes:
         return "multipart DICOM (DICOMweb)"

@@ -125,3 +125,12 @@ def test_images_are_recognized_with_any_name(tmp_path: Path) -> None:
 def test_a_gzip_bomb_is_not_inflated() -> None:
     bomb = gzip.compress(bytes(6_000_000))[:4096]
     assert sniff("x", bomb).reason is Reason.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize("first", [0, 100, 347])
+def test_a_header_in_several_gzip_members(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "v.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.eye(4)), path)
+    content = path.read_bytes()
+    members = gzip.compress(content[:first]) + bytes(9) + gzip.compress(content[first:])
+    assert sniff("no ending", members[:4096]).reader == "nifti"

@@ -26,7 +26,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from batchmri import shared_file
 from batchmri.formats.decode_task import Refused
-from batchmri.formats.nifti.gzip_reader import GzipReader, is_gzip
+from batchmri.formats.gzip_reader import GzipReader, is_gzip
 from batchmri.formats.safe_open import open_regular
 from batchmri.reasons import Reason
 

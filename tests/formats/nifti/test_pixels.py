@@ -265,7 +265,7 @@ def test_a_gzip_header_may_be_cut_at_any_place(
     chunk, flags, volume, tmp_path, decoded, monkeypatch
 ) -> None:
     """By the bits of RFC 1952: FHCRC 2, FEXTRA 4, FNAME 8, FCOMMENT 16."""
-    monkeypatch.setattr("batchmri.formats.nifti.gzip_reader._CHUNK", chunk)
+    monkeypatch.setattr("batchmri.formats.gzip_reader._CHUNK", chunk)
     path = save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii")
     head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6)
     head += b"\x05\x00extra" if flags & 4 else b""

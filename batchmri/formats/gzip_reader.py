@@ -9,17 +9,18 @@ from typing import BinaryIO
 
 from zlib_ng import zlib_ng  # twice as fast as zlib
 
-_MAGIC = b"\x1f\x8b"
-_MEMBER = _MAGIC + b"\x08"  # the only method of compression
+from batchmri.formats.inflate import GZIP_MAGIC
+
+_MEMBER = GZIP_MAGIC + b"\x08"  # the only method of compression
 _CHUNK = 1 << 18
 _WBITS = 16 + zlib.MAX_WBITS  # the gzip header is read and the checksum verified
 
 
 def is_gzip(stream: BinaryIO) -> bool:
     """Return whether a file begins with the gzip magic; the stream is at its start afterwards."""
-    magic = stream.read(len(_MAGIC))
+    magic = stream.read(len(GZIP_MAGIC))
     stream.seek(0)
-    return magic == _MAGIC
+    return magic == GZIP_MAGIC
 
 
 class GzipReader:
