@@ -31,6 +31,14 @@ def span(low: float, high: float) -> float:
     return max(high - low, _SMALL)
 
 
+def stretched(image: npt.NDArray[np.number], low: float, high: float) -> FloatArray:
+    """Return a float32 image with the gray levels from `low` to `high` stretched to 0 to 255."""
+    with np.errstate(over="ignore"):  # infinite values become 0 or 255
+        scaled = (image - np.float32(low)) * np.float32(255 / span(low, high))
+    clipped: FloatArray = np.clip(scaled, 0, 255)
+    return clipped
+
+
 def percentiles(values: npt.NDArray[np.generic], of: Sequence[float]) -> list[float]:
     """Return the percentiles `of` (0 to 100) of finite values, interpolated linearly.
 

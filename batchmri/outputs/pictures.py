@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from batchmri.gray_levels import percentiles, span
+from batchmri.gray_levels import percentiles, stretched
 from batchmri.outputs import drawing as canvas
 from batchmri.outputs.captions import Caption
 from batchmri.outputs.drawing import BOLD, DIM, Color, Image
@@ -127,10 +127,8 @@ def resized_gray(image: FloatArray, size: tuple[int, int]) -> Image:
     smaller = size[0] < image.shape[1] or size[1] < image.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     low, high = percentiles(image, _WINDOW_PERCENTILES)
-    gray = cv2.resize(image, size, interpolation=method) - np.float32(low)
-    with np.errstate(over="ignore"):
-        window: Image = np.clip(gray * (255 / span(low, high)), 0, 255).astype(np.uint8)
-    return window
+    gray = cv2.resize(image, size, interpolation=method)
+    return stretched(gray, low, high).astype(np.uint8)
 
 
 def heated(plain: Image, strength: FloatArray) -> Image:

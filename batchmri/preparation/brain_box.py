@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from batchmri.gray_levels import percentiles, span
+from batchmri.gray_levels import percentiles, stretched
 from batchmri.records import CropBox
 
 _WORKING_SIDE = 256  # longest side, in pixels, for the contour search; larger images are reduced
@@ -42,12 +42,8 @@ def _reduce_and_stretch(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]
     size = tuple(max(1, round(side / reduction)) for side in reversed(image.shape))
     small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     low, high = percentiles(small[::2, ::2], _PERCENTILES)
-    with np.errstate(over="ignore"):
-        small = (small - low) * (255.0 / span(low, high))
-    blurred: npt.NDArray[np.uint8] = cv2.GaussianBlur(np.clip(small, 0, 255), (5, 5), 0).astype(
-        np.uint8
-    )
-    return blurred
+    blurred = cv2.GaussianBlur(stretched(small, low, high), (5, 5), 0)
+    return blurred.astype(np.uint8)
 
 
 def _threshold(gray: npt.NDArray[np.uint8]) -> float:
