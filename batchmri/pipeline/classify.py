@@ -39,7 +39,7 @@ from batchmri.verdict.series import series_verdict
 from batchmri.verdict.temperature import sharpened, sharpening
 
 _MEGABYTE = 1 << 20
-_NO_NUMBER = Refusal(Reason.BAD_PIXELS, "the network returns values that are not finite")
+_NOT_FINITE = Refusal(Reason.BAD_PIXELS, "the network returns values that are not finite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class SeriesClassifier:
                 ref, tag.box, tag.flags, classified.maps, classified.features
             )
         else:
-            accumulator.refuse(ref, _NO_NUMBER)
+            accumulator.refuse(ref, _NOT_FINITE)
         if accumulator.complete:
             yield from self._finish(accumulator)
 

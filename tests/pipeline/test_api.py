@@ -66,13 +66,14 @@ def test_an_array_with_a_value_that_is_not_finite_is_refused_by_its_index(
         classifier([head(), image])
 
 
-@pytest.mark.parametrize("factor", [1e-40, 1e-20, 2e34, 5e305])
+def test_values_beyond_single_precision_are_refused(classifier: Classifier) -> None:
+    with pytest.raises(UsageError, match=r"^slices\[0\] contains .* too large values$"):
+        classifier([head().astype(np.float64) * 5e305])
+
+
+@pytest.mark.parametrize("factor", [1e-40, 1e-20, 2e34])
 def test_probabilities_do_not_depend_on_the_unit(factor: float, classifier: Classifier) -> None:
     image = head().astype(np.float64)
-    if factor > 1e38:
-        with pytest.raises(UsageError, match=r"^slices\[0\] contains .* too large values$"):
-            classifier([image * factor])
-        return
     both = classifier([image, (image * factor).astype(np.float32)]).probabilities
     np.testing.assert_allclose(both[1], both[0], atol=0.01)
 

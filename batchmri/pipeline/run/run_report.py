@@ -79,7 +79,7 @@ class RunReport:
             # Do not let a failure to record the run hide the original exception.
             with suppress(BatchmriError, OSError, sqlite3.Error):
                 known = store.explained(error) if store else error
-                if isinstance(known, BatchmriError):
+                if isinstance(known, BatchmriError) and not self._ended:
                     self.notices.append(str(known))
                 self._end(settings, store, exit_code_of(known))
             raise
